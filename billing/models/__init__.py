@@ -1,0 +1,32 @@
+"""Tables of what is owed and what was paid."""
+
+from billing.models.credit_notes import CreditNote, CreditNoteLine
+from billing.models.invoices import Invoice, InvoiceLine
+from billing.models.numbering import NumberSeries
+from billing.models.payments import (
+    GatewayCustomer,
+    Payment,
+    PaymentAttempt,
+    PaymentEvent,
+    PaymentMethod,
+    Refund,
+)
+from billing.models.runs import BillingFailure, BillingRun
+from billing.models.tax_rates import TaxRate
+
+__all__ = [
+    "BillingFailure",
+    "BillingRun",
+    "CreditNote",
+    "CreditNoteLine",
+    "GatewayCustomer",
+    "Invoice",
+    "InvoiceLine",
+    "NumberSeries",
+    "Payment",
+    "PaymentAttempt",
+    "PaymentEvent",
+    "PaymentMethod",
+    "Refund",
+    "TaxRate",
+]

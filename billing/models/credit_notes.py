@@ -1,0 +1,65 @@
+"""What is taken back of an invoice; final when made."""
+
+from django.db import models
+
+from billing.models.invoices import Invoice, InvoiceLine
+from billing.models.money_fields import money_field
+from subscriptions.models import Customer
+from tiktoktoe.kernel.clock import now
+
+
+class CreditNote(models.Model):
+    """A correction of a final invoice; immutable (migration `0002`)."""
+
+    id = models.UUIDField(primary_key=True)
+    number = models.CharField(max_length=32, unique=True)
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="credit_notes")
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="credit_notes")
+    currency = models.CharField(max_length=3)
+    subtotal = money_field()
+    tax = money_field()
+    total = money_field()
+    reason = models.CharField(max_length=200)
+    tax_breakdown = models.JSONField(default=list)
+    idempotency_key = models.CharField(max_length=100, unique=True)
+    issued_at = models.DateTimeField()
+    created_at = models.DateTimeField(default=now)
+
+    objects = models.Manager["CreditNote"]()
+
+    class Meta:
+        ordering = ["-issued_at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(total=models.F("subtotal") + models.F("tax")),
+                name="credit_note_total_is_subtotal_plus_tax",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(total__gt=0), name="credit_note_is_positive"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class CreditNoteLine(models.Model):
+    """What is taken back of one invoice line, net of tax."""
+
+    id = models.UUIDField(primary_key=True)
+    credit_note = models.ForeignKey(CreditNote, on_delete=models.PROTECT, related_name="lines")
+    invoice_line = models.ForeignKey(
+        InvoiceLine, on_delete=models.PROTECT, related_name="credit_note_lines"
+    )
+    description = models.CharField(max_length=300)
+    currency = models.CharField(max_length=3)
+    amount = money_field()
+    tax_amount = money_field()
+
+    objects = models.Manager["CreditNoteLine"]()
+
+    class Meta:
+        ordering = ["credit_note", "id"]
+
+    def __str__(self) -> str:
+        return self.description

@@ -1,0 +1,184 @@
+"""What is owed: invoices and their lines.
+
+The database keeps a final invoice as it was issued (migration `0002`): once out of draft,
+only its state, what has been paid or credited, and the instants of those may change.
+"""
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from django.db import models
+
+from billing.models.money_fields import money_field
+from subscriptions.models import Customer, Price, Subscription
+from tiktoktoe.kernel.clock import now
+from tiktoktoe.kernel.money import Money
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+FINAL_STATES = ("open", "paid", "uncollectible", "void")
+
+
+class InvoiceQuerySet(models.QuerySet["Invoice"]):
+    """Named sets of invoices."""
+
+    def final(self) -> "InvoiceQuerySet":
+        """Those with a number."""
+        return self.filter(state__in=FINAL_STATES)
+
+    def collectable(self) -> "InvoiceQuerySet":
+        """Final ones with something left to pay."""
+        return self.filter(state="open")
+
+    def overdue(self, at: "datetime") -> "InvoiceQuerySet":
+        """Open ones whose due day has passed."""
+        return self.filter(state="open", due_at__lt=at)
+
+
+class Invoice(models.Model):
+    """What a customer owes for a period, or for a change of plan."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft"
+        OPEN = "open"
+        PAID = "paid"
+        UNCOLLECTIBLE = "uncollectible"
+        VOID = "void"
+
+    class Kind(models.TextChoices):
+        PERIOD = "period"
+        CHANGE = "change"
+
+    id = models.UUIDField(primary_key=True)
+    number = models.CharField(max_length=32, unique=True, null=True, blank=True)
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="invoices")
+    subscription = models.ForeignKey(
+        Subscription, on_delete=models.PROTECT, null=True, blank=True, related_name="invoices"
+    )
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.DRAFT)
+    currency = models.CharField(max_length=3)
+    period_start = models.DateTimeField()
+    period_end = models.DateTimeField()
+    subtotal = money_field()
+    tax = money_field()
+    total = money_field()
+    amount_paid = money_field()
+    amount_credited = money_field()
+    amount_refunded = money_field()
+    tax_breakdown = models.JSONField(
+        default=list, help_text="[{code, name, percentage, base, tax, note}] as exact strings"
+    )
+    bill_to = models.JSONField(default=dict, help_text="the customer's details as invoiced")
+    idempotency_key = models.CharField(max_length=100, unique=True)
+    created_at = models.DateTimeField(default=now)
+    finalized_at = models.DateTimeField(null=True, blank=True)
+    due_at = models.DateTimeField(null=True, blank=True)
+    paid_at = models.DateTimeField(null=True, blank=True)
+    voided_at = models.DateTimeField(null=True, blank=True)
+
+    objects = InvoiceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(state="draft", number__isnull=True, finalized_at__isnull=True)
+                | (
+                    ~models.Q(state="draft")
+                    & models.Q(number__isnull=False, finalized_at__isnull=False)
+                ),
+                name="invoice_numbered_once_finalized",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(total=models.F("subtotal") + models.F("tax")),
+                name="invoice_total_is_subtotal_plus_tax",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    amount_paid__gte=0, amount_credited__gte=0, amount_refunded__gte=0, total__gte=0
+                ),
+                name="invoice_amounts_are_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(amount_credited__lte=models.F("total")),
+                name="invoice_not_credited_above_its_total",
+            ),
+            models.UniqueConstraint(
+                fields=["subscription", "period_start"],
+                condition=models.Q(kind="period") & ~models.Q(state="void"),
+                name="invoice_once_per_subscription_and_period",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["customer", "-created_at"], name="invoice_of_customer"),
+            models.Index(fields=["state", "due_at"], name="invoice_by_state"),
+            models.Index(fields=["finalized_at"], name="invoice_finalized"),
+        ]
+
+    def __str__(self) -> str:
+        return self.number or "draft"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it has been issued."""
+        return self.state != self.State.DRAFT
+
+    @property
+    def amount_due(self) -> Money:
+        """What is left to pay: the total less credits and payments, plus refunds; never below 0.
+
+        Nothing is due on a draft or a void invoice.
+        """
+        if self.state in {self.State.DRAFT, self.State.VOID}:
+            return Money(0, self.currency)
+        left = self.total - self.amount_credited - self.amount_paid + self.amount_refunded
+        return max(left, Money(0, self.currency))
+
+
+class InvoiceLine(models.Model):
+    """One charge on an invoice, with the arithmetic that made it.
+
+    `amount` is net of tax and rounded once to the currency's minor unit; `derivation`
+    holds every input and step as exact strings (billing.domain.derivation).
+    """
+
+    class Kind(models.TextChoices):
+        RECURRING = "recurring"
+        USAGE = "usage"
+        PRORATION_CHARGE = "proration_charge"
+        PRORATION_CREDIT = "proration_credit"
+
+    id = models.UUIDField(primary_key=True)
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="lines")
+    position = models.PositiveSmallIntegerField()
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    description = models.CharField(max_length=300)
+    price = models.ForeignKey(Price, on_delete=models.PROTECT, null=True, related_name="+")
+    subscription = models.ForeignKey(
+        Subscription, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    period_start = models.DateTimeField()
+    period_end = models.DateTimeField()
+    quantity = models.DecimalField(max_digits=28, decimal_places=10, default=Decimal(1))
+    unit_amount = models.DecimalField(
+        max_digits=22, decimal_places=10, null=True, help_text="empty where tiers apply"
+    )
+    currency = models.CharField(max_length=3)
+    amount = money_field()
+    tax_amount = money_field()
+    tax_code = models.CharField(max_length=32, blank=True)
+    derivation = models.JSONField(default=dict)
+
+    objects = models.Manager["InvoiceLine"]()
+
+    class Meta:
+        ordering = ["invoice", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["invoice", "position"], name="line_position_once"),
+        ]
+        indexes = [models.Index(fields=["subscription", "period_start"], name="line_of_period")]
+
+    def __str__(self) -> str:
+        return self.description

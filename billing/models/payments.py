@@ -1,0 +1,279 @@
+"""What was paid: methods, payments, attempts, refunds, and every event of each.
+
+A Payment is what a customer owes once; an attempt is one try on one gateway. The attempt's
+row is committed before the first byte leaves, and the index `attempt_one_live` lets only one
+attempt at a time be able to move money.
+"""
+
+from django.db import models
+from django.db.models.functions import Now
+
+from billing.models.credit_notes import CreditNote
+from billing.models.invoices import Invoice
+from billing.models.money_fields import money_field
+from subscriptions.models import Customer
+from tiktoktoe.kernel.clock import now
+
+LIVE_ATTEMPT_STATES = (
+    "dispatched",
+    "requires_action",
+    "pending",
+    "authorized",
+    "succeeded",
+    "unknown",
+)
+
+
+class GatewayCustomer(models.Model):
+    """How a gateway names a customer."""
+
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="+")
+    gateway = models.CharField(max_length=32)
+    gateway_reference = models.CharField(max_length=255)
+    created_at = models.DateTimeField(default=now)
+
+    objects = models.Manager["GatewayCustomer"]()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["customer", "gateway"], name="gateway_customer_once"
+            ),
+            models.UniqueConstraint(
+                fields=["gateway", "gateway_reference"], name="gateway_customer_reference_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.customer} at {self.gateway}"
+
+
+class PaymentMethod(models.Model):
+    """A stored way to pay; the gateway holds it, we hold its reference and what may be shown."""
+
+    class State(models.TextChoices):
+        ACTIVE = "active"
+        REMOVED = "removed"
+
+    customer = models.ForeignKey(
+        Customer, on_delete=models.PROTECT, related_name="payment_methods"
+    )
+    gateway = models.CharField(max_length=32)
+    gateway_reference = models.CharField(max_length=255)
+    kind = models.CharField(max_length=32, help_text="card, bank_debit, wallet")
+    brand = models.CharField(max_length=32, blank=True)
+    last4 = models.CharField(max_length=4, blank=True)
+    expires_on = models.DateField(null=True, blank=True)
+    country = models.CharField(max_length=2, blank=True)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.ACTIVE)
+    is_default = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=now)
+
+    objects = models.Manager["PaymentMethod"]()
+
+    class Meta:
+        ordering = ["customer", "-is_default", "-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["gateway", "gateway_reference"], name="payment_method_reference_once"
+            ),
+            models.UniqueConstraint(
+                fields=["customer"],
+                condition=models.Q(is_default=True),
+                name="payment_method_default_once",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(is_default=False) | models.Q(state="active"),
+                name="payment_method_default_is_active",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.brand or self.kind} {self.last4}".strip()
+
+
+class Payment(models.Model):
+    """What a customer owes once, and how far collecting it has come."""
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        PROCESSING = "processing"
+        REQUIRES_ACTION = "requires_action"
+        PAID = "paid"
+        FAILED = "failed"
+        CANCELED = "canceled"
+
+    id = models.UUIDField(primary_key=True)
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="payments")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="payments")
+    currency = models.CharField(max_length=3)
+    amount = money_field()
+    amount_refunded = money_field()
+    state = models.CharField(max_length=16, choices=State.choices, default=State.OPEN)
+    purpose = models.CharField(max_length=16, help_text="on_session or off_session")
+    idempotency_key = models.CharField(max_length=100, unique=True)
+    next_attempt_at = models.DateTimeField(null=True, blank=True)
+    retries_done = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField(default=now)
+    paid_at = models.DateTimeField(null=True, blank=True)
+
+    objects = models.Manager["Payment"]()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(amount__gt=0), name="payment_is_positive"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    amount_refunded__gte=0, amount_refunded__lte=models.F("amount")
+                ),
+                name="payment_not_refunded_above_its_amount",
+            ),
+            models.UniqueConstraint(
+                fields=["invoice"],
+                condition=models.Q(
+                    state__in=["open", "processing", "requires_action", "paid"]
+                ),
+                name="payment_one_live_per_invoice",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["customer", "-created_at"], name="payment_of_customer"),
+            models.Index(
+                fields=["next_attempt_at"],
+                name="payment_due",
+                condition=models.Q(next_attempt_at__isnull=False),
+            ),
+            models.Index(fields=["state", "-created_at"], name="payment_by_state"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} for {self.invoice}"
+
+
+class PaymentAttempt(models.Model):
+    """One try to collect a payment through one gateway."""
+
+    class State(models.TextChoices):
+        DISPATCHED = "dispatched"
+        REQUIRES_ACTION = "requires_action"
+        PENDING = "pending"
+        AUTHORIZED = "authorized"
+        SUCCEEDED = "succeeded"
+        DECLINED = "declined"
+        NOT_SENT = "not_sent"
+        ABANDONED = "abandoned"
+        UNKNOWN = "unknown"
+
+    id = models.UUIDField(primary_key=True)
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="attempts")
+    sequence = models.PositiveSmallIntegerField()
+    gateway = models.CharField(max_length=32)
+    channel = models.CharField(max_length=16, help_text="hosted_page or stored_method")
+    method = models.ForeignKey(
+        PaymentMethod, on_delete=models.PROTECT, null=True, blank=True, related_name="attempts"
+    )
+    state = models.CharField(max_length=16, choices=State.choices, default=State.DISPATCHED)
+    idempotency_key = models.CharField(max_length=100, unique=True)
+    gateway_reference = models.CharField(max_length=255, blank=True)
+    gateway_session = models.CharField(max_length=255, blank=True)
+    action_url = models.URLField(max_length=1000, blank=True)
+    decline_class = models.CharField(max_length=32, blank=True)
+    decline_code = models.CharField(max_length=64, blank=True, help_text="as the gateway said it")
+    message = models.CharField(max_length=300, blank=True)
+    currency = models.CharField(max_length=3)
+    fee = money_field(null=True)
+    sends = models.PositiveSmallIntegerField(default=1)
+    next_check_at = models.DateTimeField(null=True, blank=True)
+    dispatched_at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True, blank=True)
+
+    objects = models.Manager["PaymentAttempt"]()
+
+    class Meta:
+        ordering = ["payment", "sequence"]
+        constraints = [
+            models.UniqueConstraint(fields=["payment", "sequence"], name="attempt_sequence_once"),
+            models.UniqueConstraint(
+                fields=["payment"],
+                condition=models.Q(state__in=LIVE_ATTEMPT_STATES),
+                name="attempt_one_live",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_check_at"],
+                name="attempt_to_check",
+                condition=models.Q(next_check_at__isnull=False),
+            ),
+            models.Index(fields=["gateway", "gateway_reference"], name="attempt_by_reference"),
+            models.Index(fields=["gateway_session"], name="attempt_by_session"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.payment_id}:{self.sequence}"
+
+
+class Refund(models.Model):
+    """Money given back of a paid payment; guarded so that it never exceeds it."""
+
+    class State(models.TextChoices):
+        DISPATCHED = "dispatched"
+        PENDING = "pending"
+        SUCCEEDED = "succeeded"
+        FAILED = "failed"
+        UNKNOWN = "unknown"
+
+    id = models.UUIDField(primary_key=True)
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
+    attempt = models.ForeignKey(PaymentAttempt, on_delete=models.PROTECT, related_name="refunds")
+    credit_note = models.ForeignKey(
+        CreditNote, on_delete=models.PROTECT, null=True, blank=True, related_name="refunds"
+    )
+    currency = models.CharField(max_length=3)
+    amount = money_field()
+    state = models.CharField(max_length=16, choices=State.choices, default=State.DISPATCHED)
+    reason = models.CharField(max_length=200)
+    idempotency_key = models.CharField(max_length=100, unique=True)
+    gateway_reference = models.CharField(max_length=255, blank=True)
+    message = models.CharField(max_length=300, blank=True)
+    next_check_at = models.DateTimeField(null=True, blank=True)
+    requested_at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True, blank=True)
+
+    objects = models.Manager["Refund"]()
+
+    class Meta:
+        ordering = ["-requested_at", "-id"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(amount__gt=0), name="refund_is_positive")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} of {self.payment_id}"
+
+
+class PaymentEvent(models.Model):
+    """One thing that happened to a payment; append-only (migration `0002`)."""
+
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="events")
+    attempt = models.ForeignKey(
+        PaymentAttempt, on_delete=models.PROTECT, null=True, related_name="events"
+    )
+    at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+    actor = models.CharField(max_length=64, help_text="a person's e-mail, webhook, schedule, …")
+    event = models.CharField(max_length=48)
+    from_state = models.CharField(max_length=16, blank=True)
+    to_state = models.CharField(max_length=16, blank=True)
+    details = models.JSONField(default=dict)
+
+    objects = models.Manager["PaymentEvent"]()
+
+    class Meta:
+        ordering = ["payment", "id"]
+
+    def __str__(self) -> str:
+        return self.event

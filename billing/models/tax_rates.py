@@ -1,0 +1,32 @@
+"""Dated tax rates by country."""
+
+from django.db import models
+
+
+class TaxRate(models.Model):
+    """A tax that is charged to customers of a country between two dates."""
+
+    code = models.SlugField(max_length=32)
+    name = models.CharField(max_length=64, help_text="as printed: VAT, Sales tax")
+    country = models.CharField(max_length=2)
+    percentage = models.DecimalField(max_digits=7, decimal_places=4)
+    valid_from = models.DateField()
+    valid_to = models.DateField(null=True, blank=True)
+    source = models.URLField(blank=True)
+
+    objects = models.Manager["TaxRate"]()
+
+    class Meta:
+        ordering = ["country", "-valid_from"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["country", "code", "valid_from"], name="tax_rate_once_per_date"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(percentage__gte=0, percentage__lte=100),
+                name="tax_rate_is_a_percentage",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.percentage.normalize():f} % ({self.country})"

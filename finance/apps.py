@@ -1,0 +1,9 @@
+"""The books."""
+
+from django.apps import AppConfig
+
+
+class FinanceConfig(AppConfig):
+    """The books."""
+
+    name = "finance"

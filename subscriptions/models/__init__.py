@@ -1,0 +1,39 @@
+"""Tables of who subscribed to what, and how much they used."""
+
+from subscriptions.models.catalog import Meter, Plan, PlanVersion, Price, Product, Tier
+from subscriptions.models.customers import Customer, CustomerMember
+from subscriptions.models.subscriptions import (
+    Subscription,
+    SubscriptionPhase,
+    SubscriptionTransition,
+)
+from subscriptions.models.usage import (
+    EventSource,
+    RejectedEvent,
+    UsageClosing,
+    UsageDay,
+    UsageDelta,
+    UsageEvent,
+    UsageEventKey,
+)
+
+__all__ = [
+    "Customer",
+    "CustomerMember",
+    "EventSource",
+    "Meter",
+    "Plan",
+    "PlanVersion",
+    "Price",
+    "Product",
+    "RejectedEvent",
+    "Subscription",
+    "SubscriptionPhase",
+    "SubscriptionTransition",
+    "Tier",
+    "UsageClosing",
+    "UsageDay",
+    "UsageDelta",
+    "UsageEvent",
+    "UsageEventKey",
+]

@@ -1,0 +1,179 @@
+"""Settings for every environment; each value comes from env.py with a safe default."""
+
+from pathlib import Path
+
+from tiktoktoe.env import (
+    database_from_url,
+    env_bool,
+    env_int,
+    env_list,
+    env_secret,
+    env_str,
+    read_env_file,
+)
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+read_env_file(BASE_DIR / ".env")
+DATA_DIR = Path(env_str("TTT_DATA", str(BASE_DIR / ".data")))
+
+# ── Safety ───────────────────────────────────────────────────────────────────
+DEBUG = env_bool("DEBUG")
+SECRET_KEY = env_secret(
+    "SECRET_KEY",
+    fallback_file=DATA_DIR / "secret_key",
+    insecure_default="insecure-until-a-data-folder-or-SECRET_KEY-exists",
+)
+ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]", "testserver"])
+BASE_URL = env_str("BASE_URL", "http://127.0.0.1:8000")
+CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS", [BASE_URL])
+HTTPS = BASE_URL.startswith("https://")
+SECURE_SSL_REDIRECT = HTTPS
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = env_int("UPLOAD_MAX_BYTES", 20 * 1024 * 1024)
+
+# ── Applications ─────────────────────────────────────────────────────────────
+INSTALLED_APPS = [
+    "tiktoktoe.web",
+    "tiktoktoe.accounts",
+    "subscriptions",
+    "billing",
+    "finance",
+    "analytics",
+    "tiktoktoe.demo",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "djmoney",
+    "djstripe",
+    "django_celery_beat",
+    "django_htmx",
+    "heroicons",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "tiktoktoe.urls"
+WSGI_APPLICATION = "tiktoktoe.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# ── Database ─────────────────────────────────────────────────────────────────
+DATABASES = {
+    "default": database_from_url(env_str("DATABASE_URL", "postgresql://postgres@127.0.0.1/tiktoktoe"))
+}
+DATABASES["default"]["CONN_MAX_AGE"] = env_int("DATABASE_CONN_MAX_AGE", 60)
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# The application works as a role that may not rewrite the books; migrations
+# run as the owner, so they leave this empty.
+DATABASE_ROLE = env_str("DATABASE_ROLE")
+if DATABASE_ROLE:
+    DATABASES["default"]["OPTIONS"] = {
+        **DATABASES["default"]["OPTIONS"],  # type: ignore[dict-item]
+        "options": f"-c role={DATABASE_ROLE}",
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# ── People ───────────────────────────────────────────────────────────────────
+AUTH_USER_MODEL = "accounts.User"
+LOGIN_URL = "sign_in"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "sign_in"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+
+# ── Language and time ────────────────────────────────────────────────────────
+LANGUAGE_CODE = "en"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+# ── Static files ─────────────────────────────────────────────────────────────
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+
+# ── Money ────────────────────────────────────────────────────────────────────
+DEFAULT_CURRENCY = "USD"
+CURRENCIES = ("USD", "EUR", "GBP", "CHF", "JPY", "KWD", "CAD", "AUD", "SEK", "DKK", "NOK", "PLN")
+
+# ── Usage ────────────────────────────────────────────────────────────────────
+USAGE_LATE_DAYS = env_int("USAGE_LATE_DAYS", 35)
+USAGE_FUTURE_SECONDS = env_int("USAGE_FUTURE_SECONDS", 300)
+USAGE_BATCH_MAX_EVENTS = env_int("USAGE_BATCH_MAX_EVENTS", 10_000)
+
+# ── Payments ─────────────────────────────────────────────────────────────────
+STRIPE_LIVE_MODE = env_bool("STRIPE_LIVE_MODE")
+STRIPE_TEST_SECRET_KEY = env_secret(
+    "STRIPE_TEST_SECRET_KEY", insecure_default="sk_test_" + "sandbox0" * 4
+)
+STRIPE_LIVE_SECRET_KEY = env_secret("STRIPE_LIVE_SECRET_KEY")
+STRIPE_API_VERSION = "2026-05-27.dahlia"
+# Empty means the live service; `make run` points it at the local sandbox.
+STRIPE_API_HOST = env_str("STRIPE_API_HOST", "" if STRIPE_LIVE_MODE else "http://127.0.0.1:8430")
+if not STRIPE_API_HOST:
+    del STRIPE_API_HOST
+STRIPE_TIMEOUT_SECONDS = env_int("STRIPE_TIMEOUT_SECONDS", 20)
+DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
+# The pages may send a form on to the hosted payment page.
+CSP_FORM_ACTION = env_list("CSP_FORM_ACTION", ["https://checkout.stripe.com"])
+SILENCED_SYSTEM_CHECKS = ["djstripe.W002"]  # a local API host is meant
+
+# ── Background work ──────────────────────────────────────────────────────────
+CELERY_BROKER_URL = env_str("CELERY_BROKER_URL", "redis://127.0.0.1:6379/0")
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ALWAYS_EAGER = env_bool("CELERY_TASK_ALWAYS_EAGER")
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
+
+# ── Logging ──────────────────────────────────────────────────────────────────
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env_str("LOG_LEVEL", "INFO")},
+}
