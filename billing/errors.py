@@ -1,0 +1,67 @@
+"""What billing refuses, and what gateways do to it."""
+
+from tiktoktoe.kernel.errors import Conflict, GatewayError, InvalidInput, InvariantViolation
+
+
+class PriceTermsInvalid(InvalidInput):
+    """A price cannot be rated with: its tiers have gaps, or a number is missing."""
+
+
+class QuantityInvalid(InvalidInput):
+    """A quantity cannot be rated: negative or not finite."""
+
+
+class TaxRateMissing(InvalidInput):
+    """No tax rate is known for this country and day."""
+
+
+class InvoiceNotDraft(Conflict):
+    """The invoice is final; corrections are credit notes."""
+
+
+class InvoiceNotOpen(Conflict):
+    """Only an open invoice can be paid, voided or written off."""
+
+
+class InvoiceEmpty(Conflict):
+    """An invoice needs a line to be issued."""
+
+
+class CreditExceedsInvoice(Conflict):
+    """More would be credited than was invoiced."""
+
+
+class PaymentInFlight(Conflict):
+    """An attempt may already have moved this money; its outcome must be known first."""
+
+
+class PaymentNotRetryable(Conflict):
+    """The payment is settled, or its last decline forbids another try."""
+
+
+class PaymentMethodMissing(Conflict):
+    """The customer has no stored way to pay."""
+
+
+class RefundExceedsPayment(Conflict):
+    """More would be refunded than was paid."""
+
+
+class StateMoveNotAllowed(Conflict):
+    """The payment, attempt or refund is not in a state that allows this move."""
+
+
+class TotalsDisagree(InvariantViolation):
+    """A document's parts do not add up to its total."""
+
+
+class CardDeclined(GatewayError):
+    """The card's issuer, or the gateway for it, said no."""
+
+
+class GatewayUnavailable(GatewayError):
+    """The gateway could not be reached, or did not answer in time."""
+
+
+class GatewayRefused(GatewayError):
+    """The gateway understood the request and refused it: a fault of ours or of the set-up."""

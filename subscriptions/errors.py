@@ -1,0 +1,51 @@
+"""What subscriptions refuses, and why."""
+
+from tiktoktoe.kernel.errors import Conflict, InvalidInput
+
+
+class CustomerInvalid(InvalidInput):
+    """A customer's details cannot be used."""
+
+
+class PriceInvalid(InvalidInput):
+    """A price contradicts itself."""
+
+
+class PlanVersionPublished(Conflict):
+    """The prices are on sale and can no longer change."""
+
+
+class PlanVersionNotOnSale(Conflict):
+    """Nobody can subscribe to these prices: not published, or not yet, or another currency."""
+
+
+class SubscriptionInvalid(InvalidInput):
+    """A subscription cannot be made or changed like this."""
+
+
+class TransitionNotAllowed(Conflict):
+    """The subscription's state does not allow this move."""
+
+
+class SubscriptionEnded(TransitionNotAllowed):
+    """The subscription is canceled or expired."""
+
+
+class ChangeOutsidePeriod(InvalidInput):
+    """A change must take effect inside the current billing period."""
+
+
+class EventInvalid(InvalidInput):
+    """A usage event cannot be counted."""
+
+
+class EventTooLate(EventInvalid):
+    """The event is older than usage is accepted for."""
+
+
+class EventInFuture(EventInvalid):
+    """The event happens later than a wrong clock explains."""
+
+
+class EventReused(Conflict):
+    """The event's id has been used for another body."""
