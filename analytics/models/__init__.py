@@ -1,0 +1,5 @@
+"""Tables of what it means: analytics' own snapshots."""
+
+from analytics.models.movements import MrrDay, MrrMovement
+
+__all__ = ["MrrDay", "MrrMovement"]

@@ -6,6 +6,7 @@ from django.db import models
 from djmoney.models.fields import MoneyField
 
 from tiktoktoe.kernel.clock import now
+from tiktoktoe.kernel.periods import Interval, IntervalUnit
 
 
 class Product(models.Model):
@@ -84,6 +85,11 @@ class Plan(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def billing_interval(self) -> Interval:
+        """The length of its billing periods."""
+        return Interval(IntervalUnit(self.interval), self.interval_count)
 
 
 class PlanVersionQuerySet(models.QuerySet["PlanVersion"]):

@@ -8,6 +8,7 @@ from django.db import models
 from subscriptions.models.catalog import PlanVersion
 from subscriptions.models.customers import Customer
 from tiktoktoe.kernel.clock import now
+from tiktoktoe.kernel.periods import BillingPeriods, Period
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -77,10 +78,7 @@ class Subscription(models.Model):
             ),
             models.CheckConstraint(
                 condition=models.Q(state__in=["canceled", "expired"], ended_at__isnull=False)
-                | (
-                    ~models.Q(state__in=["canceled", "expired"])
-                    & models.Q(ended_at__isnull=True)
-                ),
+                | (~models.Q(state__in=["canceled", "expired"]) & models.Q(ended_at__isnull=True)),
                 name="subscription_ended_has_an_end",
             ),
         ]
@@ -95,6 +93,18 @@ class Subscription(models.Model):
 
     def __str__(self) -> str:
         return self.reference
+
+    @property
+    def billing_periods(self) -> BillingPeriods:
+        """The endless row of its billing periods, counted from its anchor day."""
+        return BillingPeriods(
+            self.anchor_on, self.time_zone, self.plan_version.plan.billing_interval
+        )
+
+    @property
+    def current_period(self) -> Period:
+        """The period that it is in, or was in when it ended."""
+        return Period(self.current_period_start, self.current_period_end)
 
 
 class SubscriptionPhase(models.Model):
@@ -111,9 +121,7 @@ class SubscriptionPhase(models.Model):
     class Meta:
         ordering = ["subscription", "starts_at"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["subscription", "starts_at"], name="phase_starts_once"
-            ),
+            models.UniqueConstraint(fields=["subscription", "starts_at"], name="phase_starts_once"),
             models.UniqueConstraint(
                 fields=["subscription"],
                 condition=models.Q(ends_at__isnull=True),

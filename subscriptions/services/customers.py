@@ -1,0 +1,63 @@
+"""Customers: made, and corrected."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import available_timezones
+
+from django.db import transaction
+
+from subscriptions.errors import CustomerInvalid
+from subscriptions.models import Customer, CustomerMember
+from tiktoktoe.accounts.models import User
+from tiktoktoe.kernel.ids import short_id
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomerDetails:
+    """What is known of a customer; `external_id` is made up when it is empty."""
+
+    name: str
+    email: str
+    country: str
+    currency: str
+    external_id: str = ""
+    time_zone: str = "UTC"
+    locale: str = "en"
+    address_line1: str = ""
+    address_line2: str = ""
+    city: str = ""
+    region: str = ""
+    postal_code: str = ""
+    tax_number: str = ""
+    is_tax_exempt: bool = False
+
+
+@transaction.atomic
+def create_customer(*, details: CustomerDetails, at: datetime) -> Customer:
+    """Take a customer in.
+
+    Raises:
+        CustomerInvalid: If the time zone is unknown or the external id is taken.
+    """
+    if details.time_zone not in available_timezones():
+        raise CustomerInvalid(
+            f"{details.time_zone!r} is no time zone",
+            field="time_zone",
+            remedy="write Europe/Berlin",
+        )
+    external_id = details.external_id or short_id("cus")
+    if Customer.objects.filter(external_id=external_id).exists():
+        raise CustomerInvalid(
+            f"{external_id!r} is another customer's", field="external_id", remedy="choose another"
+        )
+    fields = {**details.__dict__, "external_id": external_id}
+    return Customer.objects.create(**fields, created_at=at)
+
+
+@transaction.atomic
+def add_member(*, customer: Customer, user: User, at: datetime) -> CustomerMember:
+    """Let a person act for a customer in the portal; doing it again changes nothing."""
+    member, _ = CustomerMember.objects.get_or_create(
+        customer=customer, user=user, defaults={"created_at": at}
+    )
+    return member
