@@ -72,7 +72,7 @@ def quantize_amount(amount: Exact, currency: str | Currency) -> Money:
 
 def is_payable(money: Money) -> bool:
     """Whether the amount is a whole number of minor units."""
-    return (Fraction(money.amount) * 10 ** minor_unit(money.currency)).denominator == 1
+    return _in_minor_units(money).denominator == 1
 
 
 def to_minor(money: Money) -> int:
@@ -81,7 +81,7 @@ def to_minor(money: Money) -> int:
     Raises:
         InvariantViolation: If it is not payable; round it first, where a rule says so.
     """
-    minor = Fraction(money.amount) * 10 ** minor_unit(money.currency)
+    minor = _in_minor_units(money)
     if minor.denominator != 1:
         raise InvariantViolation(f"{money.amount} {money.currency} is not a payable amount")
     return minor.numerator
@@ -134,3 +134,7 @@ def allocate(money: Money, weights: Sequence[Exact]) -> tuple[Money, ...]:
         shares[i] += 1
     sign = -1 if minor < 0 else 1
     return tuple(from_minor(sign * share, money.currency) for share in shares)
+
+
+def _in_minor_units(money: Money) -> Fraction:
+    return Fraction(money.amount) * Fraction(10) ** minor_unit(money.currency)
