@@ -1,0 +1,6 @@
+"""What tests change."""
+
+from tiktoktoe.settings import *  # noqa: F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+CELERY_TASK_ALWAYS_EAGER = True  # tests/flows and the fault tests start a real worker instead

@@ -1,0 +1,87 @@
+from decimal import Decimal
+
+import pytest
+
+from subscriptions.errors import PlanVersionPublished, PriceInvalid
+from subscriptions.models import PlanVersion
+from subscriptions.services.catalog import (
+    PriceSpec,
+    TierTerms,
+    draft_plan_version,
+    publish_plan_version,
+)
+from tests.factories.subscriptions import JAN_1, PlanFactory, per_call, published_version, recurring
+
+pytestmark = pytest.mark.django_db
+
+
+def draft(*prices: PriceSpec) -> PlanVersion:
+    return draft_plan_version(
+        plan=PlanFactory(), currency="USD", prices=prices, effective_from=JAN_1
+    )
+
+
+def test_versions_are_numbered_per_plan_and_currency() -> None:
+    plan = PlanFactory()
+
+    numbers = [published_version(recurring(), plan=plan).number for _ in range(2)]
+    euro = published_version(recurring(), plan=plan, currency="EUR")
+
+    assert (numbers, euro.number) == ([1, 2], 1)
+
+
+def test_a_version_keeps_its_prices_and_tiers_in_order() -> None:
+    tiers = [
+        TierTerms(up_to=Decimal(1000), unit_amount=Decimal("0.01")),
+        TierTerms(up_to=None, unit_amount=Decimal("0.005"), flat_amount=Decimal(5)),
+    ]
+
+    version = draft(recurring(), per_call(charge_model="graduated", tiers=tiers))
+
+    base, calls = version.prices.all()
+    assert (base.code, calls.code) == ("base", "calls")
+    assert [tier.up_to for tier in calls.tiers.all()] == [Decimal(1000), None]
+    assert str(calls.tiers.all()[1].flat_amount.amount) == "5.0000000000"
+
+
+def test_publishing_twice_is_refused() -> None:
+    version = published_version(recurring())
+
+    with pytest.raises(PlanVersionPublished):
+        publish_plan_version(version=version, at=JAN_1)
+
+
+def test_publishing_without_prices_is_refused() -> None:
+    with pytest.raises(PriceInvalid, match="at least one price"):
+        publish_plan_version(version=draft(), at=JAN_1)
+
+
+@pytest.mark.parametrize(
+    ("terms", "field"),
+    [
+        ({"meter": None}, "calls.meter"),
+        ({"timing": "advance"}, "calls.timing"),
+        ({"unit_amount": Decimal(-1)}, "calls"),
+        ({"charge_model": "graduated"}, "calls.tiers"),
+        ({"charge_model": "package"}, "calls.package_size"),
+    ],
+)
+def test_a_price_that_contradicts_itself_is_refused_by_field(
+    terms: dict[str, object], field: str
+) -> None:
+    with pytest.raises(PriceInvalid) as refusal:
+        draft(per_call(**terms))
+
+    assert refusal.value.field == field
+    assert not PlanVersion.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [[None, None], ["10", "10", None], ["10", "5", None], ["10"]],
+)
+def test_tiers_that_overlap_or_do_not_end_open_are_refused(bounds: list[str | None]) -> None:
+    tiers = [TierTerms(up_to=Decimal(b) if b else None, unit_amount=Decimal(1)) for b in bounds]
+
+    with pytest.raises(PriceInvalid):
+        draft(per_call(charge_model="graduated", tiers=tiers))
