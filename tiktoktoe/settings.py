@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import django_stubs_ext
+
 from tiktoktoe.env import (
     database_from_url,
     env_bool,
@@ -11,6 +13,8 @@ from tiktoktoe.env import (
     env_str,
     read_env_file,
 )
+
+django_stubs_ext.monkeypatch()  # lets admin classes be written ModelAdmin[Customer]
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 read_env_file(BASE_DIR / ".env")

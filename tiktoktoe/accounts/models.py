@@ -6,7 +6,13 @@ from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
 
-from tiktoktoe.accounts.roles import PERMISSIONS_BY_ROLE, Permission, Role
+from tiktoktoe.accounts.roles import (
+    ADMIN_APPS,
+    PERMISSIONS_BY_ROLE,
+    Permission,
+    Role,
+    admin_allows,
+)
 
 
 class UserManager(BaseUserManager["User"]):
@@ -66,3 +72,15 @@ class User(AbstractUser):
         if self.is_superuser:
             return permission is not Permission.USE_PORTAL
         return permission in PERMISSIONS_BY_ROLE[Role(self.role)]
+
+    def has_perm(self, perm: str, obj: object = None) -> bool:
+        """Whether the admin lets this person do something; by role, default no."""
+        if not self.is_active:
+            return False
+        return self.is_superuser or admin_allows(Role(self.role), perm)
+
+    def has_module_perms(self, app_label: str) -> bool:
+        """Whether the admin shows an app to this person."""
+        if not self.is_active:
+            return False
+        return self.is_superuser or (self.role != Role.CUSTOMER and app_label in ADMIN_APPS)

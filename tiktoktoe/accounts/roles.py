@@ -27,3 +27,22 @@ PERMISSIONS_BY_ROLE: dict[Role, frozenset[Permission]] = {
     Role.SUPPORT: frozenset({Permission.VIEW_BILLING}),
     Role.CUSTOMER: frozenset({Permission.USE_PORTAL}),
 }
+
+ADMIN_APPS = frozenset({"subscriptions", "billing"})
+CATALOG_MODELS = frozenset({"product", "meter", "plan", "planversion", "price", "tier"})
+
+
+def admin_allows(role: Role, permission: str) -> bool:
+    """Whether a role has a Django permission ("app.verb_model") in the admin.
+
+    Support reads subscriptions and billing and corrects customers; finance also edits the
+    catalog. Neither may touch users, mirrors of the gateway, or anything that moves money.
+    """
+    app, _, codename = permission.partition(".")
+    verb, _, model = codename.partition("_")
+    if role == Role.CUSTOMER or app not in ADMIN_APPS:
+        return False
+    if verb == "view" or (model, verb) == ("customer", "change"):
+        return True
+    is_catalog_edit = model in CATALOG_MODELS and verb in {"add", "change", "delete"}
+    return role == Role.FINANCE and is_catalog_edit

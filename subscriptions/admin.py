@@ -1,0 +1,216 @@
+"""Support's view of customers, catalog and subscriptions; what moves money is read-only."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from subscriptions.errors import PlanVersionPublished, PriceInvalid
+from subscriptions.models import (
+    Customer,
+    CustomerMember,
+    EventSource,
+    Meter,
+    Plan,
+    PlanVersion,
+    Price,
+    Product,
+    RejectedEvent,
+    Subscription,
+    SubscriptionPhase,
+    SubscriptionTransition,
+    Tier,
+)
+from subscriptions.services.catalog import publish_plan_version
+from tiktoktoe.kernel.clock import now
+from tiktoktoe.web.admin import ReadOnlyAdmin, ReadOnlyInline
+
+
+class MemberInline(admin.TabularInline[CustomerMember, Customer]):
+    """Who may act for the customer in the portal."""
+
+    model = CustomerMember
+    extra = 0
+    autocomplete_fields = ["user"]
+
+
+class SubscriptionInline(ReadOnlyInline[Subscription, Customer]):
+    """What the customer subscribed to."""
+
+    model = Subscription
+    fields = ["reference", "plan_version", "quantity", "state", "current_period_end"]
+    show_change_link = True
+
+
+@admin.register(Customer)
+class CustomerAdmin(admin.ModelAdmin[Customer]):
+    """Find a customer by name, e-mail, external id or tax number; correct its details."""
+
+    list_display = ["name", "email", "external_id", "country", "currency", "created_at"]
+    list_filter = ["country", "currency", "is_tax_exempt"]
+    search_fields = ["name", "email", "external_id", "tax_number", "subscriptions__reference"]
+    readonly_fields = ["created_at"]
+    inlines = [MemberInline, SubscriptionInline]
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Customer | None = None
+    ) -> list[str] | tuple[str, ...]:
+        """Keep what invoices and usage were counted with."""
+        return ["created_at", "external_id", "currency", "time_zone"] if obj else ["created_at"]
+
+
+@admin.register(Product)
+class ProductAdmin(admin.ModelAdmin[Product]):
+    """Products."""
+
+    list_display = ["name", "code", "created_at"]
+    search_fields = ["name", "code"]
+    readonly_fields = ["created_at"]
+
+
+@admin.register(Meter)
+class MeterAdmin(admin.ModelAdmin[Meter]):
+    """Meters; what a meter means stays once it is made."""
+
+    list_display = ["name", "code", "unit", "aggregation"]
+    search_fields = ["name", "code"]
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Meter | None = None
+    ) -> list[str] | tuple[str, ...]:
+        """Keep what past usage was counted with."""
+        return ["code", "aggregation", "created_at"] if obj else ["created_at"]
+
+
+@admin.register(Plan)
+class PlanAdmin(admin.ModelAdmin[Plan]):
+    """Plans; their prices are versions."""
+
+    list_display = ["name", "code", "product", "interval_count", "interval", "is_public"]
+    list_filter = ["product", "is_public", "interval"]
+    search_fields = ["name", "code"]
+    readonly_fields = ["created_at"]
+
+
+class PriceInline(admin.StackedInline[Price, PlanVersion]):
+    """The prices of a version."""
+
+    model = Price
+    extra = 0
+    show_change_link = True
+
+
+class TierInline(admin.TabularInline[Tier, Price]):
+    """The steps of a tiered price."""
+
+    model = Tier
+    extra = 0
+
+
+def is_published(version: PlanVersion | None) -> bool:
+    """Whether a version is on sale and so frozen."""
+    return version is not None and version.published_at is not None
+
+
+@admin.register(PlanVersion)
+class PlanVersionAdmin(admin.ModelAdmin[PlanVersion]):
+    """Versions of prices: edited while they are drafts, frozen once published."""
+
+    list_display = ["plan", "currency", "number", "effective_from", "published_at"]
+    list_filter = ["plan", "currency"]
+    search_fields = ["plan__name", "plan__code"]
+    readonly_fields = ["published_at", "created_at"]
+    inlines = [PriceInline]
+    actions = ["publish"]
+
+    def has_change_permission(self, request: HttpRequest, obj: PlanVersion | None = None) -> bool:
+        """Drafts only."""
+        return super().has_change_permission(request, obj) and not is_published(obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: PlanVersion | None = None) -> bool:
+        """Never: a draft that is not wanted stays a draft."""
+        return False
+
+    @admin.action(description="Put the chosen drafts on sale", permissions=["change"])
+    def publish(self, request: HttpRequest, queryset: QuerySet[PlanVersion]) -> None:
+        """Publish drafts; one that cannot be published is named."""
+        at = now()
+        for version in queryset.order_by("pk"):
+            try:
+                publish_plan_version(version=version, at=at)
+            except (PlanVersionPublished, PriceInvalid) as refusal:
+                self.message_user(request, f"{version}: {refusal}", messages.ERROR)
+            else:
+                self.message_user(request, f"{version} is on sale", messages.SUCCESS)
+
+
+@admin.register(Price)
+class PriceAdmin(admin.ModelAdmin[Price]):
+    """A price and its tiers; reached from its version."""
+
+    list_display = ["name", "code", "plan_version", "charge_model", "unit_amount", "meter"]
+    list_filter = ["charge_model", "kind"]
+    search_fields = ["name", "code", "plan_version__plan__name"]
+    inlines = [TierInline]
+
+    def has_change_permission(self, request: HttpRequest, obj: Price | None = None) -> bool:
+        """Those of drafts only."""
+        published = is_published(obj.plan_version if obj else None)
+        return super().has_change_permission(request, obj) and not published
+
+    def has_delete_permission(self, request: HttpRequest, obj: Price | None = None) -> bool:
+        """Those of drafts only."""
+        published = is_published(obj.plan_version if obj else None)
+        return super().has_delete_permission(request, obj) and not published
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Only with their version."""
+        return False
+
+
+class PhaseInline(ReadOnlyInline[SubscriptionPhase, Subscription]):
+    """On which prices it was, and when."""
+
+    model = SubscriptionPhase
+    fields = ["plan_version", "quantity", "starts_at", "ends_at"]
+
+
+class TransitionInline(ReadOnlyInline[SubscriptionTransition, Subscription]):
+    """Everything that happened to it."""
+
+    model = SubscriptionTransition
+    fields = ["effective_at", "event", "from_state", "to_state", "source", "actor", "reason"]
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(ReadOnlyAdmin[Subscription]):
+    """Subscriptions; they are made and changed through their services' pages."""
+
+    list_display = ["reference", "customer", "plan_version", "quantity", "state", "next_billing_at"]
+    list_filter = ["state", "plan_version__plan", "currency"]
+    search_fields = ["reference", "customer__name", "customer__email", "customer__external_id"]
+    list_select_related = ["customer", "plan_version__plan"]
+    inlines = [PhaseInline, TransitionInline]
+
+
+@admin.register(EventSource)
+class EventSourceAdmin(ReadOnlyAdmin[EventSource]):
+    """Systems that may send usage; keys are made by `manage.py create_event_source`."""
+
+    list_display = ["name", "key_prefix", "created_at", "revoked_at"]
+    search_fields = ["name", "key_prefix"]
+    exclude = ["key_hash"]
+
+
+@admin.register(RejectedEvent)
+class RejectedEventAdmin(ReadOnlyAdmin[RejectedEvent]):
+    """Events that were refused, with the reason."""
+
+    list_display = ["received_at", "source", "event_id", "field", "code", "reason"]
+    list_filter = ["code", "source"]
+    search_fields = ["event_id", "reason"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RejectedEvent, Any]:
+        """With their sources, in one query."""
+        return super().get_queryset(request).select_related("source")
