@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from subscriptions.errors import EventInFuture, EventTooLate
 from tiktoktoe.kernel.clock import utc
+from tiktoktoe.kernel.rates import exact_sum
 
 
 class Aggregation(StrEnum):
@@ -36,7 +37,7 @@ class UsageTotal:
         present = [m for m in (self.quantity_max, other.quantity_max) if m is not None]
         return UsageTotal(
             self.event_count + other.event_count,
-            self.quantity_sum + other.quantity_sum,
+            exact_sum((self.quantity_sum, other.quantity_sum)),
             max(present, default=None),
         )
 

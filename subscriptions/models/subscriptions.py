@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import models
 
+from subscriptions.domain.lifecycle import ENDED_STATES, LIVE_STATES
 from subscriptions.models.catalog import PlanVersion
 from subscriptions.models.customers import Customer
 from tiktoktoe.kernel.clock import now
@@ -12,9 +13,6 @@ from tiktoktoe.kernel.periods import BillingPeriods, Period
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-BILLED_STATES = ("trialing", "active", "past_due")
-LIVE_STATES = ("incomplete", "trialing", "active", "past_due", "paused")
 
 
 class SubscriptionQuerySet(models.QuerySet["Subscription"]):
@@ -77,8 +75,8 @@ class Subscription(models.Model):
                 condition=models.Q(quantity__gte=1), name="subscription_quantity_is_positive"
             ),
             models.CheckConstraint(
-                condition=models.Q(state__in=["canceled", "expired"], ended_at__isnull=False)
-                | (~models.Q(state__in=["canceled", "expired"]) & models.Q(ended_at__isnull=True)),
+                condition=models.Q(state__in=sorted(ENDED_STATES), ended_at__isnull=False)
+                | (~models.Q(state__in=sorted(ENDED_STATES)) & models.Q(ended_at__isnull=True)),
                 name="subscription_ended_has_an_end",
             ),
         ]

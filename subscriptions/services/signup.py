@@ -1,10 +1,11 @@
 """A customer subscribes to a plan."""
 
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 
+from subscriptions.domain.schedule import opening
 from subscriptions.errors import PlanVersionNotOnSale, SubscriptionInvalid
 from subscriptions.models import (
     Customer,
@@ -14,9 +15,7 @@ from subscriptions.models import (
     SubscriptionPhase,
 )
 from subscriptions.services.transitions import Actor, record_transition
-from subscriptions.terms import interval_of
 from tiktoktoe.kernel.ids import short_id
-from tiktoktoe.kernel.periods import billing_periods, local_date, local_midnight
 
 logger = logging.getLogger(__name__)
 
@@ -48,10 +47,12 @@ def subscribe(
     _check_meters(plan_version, buyer)
     plan = plan_version.plan
     days = plan.trial_days if trial_days is None else trial_days
-    today = local_date(at, buyer.time_zone)
-    start = local_midnight(today, buyer.time_zone)
-    anchor_on = today + timedelta(days=days)
-    first = billing_periods(anchor_on, buyer.time_zone, plan.billing_interval).period(0)
+    first = opening(
+        started_at=at,
+        time_zone=buyer.time_zone,
+        interval=plan.billing_interval,
+        trial_days=days,
+    )
     state = Subscription.State.TRIALING if days else Subscription.State.ACTIVE
     subscription = Subscription.objects.create(
         reference=short_id("sub"),
@@ -61,16 +62,19 @@ def subscribe(
         currency=plan_version.currency,
         state=state,
         time_zone=buyer.time_zone,
-        anchor_on=anchor_on,
+        anchor_on=first.anchor_on,
         started_at=at,
-        trial_ends_at=first.start if days else None,
-        current_period_start=start,
-        current_period_end=first.start if days else first.end,
-        next_billing_at=first.start if days else first.end,
+        trial_ends_at=first.trial_ends_at,
+        current_period_start=first.period.start,
+        current_period_end=first.period.end,
+        next_billing_at=first.period.end,
         created_at=at,
     )
     SubscriptionPhase.objects.create(
-        subscription=subscription, plan_version=plan_version, quantity=quantity, starts_at=start
+        subscription=subscription,
+        plan_version=plan_version,
+        quantity=quantity,
+        starts_at=first.period.start,
     )
     record_transition(
         subscription=subscription,
