@@ -24,6 +24,7 @@ __all__ = [
     "minor_unit",
     "quantize",
     "quantize_amount",
+    "round_to_total",
     "to_minor",
     "total",
     "zero",
@@ -115,8 +116,7 @@ def total(amounts: Iterable[Money], currency: str | Currency) -> Money:
 def allocate(money: Money, weights: Sequence[Exact]) -> tuple[Money, ...]:
     """Divide a payable amount in proportion to weights, to the minor unit, without loss.
 
-    Each share is cut towards zero; the units left over go one each to the shares that lost
-    most by it, the earlier one first among equals. The shares add up to the amount exactly.
+    The shares add up to the amount exactly; see `round_to_total` for who gets the odd unit.
 
     Raises:
         InvariantViolation: If a weight is negative, all are zero, or the amount not payable.
@@ -125,15 +125,29 @@ def allocate(money: Money, weights: Sequence[Exact]) -> tuple[Money, ...]:
     whole = sum(exact)
     if whole == 0 or min(exact) < 0:
         raise InvariantViolation("weights must not be negative, and not all zero")
-    minor = to_minor(money)
-    units = abs(minor)
-    wanted = [units * weight / whole for weight in exact]
-    shares = [int(share) for share in wanted]
-    by_loss = sorted(range(len(shares)), key=lambda i: (shares[i] - wanted[i], i))
-    for i in by_loss[: units - sum(shares)]:
-        shares[i] += 1
-    sign = -1 if minor < 0 else 1
-    return tuple(from_minor(sign * share, money.currency) for share in shares)
+    return round_to_total([Fraction(money.amount) * weight / whole for weight in exact], money)
+
+
+def round_to_total(parts: Sequence[Exact], whole: Money) -> tuple[Money, ...]:
+    """Round exact parts to payable amounts that add up to a given payable whole.
+
+    Each is cut towards zero; the units still missing go one each to the parts that lost most
+    by it, the earlier one first among equals. So no part is a whole unit away from exact.
+
+    Raises:
+        InvariantViolation: If the parts are too far from the whole for that.
+    """
+    scale = Fraction(10) ** minor_unit(whole.currency)
+    exact = [Fraction(part) * scale for part in parts]
+    units = [int(part) for part in exact]
+    missing = to_minor(whole) - sum(units)
+    step = 1 if missing > 0 else -1
+    by_loss = sorted(range(len(units)), key=lambda i: (step * (units[i] - exact[i]), i))
+    if abs(missing) > len(units):
+        raise InvariantViolation("the parts do not add up to the whole")
+    for i in by_loss[: abs(missing)]:
+        units[i] += step
+    return tuple(from_minor(unit, whole.currency) for unit in units)
 
 
 def _in_minor_units(money: Money) -> Fraction:

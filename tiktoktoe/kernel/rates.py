@@ -1,7 +1,7 @@
 """Exact numbers: percentages and basis points, how they are rounded, how they are written."""
 
+from collections.abc import Iterable
 from decimal import (
-    ROUND_CEILING,
     Context,
     Decimal,
     DecimalException,
@@ -10,6 +10,7 @@ from decimal import (
     localcontext,
 )
 from fractions import Fraction
+from math import ceil
 
 from tiktoktoe.kernel.errors import InvalidInput
 
@@ -65,9 +66,9 @@ def round_down(value: Exact, places: int) -> Decimal:
     return _shifted(-whole if value < 0 else whole, places)
 
 
-def ceiling(value: Decimal) -> Decimal:
-    """The smallest whole number that is not below the value."""
-    return value.to_integral_value(rounding=ROUND_CEILING)
+def blocks_of(quantity: Decimal, size: Decimal) -> Decimal:
+    """How many blocks of a size a quantity needs; a started one counts whole."""
+    return Decimal(ceil(Fraction(quantity) / Fraction(size)))
 
 
 def product(*factors: Decimal) -> Decimal:
@@ -81,6 +82,12 @@ def product(*factors: Decimal) -> Decimal:
         for factor in factors:
             result *= factor
         return result
+
+
+def exact_sum(terms: Iterable[Decimal]) -> Decimal:
+    """The exact sum, whatever the current decimal context; of none, 0."""
+    with localcontext(EXACT_CONTEXT):
+        return sum(terms, start=Decimal(0))
 
 
 def exact_text(value: Exact) -> str:
