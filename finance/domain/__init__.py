@@ -1,0 +1,1 @@
+"""Accounting on plain values: entries, what posts them, and when revenue is earned."""

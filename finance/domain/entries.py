@@ -1,0 +1,255 @@
+"""From a document to its journal entry: one function for each thing that happens.
+
+The keys end in the version of these rules, so that a change of a rule never posts an old
+document again. Source: the posting rules in docs/ledger.md.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from finance.domain import chart
+from finance.domain.journal import Entry, Posting, credit, debit
+from finance.errors import DocumentInconsistent
+from tiktoktoe.kernel.money import Money, total, zero
+
+RULES_VERSION = 1
+
+
+class Earned(StrEnum):
+    """When the revenue of an invoice line is earned."""
+
+    OVER_TIME = "over_time"  # billed in advance: deferred, then recognised
+    USAGE = "usage"  # delivered already, by a meter
+    ARREARS = "arrears"  # delivered already, a fee for a period that is over
+
+
+_REVENUE_ACCOUNT = {
+    Earned.OVER_TIME: chart.CONTRACT_LIABILITY,
+    Earned.USAGE: chart.USAGE_REVENUE,
+    Earned.ARREARS: chart.SUBSCRIPTION_REVENUE,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceLineFact:
+    """A line of an invoice, net of tax; negative for what is credited on the invoice."""
+
+    amount: Money
+    earned: Earned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceFact:
+    """A final invoice, or what there is to post of it."""
+
+    id: str
+    number: str
+    customer: str
+    lines: Sequence[InvoiceLineFact]
+    tax: Money
+    total: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditLineFact:
+    """What is taken back of a line, net of tax: the part not yet earned, and the earned part.
+
+    What was deferred and is not recognised yet leaves the contract liability; the rest is
+    contra revenue.
+    """
+
+    unearned: Money
+    earned: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditNoteFact:
+    """A credit note, with positive amounts."""
+
+    id: str
+    number: str
+    customer: str
+    lines: Sequence[CreditLineFact]
+    tax: Money
+    total: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentFact:
+    """A payment that succeeded; `fee` is what the processor keeps of it."""
+
+    id: str
+    customer: str
+    amount: Money
+    fee: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundFact:
+    """A refund that succeeded."""
+
+    id: str
+    customer: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteOffFact:
+    """What is given up of an invoice: its net, and the tax on it."""
+
+    invoice_id: str
+    number: str
+    customer: str
+    net: Money
+    tax: Money
+    is_tax_relieved: bool = False
+
+
+def invoice_finalized(invoice: InvoiceFact, *, on: date) -> Entry | None:
+    """D receivable; C contract liability or revenue by line; C VAT payable.
+
+    None if the invoice comes to nothing and moves nothing.
+
+    Raises:
+        DocumentInconsistent: If lines and tax do not add up to the total.
+    """
+    currency = invoice.total.currency
+    net = total((line.amount for line in invoice.lines), currency)
+    _check_sum("invoice", invoice.number, net + invoice.tax, invoice.total)
+    by_account: dict[str, Money] = defaultdict(lambda: zero(currency))
+    for line in invoice.lines:
+        by_account[_REVENUE_ACCOUNT[line.earned]] += line.amount
+    who = {"customer": invoice.customer, "document": invoice.id}
+    return _entry(
+        kind="invoice_finalized",
+        document=f"invoice:{invoice.id}:finalized",
+        on=on,
+        description=f"Invoice {invoice.number}",
+        postings=[
+            debit(chart.RECEIVABLE, invoice.total, **who),
+            *(credit(code, amount, **who) for code, amount in sorted(by_account.items())),
+            credit(chart.VAT_PAYABLE, invoice.tax, **who),
+        ],
+    )
+
+
+def invoice_voided(finalized: Entry, *, on: date) -> Entry:
+    """The invoice's own entry, taken back on the day that it was voided."""
+    return finalized.reversed(effective_on=on)
+
+
+def credit_note_issued(note: CreditNoteFact, *, on: date) -> Entry | None:
+    """D contract liability, the unearned part; D contra revenue, the earned part; D VAT; C AR.
+
+    Raises:
+        DocumentInconsistent: If lines and tax do not add up to the total.
+    """
+    currency = note.total.currency
+    unearned = total((line.unearned for line in note.lines), currency)
+    earned = total((line.earned for line in note.lines), currency)
+    _check_sum("credit note", note.number, unearned + earned + note.tax, note.total)
+    who = {"customer": note.customer, "document": note.id}
+    return _entry(
+        kind="credit_note_issued",
+        document=f"credit_note:{note.id}:issued",
+        on=on,
+        description=f"Credit note {note.number}",
+        postings=[
+            debit(chart.CONTRACT_LIABILITY, unearned, **who),
+            debit(chart.REVENUE_REFUNDS, earned, **who),
+            debit(chart.VAT_PAYABLE, note.tax, **who),
+            credit(chart.RECEIVABLE, note.total, **who),
+        ],
+    )
+
+
+def payment_captured(payment: PaymentFact, *, on: date) -> Entry | None:
+    """D gateway clearing, C receivable; D processor fees, C gateway clearing.
+
+    The clearing account then holds what the processor owes us: the payment less its fee.
+    """
+    who = {"customer": payment.customer, "document": payment.id}
+    return _entry(
+        kind="payment_captured",
+        document=f"payment:{payment.id}:captured",
+        on=on,
+        description="Payment",
+        postings=[
+            debit(chart.GATEWAY_CLEARING, payment.amount, **who),
+            credit(chart.RECEIVABLE, payment.amount, **who),
+            debit(chart.PROCESSOR_FEES, payment.fee, **who),
+            credit(chart.GATEWAY_CLEARING, payment.fee, **who),
+        ],
+    )
+
+
+def refund_paid(refund: RefundFact, *, on: date) -> Entry | None:
+    """D receivable, C gateway clearing: the credit note before it had made us owe the amount."""
+    who = {"customer": refund.customer, "document": refund.id}
+    return _entry(
+        kind="refund_paid",
+        document=f"refund:{refund.id}:paid",
+        on=on,
+        description="Refund",
+        postings=[
+            debit(chart.RECEIVABLE, refund.amount, **who),
+            credit(chart.GATEWAY_CLEARING, refund.amount, **who),
+        ],
+    )
+
+
+def invoice_written_off(loss: WriteOffFact, *, on: date) -> Entry | None:
+    """D bad debt; C receivable. The tax is a loss too, unless the tax office gives it back."""
+    who = {"customer": loss.customer, "document": loss.invoice_id}
+    tax_account = chart.VAT_BAD_DEBT_RELIEF if loss.is_tax_relieved else chart.BAD_DEBT
+    return _entry(
+        kind="invoice_written_off",
+        document=f"invoice:{loss.invoice_id}:written_off",
+        on=on,
+        description=f"Write-off of invoice {loss.number}",
+        postings=[
+            debit(chart.BAD_DEBT, loss.net, **who),
+            debit(tax_account, loss.tax, **who),
+            credit(chart.RECEIVABLE, loss.net + loss.tax, **who),
+        ],
+    )
+
+
+def revenue_recognized(
+    *, schedule: str, customer: str, document: str, amount: Money, month: date, on: date
+) -> Entry | None:
+    """D contract liability, C subscription revenue: the part of a line earned in a month."""
+    who = {"customer": customer, "document": document}
+    return _entry(
+        kind="revenue_recognized",
+        document=f"schedule:{schedule}:{month:%Y-%m}",
+        on=on,
+        description=f"Revenue of {month:%Y-%m}",
+        postings=[
+            debit(chart.CONTRACT_LIABILITY, amount, **who),
+            credit(chart.SUBSCRIPTION_REVENUE, amount, **who),
+        ],
+    )
+
+
+def _entry(
+    *, kind: str, document: str, on: date, description: str, postings: Iterable[Posting]
+) -> Entry | None:
+    moving = tuple(posting for posting in postings if posting.amount_minor)
+    if not moving:
+        return None
+    return Entry(
+        kind=kind,
+        key=f"{document}:v{RULES_VERSION}",
+        effective_on=on,
+        postings=moving,
+        description=description,
+    )
+
+
+def _check_sum(what: str, number: str, parts: Money, whole: Money) -> None:
+    if parts != whole:
+        raise DocumentInconsistent(f"{what} {number}: parts are {parts}, the total is {whole}")
