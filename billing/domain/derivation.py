@@ -11,11 +11,13 @@ from typing import Any
 
 from billing.domain.rating import PriceTerms, Rated
 from billing.domain.rating import Step as RatingStep
+from subscriptions.domain.proration import Proration
 from tiktoktoe.kernel.clock import utc
 from tiktoktoe.kernel.periods import Period
 from tiktoktoe.kernel.rates import exact_text
 
 SCHEMA = 1
+CREDIT_KIND = "proration_credit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +140,40 @@ def rated_derivation(
         currency=terms.currency,
         rule="rounded once, half away from zero",
         events=events,
+    )
+
+
+def proration_derivation(
+    proration: Proration, *, kind: str, price: Mapping[str, str]
+) -> Derivation:
+    """How a part of a price became a line's amount; a credit's amount is negative.
+
+    Args:
+        proration: The arithmetic.
+        kind: The line's kind: proration_charge, proration_credit, or recurring.
+        price: What identifies the price: plan, version, code, name.
+    """
+    sign = -1 if kind == CREDIT_KIND else 1
+    inputs = {
+        "price": exact_text(proration.price.amount),
+        "units": f"{proration.units} {proration.unit}s",
+        "of": f"{proration.whole_units} {proration.unit}s",
+        "from": proration.starts_at.isoformat(),
+        "to": proration.ends_at.isoformat(),
+    }
+    if proration.limit is not None:
+        inputs["limit"] = exact_text(proration.limit.amount)
+    amount = str(sign * proration.amount.amount)
+    label = "unused time" if kind == CREDIT_KIND else "part of the period"
+    return Derivation(
+        kind=kind,
+        price=price,
+        inputs=inputs,
+        steps=(DerivationStep(label=label, formula=proration.formula, amount=amount),),
+        exact=exact_text(sign * proration.exact),
+        amount=amount,
+        currency=proration.price.currency.code,
+        rule=f"proration policy {proration.policy.name}",
     )
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from billing.errors import PriceTermsInvalid, QuantityInvalid
 from tiktoktoe.kernel.money import Money, currency_of, quantize_amount
-from tiktoktoe.kernel.rates import EXACT_CONTEXT, blocks_of, exact_sum, exact_text
+from tiktoktoe.kernel.rates import EXACT_CONTEXT, TIMES, blocks_of, exact_sum, exact_text
 
 ZERO = Decimal(0)
 HUNDRED = Decimal(100)
@@ -71,7 +71,7 @@ class PriceTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One line of the arithmetic: units (or blocks) × unit amount + flat amount = amount."""
+    """One line of the arithmetic: units (or blocks) times unit amount + flat amount = amount."""
 
     label: str
     units: Decimal
@@ -82,9 +82,9 @@ class Step:
 
     @property
     def formula(self) -> str:
-        """The step as it is written: "1000 × 0.002 + 5 = 7"."""
+        """The step as it is written: 1000 times 0.002 + 5 = 7."""
         count = self.units if self.blocks is None else self.blocks
-        parts = [f"{exact_text(count)} × {exact_text(self.unit_amount)}"]
+        parts = [f"{exact_text(count)} {TIMES} {exact_text(self.unit_amount)}"]
         if self.flat_amount:
             parts.append(exact_text(self.flat_amount))
         return f"{' + '.join(parts)} = {exact_text(self.amount)}"
@@ -134,7 +134,7 @@ def rate(quantity: Decimal, terms: PriceTerms, *, event_count: int = 0) -> Rated
     )
 
 
-def _flat(billable: Decimal, terms: PriceTerms) -> tuple[Step, ...]:
+def _flat(_billable: Decimal, terms: PriceTerms) -> tuple[Step, ...]:
     return (_step("flat fee", Decimal(1), terms.unit_amount),)
 
 

@@ -15,6 +15,7 @@ from math import ceil
 from tiktoktoe.kernel.errors import InvalidInput
 
 Exact = int | Decimal | Fraction
+TIMES = "\N{MULTIPLICATION SIGN}"
 
 # Products of a quantity (28 digits), a price (22) and a percentage need 60 digits; a result
 # that would not fit is an error rather than a silently rounded amount.
