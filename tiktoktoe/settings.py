@@ -94,7 +94,9 @@ TEMPLATES = [
 
 # ── Database ─────────────────────────────────────────────────────────────────
 DATABASES = {
-    "default": database_from_url(env_str("DATABASE_URL", "postgresql://postgres@127.0.0.1/tiktoktoe"))
+    "default": database_from_url(
+        env_str("DATABASE_URL", "postgresql://postgres@127.0.0.1/tiktoktoe")
+    )
 }
 DATABASES["default"]["CONN_MAX_AGE"] = env_int("DATABASE_CONN_MAX_AGE", 60)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True

@@ -1,4 +1,4 @@
-"""The movement ledger: each change of recurring revenue once, and what a day's changes add up to."""
+"""The movement ledger: each change of recurring revenue once, and the sums of each day."""
 
 from django.db import models
 from djmoney.models.fields import MoneyField

@@ -34,9 +34,7 @@ class CreditNote(models.Model):
                 condition=models.Q(total=models.F("subtotal") + models.F("tax")),
                 name="credit_note_total_is_subtotal_plus_tax",
             ),
-            models.CheckConstraint(
-                condition=models.Q(total__gt=0), name="credit_note_is_positive"
-            ),
+            models.CheckConstraint(condition=models.Q(total__gt=0), name="credit_note_is_positive"),
         ]
 
     def __str__(self) -> str:

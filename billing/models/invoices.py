@@ -133,7 +133,7 @@ class Invoice(models.Model):
         """
         if self.state in {self.State.DRAFT, self.State.VOID}:
             return Money(0, self.currency)
-        left = self.total - self.amount_credited - self.amount_paid + self.amount_refunded
+        left: Money = self.total - self.amount_credited - self.amount_paid + self.amount_refunded
         return max(left, Money(0, self.currency))
 
 

@@ -36,9 +36,7 @@ class GatewayCustomer(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["customer", "gateway"], name="gateway_customer_once"
-            ),
+            models.UniqueConstraint(fields=["customer", "gateway"], name="gateway_customer_once"),
             models.UniqueConstraint(
                 fields=["gateway", "gateway_reference"], name="gateway_customer_reference_once"
             ),
@@ -55,9 +53,7 @@ class PaymentMethod(models.Model):
         ACTIVE = "active"
         REMOVED = "removed"
 
-    customer = models.ForeignKey(
-        Customer, on_delete=models.PROTECT, related_name="payment_methods"
-    )
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="payment_methods")
     gateway = models.CharField(max_length=32)
     gateway_reference = models.CharField(max_length=255)
     kind = models.CharField(max_length=32, help_text="card, bank_debit, wallet")
@@ -122,20 +118,14 @@ class Payment(models.Model):
     class Meta:
         ordering = ["-created_at", "-id"]
         constraints = [
+            models.CheckConstraint(condition=models.Q(amount__gt=0), name="payment_is_positive"),
             models.CheckConstraint(
-                condition=models.Q(amount__gt=0), name="payment_is_positive"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(
-                    amount_refunded__gte=0, amount_refunded__lte=models.F("amount")
-                ),
+                condition=models.Q(amount_refunded__gte=0, amount_refunded__lte=models.F("amount")),
                 name="payment_not_refunded_above_its_amount",
             ),
             models.UniqueConstraint(
                 fields=["invoice"],
-                condition=models.Q(
-                    state__in=["open", "processing", "requires_action", "paid"]
-                ),
+                condition=models.Q(state__in=["open", "processing", "requires_action", "paid"]),
                 name="payment_one_live_per_invoice",
             ),
         ]

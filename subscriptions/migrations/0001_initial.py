@@ -10,7 +10,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -19,368 +18,808 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='UsageEvent',
+            name="UsageEvent",
             fields=[
-                ('pk', models.CompositePrimaryKey('source_id', 'event_id', 'occurred_at', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('source_id', models.BigIntegerField()),
-                ('event_id', models.CharField(max_length=128)),
-                ('occurred_at', models.DateTimeField()),
-                ('customer_id', models.BigIntegerField()),
-                ('meter_id', models.BigIntegerField()),
-                ('quantity', models.DecimalField(decimal_places=10, max_digits=28)),
-                ('counted_at', models.DateTimeField()),
-                ('counted_on', models.DateField()),
-                ('properties', models.JSONField(null=True)),
-                ('received_at', models.DateTimeField()),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "source_id",
+                        "event_id",
+                        "occurred_at",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("source_id", models.BigIntegerField()),
+                ("event_id", models.CharField(max_length=128)),
+                ("occurred_at", models.DateTimeField()),
+                ("customer_id", models.BigIntegerField()),
+                ("meter_id", models.BigIntegerField()),
+                ("quantity", models.DecimalField(decimal_places=10, max_digits=28)),
+                ("counted_at", models.DateTimeField()),
+                ("counted_on", models.DateField()),
+                ("properties", models.JSONField(null=True)),
+                ("received_at", models.DateTimeField()),
             ],
             options={
-                'db_table': 'subscriptions_usageevent',
-                'managed': False,
+                "db_table": "subscriptions_usageevent",
+                "managed": False,
             },
         ),
         migrations.CreateModel(
-            name='UsageEventKey',
+            name="UsageEventKey",
             fields=[
-                ('pk', models.CompositePrimaryKey('source_id', 'event_id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('source_id', models.BigIntegerField()),
-                ('event_id', models.CharField(max_length=128)),
-                ('occurred_at', models.DateTimeField()),
-                ('body_hash', models.BinaryField(max_length=32)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "source_id",
+                        "event_id",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("source_id", models.BigIntegerField()),
+                ("event_id", models.CharField(max_length=128)),
+                ("occurred_at", models.DateTimeField()),
+                ("body_hash", models.BinaryField(max_length=32)),
             ],
             options={
-                'db_table': 'subscriptions_usageeventkey',
-                'managed': False,
+                "db_table": "subscriptions_usageeventkey",
+                "managed": False,
             },
         ),
         migrations.CreateModel(
-            name='EventSource',
+            name="EventSource",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, unique=True)),
-                ('key_prefix', models.CharField(max_length=16)),
-                ('key_hash', models.BinaryField(max_length=32, unique=True)),
-                ('created_at', models.DateTimeField(default=tiktoktoe.kernel.clock.now)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=100, unique=True)),
+                ("key_prefix", models.CharField(max_length=16)),
+                ("key_hash", models.BinaryField(max_length=32, unique=True)),
+                ("created_at", models.DateTimeField(default=tiktoktoe.kernel.clock.now)),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='Meter',
+            name="Meter",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.SlugField(max_length=64, unique=True)),
-                ('name', models.CharField(max_length=200)),
-                ('unit', models.CharField(help_text='singular: token, request, GB', max_length=32)),
-                ('aggregation', models.CharField(choices=[('sum', 'Sum'), ('count', 'Count'), ('max', 'Max')], default='sum', max_length=16)),
-                ('created_at', models.DateTimeField(default=tiktoktoe.kernel.clock.now)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("code", models.SlugField(max_length=64, unique=True)),
+                ("name", models.CharField(max_length=200)),
+                ("unit", models.CharField(help_text="singular: token, request, GB", max_length=32)),
+                (
+                    "aggregation",
+                    models.CharField(
+                        choices=[("sum", "Sum"), ("count", "Count"), ("max", "Max")],
+                        default="sum",
+                        max_length=16,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=tiktoktoe.kernel.clock.now)),
             ],
             options={
-                'ordering': ['code'],
+                "ordering": ["code"],
             },
         ),
         migrations.CreateModel(
-            name='Plan',
+            name="Plan",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.SlugField(max_length=64, unique=True)),
-                ('name', models.CharField(max_length=200)),
-                ('description', models.TextField(blank=True)),
-                ('interval', models.CharField(choices=[('day', 'Day'), ('week', 'Week'), ('month', 'Month'), ('quarter', 'Quarter'), ('half_year', 'Half Year'), ('year', 'Year')], default='month', max_length=16)),
-                ('interval_count', models.PositiveSmallIntegerField(default=1)),
-                ('trial_days', models.PositiveSmallIntegerField(default=0)),
-                ('rank', models.PositiveSmallIntegerField(default=0)),
-                ('is_public', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(default=tiktoktoe.kernel.clock.now)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("code", models.SlugField(max_length=64, unique=True)),
+                ("name", models.CharField(max_length=200)),
+                ("description", models.TextField(blank=True)),
+                (
+                    "interval",
+                    models.CharField(
+                        choices=[
+                            ("day", "Day"),
+                            ("week", "Week"),
+                            ("month", "Month"),
+                            ("quarter", "Quarter"),
+                            ("half_year", "Half Year"),
+                            ("year", "Year"),
+                        ],
+                        default="month",
+                        max_length=16,
+                    ),
+                ),
+                ("interval_count", models.PositiveSmallIntegerField(default=1)),
+                ("trial_days", models.PositiveSmallIntegerField(default=0)),
+                ("rank", models.PositiveSmallIntegerField(default=0)),
+                ("is_public", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField(default=tiktoktoe.kernel.clock.now)),
             ],
             options={
-                'ordering': ['product', 'rank', 'code'],
+                "ordering": ["product", "rank", "code"],
             },
         ),
         migrations.CreateModel(
-            name='Product',
+            name="Product",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.SlugField(max_length=64, unique=True)),
-                ('name', models.CharField(max_length=200)),
-                ('description', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(default=tiktoktoe.kernel.clock.now)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("code", models.SlugField(max_length=64, unique=True)),
+                ("name", models.CharField(max_length=200)),
+                ("description", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(default=tiktoktoe.kernel.clock.now)),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='UsageDay',
+            name="UsageDay",
             fields=[
-                ('pk', models.CompositePrimaryKey('customer_id', 'meter_id', 'day', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('customer_id', models.BigIntegerField()),
-                ('meter_id', models.BigIntegerField()),
-                ('day', models.DateField()),
-                ('event_count', models.BigIntegerField()),
-                ('quantity_sum', models.DecimalField(decimal_places=10, max_digits=32)),
-                ('quantity_max', models.DecimalField(decimal_places=10, max_digits=28)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "customer_id",
+                        "meter_id",
+                        "day",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("customer_id", models.BigIntegerField()),
+                ("meter_id", models.BigIntegerField()),
+                ("day", models.DateField()),
+                ("event_count", models.BigIntegerField()),
+                ("quantity_sum", models.DecimalField(decimal_places=10, max_digits=32)),
+                ("quantity_max", models.DecimalField(decimal_places=10, max_digits=28)),
             ],
         ),
         migrations.CreateModel(
-            name='Customer',
+            name="Customer",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('external_id', models.CharField(max_length=64, unique=True)),
-                ('name', models.CharField(max_length=200)),
-                ('email', models.EmailField(max_length=254)),
-                ('address_line1', models.CharField(blank=True, max_length=200)),
-                ('address_line2', models.CharField(blank=True, max_length=200)),
-                ('city', models.CharField(blank=True, max_length=100)),
-                ('region', models.CharField(blank=True, max_length=100)),
-                ('postal_code', models.CharField(blank=True, max_length=20)),
-                ('country', models.CharField(help_text='ISO 3166-1 alpha-2', max_length=2)),
-                ('tax_number', models.CharField(blank=True, max_length=32)),
-                ('is_tax_exempt', models.BooleanField(default=False)),
-                ('currency', models.CharField(max_length=3)),
-                ('time_zone', models.CharField(default='UTC', help_text='IANA name', max_length=64)),
-                ('locale', models.CharField(default='en', max_length=10)),
-                ('created_at', models.DateTimeField(default=tiktoktoe.kernel.clock.now)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("external_id", models.CharField(max_length=64, unique=True)),
+                ("name", models.CharField(max_length=200)),
+                ("email", models.EmailField(max_length=254)),
+                ("address_line1", models.CharField(blank=True, max_length=200)),
+                ("address_line2", models.CharField(blank=True, max_length=200)),
+                ("city", models.CharField(blank=True, max_length=100)),
+                ("region", models.CharField(blank=True, max_length=100)),
+                ("postal_code", models.CharField(blank=True, max_length=20)),
+                ("country", models.CharField(help_text="ISO 3166-1 alpha-2", max_length=2)),
+                ("tax_number", models.CharField(blank=True, max_length=32)),
+                ("is_tax_exempt", models.BooleanField(default=False)),
+                ("currency", models.CharField(max_length=3)),
+                (
+                    "time_zone",
+                    models.CharField(default="UTC", help_text="IANA name", max_length=64),
+                ),
+                ("locale", models.CharField(default="en", max_length=10)),
+                ("created_at", models.DateTimeField(default=tiktoktoe.kernel.clock.now)),
             ],
             options={
-                'ordering': ['name', 'id'],
-                'indexes': [models.Index(fields=['-created_at'], name='customer_newest')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('country__regex', '^[A-Z]{2}$')), name='customer_country_is_two_capitals'), models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='customer_currency_is_three_capitals')],
+                "ordering": ["name", "id"],
+                "indexes": [models.Index(fields=["-created_at"], name="customer_newest")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("country__regex", "^[A-Z]{2}$")),
+                        name="customer_country_is_two_capitals",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("currency__regex", "^[A-Z]{3}$")),
+                        name="customer_currency_is_three_capitals",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='PlanVersion',
+            name="PlanVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('currency', models.CharField(max_length=3)),
-                ('number', models.PositiveIntegerField()),
-                ('effective_from', models.DateTimeField()),
-                ('published_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(default=tiktoktoe.kernel.clock.now)),
-                ('plan', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='subscriptions.plan')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("currency", models.CharField(max_length=3)),
+                ("number", models.PositiveIntegerField()),
+                ("effective_from", models.DateTimeField()),
+                ("published_at", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(default=tiktoktoe.kernel.clock.now)),
+                (
+                    "plan",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="versions",
+                        to="subscriptions.plan",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['plan', 'currency', '-number'],
+                "ordering": ["plan", "currency", "-number"],
             },
         ),
         migrations.CreateModel(
-            name='Price',
+            name="Price",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.SlugField(max_length=64)),
-                ('name', models.CharField(max_length=200)),
-                ('kind', models.CharField(choices=[('recurring', 'Recurring'), ('usage', 'Usage')], max_length=16)),
-                ('charge_model', models.CharField(choices=[('flat', 'Flat'), ('per_unit', 'Per Unit'), ('graduated', 'Graduated'), ('volume', 'Volume'), ('package', 'Package')], max_length=16)),
-                ('timing', models.CharField(choices=[('advance', 'Advance'), ('arrears', 'Arrears')], max_length=16)),
-                ('currency', djmoney.models.fields.CurrencyField(choices=[('AUD', 'Australian Dollar'), ('GBP', 'British Pound'), ('CAD', 'Canadian Dollar'), ('DKK', 'Danish Krone'), ('EUR', 'Euro'), ('JPY', 'Japanese Yen'), ('KWD', 'Kuwaiti Dinar'), ('NOK', 'Norwegian Krone'), ('PLN', 'Polish Zloty'), ('SEK', 'Swedish Krona'), ('CHF', 'Swiss Franc'), ('USD', 'US Dollar')], default='USD', editable=False, max_length=3)),
-                ('unit_amount', djmoney.models.fields.MoneyField(currency_field_name='currency', decimal_places=10, default=djmoney.money.Money(Decimal('0'), 'USD'), help_text='per unit, per package, or the flat fee; tiers carry their own', max_digits=22)),
-                ('package_size', models.DecimalField(blank=True, decimal_places=6, max_digits=20, null=True)),
-                ('included_units', models.DecimalField(decimal_places=6, default=Decimal('0'), max_digits=24)),
-                ('position', models.PositiveSmallIntegerField(default=0)),
-                ('meter', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='prices', to='subscriptions.meter')),
-                ('plan_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='prices', to='subscriptions.planversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("code", models.SlugField(max_length=64)),
+                ("name", models.CharField(max_length=200)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("recurring", "Recurring"), ("usage", "Usage")], max_length=16
+                    ),
+                ),
+                (
+                    "charge_model",
+                    models.CharField(
+                        choices=[
+                            ("flat", "Flat"),
+                            ("per_unit", "Per Unit"),
+                            ("graduated", "Graduated"),
+                            ("volume", "Volume"),
+                            ("package", "Package"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "timing",
+                    models.CharField(
+                        choices=[("advance", "Advance"), ("arrears", "Arrears")], max_length=16
+                    ),
+                ),
+                (
+                    "currency",
+                    djmoney.models.fields.CurrencyField(
+                        choices=[
+                            ("AUD", "Australian Dollar"),
+                            ("GBP", "British Pound"),
+                            ("CAD", "Canadian Dollar"),
+                            ("DKK", "Danish Krone"),
+                            ("EUR", "Euro"),
+                            ("JPY", "Japanese Yen"),
+                            ("KWD", "Kuwaiti Dinar"),
+                            ("NOK", "Norwegian Krone"),
+                            ("PLN", "Polish Zloty"),
+                            ("SEK", "Swedish Krona"),
+                            ("CHF", "Swiss Franc"),
+                            ("USD", "US Dollar"),
+                        ],
+                        default="USD",
+                        editable=False,
+                        max_length=3,
+                    ),
+                ),
+                (
+                    "unit_amount",
+                    djmoney.models.fields.MoneyField(
+                        currency_field_name="currency",
+                        decimal_places=10,
+                        default=djmoney.money.Money(Decimal("0"), "USD"),
+                        help_text="per unit, per package, or the flat fee; tiers carry their own",
+                        max_digits=22,
+                    ),
+                ),
+                (
+                    "package_size",
+                    models.DecimalField(blank=True, decimal_places=6, max_digits=20, null=True),
+                ),
+                (
+                    "included_units",
+                    models.DecimalField(decimal_places=6, default=Decimal("0"), max_digits=24),
+                ),
+                ("position", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "meter",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="prices",
+                        to="subscriptions.meter",
+                    ),
+                ),
+                (
+                    "plan_version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="prices",
+                        to="subscriptions.planversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['plan_version', 'position', 'code'],
+                "ordering": ["plan_version", "position", "code"],
             },
         ),
         migrations.AddField(
-            model_name='plan',
-            name='product',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='plans', to='subscriptions.product'),
+            model_name="plan",
+            name="product",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="plans",
+                to="subscriptions.product",
+            ),
         ),
         migrations.CreateModel(
-            name='RejectedEvent',
+            name="RejectedEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('event_id', models.CharField(blank=True, max_length=128)),
-                ('field', models.CharField(max_length=64)),
-                ('code', models.CharField(max_length=32)),
-                ('reason', models.CharField(max_length=300)),
-                ('body', models.TextField()),
-                ('received_at', models.DateTimeField()),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='rejected', to='subscriptions.eventsource')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("event_id", models.CharField(blank=True, max_length=128)),
+                ("field", models.CharField(max_length=64)),
+                ("code", models.CharField(max_length=32)),
+                ("reason", models.CharField(max_length=300)),
+                ("body", models.TextField()),
+                ("received_at", models.DateTimeField()),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="rejected",
+                        to="subscriptions.eventsource",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-received_at', '-id'],
+                "ordering": ["-received_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='Subscription',
+            name="Subscription",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reference', models.CharField(max_length=32, unique=True)),
-                ('quantity', models.PositiveIntegerField(default=1)),
-                ('currency', models.CharField(max_length=3)),
-                ('state', models.CharField(choices=[('incomplete', 'Incomplete'), ('trialing', 'Trialing'), ('active', 'Active'), ('past_due', 'Past Due'), ('paused', 'Paused'), ('canceled', 'Canceled'), ('expired', 'Expired')], max_length=16)),
-                ('time_zone', models.CharField(max_length=64)),
-                ('anchor_on', models.DateField(help_text='the local day every period boundary is counted from')),
-                ('started_at', models.DateTimeField()),
-                ('trial_ends_at', models.DateTimeField(blank=True, null=True)),
-                ('current_period_start', models.DateTimeField()),
-                ('current_period_end', models.DateTimeField()),
-                ('next_billing_at', models.DateTimeField(blank=True, null=True)),
-                ('cancel_at', models.DateTimeField(blank=True, null=True)),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(default=tiktoktoe.kernel.clock.now)),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to='subscriptions.customer')),
-                ('plan_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to='subscriptions.planversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("reference", models.CharField(max_length=32, unique=True)),
+                ("quantity", models.PositiveIntegerField(default=1)),
+                ("currency", models.CharField(max_length=3)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("incomplete", "Incomplete"),
+                            ("trialing", "Trialing"),
+                            ("active", "Active"),
+                            ("past_due", "Past Due"),
+                            ("paused", "Paused"),
+                            ("canceled", "Canceled"),
+                            ("expired", "Expired"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("time_zone", models.CharField(max_length=64)),
+                (
+                    "anchor_on",
+                    models.DateField(
+                        help_text="the local day every period boundary is counted from"
+                    ),
+                ),
+                ("started_at", models.DateTimeField()),
+                ("trial_ends_at", models.DateTimeField(blank=True, null=True)),
+                ("current_period_start", models.DateTimeField()),
+                ("current_period_end", models.DateTimeField()),
+                ("next_billing_at", models.DateTimeField(blank=True, null=True)),
+                ("cancel_at", models.DateTimeField(blank=True, null=True)),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(default=tiktoktoe.kernel.clock.now)),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="subscriptions",
+                        to="subscriptions.customer",
+                    ),
+                ),
+                (
+                    "plan_version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="subscriptions",
+                        to="subscriptions.planversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-started_at', '-id'],
+                "ordering": ["-started_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='SubscriptionPhase',
+            name="SubscriptionPhase",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('quantity', models.PositiveIntegerField()),
-                ('starts_at', models.DateTimeField()),
-                ('ends_at', models.DateTimeField(blank=True, null=True)),
-                ('plan_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='subscriptions.planversion')),
-                ('subscription', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='phases', to='subscriptions.subscription')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("quantity", models.PositiveIntegerField()),
+                ("starts_at", models.DateTimeField()),
+                ("ends_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "plan_version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="subscriptions.planversion",
+                    ),
+                ),
+                (
+                    "subscription",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="phases",
+                        to="subscriptions.subscription",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['subscription', 'starts_at'],
+                "ordering": ["subscription", "starts_at"],
             },
         ),
         migrations.CreateModel(
-            name='SubscriptionTransition',
+            name="SubscriptionTransition",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('from_state', models.CharField(blank=True, max_length=16)),
-                ('to_state', models.CharField(max_length=16)),
-                ('event', models.CharField(help_text='subscribed, activated, plan_changed, …', max_length=32)),
-                ('effective_at', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField(default=tiktoktoe.kernel.clock.now)),
-                ('source', models.CharField(help_text='admin, finance, portal, api, schedule', max_length=32)),
-                ('reason', models.CharField(blank=True, max_length=200)),
-                ('details', models.JSONField(blank=True, default=dict)),
-                ('actor', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL)),
-                ('subscription', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='transitions', to='subscriptions.subscription')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("from_state", models.CharField(blank=True, max_length=16)),
+                ("to_state", models.CharField(max_length=16)),
+                (
+                    "event",
+                    models.CharField(
+                        help_text="subscribed, activated, plan_changed, …", max_length=32
+                    ),
+                ),
+                ("effective_at", models.DateTimeField()),
+                ("recorded_at", models.DateTimeField(default=tiktoktoe.kernel.clock.now)),
+                (
+                    "source",
+                    models.CharField(
+                        help_text="admin, finance, portal, api, schedule", max_length=32
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=200)),
+                ("details", models.JSONField(blank=True, default=dict)),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "subscription",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="transitions",
+                        to="subscriptions.subscription",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['subscription', 'effective_at', 'id'],
+                "ordering": ["subscription", "effective_at", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Tier',
+            name="Tier",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveSmallIntegerField()),
-                ('up_to', models.DecimalField(blank=True, decimal_places=6, max_digits=24, null=True)),
-                ('currency', djmoney.models.fields.CurrencyField(choices=[('AUD', 'Australian Dollar'), ('GBP', 'British Pound'), ('CAD', 'Canadian Dollar'), ('DKK', 'Danish Krone'), ('EUR', 'Euro'), ('JPY', 'Japanese Yen'), ('KWD', 'Kuwaiti Dinar'), ('NOK', 'Norwegian Krone'), ('PLN', 'Polish Zloty'), ('SEK', 'Swedish Krona'), ('CHF', 'Swiss Franc'), ('USD', 'US Dollar')], default='USD', editable=False, max_length=3)),
-                ('unit_amount', djmoney.models.fields.MoneyField(currency_field_name='currency', decimal_places=10, default=djmoney.money.Money(Decimal('0'), 'USD'), max_digits=22)),
-                ('flat_amount', djmoney.models.fields.MoneyField(currency_field_name='currency', decimal_places=10, default=djmoney.money.Money(Decimal('0'), 'USD'), max_digits=22)),
-                ('price', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='tiers', to='subscriptions.price')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField()),
+                (
+                    "up_to",
+                    models.DecimalField(blank=True, decimal_places=6, max_digits=24, null=True),
+                ),
+                (
+                    "currency",
+                    djmoney.models.fields.CurrencyField(
+                        choices=[
+                            ("AUD", "Australian Dollar"),
+                            ("GBP", "British Pound"),
+                            ("CAD", "Canadian Dollar"),
+                            ("DKK", "Danish Krone"),
+                            ("EUR", "Euro"),
+                            ("JPY", "Japanese Yen"),
+                            ("KWD", "Kuwaiti Dinar"),
+                            ("NOK", "Norwegian Krone"),
+                            ("PLN", "Polish Zloty"),
+                            ("SEK", "Swedish Krona"),
+                            ("CHF", "Swiss Franc"),
+                            ("USD", "US Dollar"),
+                        ],
+                        default="USD",
+                        editable=False,
+                        max_length=3,
+                    ),
+                ),
+                (
+                    "unit_amount",
+                    djmoney.models.fields.MoneyField(
+                        currency_field_name="currency",
+                        decimal_places=10,
+                        default=djmoney.money.Money(Decimal("0"), "USD"),
+                        max_digits=22,
+                    ),
+                ),
+                (
+                    "flat_amount",
+                    djmoney.models.fields.MoneyField(
+                        currency_field_name="currency",
+                        decimal_places=10,
+                        default=djmoney.money.Money(Decimal("0"), "USD"),
+                        max_digits=22,
+                    ),
+                ),
+                (
+                    "price",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="tiers",
+                        to="subscriptions.price",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['price', 'position'],
+                "ordering": ["price", "position"],
             },
         ),
         migrations.CreateModel(
-            name='UsageClosing',
+            name="UsageClosing",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('closed_through', models.DateTimeField()),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='subscriptions.customer')),
-                ('meter', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='subscriptions.meter')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("closed_through", models.DateTimeField()),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="subscriptions.customer",
+                    ),
+                ),
+                (
+                    "meter",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="subscriptions.meter",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='UsageDelta',
+            name="UsageDelta",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('customer_id', models.BigIntegerField()),
-                ('meter_id', models.BigIntegerField()),
-                ('day', models.DateField()),
-                ('event_count', models.BigIntegerField()),
-                ('quantity_sum', models.DecimalField(decimal_places=10, max_digits=32)),
-                ('quantity_max', models.DecimalField(decimal_places=10, max_digits=28)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("customer_id", models.BigIntegerField()),
+                ("meter_id", models.BigIntegerField()),
+                ("day", models.DateField()),
+                ("event_count", models.BigIntegerField()),
+                ("quantity_sum", models.DecimalField(decimal_places=10, max_digits=32)),
+                ("quantity_max", models.DecimalField(decimal_places=10, max_digits=28)),
             ],
             options={
-                'indexes': [models.Index(fields=['customer_id', 'meter_id', 'day'], name='usage_delta_day')],
+                "indexes": [
+                    models.Index(fields=["customer_id", "meter_id", "day"], name="usage_delta_day")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='CustomerMember',
+            name="CustomerMember",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('created_at', models.DateTimeField(default=tiktoktoe.kernel.clock.now)),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='members', to='subscriptions.customer')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='memberships', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=tiktoktoe.kernel.clock.now)),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="members",
+                        to="subscriptions.customer",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="memberships",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('customer', 'user'), name='member_once_per_customer')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("customer", "user"), name="member_once_per_customer"
+                    )
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='planversion',
-            constraint=models.UniqueConstraint(fields=('plan', 'currency', 'number'), name='plan_version_numbered_once'),
+            model_name="planversion",
+            constraint=models.UniqueConstraint(
+                fields=("plan", "currency", "number"), name="plan_version_numbered_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='price',
-            constraint=models.UniqueConstraint(fields=('plan_version', 'code'), name='price_code_once_per_version'),
+            model_name="price",
+            constraint=models.UniqueConstraint(
+                fields=("plan_version", "code"), name="price_code_once_per_version"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='price',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'recurring'), ('meter__isnull', True)), models.Q(('kind', 'usage'), ('meter__isnull', False), ('timing', 'arrears')), _connector='OR'), name='price_of_usage_has_a_meter_and_is_in_arrears'),
+            model_name="price",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("kind", "recurring"), ("meter__isnull", True)),
+                    models.Q(("kind", "usage"), ("meter__isnull", False), ("timing", "arrears")),
+                    _connector="OR",
+                ),
+                name="price_of_usage_has_a_meter_and_is_in_arrears",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='price',
-            constraint=models.CheckConstraint(condition=models.Q(('unit_amount__gte', 0)), name='price_is_not_negative'),
+            model_name="price",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("unit_amount__gte", 0)), name="price_is_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='plan',
-            constraint=models.CheckConstraint(condition=models.Q(('interval_count__gte', 1)), name='plan_interval_count_is_positive'),
+            model_name="plan",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("interval_count__gte", 1)),
+                name="plan_interval_count_is_positive",
+            ),
         ),
         migrations.AddIndex(
-            model_name='rejectedevent',
-            index=models.Index(fields=['-received_at'], name='rejected_event_newest'),
+            model_name="rejectedevent",
+            index=models.Index(fields=["-received_at"], name="rejected_event_newest"),
         ),
         migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(condition=models.Q(('next_billing_at__isnull', False)), fields=['next_billing_at', 'id'], name='subscription_due'),
+            model_name="subscription",
+            index=models.Index(
+                condition=models.Q(("next_billing_at__isnull", False)),
+                fields=["next_billing_at", "id"],
+                name="subscription_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(fields=['customer', 'state'], name='subscription_of_customer'),
+            model_name="subscription",
+            index=models.Index(fields=["customer", "state"], name="subscription_of_customer"),
         ),
         migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(('current_period_end__gt', models.F('current_period_start'))), name='subscription_period_is_not_empty'),
+            model_name="subscription",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("current_period_end__gt", models.F("current_period_start"))),
+                name="subscription_period_is_not_empty",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(('quantity__gte', 1)), name='subscription_quantity_is_positive'),
+            model_name="subscription",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("quantity__gte", 1)), name="subscription_quantity_is_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at__isnull', False), ('state__in', ['canceled', 'expired'])), models.Q(models.Q(('state__in', ['canceled', 'expired']), _negated=True), ('ended_at__isnull', True)), _connector='OR'), name='subscription_ended_has_an_end'),
+            model_name="subscription",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("ended_at__isnull", False), ("state__in", ["canceled", "expired"])),
+                    models.Q(
+                        models.Q(("state__in", ["canceled", "expired"]), _negated=True),
+                        ("ended_at__isnull", True),
+                    ),
+                    _connector="OR",
+                ),
+                name="subscription_ended_has_an_end",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='subscriptionphase',
-            constraint=models.UniqueConstraint(fields=('subscription', 'starts_at'), name='phase_starts_once'),
+            model_name="subscriptionphase",
+            constraint=models.UniqueConstraint(
+                fields=("subscription", "starts_at"), name="phase_starts_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='subscriptionphase',
-            constraint=models.UniqueConstraint(condition=models.Q(('ends_at__isnull', True)), fields=('subscription',), name='phase_open_once'),
+            model_name="subscriptionphase",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ends_at__isnull", True)),
+                fields=("subscription",),
+                name="phase_open_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='subscriptionphase',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_at__isnull', True), ('ends_at__gt', models.F('starts_at')), _connector='OR'), name='phase_is_not_empty'),
+            model_name="subscriptionphase",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("ends_at__isnull", True),
+                    ("ends_at__gt", models.F("starts_at")),
+                    _connector="OR",
+                ),
+                name="phase_is_not_empty",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='tier',
-            constraint=models.UniqueConstraint(fields=('price', 'position'), name='tier_position_once'),
+            model_name="tier",
+            constraint=models.UniqueConstraint(
+                fields=("price", "position"), name="tier_position_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='tier',
-            constraint=models.CheckConstraint(condition=models.Q(('flat_amount__gte', 0), ('unit_amount__gte', 0)), name='tier_is_not_negative'),
+            model_name="tier",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("flat_amount__gte", 0), ("unit_amount__gte", 0)),
+                name="tier_is_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='usageclosing',
-            constraint=models.UniqueConstraint(fields=('customer', 'meter'), name='usage_closing_once'),
+            model_name="usageclosing",
+            constraint=models.UniqueConstraint(
+                fields=("customer", "meter"), name="usage_closing_once"
+            ),
         ),
     ]

@@ -8,6 +8,8 @@ from djmoney.models.fields import MoneyField
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.periods import Interval, IntervalUnit
 
+INTERVAL_CHOICES = [(unit.value, unit.name.replace("_", " ").title()) for unit in IntervalUnit]
+
 
 class Product(models.Model):
     """What is sold; plans are ways of paying for it."""
@@ -54,19 +56,13 @@ class Meter(models.Model):
 class Plan(models.Model):
     """A way of paying for a product; `rank` orders plans from small to large."""
 
-    class Interval(models.TextChoices):
-        DAY = "day"
-        WEEK = "week"
-        MONTH = "month"
-        QUARTER = "quarter"
-        HALF_YEAR = "half_year"
-        YEAR = "year"
-
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="plans")
     code = models.SlugField(max_length=64, unique=True)
     name = models.CharField(max_length=200)
     description = models.TextField(blank=True)
-    interval = models.CharField(max_length=16, choices=Interval.choices, default=Interval.MONTH)
+    interval = models.CharField(
+        max_length=16, choices=INTERVAL_CHOICES, default=IntervalUnit.MONTH.value
+    )
     interval_count = models.PositiveSmallIntegerField(default=1)
     trial_days = models.PositiveSmallIntegerField(default=0)
     rank = models.PositiveSmallIntegerField(default=0)

@@ -13,6 +13,17 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
         """Those a signed-in person acts for."""
         return self.filter(members__user_id=user_id)
 
+    def matching(self, text: str) -> "CustomerQuerySet":
+        """Those whose name, e-mail, external id or tax number contains a text."""
+        if not text:
+            return self
+        return self.filter(
+            models.Q(name__icontains=text)
+            | models.Q(email__icontains=text)
+            | models.Q(external_id__icontains=text)
+            | models.Q(tax_number__iexact=text)
+        )
+
 
 class Customer(models.Model):
     """A person or company that subscribes; `external_id` is its name in usage events."""

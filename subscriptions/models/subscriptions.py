@@ -22,6 +22,17 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
         """Those that have not ended."""
         return self.filter(state__in=LIVE_STATES)
 
+    def matching(self, text: str) -> "SubscriptionQuerySet":
+        """Those whose reference is a text, or whose customer or plan contains it."""
+        if not text:
+            return self
+        return self.filter(
+            models.Q(reference=text)
+            | models.Q(customer__name__icontains=text)
+            | models.Q(customer__email__icontains=text)
+            | models.Q(plan_version__plan__name__icontains=text)
+        )
+
     def due_for_billing(self, at: "datetime") -> "SubscriptionQuerySet":
         """Those whose current period has ended, or that ended and have a last bill to come."""
         return self.filter(next_billing_at__lte=at)

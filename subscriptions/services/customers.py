@@ -11,6 +11,8 @@ from subscriptions.models import Customer, CustomerMember
 from tiktoktoe.accounts.models import User
 from tiktoktoe.kernel.ids import short_id
 
+FIXED_FIELDS = frozenset({"external_id", "currency", "time_zone"})
+
 
 @dataclass(frozen=True, kw_only=True)
 class CustomerDetails:
@@ -52,6 +54,20 @@ def create_customer(*, details: CustomerDetails, at: datetime) -> Customer:
         )
     fields = {**details.__dict__, "external_id": external_id}
     return Customer.objects.create(**fields, created_at=at)
+
+
+@transaction.atomic
+def correct_customer(*, customer: Customer, details: CustomerDetails) -> Customer:
+    """Correct a customer's details; its external id, currency and time zone stay.
+
+    Issued invoices keep the details that they were issued with.
+    """
+    locked = Customer.objects.select_for_update(of=("self",)).get(pk=customer.pk)
+    fields = [name for name in details.__dict__ if name not in FIXED_FIELDS]
+    for name in fields:
+        setattr(locked, name, getattr(details, name))
+    locked.save(update_fields=fields)
+    return locked
 
 
 @transaction.atomic

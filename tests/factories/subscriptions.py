@@ -6,14 +6,12 @@ API calls 0.002 each above 10,000 included ones, in arrears.
 
 from datetime import UTC, datetime
 from decimal import Decimal
-
-import factory
-from factory.declarations import LazyAttribute, Sequence, SubFactory
+from itertools import count
+from typing import Any
 
 from subscriptions.models import (
     Customer,
     CustomerMember,
-    EventSource,
     Meter,
     Plan,
     PlanVersion,
@@ -23,93 +21,60 @@ from subscriptions.models import (
 from subscriptions.services.catalog import PriceSpec, draft_plan_version, publish_plan_version
 from subscriptions.services.signup import subscribe
 from subscriptions.services.transitions import Actor
-from tests.factories.accounts import UserFactory
+from tests.factories.accounts import make_user
+from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Role
 
 JAN_1 = datetime(2026, 1, 1, tzinfo=UTC)
 TEST_ACTOR = Actor(source="test")
+_numbers = count(1)
 
 
-class CustomerFactory(factory.django.DjangoModelFactory[Customer]):
+def make_customer(**fields: object) -> Customer:
     """A company in New York paying in USD, in UTC."""
+    number = next(_numbers)
+    given: dict[str, object] = {
+        "external_id": f"cus_{number}",
+        "name": f"Acme Widgets {number}",
+        "email": f"billing{number}@acme.example",
+        "address_line1": "1 Main Street",
+        "city": "New York",
+        "region": "NY",
+        "postal_code": "10001",
+        "country": "US",
+        "currency": "USD",
+        "time_zone": "UTC",
+        "created_at": JAN_1,
+        **fields,
+    }
+    return Customer.objects.create(**given)
 
-    class Meta:
-        model = Customer
 
-    external_id = Sequence(lambda n: f"cus_{n}")
-    name = Sequence(lambda n: f"Acme Widgets {n}")
-    email = Sequence(lambda n: f"billing{n}@acme.example")
-    address_line1 = "1 Main Street"
-    city = "New York"
-    region = "NY"
-    postal_code = "10001"
-    country = "US"
-    currency = "USD"
-    time_zone = "UTC"
-    created_at = JAN_1
-
-
-class MemberFactory(factory.django.DjangoModelFactory[CustomerMember]):
+def make_member(customer: Customer | None = None, user: User | None = None) -> CustomerMember:
     """A person who acts for a customer."""
-
-    class Meta:
-        model = CustomerMember
-
-    customer = SubFactory(CustomerFactory)
-    user = SubFactory(UserFactory, role=Role.CUSTOMER)
-    created_at = JAN_1
+    return CustomerMember.objects.create(
+        customer=customer or make_customer(),
+        user=user or make_user(Role.CUSTOMER),
+        created_at=JAN_1,
+    )
 
 
-class ProductFactory(factory.django.DjangoModelFactory[Product]):
-    """The one product."""
-
-    class Meta:
-        model = Product
-        django_get_or_create = ("code",)
-
-    code = "platform"
-    name = "Platform"
+def make_meter(code: str = "api_calls", **fields: object) -> Meter:
+    """API calls, added up; the same one for the same code."""
+    given: dict[str, object] = {"name": "API calls", "unit": "call", **fields}
+    return Meter.objects.get_or_create(code=code, defaults=given)[0]
 
 
-class MeterFactory(factory.django.DjangoModelFactory[Meter]):
-    """API calls, added up."""
-
-    class Meta:
-        model = Meter
-        django_get_or_create = ("code",)
-
-    code = "api_calls"
-    name = "API calls"
-    unit = "call"
-    aggregation = Meter.Aggregation.SUM
+def make_plan(**fields: object) -> Plan:
+    """A monthly plan without a trial, of the one product."""
+    product, _ = Product.objects.get_or_create(code="platform", defaults={"name": "Platform"})
+    given: dict[str, object] = {"code": f"team{next(_numbers)}", "name": "Team", **fields}
+    return Plan.objects.create(product=product, **given)
 
 
-class PlanFactory(factory.django.DjangoModelFactory[Plan]):
-    """A monthly plan without a trial."""
-
-    class Meta:
-        model = Plan
-
-    product = SubFactory(ProductFactory)
-    code = Sequence(lambda n: f"team{n}")
-    name = "Team"
-
-
-class EventSourceFactory(factory.django.DjangoModelFactory[EventSource]):
-    """A system that sends usage; its key is never known, tests make real ones by service."""
-
-    class Meta:
-        model = EventSource
-
-    name = Sequence(lambda n: f"source {n}")
-    key_prefix = "ttt_test"
-    key_hash = LazyAttribute(lambda source: source.name.encode().ljust(32)[:32])
-    created_at = JAN_1
-
-
-def recurring(amount: str = "99.00", **terms: object) -> PriceSpec:
+def recurring(amount: str = "99.00", **terms: Any) -> PriceSpec:
     """A monthly fee in advance."""
-    fields: dict[str, object] = {
+    fields: dict[str, Any] = {
         "code": "base",
         "name": "Base fee",
         "kind": "recurring",
@@ -118,12 +83,12 @@ def recurring(amount: str = "99.00", **terms: object) -> PriceSpec:
         "unit_amount": Decimal(amount),
         **terms,
     }
-    return PriceSpec(**fields)  # type: ignore[arg-type]
+    return PriceSpec(**fields)
 
 
-def per_call(amount: str = "0.002", *, included: str = "10000", **terms: object) -> PriceSpec:
+def per_call(amount: str = "0.002", *, included: str = "10000", **terms: Any) -> PriceSpec:
     """A price per API call above the included ones, in arrears."""
-    fields: dict[str, object] = {
+    fields: dict[str, Any] = {
         "code": "calls",
         "name": "API calls",
         "kind": "usage",
@@ -131,10 +96,10 @@ def per_call(amount: str = "0.002", *, included: str = "10000", **terms: object)
         "timing": "arrears",
         "unit_amount": Decimal(amount),
         "included_units": Decimal(included),
-        "meter": MeterFactory(),
+        "meter": make_meter(),
         **terms,
     }
-    return PriceSpec(**fields)  # type: ignore[arg-type]
+    return PriceSpec(**fields)
 
 
 def published_version(
@@ -142,7 +107,7 @@ def published_version(
 ) -> PlanVersion:
     """A version on sale since `at`; without prices it has the documentation's two."""
     version = draft_plan_version(
-        plan=plan or PlanFactory(),
+        plan=plan or make_plan(),
         currency=currency,
         prices=prices or (recurring(), per_call()),
         effective_from=at,
@@ -160,7 +125,7 @@ def subscription_since(
 ) -> Subscription:
     """A subscription made by the real service."""
     return subscribe(
-        customer=customer or CustomerFactory(),
+        customer=customer or make_customer(),
         plan_version=version or published_version(at=min(at, JAN_1)),
         quantity=quantity,
         trial_days=trial_days,

@@ -9,14 +9,14 @@ from tiktoktoe.accounts.models import User
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):
+class UserAdmin(DjangoUserAdmin[User]):
     """People by e-mail, with their role."""
 
     ordering = ["email"]
     list_display = ["email", "first_name", "last_name", "role", "is_active", "last_login"]
     list_filter = ["role", "is_active", "is_superuser"]
     search_fields = ["email", "first_name", "last_name"]
-    filter_horizontal: ClassVar[list[str]] = []  # type: ignore[misc]
+    filter_horizontal: ClassVar[list[str]] = []
     fieldsets = (
         (None, {"fields": ("email", "password")}),
         ("Person", {"fields": ("first_name", "last_name")}),
@@ -24,5 +24,8 @@ class UserAdmin(DjangoUserAdmin):
         ("Seen", {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = (
-        (None, {"fields": ("email", "role", "is_staff", "usable_password", "password1", "password2")}),
+        (
+            None,
+            {"fields": ("email", "role", "is_staff", "usable_password", "password1", "password2")},
+        ),
     )

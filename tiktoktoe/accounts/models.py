@@ -73,7 +73,7 @@ class User(AbstractUser):
             return permission is not Permission.USE_PORTAL
         return permission in PERMISSIONS_BY_ROLE[Role(self.role)]
 
-    def has_perm(self, perm: str, obj: object = None) -> bool:
+    def has_perm(self, perm: str, obj: object = None) -> bool:  # noqa: ARG002 - Django's signature
         """Whether the admin lets this person do something; by role, default no."""
         if not self.is_active:
             return False

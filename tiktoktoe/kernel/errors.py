@@ -9,7 +9,7 @@ class InvalidInput(TikTokToeError):
     """What somebody entered or sent cannot be used; says which field, and the way out."""
 
     def __init__(self, message: str, *, field: str = "", remedy: str = "") -> None:
-        super().__init__(message, field, remedy)
+        super().__init__(message)
         self.message = message
         self.field = field
         self.remedy = remedy

@@ -1,4 +1,5 @@
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -10,19 +11,17 @@ from subscriptions.services.catalog import (
     draft_plan_version,
     publish_plan_version,
 )
-from tests.factories.subscriptions import JAN_1, PlanFactory, per_call, published_version, recurring
+from tests.factories.subscriptions import JAN_1, make_plan, per_call, published_version, recurring
 
 pytestmark = pytest.mark.django_db
 
 
 def draft(*prices: PriceSpec) -> PlanVersion:
-    return draft_plan_version(
-        plan=PlanFactory(), currency="USD", prices=prices, effective_from=JAN_1
-    )
+    return draft_plan_version(plan=make_plan(), currency="USD", prices=prices, effective_from=JAN_1)
 
 
 def test_versions_are_numbered_per_plan_and_currency() -> None:
-    plan = PlanFactory()
+    plan = make_plan()
 
     numbers = [published_version(recurring(), plan=plan).number for _ in range(2)]
     euro = published_version(recurring(), plan=plan, currency="EUR")
@@ -67,7 +66,7 @@ def test_publishing_without_prices_is_refused() -> None:
     ],
 )
 def test_a_price_that_contradicts_itself_is_refused_by_field(
-    terms: dict[str, object], field: str
+    terms: dict[str, Any], field: str
 ) -> None:
     with pytest.raises(PriceInvalid) as refusal:
         draft(per_call(**terms))

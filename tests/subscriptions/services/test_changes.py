@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -22,8 +23,8 @@ pytestmark = pytest.mark.django_db
 JAN_20 = datetime(2026, 1, 20, 15, tzinfo=UTC)
 
 
-def switch(subscription: Subscription, **terms: object) -> Subscription:
-    fields: dict[str, object] = {
+def switch(subscription: Subscription, **terms: Any) -> Subscription:
+    fields: dict[str, Any] = {
         "plan_version": published_version(recurring("199.00")),
         "quantity": 1,
         "effective_at": JAN_20,
@@ -31,7 +32,7 @@ def switch(subscription: Subscription, **terms: object) -> Subscription:
         "at": JAN_20,
         **terms,
     }
-    return switch_plan(subscription=subscription, **fields)  # type: ignore[arg-type]
+    return switch_plan(subscription=subscription, **fields)
 
 
 def test_switch_plan_splits_the_phase_at_the_local_midnight() -> None:

@@ -7,8 +7,8 @@ from subscriptions.models import Subscription, SubscriptionPhase, SubscriptionTr
 from subscriptions.services.catalog import draft_plan_version
 from tests.factories.subscriptions import (
     JAN_1,
-    CustomerFactory,
-    PlanFactory,
+    make_customer,
+    make_plan,
     published_version,
     recurring,
     subscription_since,
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_subscribe_starts_the_first_period_at_local_midnight_of_the_day() -> None:
-    customer = CustomerFactory(time_zone="Europe/Berlin")
+    customer = make_customer(time_zone="Europe/Berlin")
 
     subscription = subscription_since(datetime(2026, 1, 31, 14, 30, tzinfo=UTC), customer=customer)
 
@@ -51,7 +51,7 @@ def test_subscribe_records_a_phase_and_a_transition() -> None:
 
 def test_subscribe_refuses_a_version_that_is_not_published() -> None:
     draft = draft_plan_version(
-        plan=PlanFactory(), currency="USD", prices=[recurring()], effective_from=JAN_1
+        plan=make_plan(), currency="USD", prices=[recurring()], effective_from=JAN_1
     )
 
     with pytest.raises(PlanVersionNotOnSale):
@@ -68,7 +68,7 @@ def test_subscribe_refuses_another_currency() -> None:
 
 
 def test_subscribe_refuses_a_second_subscription_on_the_same_meter() -> None:
-    customer = CustomerFactory()
+    customer = make_customer()
     subscription_since(JAN_1, customer=customer)
 
     with pytest.raises(SubscriptionInvalid, match="bills API calls already"):

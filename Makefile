@@ -1,0 +1,45 @@
+# Two words to know: `make run` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test reset bench lint demo-trace help
+
+run: $(VENV)/.run ## start everything and print where to sign in
+	@exec $(BIN)/python -m tiktoktoe.launcher run
+
+test: $(VENV)/.dev ## lint, import contracts, types, templates and all tests
+	@exec $(BIN)/python -m tiktoktoe.launcher test
+
+bench: $(VENV)/.dev ## measured ratios, in one run
+	@exec $(BIN)/python -m tiktoktoe.launcher bench
+
+demo-trace: $(VENV)/.dev ## a real usage trace through the whole river, recounted
+	@exec $(BIN)/python -m tiktoktoe.launcher demo-trace
+
+lint: $(VENV)/.dev ## the static checks alone
+	@exec $(BIN)/python -m tiktoktoe.launcher lint
+
+reset: ## forget all data and start afresh at the next run
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m tiktoktoe.launcher reset; else rm -rf .data; fi
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(BIN)/uv: requirements/bootstrap.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("TikTokToe needs Python 3.11 or newer, and %s is %d.%d. Say which to use: make run PYTHON=python3.11" % (sys.executable, v[0], v[1]))'
+	@echo "Making the virtual environment"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(VENV)/.run: requirements/run.txt requirements/spec.txt $(BIN)/uv
+	@echo "Installing packages"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements/run.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements/spec.txt
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+	@echo "Installing what tests need"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements/dev.txt
+	@touch $@

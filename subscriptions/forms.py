@@ -1,0 +1,74 @@
+"""What staff type about customers and subscriptions."""
+
+from typing import Any, ClassVar
+from zoneinfo import available_timezones
+
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
+
+from subscriptions.models import Customer, Subscription
+from subscriptions.services.customers import CustomerDetails
+
+COUNTRY_HELP = "Two letters, like DE"
+
+
+def time_zone_choices() -> list[tuple[str, str]]:
+    """Every IANA time zone with a place in its name, and UTC."""
+    return [("UTC", "UTC"), *((n, n) for n in sorted(available_timezones()) if "/" in n)]
+
+
+class CustomerForm(forms.ModelForm[Customer]):
+    """A customer's details; what usage and invoices are counted with is fixed once made."""
+
+    currency = forms.ChoiceField(choices=[(code, code) for code in settings.CURRENCIES])
+    time_zone = forms.ChoiceField(choices=time_zone_choices, initial="UTC")
+    country = forms.CharField(min_length=2, max_length=2, help_text=COUNTRY_HELP)
+
+    FIXED: ClassVar[tuple[str, ...]] = ("external_id", "currency", "time_zone")
+
+    class Meta:
+        model = Customer
+        fields = [
+            "name",
+            "email",
+            "address_line1",
+            "address_line2",
+            "postal_code",
+            "city",
+            "region",
+            "country",
+            "tax_number",
+            "is_tax_exempt",
+            "currency",
+            "time_zone",
+            "external_id",
+        ]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["external_id"].required = False
+        self.fields["external_id"].help_text = "Its name in usage events; made up when left empty"
+        if self.instance.pk:
+            for name in self.FIXED:
+                self.fields[name].disabled = True
+
+    def clean_country(self) -> str:
+        """The country in capitals."""
+        country = str(self.cleaned_data["country"]).upper()
+        if not country.isalpha():
+            raise ValidationError("Two letters, like DE")
+        return country
+
+    def details(self) -> CustomerDetails:
+        """What was typed, for the service."""
+        return CustomerDetails(**{name: self.cleaned_data[name] for name in self.Meta.fields})
+
+
+class SubscriptionFilter(forms.Form):
+    """How a list of subscriptions is narrowed."""
+
+    q = forms.CharField(required=False, label="Search")
+    state = forms.ChoiceField(
+        required=False, choices=[("", "All"), *Subscription.State.choices], label="State"
+    )

@@ -1,0 +1,1 @@
+"""`make run` and its kin: starts, watches and surely stops the programs of the product."""
