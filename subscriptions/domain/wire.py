@@ -1,0 +1,205 @@
+"""How usage events are written on the wire: one, an array, lines, and CloudEvents 1.0.
+
+Only the standard library's JSON is too slow here; msgspec reads into plain structures, and
+numbers stay exact: quantities are read as Decimal, never as float.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from subscriptions.domain.events import EventBody
+from subscriptions.errors import EventInvalid
+
+ONE = Decimal(1)
+
+
+class ContentType(StrEnum):
+    """What a request's body may be."""
+
+    JSON = "application/json"
+    LINES = "application/x-ndjson"
+    CLOUD_EVENT = "application/cloudevents+json"
+    CLOUD_EVENTS = "application/cloudevents-batch+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An event that could not be read: its place, the field, the reason, what was sent."""
+
+    index: int
+    event_id: str
+    field: str
+    reason: str
+    sent: str
+
+
+class PlainEvent(msgspec.Struct):
+    """An event in our own words."""
+
+    id: str
+    customer: str
+    meter: str
+    occurred_at: datetime
+    quantity: Decimal = ONE
+    properties: dict[str, Any] | None = None
+
+    def body(self) -> EventBody:
+        """What it means."""
+        return EventBody(
+            event_id=self.id,
+            customer=self.customer,
+            meter=self.meter,
+            occurred_at=self.occurred_at,
+            quantity=self.quantity,
+            properties=self.properties,
+        )
+
+
+class CloudEvent(msgspec.Struct):
+    """A CloudEvents 1.0 envelope: `type` names the meter, `subject` the customer.
+
+    Source: CloudEvents 1.0.2, JSON event format. Its identity is `source` and `id` together,
+    so the source becomes part of the event id.
+    """
+
+    specversion: str
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: datetime
+    data: dict[str, Any] | None = None
+
+    def body(self) -> EventBody:
+        """What it means.
+
+        Raises:
+            EventInvalid: If the version is not 1.0 or the quantity no number.
+        """
+        if self.specversion != "1.0":
+            raise EventInvalid("must be 1.0", field="specversion")
+        data = dict(self.data or {})
+        return EventBody(
+            event_id=f"{self.source}/{self.id}",
+            customer=self.subject,
+            meter=self.type,
+            occurred_at=self.time,
+            quantity=_decimal(data.pop("quantity", 1)),
+            properties=data or None,
+        )
+
+
+Event = PlainEvent | CloudEvent
+_plain = msgspec.json.Decoder(PlainEvent)
+_cloud = msgspec.json.Decoder(CloudEvent)
+_plain_array = msgspec.json.Decoder(list[PlainEvent])
+_cloud_array = msgspec.json.Decoder(list[CloudEvent])
+_raw_array = msgspec.json.Decoder(list[msgspec.Raw])
+_any = msgspec.json.Decoder()
+
+
+class Malformed(EventInvalid):
+    """The whole body cannot be read."""
+
+
+def read_events(
+    content: bytes, content_type: ContentType
+) -> tuple[list[tuple[int, EventBody]], list[Unreadable]]:
+    """The events of a body with their places, and those that could not be read.
+
+    Raises:
+        Malformed: If the body as a whole is no JSON; says where.
+    """
+    is_cloud = content_type in {ContentType.CLOUD_EVENT, ContentType.CLOUD_EVENTS}
+    array: msgspec.json.Decoder[Any] = _cloud_array if is_cloud else _plain_array
+    if content_type != ContentType.LINES and content.lstrip()[:1] == b"[":
+        try:
+            return _meanings(enumerate(array.decode(content)))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            parts = [bytes(raw) for raw in _split_array(content)]
+    elif content_type == ContentType.LINES:
+        parts = [line for line in content.splitlines() if line.strip()]
+    else:
+        parts = [_whole(content)]
+    return _one_by_one(parts, _cloud if is_cloud else _plain)
+
+
+def _one_by_one(
+    parts: Sequence[bytes], decoder: "msgspec.json.Decoder[Any]"
+) -> tuple[list[tuple[int, EventBody]], list[Unreadable]]:
+    """Read event by event, so that one bad event does not cost the good ones."""
+    read: list[tuple[int, Event]] = []
+    unreadable: list[Unreadable] = []
+    for index, part in enumerate(parts):
+        try:
+            read.append((index, decoder.decode(part)))
+        except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+            unreadable.append(_unreadable(index, part, str(problem)))
+    good, bad = _meanings(iter(read))
+    return good, [*unreadable, *bad]
+
+
+def _meanings(
+    events: Iterator[tuple[int, Event]],
+) -> tuple[list[tuple[int, EventBody]], list[Unreadable]]:
+    good: list[tuple[int, EventBody]] = []
+    bad: list[Unreadable] = []
+    for index, event in events:
+        try:
+            good.append((index, event.body()))
+        except EventInvalid as problem:
+            sent = msgspec.json.encode(event).decode()
+            bad.append(Unreadable(index, event.id, problem.field, problem.message, sent))
+    return good, bad
+
+
+def _split_array(content: bytes) -> list[msgspec.Raw]:
+    try:
+        return _raw_array.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        raise Malformed(f"the body is no JSON: {problem}", field="body") from None
+
+
+def _whole(content: bytes) -> bytes:
+    try:
+        found = _any.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        raise Malformed(f"the body is no JSON: {problem}", field="body") from None
+    if not isinstance(found, dict):
+        raise Malformed("the body must be an event or an array of events", field="body")
+    return content
+
+
+def _unreadable(index: int, part: bytes, problem: str) -> Unreadable:
+    """Name the field that msgspec stumbled over: it says "… - at `$.quantity`"."""
+    reason, _, place = problem.partition(" - at `$")
+    field = place.strip("`. ") or _missing(reason)
+    event_id = ""
+    try:
+        found = _any.decode(part)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        field = field or "event"
+    else:
+        if isinstance(found, dict):
+            event_id = str(found.get("id", ""))
+    return Unreadable(index, event_id, field or "event", reason, part.decode(errors="replace"))
+
+
+def _missing(reason: str) -> str:
+    """The field in "Object missing required field `customer`"."""
+    return reason.split("`")[1] if reason.count("`") >= 2 else ""
+
+
+def _decimal(value: object) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        raise EventInvalid("is not a number", field="data.quantity")
+    try:
+        return Decimal(str(value))
+    except ArithmeticError:
+        raise EventInvalid("is not a number", field="data.quantity") from None

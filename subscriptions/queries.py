@@ -1,0 +1,111 @@
+"""Reads over usage: quantities of many periods at once, days, and the events behind them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.db import connection
+
+from subscriptions.domain.metering import UsageTotal
+from subscriptions.models import UsageEvent
+
+
+@dataclass(frozen=True, slots=True)
+class UsageSpan:
+    """A customer's usage of a meter from one local day up to, not including, another."""
+
+    customer_id: int
+    meter_id: int
+    from_day: date
+    to_day: date
+
+
+@dataclass(frozen=True, slots=True)
+class DayOfUsage:
+    """What one local day adds up to."""
+
+    day: date
+    total: UsageTotal
+
+
+TOTALS = """
+SELECT wanted.position,
+       coalesce(sum(part.event_count), 0),
+       coalesce(sum(part.quantity_sum), 0),
+       max(part.quantity_max)
+FROM unnest(%(customers)s::bigint[], %(meters)s::bigint[], %(starts)s::date[], %(ends)s::date[])
+     WITH ORDINALITY AS wanted(customer_id, meter_id, from_day, to_day, position)
+LEFT JOIN LATERAL (
+    SELECT event_count, quantity_sum, quantity_max FROM subscriptions_usageday d
+    WHERE d.customer_id = wanted.customer_id AND d.meter_id = wanted.meter_id
+      AND d.day >= wanted.from_day AND d.day < wanted.to_day
+    UNION ALL
+    SELECT event_count, quantity_sum, quantity_max FROM subscriptions_usagedelta d
+    WHERE d.customer_id = wanted.customer_id AND d.meter_id = wanted.meter_id
+      AND d.day >= wanted.from_day AND d.day < wanted.to_day
+) AS part ON true
+GROUP BY wanted.position ORDER BY wanted.position
+"""
+
+DAYS = """
+SELECT day, sum(event_count), sum(quantity_sum), max(quantity_max) FROM (
+    SELECT day, event_count, quantity_sum, quantity_max FROM subscriptions_usageday
+    WHERE customer_id = %(customer)s AND meter_id = %(meter)s AND day >= %(start)s AND day < %(end)s
+    UNION ALL
+    SELECT day, event_count, quantity_sum, quantity_max FROM subscriptions_usagedelta
+    WHERE customer_id = %(customer)s AND meter_id = %(meter)s AND day >= %(start)s AND day < %(end)s
+) AS part GROUP BY day ORDER BY day
+"""
+
+
+def usage_totals(spans: Sequence[UsageSpan]) -> list[UsageTotal]:
+    """What each span adds up to, in their order; one query, exact at this instant."""
+    if not spans:
+        return []
+    parameters: dict[str, list[int] | list[date]] = {
+        "customers": [span.customer_id for span in spans],
+        "meters": [span.meter_id for span in spans],
+        "starts": [span.from_day for span in spans],
+        "ends": [span.to_day for span in spans],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(TOTALS, parameters)
+        return [_total(row[1:]) for row in cursor.fetchall()]
+
+
+def usage_days(span: UsageSpan) -> list[DayOfUsage]:
+    """The days of a span that have usage, in order."""
+    parameters: dict[str, int | date] = {
+        "customer": span.customer_id,
+        "meter": span.meter_id,
+        "start": span.from_day,
+        "end": span.to_day,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(DAYS, parameters)
+        return [DayOfUsage(row[0], _total(row[1:])) for row in cursor.fetchall()]
+
+
+def usage_events(
+    span: UsageSpan, *, after: tuple[datetime, str] | None = None, limit: int = 100
+) -> list[UsageEvent]:
+    """The events behind a span, in order of time; `after` is where the page before ended."""
+    rows = UsageEvent.objects.filter(
+        customer_id=span.customer_id,
+        meter_id=span.meter_id,
+        counted_on__gte=span.from_day,
+        counted_on__lt=span.to_day,
+    ).order_by("occurred_at", "event_id")
+    if after is not None:
+        at, event_id = after
+        rows = rows.filter(occurred_at__gte=at).exclude(occurred_at=at, event_id__lte=event_id)
+    return list(rows[:limit])
+
+
+def _total(row: Sequence[object]) -> UsageTotal:
+    event_count, quantity_sum, quantity_max = row
+    assert isinstance(event_count, int | Decimal)
+    assert isinstance(quantity_sum, Decimal)
+    assert quantity_max is None or isinstance(quantity_max, Decimal)
+    return UsageTotal(int(event_count), quantity_sum, quantity_max)

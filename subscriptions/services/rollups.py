@@ -1,0 +1,39 @@
+"""The daily roll-ups of usage: what batches added is folded in, exactly and at any time."""
+
+import logging
+
+from django.db import connection, transaction
+
+logger = logging.getLogger(__name__)
+
+FOLD = """
+WITH taken AS (
+    DELETE FROM subscriptions_usagedelta WHERE id IN (
+        SELECT id FROM subscriptions_usagedelta ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
+    ) RETURNING customer_id, meter_id, day, event_count, quantity_sum, quantity_max
+), added AS (
+    INSERT INTO subscriptions_usageday AS kept
+        (customer_id, meter_id, day, event_count, quantity_sum, quantity_max)
+    SELECT customer_id, meter_id, day, sum(event_count), sum(quantity_sum), max(quantity_max)
+    FROM taken GROUP BY customer_id, meter_id, day ORDER BY customer_id, meter_id, day
+    ON CONFLICT (customer_id, meter_id, day) DO UPDATE SET
+        event_count = kept.event_count + excluded.event_count,
+        quantity_sum = kept.quantity_sum + excluded.quantity_sum,
+        quantity_max = greatest(kept.quantity_max, excluded.quantity_max)
+)
+SELECT count(*) FROM taken
+"""
+
+
+@transaction.atomic
+def fold_deltas(*, limit: int = 100_000) -> int:
+    """Fold what recent batches added into the days; returns how many rows it took.
+
+    Readers add days and deltas, so that a quantity is the same before, during and after.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(FOLD, [limit])
+        row = cursor.fetchone()
+    taken = int(row[0]) if row else 0
+    logger.info("usage folded", extra={"rows": taken})
+    return taken

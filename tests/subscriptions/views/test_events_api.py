@@ -1,0 +1,270 @@
+import gzip
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from subscriptions.models import Customer, EventSource, RejectedEvent, UsageEvent
+from subscriptions.services.event_sources import create_event_source, revoke_event_source
+from tests.factories.subscriptions import JAN_1, make_customer, make_meter
+from tiktoktoe.kernel import clock
+
+pytestmark = pytest.mark.django_db
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+URL = "/api/v1/events"
+
+
+class Sender:
+    """A system with a key."""
+
+    def __init__(self) -> None:
+        made = create_event_source(name="backend", at=JAN_1)
+        self.source: EventSource = made.source
+        self.key = made.key
+        self.client = Client()
+
+    def post(self, content: object, content_type: str = "application/json", **headers: str) -> Any:
+        data = content if isinstance(content, bytes) else json.dumps(content).encode()
+        return self.client.post(
+            URL,
+            data,
+            content_type=content_type,
+            headers={"Authorization": f"Bearer {self.key}", **headers},
+        )
+
+
+@pytest.fixture
+def sender() -> Sender:
+    make_customer(external_id="acme")
+    make_meter()
+    return Sender()
+
+
+@pytest.fixture(autouse=True)
+def _noon() -> Iterator[None]:
+    with clock.moved_to(NOON):
+        yield
+
+
+def event(event_id: str = "e1", **fields: object) -> dict[str, object]:
+    return {
+        "id": event_id,
+        "customer": "acme",
+        "meter": "api_calls",
+        "occurred_at": "2026-03-10T11:00:00Z",
+        "quantity": 3,
+        **fields,
+    }
+
+
+def cloud_event(event_id: str = "e1", **fields: object) -> dict[str, object]:
+    return {
+        "specversion": "1.0",
+        "id": event_id,
+        "source": "/gateway",
+        "type": "api_calls",
+        "subject": "acme",
+        "time": "2026-03-10T11:00:00+01:00",
+        "data": {"quantity": "2.5", "region": "eu"},
+        **fields,
+    }
+
+
+def test_one_event_is_kept(sender: Sender) -> None:
+    answer = sender.post(event(quantity=0.1))
+
+    assert answer.status_code == 200
+    assert answer.json() == {"accepted": 1, "duplicates": 0, "rejected": []}
+    kept = UsageEvent.objects.get()
+    assert kept.quantity == Decimal("0.1")
+    assert kept.occurred_at == datetime(2026, 3, 10, 11, tzinfo=UTC)
+    assert kept.customer_id == Customer.objects.get().pk
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type"),
+    [
+        ([event("a"), event("b")], "application/json"),
+        (
+            b"\n".join(json.dumps(event(i)).encode() for i in ("a", "b")) + b"\n\n",
+            "application/x-ndjson",
+        ),
+        ([cloud_event("a"), cloud_event("b")], "application/cloudevents-batch+json"),
+    ],
+)
+def test_many_events_are_kept_however_they_are_written(
+    sender: Sender, content: object, content_type: str
+) -> None:
+    assert sender.post(content, content_type).json()["accepted"] == 2
+    assert UsageEvent.objects.count() == 2
+
+
+def test_a_cloud_event_names_meter_customer_and_quantity(sender: Sender) -> None:
+    sender.post(cloud_event(), "application/cloudevents+json")
+
+    kept = UsageEvent.objects.get()
+    assert kept.event_id == "/gateway/e1"
+    assert kept.quantity == Decimal("2.5")
+    assert kept.properties == {"region": "eu"}
+    assert kept.occurred_at == datetime(2026, 3, 10, 10, tzinfo=UTC)
+
+
+def test_gzip_is_unpacked(sender: Sender) -> None:
+    packed = gzip.compress(json.dumps([event("a"), event("b")]).encode())
+
+    answer = sender.post(packed, **{"Content-Encoding": "gzip"})
+
+    assert answer.json()["accepted"] == 2
+
+
+def test_an_event_sent_again_is_a_duplicate_and_counts_once(sender: Sender) -> None:
+    sender.post(event())
+
+    again = sender.post(event(quantity="3.0", occurred_at="2026-03-10T12:00:00+01:00"))
+
+    assert again.json() == {"accepted": 0, "duplicates": 1, "rejected": []}
+    assert UsageEvent.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "change", [{"quantity": 4}, {"occurred_at": "2026-03-09T11:00:00Z"}, {"properties": {"a": 1}}]
+)
+def test_an_id_used_again_with_another_body_is_refused_and_recorded(
+    sender: Sender, change: dict[str, object]
+) -> None:
+    sender.post(event())
+
+    answer = sender.post([event(**change), event("new")]).json()
+
+    assert (answer["accepted"], answer["duplicates"]) == (1, 0)
+    assert [(r["index"], r["field"], r["code"]) for r in answer["rejected"]] == [
+        (0, "id", "reused")
+    ]
+    assert RejectedEvent.objects.get().code == "reused"
+
+
+def test_repeats_inside_a_batch_are_told_apart(sender: Sender) -> None:
+    answer = sender.post([event(), event(), event(quantity=9)]).json()
+
+    assert (answer["accepted"], answer["duplicates"]) == (1, 1)
+    assert answer["rejected"][0]["index"] == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "code"),
+    [
+        ({"customer": "nobody"}, "customer", "unknown"),
+        ({"meter": "nothing"}, "meter", "unknown"),
+        ({"quantity": -1}, "quantity", "invalid"),
+        ({"quantity": "1e99"}, "quantity", "invalid"),
+        ({"quantity": "NaN"}, "quantity", "invalid"),
+        ({"quantity": "many"}, "quantity", "unreadable"),
+        ({"quantity": True}, "quantity", "unreadable"),
+        ({"id": ""}, "id", "invalid"),
+        ({"id": "x" * 129}, "id", "invalid"),
+        ({"id": 7}, "id", "unreadable"),
+        ({"occurred_at": "2026-03-10T11:00:00"}, "occurred_at", "invalid"),
+        ({"occurred_at": "yesterday"}, "occurred_at", "unreadable"),
+        ({"occurred_at": "2026-01-31T11:00:00Z"}, "occurred_at", "too_late"),
+        ({"occurred_at": "2026-03-10T12:05:01Z"}, "occurred_at", "in_future"),
+    ],
+)
+def test_a_bad_event_is_answered_by_index_and_the_good_ones_are_kept(
+    sender: Sender, change: dict[str, object], field: str, code: str
+) -> None:
+    answer = sender.post([event("good"), event("bad", **change)])
+
+    assert answer.status_code == 200
+    assert answer.json()["accepted"] == 1
+    (refused,) = answer.json()["rejected"]
+    assert (refused["index"], refused["field"], refused["code"]) == (1, field, code)
+    assert refused["reason"]
+    assert RejectedEvent.objects.get().source == sender.source
+    assert UsageEvent.objects.get().event_id == "good"
+
+
+def test_a_missing_field_is_named(sender: Sender) -> None:
+    incomplete = event()
+    del incomplete["customer"]
+
+    (refused,) = sender.post([incomplete]).json()["rejected"]
+
+    assert refused["field"] == "customer"
+
+
+def test_a_bad_line_does_not_cost_the_others(sender: Sender) -> None:
+    lines = b"\n".join([json.dumps(event("a")).encode(), b"{oops", b"[1]"])
+
+    answer = sender.post(lines, "application/x-ndjson").json()
+
+    assert answer["accepted"] == 1
+    assert [r["index"] for r in answer["rejected"]] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "content_type", "status"),
+    [
+        (b"{oops", {}, "application/json", 400),
+        (b"7", {}, "application/json", 400),
+        (b"\xff\xfe", {}, "application/json", 400),
+        (b"not gzip", {"Content-Encoding": "gzip"}, "application/json", 400),
+        (gzip.compress(b"{}" * 1000)[:-9], {"Content-Encoding": "gzip"}, "application/json", 400),
+        (b"{}", {"Content-Encoding": "br"}, "application/json", 415),
+        (b"a=1", {}, "application/x-www-form-urlencoded", 415),
+        (b"{}", {"Authorization": "Bearer wrong"}, "application/json", 401),
+        (b"{}", {"Authorization": "Basic abc"}, "application/json", 401),
+    ],
+)
+def test_a_request_that_cannot_be_used_is_refused_as_a_whole(
+    sender: Sender, content: bytes, headers: dict[str, str], content_type: str, status: int
+) -> None:
+    answer = sender.post(content, content_type, **headers)
+
+    assert answer.status_code == status
+    assert answer.json()["error"]["reason"]
+    assert not UsageEvent.objects.exists()
+
+
+def test_a_body_that_is_too_large_is_refused(sender: Sender, settings: Any) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
+
+    assert sender.post(b" " * 1001).status_code == 413
+    bomb = gzip.compress(b" " * 1_000_000)
+    assert len(bomb) < 1100
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 2000
+    assert sender.post(bomb, **{"Content-Encoding": "gzip"}).status_code == 413
+
+
+def test_too_many_events_are_refused(sender: Sender, settings: Any) -> None:
+    settings.USAGE_BATCH_MAX_EVENTS = 2
+
+    assert sender.post([event(str(i)) for i in range(3)]).status_code == 413
+
+
+def test_a_revoked_key_is_refused(sender: Sender) -> None:
+    revoke_event_source(source=sender.source, at=NOON)
+
+    assert sender.post(event()).status_code == 401
+
+
+def test_the_same_id_of_another_source_is_another_event(sender: Sender) -> None:
+    other = create_event_source(name="other", at=JAN_1)
+    sender.post(event())
+    sender.key = other.key
+
+    assert sender.post(event(quantity=8)).json()["accepted"] == 1
+    assert UsageEvent.objects.count() == 2
+
+
+def test_get_is_refused(sender: Sender) -> None:
+    assert sender.client.get(URL).status_code == 405
+
+
+def test_the_future_rule_allows_a_slightly_wrong_clock(sender: Sender) -> None:
+    soon = (NOON + timedelta(seconds=299)).isoformat()
+
+    assert sender.post(event(occurred_at=soon)).json()["accepted"] == 1
