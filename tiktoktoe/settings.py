@@ -65,6 +65,7 @@ INSTALLED_APPS = [
     "heroicons",
 ]
 MIDDLEWARE = [
+    "tiktoktoe.web.middleware.SecurityHeaders",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -74,6 +75,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "tiktoktoe.web.middleware.ViewerZone",
+    "tiktoktoe.web.middleware.DefaultDeny",
 ]
 ROOT_URLCONF = "tiktoktoe.urls"
 WSGI_APPLICATION = "tiktoktoe.wsgi.application"
@@ -87,6 +90,13 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+            ],
+            "builtins": [
+                "django.templatetags.static",
+                "heroicons.templatetags.heroicons",
+                "tiktoktoe.web.templatetags.numbers",
+                "tiktoktoe.web.templatetags.moments",
+                "tiktoktoe.web.templatetags.pages",
             ],
         },
     },
@@ -132,10 +142,19 @@ TIME_ZONE = "UTC"
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "tiktoktoe.web.finders.PackageFinder",
+]
+# Names with a hash of the content, to be kept for ever; collectstatic makes them.
+HASHED_STATIC = "whitenoise.storage.CompressedManifestStaticFilesStorage"
+PLAIN_STATIC = "django.contrib.staticfiles.storage.StaticFilesStorage"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "staticfiles": {"BACKEND": PLAIN_STATIC if DEBUG else HASHED_STATIC},
 }
+STYLEGUIDE = DEBUG  # /styleguide/, a page with every component
 
 # ── Money ────────────────────────────────────────────────────────────────────
 DEFAULT_CURRENCY = "USD"

@@ -1,71 +1,98 @@
-"""What every answer carries, and the rule that a view which names no access has none."""
+"""What every answer and every request goes through."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.cache import patch_cache_control
 
-from tiktoktoe.web.csp import policy
+from tiktoktoe.accounts.models import User
+from tiktoktoe.web.access import access_rule
 
-GetResponse = Callable[[HttpRequest], HttpResponseBase]
-# Apps whose views guard themselves: the admin by staff permission, dj-stripe by signature.
-SELF_GUARDED = (
-    "django.contrib.admin",
-    "django.contrib.auth",
-    "djstripe",
-    "django.contrib.staticfiles",
-)
+logger = logging.getLogger(__name__)
 
+Next = Callable[[HttpRequest], HttpResponse]
 
-class SecurityHeaders:
-    """Sets the content security policy, and keeps signed-in pages out of shared caches."""
-
-    def __init__(self, get_response: GetResponse) -> None:
-        self._get_response = get_response
-        self._policy = policy(settings.CSP_FORM_ACTION)
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer, with the headers."""
-        response = self._get_response(request)
-        response.headers.setdefault("Content-Security-Policy", self._policy)
-        response.headers.setdefault(
-            "Permissions-Policy", "camera=(), microphone=(), geolocation=()"
-        )
-        if getattr(request, "user", None) is not None and request.user.is_authenticated:
-            response.headers.setdefault("Cache-Control", "private, no-store")
-        return response
+ZONE_COOKIE = "time_zone"
+ZONES = frozenset(available_timezones())
+# Pages of packages that check their callers themselves: the admin by its own permissions,
+# dj-stripe's webhooks by their signature.
+GUARDED_ELSEWHERE = frozenset({"admin", "djstripe"})
+PERMISSIONS_POLICY = "camera=(), microphone=(), geolocation=(), payment=(), usb=()"
 
 
 class DefaultDeny:
-    """Refuses every view that does not say who may open it."""
+    """Refuses every view that does not say who may open it; see tiktoktoe.web.access."""
 
-    def __init__(self, get_response: GetResponse) -> None:
-        self._get_response = get_response
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer."""
-        return self._get_response(request)
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
 
     def process_view(
-        self,
-        _request: HttpRequest,
-        view: Callable[..., HttpResponseBase],
-        _args: list[Any],
-        _kwargs: dict[str, Any],
-    ) -> None:
-        """Let a view through only if its access is known.
-
-        Raises:
-            PermissionDenied: If the view names no access.
-        """
-        if not names_its_access(view):
-            raise PermissionDenied("this page does not say who may open it")
+        self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
+    ) -> HttpResponseBase | None:
+        """Stop a request to a view without a marker."""
+        match = request.resolver_match
+        namespaces = set(match.namespaces) if match else set()
+        if access_rule(view) or namespaces & GUARDED_ELSEWHERE:
+            return None
+        logger.error("a view says not who may open it", extra={"view": match and match.view_name})
+        raise PermissionDenied
 
 
-def names_its_access(view: Callable[..., HttpResponseBase]) -> bool:
-    """Whether a view says who may open it, or belongs to an app that guards itself."""
-    owner = getattr(view, "__module__", "")
-    return hasattr(view, "access") or owner.startswith(SELF_GUARDED)
+class SecurityHeaders:
+    """The content security policy, and what else a browser should keep to."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Content-Security-Policy", content_security_policy())
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        user = getattr(request, "user", None)
+        if isinstance(user, User) and not response.has_header("Cache-Control"):
+            patch_cache_control(response, private=True, no_store=True)
+        return response
+
+
+def content_security_policy() -> str:
+    """The policy: everything from here, nothing inline, forms also to the payment page."""
+    form_targets = " ".join(["'self'", *settings.CSP_FORM_ACTION])
+    return "; ".join(
+        [
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self' data: blob:",
+            "connect-src 'self'",
+            "font-src 'self'",
+            f"form-action {form_targets}",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+            f"report-uri {reverse('csp_reports')}",
+        ]
+    )
+
+
+class ViewerZone:
+    """Shows instants in the zone that the browser is in, which static/js/zone.js tells."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        name = request.COOKIES.get(ZONE_COOKIE, "")
+        if name not in ZONES:
+            return self.get_response(request)
+        with timezone.override(ZoneInfo(name)):
+            return self.get_response(request)

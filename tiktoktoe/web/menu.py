@@ -1,0 +1,113 @@
+"""The pages in the navigation, by group: shown when they exist and the viewer may open them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from django.urls import NoReverseMatch, reverse
+
+from tiktoktoe.accounts.models import User
+from tiktoktoe.accounts.roles import Permission
+
+
+@dataclass(frozen=True, slots=True)
+class MenuEntry:
+    """A page: its words, its icon (of heroicons), the name of its URL, and who may open it."""
+
+    label: str
+    icon: str
+    url_name: str
+    permission: Permission
+    url: str = ""
+    is_current: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MenuGroup:
+    """Pages that belong together; the first group has no heading."""
+
+    label: str
+    entries: tuple[MenuEntry, ...]
+
+
+STAFF_MENU = (
+    MenuGroup("", (MenuEntry("Overview", "home", "overview", Permission.VIEW_ANALYTICS),)),
+    MenuGroup(
+        "Subscribers",
+        (
+            MenuEntry("Customers", "users", "customer_list", Permission.VIEW_BILLING),
+            MenuEntry("Subscriptions", "arrow-path", "subscription_list", Permission.VIEW_BILLING),
+            MenuEntry("Catalog", "tag", "plan_list", Permission.VIEW_BILLING),
+            MenuEntry("Usage", "bolt", "usage_explorer", Permission.VIEW_BILLING),
+        ),
+    ),
+    MenuGroup(
+        "Billing",
+        (
+            MenuEntry("Invoices", "document-text", "invoice_list", Permission.VIEW_BILLING),
+            MenuEntry("Payments", "credit-card", "payment_list", Permission.VIEW_BILLING),
+            MenuEntry("Billing runs", "queue-list", "billing_run_list", Permission.VIEW_BILLING),
+        ),
+    ),
+    MenuGroup(
+        "Books",
+        (
+            MenuEntry("Journal", "book-open", "journal", Permission.VIEW_BOOKS),
+            MenuEntry("Trial balance", "scale", "trial_balance", Permission.VIEW_BOOKS),
+            MenuEntry("Accounts", "rectangle-stack", "account_list", Permission.VIEW_BOOKS),
+        ),
+    ),
+)
+
+PORTAL_MENU = (
+    MenuGroup(
+        "",
+        (
+            MenuEntry("Subscription", "home", "portal_home", Permission.USE_PORTAL),
+            MenuEntry("Invoices", "document-text", "portal_invoices", Permission.USE_PORTAL),
+            MenuEntry(
+                "Payment methods", "credit-card", "portal_payment_methods", Permission.USE_PORTAL
+            ),
+        ),
+    ),
+)
+
+
+def shown_menu(
+    menu: Sequence[MenuGroup], *, user: User | None, path: str, current: str = ""
+) -> list[MenuGroup]:
+    """The groups and entries that exist and that a person may open, the current page marked.
+
+    Args:
+        current: The URL name of the entry to mark; by default the one whose address is the
+            longest beginning of the path.
+    """
+    groups = [
+        MenuGroup(group.label, tuple(e for e in map(_addressed, group.entries) if _shows(e, user)))
+        for group in menu
+    ]
+    marked = current or _closest([e for group in groups for e in group.entries], path)
+    return [
+        MenuGroup(group.label, tuple(_marked(entry, marked) for entry in group.entries))
+        for group in groups
+        if group.entries
+    ]
+
+
+def _addressed(entry: MenuEntry) -> MenuEntry:
+    try:
+        return replace(entry, url=reverse(entry.url_name))
+    except NoReverseMatch:
+        return entry
+
+
+def _shows(entry: MenuEntry, user: User | None) -> bool:
+    return bool(entry.url) and user is not None and user.may(entry.permission)
+
+
+def _closest(entries: Sequence[MenuEntry], path: str) -> str:
+    leading = [entry for entry in entries if path.startswith(entry.url)]
+    return max(leading, key=lambda entry: len(entry.url)).url_name if leading else ""
+
+
+def _marked(entry: MenuEntry, marked: str) -> MenuEntry:
+    return replace(entry, is_current=entry.url_name == marked)

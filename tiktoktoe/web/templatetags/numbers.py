@@ -1,0 +1,107 @@
+"""Amounts, quantities and shares as people read them; nothing is rounded that is not shown."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, Protocol
+
+from babel import Locale
+from babel.numbers import format_decimal
+from django import template
+from django.utils.translation import get_language, to_locale
+
+from tiktoktoe.kernel.money import from_minor, minor_unit
+from tiktoktoe.kernel.rates import round_half_away
+
+register = template.Library()
+
+ABSENT = "—"
+MINUS = "\u2212"
+MAX_DECIMALS = 10
+
+
+class Amount(Protocol):
+    """Money of moneyed or djmoney."""
+
+    amount: Decimal
+    currency: Any
+
+
+def page_locale() -> Locale:
+    """The locale of the language this page is in."""
+    return Locale.parse(to_locale(get_language() or "en"))
+
+
+@register.filter
+def money(value: Amount | Decimal | None, currency: str = "") -> str:
+    """An amount with its currency: `{{ total|money }}`, or `{{ number|money:"EUR" }}`.
+
+    It has the decimals of the currency, and all it needs when it is not a payable amount.
+    """
+    if value is None or value == "":
+        return ABSENT
+    if isinstance(value, Decimal | int):
+        return _amount_text(Decimal(value), currency, minor_unit(currency))
+    code = str(value.currency)
+    return _amount_text(value.amount, code, minor_unit(code))
+
+
+@register.filter
+def unit_price(value: Amount | Decimal | None, currency: str = "") -> str:
+    """The price of one unit, with up to ten decimals and no closing zeros beyond the cent."""
+    return money(value, currency)
+
+
+@register.filter
+def minor_money(amount_minor: int | None, currency: str) -> str:
+    """An amount given in minor units: `{{ 12345|minor_money:"EUR" }}` is €123.45."""
+    if amount_minor is None:
+        return ABSENT
+    return money(from_minor(amount_minor, currency))
+
+
+@register.filter
+def signed_money(value: Amount | None) -> str:
+    """An amount that shows its sign also when it is positive."""
+    text = money(value)
+    return f"+{text}" if value is not None and value.amount > 0 else text
+
+
+@register.filter
+def quantity(value: Decimal | int | None) -> str:
+    """A quantity, grouped, with as many decimals as it has: 1,234.5."""
+    if value is None:
+        return ABSENT
+    number = Decimal(value)
+    pattern = page_locale().decimal_formats[None]
+    text = pattern.apply(number, page_locale(), force_frac=(0, _decimals(number)))
+    return str(text).replace("-", MINUS)
+
+
+@register.filter
+def percent(ratio: Fraction | Decimal | None, decimals: int = 1) -> str:
+    """A share as a percentage, cut to some decimals: 0.19 is 19 %, shown as 19%."""
+    if ratio is None:
+        return ABSENT
+    shown = round_half_away(Fraction(ratio) * 100, decimals).normalize()
+    text = format_decimal(shown, locale=page_locale(), decimal_quantization=False)
+    return f"{text.replace('-', MINUS)}%"
+
+
+def _amount_text(amount: Decimal, currency: str, digits: int) -> str:
+    locale = page_locale()
+    pattern = locale.currency_formats["standard"]
+    apply: Callable[..., str] = pattern.apply
+    text = apply(
+        amount,
+        locale,
+        currency=currency,
+        currency_digits=False,
+        force_frac=(digits, max(digits, _decimals(amount))),
+    )
+    return text.replace("-", MINUS)
+
+
+def _decimals(number: Decimal) -> int:
+    exponent = number.normalize().as_tuple().exponent
+    return min(max(-exponent, 0), MAX_DECIMALS) if isinstance(exponent, int) else 0

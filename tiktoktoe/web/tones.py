@@ -1,0 +1,26 @@
+"""Which colour a state has, everywhere: five tones, never the only sign."""
+
+GOOD = "good"
+INFO = "info"
+WARN = "warn"
+BAD = "bad"
+QUIET = "quiet"
+
+TONES = {
+    GOOD: {"active", "paid", "succeeded", "done", "posted", "matched", "published", "accepted"},
+    INFO: {"open", "trialing", "processing", "running", "pending", "authorized", "dispatched"},
+    WARN: {"requires_action", "incomplete", "unknown", "paused", "scheduled", "retrying", "late"},
+    BAD: {"past_due", "overdue", "failed", "declined", "uncollectible", "rejected", "disputed"},
+    QUIET: {"draft", "void", "canceled", "expired", "removed", "abandoned", "not_sent", "refunded"},
+}
+TONE_BY_STATE = {state: tone for tone, states in TONES.items() for state in states}
+
+
+def tone_of(state: object) -> str:
+    """The tone of a state; unknown ones are quiet."""
+    return TONE_BY_STATE.get(str(state), QUIET)
+
+
+def label_of(state: object) -> str:
+    """A state in words."""
+    return str(state).replace("_", " ").capitalize()
