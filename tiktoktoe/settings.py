@@ -165,6 +165,20 @@ USAGE_LATE_DAYS = env_int("USAGE_LATE_DAYS", 35)
 USAGE_FUTURE_SECONDS = env_int("USAGE_FUTURE_SECONDS", 300)
 USAGE_BATCH_MAX_EVENTS = env_int("USAGE_BATCH_MAX_EVENTS", 10_000)
 
+# ── Invoices ─────────────────────────────────────────────────────────────────
+COMPANY = {
+    "name": env_str("COMPANY_NAME", "Noughts & Crosses GmbH"),
+    "address": env_str("COMPANY_ADDRESS", "Torstraße 3, 10119 Berlin, Germany"),
+    "country": env_str("COMPANY_COUNTRY", "DE"),
+    "tax_number": env_str("COMPANY_TAX_NUMBER", "DE136695976"),
+    "email": env_str("COMPANY_EMAIL", "billing@noughts.example"),
+    "bank": env_str("COMPANY_BANK", "IBAN DE89 3704 0044 0532 0130 00"),
+}
+INVOICE_DUE_DAYS = env_int("INVOICE_DUE_DAYS", 14)
+INVOICE_PREFIX = env_str("INVOICE_PREFIX", "INV-")
+CREDIT_NOTE_PREFIX = env_str("CREDIT_NOTE_PREFIX", "CN-")
+BILLING_CHUNK_SIZE = env_int("BILLING_CHUNK_SIZE", 1000)
+
 # ── Payments ─────────────────────────────────────────────────────────────────
 STRIPE_LIVE_MODE = env_bool("STRIPE_LIVE_MODE")
 STRIPE_TEST_SECRET_KEY = env_secret(

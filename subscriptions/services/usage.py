@@ -409,30 +409,43 @@ def zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
-def close_usage(*, customer_meters: Iterable[tuple[int, int]], through: datetime) -> None:
-    """Close usage of (customer, meter) pairs up to an instant: what arrives later counts after it.
+@dataclass(frozen=True, slots=True, order=True)
+class Closing:
+    """Until when a customer's usage of a meter is to be closed."""
+
+    customer_id: int
+    meter_id: int
+    through: datetime
+
+
+def close_usage(*, closings: Iterable[Closing]) -> None:
+    """Close usage up to instants: what arrives later counts after them.
 
     Waits for batches in flight, and holds new ones up for the moment it takes, so that an
     event is either counted before the instant or counts after it. Closing earlier than
     before changes nothing.
     """
-    pairs = sorted(set(customer_meters))
-    if not pairs:
+    latest: dict[tuple[int, int], datetime] = {}
+    for closing in sorted(closings):
+        latest[closing.customer_id, closing.meter_id] = closing.through
+    if not latest:
         return
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [INGEST_LOCK])
         cursor.execute(
-            """
-            INSERT INTO subscriptions_usageclosing (customer_id, meter_id, closed_through)
-            SELECT customer_id, meter_id, %(through)s
-            FROM unnest(%(customers)s::bigint[], %(meters)s::bigint[]) AS t(customer_id, meter_id)
-            ON CONFLICT (customer_id, meter_id) DO UPDATE
-            SET closed_through = greatest(subscriptions_usageclosing.closed_through, %(through)s)
-            """,
-            {
-                "through": through,
-                "customers": [customer for customer, _ in pairs],
-                "meters": [meter for _, meter in pairs],
-            },
+            CLOSE,
+            [
+                [customer for customer, _ in latest],
+                [meter for _, meter in latest],
+                list(latest.values()),
+            ],
         )
-    logger.info("usage closed", extra={"pairs": len(pairs), "through": through.isoformat()})
+    logger.info("usage closed", extra={"pairs": len(latest)})
+
+
+CLOSE = """
+INSERT INTO subscriptions_usageclosing AS kept (customer_id, meter_id, closed_through)
+SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[])
+ON CONFLICT (customer_id, meter_id) DO UPDATE
+SET closed_through = greatest(kept.closed_through, excluded.closed_through)
+"""

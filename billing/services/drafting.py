@@ -1,0 +1,311 @@
+"""What a subscription owes at a boundary of its periods: worked out for many at once, not written.
+
+A preview and a billing run go through here, so that they cannot differ.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from billing.domain.derivation import (
+    Derivation,
+    EventFilter,
+    proration_derivation,
+    rated_derivation,
+)
+from billing.domain.rating import rate
+from billing.domain.tax import TaxableLine
+from billing.domain.totals import Totals, totals
+from billing.models import InvoiceLine
+from billing.services.tax import TaxTable
+from billing.services.terms import LoadedPrice, PriceBook
+from subscriptions.domain.metering import Aggregation, UsageTotal
+from subscriptions.domain.proration import charge_part
+from subscriptions.domain.proration_policy import OWN
+from subscriptions.models import Customer, Subscription, SubscriptionPhase
+from subscriptions.queries import UsageSpan, usage_totals
+from tiktoktoe.kernel.money import Money, quantize
+from tiktoktoe.kernel.periods import Period, local_date, local_midnight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftLine:
+    """A line to be."""
+
+    kind: str
+    description: str
+    price_id: int | None
+    period: Period
+    quantity: Decimal
+    unit_amount: Decimal | None
+    amount: Money
+    derivation: Derivation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftInvoice:
+    """An invoice to be, with its totals."""
+
+    subscription: Subscription
+    customer: Customer
+    kind: str
+    boundary: datetime
+    period_end: datetime
+    lines: tuple[DraftLine, ...]
+    totals: Totals
+    idempotency_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """A subscription at the instant at which it is billed.
+
+    `closed` is the period whose usage is owed, `coming` the one whose fee is due in advance.
+    """
+
+    subscription: Subscription
+    at: datetime
+    closed: Period | None
+    coming: Period | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Metered:
+    """A usage price for a stretch of time, and where its quantity will come from."""
+
+    boundary: Boundary
+    loaded: LoadedPrice
+    stretch: Period
+    share: Fraction
+    span: UsageSpan
+
+
+def start_boundary(subscription: Subscription) -> Boundary | None:
+    """The first instant at which a subscription is billed; in a trial nothing is."""
+    if subscription.state == Subscription.State.TRIALING:
+        return None
+    period = subscription.current_period
+    return Boundary(subscription, period.start, None, period)
+
+
+def next_boundary(subscription: Subscription) -> Boundary | None:
+    """The next instant at which a subscription is billed; None when nothing is left to bill."""
+    at = subscription.next_billing_at
+    if at is None:
+        return None
+    is_trial_end = at == subscription.trial_ends_at
+    closed = None if is_trial_end else Period(subscription.current_period_start, at)
+    return Boundary(
+        subscription, at, closed, None if ends_at(subscription, at) else coming(subscription, at)
+    )
+
+
+def ends_at(subscription: Subscription, at: datetime) -> bool:
+    """Whether a subscription does not go on after an instant."""
+    has_ended = subscription.ended_at is not None
+    return has_ended or (subscription.cancel_at is not None and subscription.cancel_at <= at)
+
+
+def coming(subscription: Subscription, at: datetime) -> Period:
+    """The period that starts at a boundary."""
+    return Period(at, subscription.billing_periods.period_at(at).end)
+
+
+def draft_invoices(boundaries: Sequence[Boundary]) -> list[DraftInvoice]:
+    """Work out what is owed at each boundary; one without any line gives no invoice.
+
+    The subscriptions must have their customer and plan version loaded. Queries: a fixed
+    number, however many boundaries.
+
+    Raises:
+        TaxRateMissing: If tax is due in a customer's country and no rate is known.
+    """
+    phases = _phases(boundaries)
+    versions = {phase.plan_version_id for group in phases.values() for phase in group}
+    versions |= {b.subscription.plan_version_id for b in boundaries}
+    book = PriceBook(versions)
+    metered = [m for b in boundaries for m in _metered(b, phases[b.subscription.pk], book)]
+    used = dict(zip(map(id, metered), usage_totals([m.span for m in metered]), strict=True))
+    taxes = TaxTable(b.subscription.customer.country for b in boundaries)
+    by_boundary: dict[int, list[_Metered]] = defaultdict(list)
+    for item in metered:
+        by_boundary[id(item.boundary)].append(item)
+    drafts = []
+    for boundary in boundaries:
+        lines = [
+            *_arrears_lines(boundary, phases[boundary.subscription.pk], book),
+            *(_usage_line(m, used[id(m)]) for m in by_boundary[id(boundary)]),
+            *_advance_lines(boundary, book),
+        ]
+        if lines:
+            drafts.append(_draft(boundary, lines, taxes))
+    return drafts
+
+
+def make_draft(
+    *,
+    subscription: Subscription,
+    kind: str,
+    boundary: datetime,
+    period_end: datetime,
+    lines: Iterable[DraftLine],
+    taxes: TaxTable,
+    idempotency_key: str,
+) -> DraftInvoice:
+    """An invoice of lines, taxed on the customer's local day of the boundary."""
+    made = tuple(lines)
+    customer = subscription.customer
+    tax_rate = taxes.outcome(customer, local_date(boundary, customer.time_zone))
+    return DraftInvoice(
+        subscription=subscription,
+        customer=customer,
+        kind=kind,
+        boundary=boundary,
+        period_end=period_end,
+        lines=made,
+        totals=totals(
+            [TaxableLine(amount=line.amount, rate=tax_rate) for line in made],
+            currency=subscription.currency,
+        ),
+        idempotency_key=idempotency_key,
+    )
+
+
+def _draft(boundary: Boundary, lines: Iterable[DraftLine], taxes: TaxTable) -> DraftInvoice:
+    subscription = boundary.subscription
+    return make_draft(
+        subscription=subscription,
+        kind="period",
+        boundary=boundary.at,
+        period_end=boundary.coming.end if boundary.coming else boundary.at,
+        lines=lines,
+        taxes=taxes,
+        idempotency_key=f"period:{subscription.pk}:{boundary.at.isoformat()}",
+    )
+
+
+def _phases(boundaries: Sequence[Boundary]) -> dict[int, list[SubscriptionPhase]]:
+    phases: dict[int, list[SubscriptionPhase]] = defaultdict(list)
+    ids = [b.subscription.pk for b in boundaries if b.closed is not None]
+    for phase in SubscriptionPhase.objects.filter(subscription__in=ids).order_by("starts_at"):
+        phases[phase.subscription_id].append(phase)
+    return phases
+
+
+def _stretches(
+    boundary: Boundary, phases: Sequence[SubscriptionPhase]
+) -> Iterator[tuple[SubscriptionPhase, Period, Fraction]]:
+    """The parts of the closed period that belong to each phase, and each part's share of days."""
+    closed = boundary.closed
+    if closed is None:
+        return
+    zone = boundary.subscription.time_zone
+    whole = boundary.subscription.billing_periods.period_at(closed.start)
+    for phase in phases:
+        end = phase.ends_at or max(closed.end, phase.starts_at + timedelta(days=1))
+        stretch = Period(phase.starts_at, end).intersection(closed)
+        if stretch is not None:
+            share = Fraction(stretch.days(zone) or 1, max(whole.days(zone), 1))
+            yield phase, stretch, min(share, Fraction(1))
+
+
+def _metered(
+    boundary: Boundary, phases: Sequence[SubscriptionPhase], book: PriceBook
+) -> Iterator[_Metered]:
+    subscription = boundary.subscription
+    for phase, stretch, share in _stretches(boundary, phases):
+        for loaded in book.usage(phase.plan_version_id):
+            assert loaded.meter is not None
+            span = UsageSpan(
+                subscription.customer_id,
+                loaded.meter.pk,
+                local_date(stretch.start, subscription.time_zone),
+                _day_after(stretch.end, subscription.time_zone),
+            )
+            yield _Metered(boundary, loaded, stretch, share, span)
+
+
+def _day_after(end: datetime, time_zone: str) -> date:
+    """The first local day that does not belong to what ends at an instant."""
+    day = local_date(end, time_zone)
+    return day if local_midnight(day, time_zone) == end else day + timedelta(days=1)
+
+
+def _usage_line(metered: _Metered, used: UsageTotal) -> DraftLine:
+    loaded = metered.loaded
+    assert loaded.meter is not None
+    quantity = used.quantity(Aggregation(loaded.meter.aggregation))
+    terms = loaded.terms_for_share(metered.share)
+    rated = rate(quantity, terms, event_count=used.event_count)
+    events = EventFilter(
+        customer_id=metered.span.customer_id, meter=loaded.meter.code, period=metered.stretch
+    )
+    return DraftLine(
+        kind=InvoiceLine.Kind.USAGE,
+        description=f"{loaded.identity['plan']}: {loaded.price.name}",
+        price_id=loaded.price.pk,
+        period=metered.stretch,
+        quantity=quantity,
+        unit_amount=None if terms.tiers else terms.unit_amount,
+        amount=rated.rounded,
+        derivation=rated_derivation(
+            rated, terms, kind="usage", price=loaded.identity, events=events
+        ),
+    )
+
+
+def _advance_lines(boundary: Boundary, book: PriceBook) -> Iterator[DraftLine]:
+    """The fees of the coming period; of the opening part of one, that part."""
+    if boundary.coming is None:
+        return
+    subscription = boundary.subscription
+    for loaded in book.recurring(subscription.plan_version_id, "advance"):
+        yield fee_line(subscription, loaded, boundary.coming, subscription.quantity)
+
+
+def _arrears_lines(
+    boundary: Boundary, phases: Sequence[SubscriptionPhase], book: PriceBook
+) -> Iterator[DraftLine]:
+    for phase, stretch, _share in _stretches(boundary, phases):
+        for loaded in book.recurring(phase.plan_version_id, "arrears"):
+            yield fee_line(boundary.subscription, loaded, stretch, phase.quantity)
+
+
+def fee_line(
+    subscription: Subscription, loaded: LoadedPrice, part: Period, quantity: int
+) -> DraftLine:
+    """A recurring fee for a period, or for the part of it that is used."""
+    whole = subscription.billing_periods.period_at(part.start)
+    description = f"{loaded.identity['plan']}: {loaded.price.name}"
+    if part == whole:
+        terms = loaded.terms
+        count = Decimal(quantity)
+        rated = rate(count, terms)
+        amount, derivation = (
+            rated.rounded,
+            rated_derivation(rated, terms, kind="recurring", price=loaded.identity),
+        )
+    else:
+        prorated = charge_part(
+            price=quantize(loaded.fee(quantity)),
+            whole=whole,
+            start=part.start,
+            end=part.end,
+            time_zone=subscription.time_zone,
+            policy=OWN,
+        )
+        amount = prorated.amount
+        derivation = proration_derivation(prorated, kind="recurring", price=loaded.identity)
+    return DraftLine(
+        kind=InvoiceLine.Kind.RECURRING,
+        description=description,
+        price_id=loaded.price.pk,
+        period=part,
+        quantity=Decimal(quantity),
+        unit_amount=None if loaded.terms.tiers else loaded.terms.unit_amount,
+        amount=amount,
+        derivation=derivation,
+    )
