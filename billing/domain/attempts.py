@@ -210,7 +210,14 @@ def settled_state(
     return A.UNKNOWN
 
 
-def settled_refund_state(answer: Answer, *, is_replay: bool) -> RefundState:
+def settled_refund_state(
+    answer: Answer,
+    *,
+    is_replay: bool,
+    requested_at: datetime | None = None,
+    at: datetime | None = None,
+    look_up: LookUpRule | None = None,
+) -> RefundState:
     """The state that an answer proves a refund to be in, by the same rule."""
     if answer == Answer.SUCCEEDED:
         return R.SUCCEEDED
@@ -220,6 +227,8 @@ def settled_refund_state(answer: Answer, *, is_replay: bool) -> RefundState:
         return R.FAILED
     if answer in _NOT_EXECUTED_THIS_TIME and not is_replay:
         return R.FAILED
+    if answer == Answer.NO_SUCH_REQUEST and look_up and requested_at and at:
+        return R.FAILED if at - requested_at > look_up.consistency_delay else R.UNKNOWN
     return R.UNKNOWN
 
 

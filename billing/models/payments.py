@@ -5,6 +5,9 @@ row is committed before the first byte leaves, and the index `attempt_one_live` 
 attempt at a time be able to move money.
 """
 
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
 from django.db import models
 from django.db.models.functions import Now
 
@@ -14,6 +17,10 @@ from billing.models.money_fields import money_field
 from subscriptions.models import Customer
 from tiktoktoe.kernel.clock import now
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
+# The order is that of the index `attempt_one_live`; a test holds it to billing.domain.attempts.
 LIVE_ATTEMPT_STATES = (
     "dispatched",
     "requires_action",
@@ -46,6 +53,14 @@ class GatewayCustomer(models.Model):
         return f"{self.customer} at {self.gateway}"
 
 
+class PaymentMethodQuerySet(models.QuerySet["PaymentMethod"]):
+    """Named sets of payment methods."""
+
+    def usable(self) -> "PaymentMethodQuerySet":
+        """Those that have not been removed."""
+        return self.filter(state="active")
+
+
 class PaymentMethod(models.Model):
     """A stored way to pay; the gateway holds it, we hold its reference and what may be shown."""
 
@@ -65,7 +80,7 @@ class PaymentMethod(models.Model):
     is_default = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=now)
 
-    objects = models.Manager["PaymentMethod"]()
+    objects = PaymentMethodQuerySet.as_manager()
 
     class Meta:
         ordering = ["customer", "-is_default", "-created_at"]
@@ -86,6 +101,18 @@ class PaymentMethod(models.Model):
 
     def __str__(self) -> str:
         return f"{self.brand or self.kind} {self.last4}".strip()
+
+
+class PaymentQuerySet(models.QuerySet["Payment"]):
+    """Named sets of payments."""
+
+    def live(self) -> "PaymentQuerySet":
+        """Those that are being collected."""
+        return self.filter(state__in=["open", "processing", "requires_action"])
+
+    def due_for_attempt(self, at: "datetime") -> "PaymentQuerySet":
+        """Those whose next try has come."""
+        return self.filter(state="open", next_attempt_at__lte=at)
 
 
 class Payment(models.Model):
@@ -113,7 +140,7 @@ class Payment(models.Model):
     created_at = models.DateTimeField(default=now)
     paid_at = models.DateTimeField(null=True, blank=True)
 
-    objects = models.Manager["Payment"]()
+    objects = PaymentQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at", "-id"]
@@ -125,7 +152,8 @@ class Payment(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["invoice"],
-                condition=models.Q(state__in=["open", "processing", "requires_action", "paid"]),
+                condition=models.Q(state__in=["open", "processing", "requires_action"])
+                | models.Q(state="paid", amount_refunded=Decimal(0)),
                 name="payment_one_live_per_invoice",
             ),
         ]
@@ -141,6 +169,18 @@ class Payment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount} for {self.invoice}"
+
+
+class PaymentAttemptQuerySet(models.QuerySet["PaymentAttempt"]):
+    """Named sets of attempts."""
+
+    def live(self) -> "PaymentAttemptQuerySet":
+        """Those that may have moved money, or may yet."""
+        return self.filter(state__in=LIVE_ATTEMPT_STATES)
+
+    def to_check(self, at: "datetime") -> "PaymentAttemptQuerySet":
+        """Those that are to be looked into by now."""
+        return self.filter(next_check_at__lte=at)
 
 
 class PaymentAttempt(models.Model):
@@ -170,17 +210,19 @@ class PaymentAttempt(models.Model):
     gateway_reference = models.CharField(max_length=255, blank=True)
     gateway_session = models.CharField(max_length=255, blank=True)
     action_url = models.URLField(max_length=1000, blank=True)
+    saves_method = models.BooleanField(default=False, help_text="keep the method for later bills")
     decline_class = models.CharField(max_length=32, blank=True)
     decline_code = models.CharField(max_length=64, blank=True, help_text="as the gateway said it")
     message = models.CharField(max_length=300, blank=True)
     currency = models.CharField(max_length=3)
     fee = money_field(null=True)
-    sends = models.PositiveSmallIntegerField(default=1)
+    sends = models.PositiveSmallIntegerField(default=0, help_text="how often it left, or may have")
+    checks = models.PositiveSmallIntegerField(default=0, help_text="how often it was looked into")
     next_check_at = models.DateTimeField(null=True, blank=True)
     dispatched_at = models.DateTimeField()
     resolved_at = models.DateTimeField(null=True, blank=True)
 
-    objects = models.Manager["PaymentAttempt"]()
+    objects = PaymentAttemptQuerySet.as_manager()
 
     class Meta:
         ordering = ["payment", "sequence"]
@@ -207,7 +249,11 @@ class PaymentAttempt(models.Model):
 
 
 class Refund(models.Model):
-    """Money given back of a paid payment; guarded so that it never exceeds it."""
+    """Money given back of a paid payment.
+
+    Its amount is part of `Payment.amount_refunded` from the request on, until it fails, so
+    that a constraint of the database keeps refunds within what was paid.
+    """
 
     class State(models.TextChoices):
         DISPATCHED = "dispatched"
@@ -229,6 +275,8 @@ class Refund(models.Model):
     idempotency_key = models.CharField(max_length=100, unique=True)
     gateway_reference = models.CharField(max_length=255, blank=True)
     message = models.CharField(max_length=300, blank=True)
+    sends = models.PositiveSmallIntegerField(default=0, help_text="how often it left, or may have")
+    checks = models.PositiveSmallIntegerField(default=0, help_text="how often it was looked into")
     next_check_at = models.DateTimeField(null=True, blank=True)
     requested_at = models.DateTimeField()
     resolved_at = models.DateTimeField(null=True, blank=True)
@@ -239,6 +287,14 @@ class Refund(models.Model):
         ordering = ["-requested_at", "-id"]
         constraints = [
             models.CheckConstraint(condition=models.Q(amount__gt=0), name="refund_is_positive")
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_check_at"],
+                name="refund_to_check",
+                condition=models.Q(next_check_at__isnull=False),
+            ),
+            models.Index(fields=["gateway_reference"], name="refund_by_reference"),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,256 @@
+"""Stripe, through stripe-python: PaymentIntents, Checkout pages, refunds."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import stripe
+
+from billing.domain.attempts import Answer, LookUpRule
+from billing.domain.declines import Decline, DeclineClass
+from billing.gateways.base import (
+    Capabilities,
+    ChargeRequest,
+    CustomerRequest,
+    MethodDetails,
+    Outcome,
+    Page,
+    PageRequest,
+    RefundRequest,
+)
+from billing.gateways.stripe_amounts import is_chargeable, to_stripe
+from billing.gateways.stripe_client import (
+    body,
+    configured_client,
+    gateway_error,
+    is_missing,
+    outcome_of_error,
+)
+from billing.gateways.stripe_objects import (
+    Json,
+    method_details,
+    outcome_of_intent,
+    outcome_of_refund,
+    outcome_of_session,
+    page_of_session,
+)
+
+INTENT_DETAILS = ["latest_charge.balance_transaction", "payment_method"]
+SESSION_DETAILS = [f"payment_intent.{part}" for part in INTENT_DETAILS]
+SETUP_DETAILS = ["setup_intent.payment_method"]
+OUR_REFERENCE = "our_reference"
+CLOCKS_DIFFER_BY = timedelta(minutes=5)
+# Lists are current at once; this is for a request of ours that is still on its way.
+NOTHING_STAYS_ON_ITS_WAY = timedelta(minutes=2)
+
+
+class StripeGateway:
+    """The account whose key is in the settings."""
+
+    name = "stripe"
+
+    def __init__(self, client: Callable[[], Any] = configured_client) -> None:
+        self._client = client
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Cards and bank debits by a hosted page; keys live for a day, lists show everything.
+
+        Source: docs.stripe.com/api/idempotent_requests.
+        """
+        return Capabilities(
+            kinds=frozenset({"card", "bank_debit", "wallet"}),
+            has_hosted_page=True,
+            has_partial_refund=True,
+            remembers_keys_for=timedelta(hours=24),
+            look_up=LookUpRule(consistency_delay=NOTHING_STAYS_ON_ITS_WAY),
+        )
+
+    def create_customer(self, request: CustomerRequest) -> str:
+        """Make a customer known; gives `cus_…`."""
+        params = {
+            "name": request.name,
+            "email": request.email,
+            "metadata": {OUR_REFERENCE: request.our_reference},
+        }
+        options = {"idempotency_key": request.idempotency_key}
+        return str(self._ask(lambda: self._client().customers.create(params, options))["id"])
+
+    def charge(self, request: ChargeRequest) -> Outcome:
+        """Create and confirm a PaymentIntent, off session."""
+        if not is_chargeable(request.amount):
+            return _amount_refused()
+        params = {
+            "amount": to_stripe(request.amount),
+            "currency": request.amount.currency.code.lower(),
+            "customer": request.customer_reference,
+            "payment_method": request.method_reference,
+            "confirm": True,
+            "off_session": True,
+            "description": request.description,
+            "metadata": {**request.metadata, OUR_REFERENCE: request.our_reference},
+            "expand": INTENT_DETAILS,
+        }
+        options = {"idempotency_key": request.idempotency_key}
+        return _outcome(
+            lambda: self._client().payment_intents.create(params, options), outcome_of_intent
+        )
+
+    def open_page(self, request: PageRequest) -> Outcome:
+        """Create a Checkout session that pays one amount, or that stores a method."""
+        if request.amount is not None and not is_chargeable(request.amount):
+            return _amount_refused()
+        params = _page_params(request)
+        options = {"idempotency_key": request.idempotency_key}
+        return _outcome(
+            lambda: self._client().checkout.sessions.create(params, options), outcome_of_session
+        )
+
+    def read_charge(self, reference: str) -> Outcome:
+        """What a PaymentIntent says now."""
+        params = {"expand": INTENT_DETAILS}
+        return _outcome(
+            lambda: self._client().payment_intents.retrieve(reference, params), outcome_of_intent
+        )
+
+    def read_session(self, session: str) -> Outcome:
+        """What a Checkout session says now."""
+        params = {"expand": SESSION_DETAILS}
+        return _outcome(
+            lambda: self._client().checkout.sessions.retrieve(session, params), outcome_of_session
+        )
+
+    def find_charge(
+        self, *, our_reference: str, customer_reference: str, since: datetime
+    ) -> Outcome:
+        """What became of the session, or else the PaymentIntent, that bears our reference.
+
+        Lists show an object as soon as it is there; Stripe's search may lag by a minute.
+        """
+        recent = {
+            "customer": customer_reference,
+            "created": {"gte": int((since - CLOCKS_DIFFER_BY).timestamp())},
+            "limit": 100,
+        }
+        try:
+            session = _with_reference(self._client().checkout.sessions.list(recent), our_reference)
+            if session is not None:
+                return self.read_session(str(session["id"]))
+            intent = _with_reference(self._client().payment_intents.list(recent), our_reference)
+        except stripe.StripeError as error:
+            return Outcome(answer=Answer.INCONCLUSIVE, message=outcome_of_error(error).message)
+        if intent is None:
+            return Outcome(answer=Answer.NO_SUCH_REQUEST)
+        return self.read_charge(str(intent["id"]))
+
+    def expire_session(self, session: str) -> Outcome:
+        """Close a Checkout session; one that is not open any more says what became of it."""
+        try:
+            self._client().checkout.sessions.expire(session)
+        except stripe.StripeError:
+            return self.read_session(session)
+        return self.read_session(session)
+
+    def read_page(self, session: str) -> Page:
+        """A Checkout session with the method that was stored on it."""
+        params = {"expand": [*SETUP_DETAILS, "payment_intent.payment_method"]}
+        answer = self._ask(lambda: self._client().checkout.sessions.retrieve(session, params))
+        return page_of_session(answer)
+
+    def refund(self, request: RefundRequest) -> Outcome:
+        """Create a Refund of a PaymentIntent."""
+        params = {
+            "payment_intent": request.charge_reference,
+            "amount": to_stripe(request.amount),
+            "metadata": {**request.metadata, OUR_REFERENCE: request.our_reference},
+        }
+        options = {"idempotency_key": request.idempotency_key}
+        return _outcome(lambda: self._client().refunds.create(params, options), outcome_of_refund)
+
+    def read_refund(self, reference: str) -> Outcome:
+        """What a Refund says now."""
+        return _outcome(lambda: self._client().refunds.retrieve(reference), outcome_of_refund)
+
+    def find_refund(self, *, our_reference: str, charge_reference: str) -> Outcome:
+        """What became of the Refund that bears our reference."""
+        params = {"payment_intent": charge_reference, "limit": 100}
+        try:
+            refund = _with_reference(self._client().refunds.list(params), our_reference)
+        except stripe.StripeError as error:
+            return Outcome(answer=Answer.INCONCLUSIVE, message=outcome_of_error(error).message)
+        return Outcome(answer=Answer.NO_SUCH_REQUEST) if not refund else outcome_of_refund(refund)
+
+    def detach_method(self, reference: str) -> None:
+        """Detach a PaymentMethod from its customer."""
+        try:
+            self._client().payment_methods.detach(reference)
+        except stripe.StripeError as error:
+            if not isinstance(error, stripe.InvalidRequestError):
+                raise gateway_error(error) from error
+            if not is_missing(error) and self.read_method(reference).customer_reference:
+                raise gateway_error(error) from error
+
+    def read_method(self, reference: str) -> MethodDetails:
+        """A PaymentMethod as it is now."""
+        return method_details(self._ask(lambda: self._client().payment_methods.retrieve(reference)))
+
+    def _ask(self, call: Callable[[], Any]) -> Json:
+        try:
+            return body(call())
+        except stripe.StripeError as error:
+            raise gateway_error(error) from error
+
+
+def _outcome(call: Callable[[], Any], read: Callable[[Json], Outcome]) -> Outcome:
+    try:
+        answer = call()
+    except stripe.StripeError as error:
+        return outcome_of_error(error)
+    return read(body(answer))
+
+
+def _with_reference(listing: Any, our_reference: str) -> Json | None:
+    """The first of a list, page by page, that bears our reference."""
+    objects: Iterable[Any] = listing.auto_paging_iter()
+    for found in objects:
+        plain: dict[str, Any] = found.to_dict()
+        if dict(plain.get("metadata") or {}).get(OUR_REFERENCE) == our_reference:
+            return plain
+    return None
+
+
+def _page_params(request: PageRequest) -> dict[str, Any]:
+    metadata = {**request.metadata, OUR_REFERENCE: request.our_reference}
+    common = {
+        "customer": request.customer_reference,
+        "client_reference_id": request.our_reference,
+        "metadata": metadata,
+        "success_url": request.success_url,
+        "cancel_url": request.cancel_url,
+        "expires_at": int(request.expires_at.timestamp()),
+        "expand": SETUP_DETAILS if request.amount is None else SESSION_DETAILS,
+    }
+    if request.amount is None:
+        setup = {"setup_intent_data": {"metadata": metadata}, "currency": request.currency.lower()}
+        return {"mode": "setup", **common, **setup}
+    intent: dict[str, Any] = {"description": request.description, "metadata": metadata}
+    if request.saves_method:
+        intent["setup_future_usage"] = "off_session"
+    price = {
+        "currency": request.amount.currency.code.lower(),
+        "unit_amount": to_stripe(request.amount),
+        "product_data": {"name": request.description},
+    }
+    return {
+        "mode": "payment",
+        **common,
+        "line_items": [{"quantity": 1, "price_data": price}],
+        "payment_intent_data": intent,
+    }
+
+
+def _amount_refused() -> Outcome:
+    """No request was made: Stripe takes no odd thousandths."""
+    decline = Decline(code="invalid_amount", decline_class=DeclineClass.CONFIG)
+    message = "the gateway cannot take an amount that ends in an odd thousandth"
+    return Outcome(answer=Answer.NEVER_LEFT, decline=decline, message=message)

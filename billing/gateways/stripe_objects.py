@@ -1,0 +1,146 @@
+"""What Stripe's objects say, in our words. They come as plain JSON values."""
+
+from calendar import monthrange
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from billing.domain.attempts import Answer
+from billing.gateways.base import MethodDetails, Outcome, Page
+from billing.gateways.stripe_amounts import from_stripe
+from billing.gateways.stripe_client import decline_of
+from tiktoktoe.kernel.money import Money
+
+_ANSWER_OF_INTENT: Mapping[str, Answer] = {
+    "succeeded": Answer.SUCCEEDED,
+    "processing": Answer.PENDING,
+    "requires_action": Answer.REQUIRES_ACTION,
+    "requires_capture": Answer.AUTHORIZED,
+    "canceled": Answer.ABANDONED,
+}
+_ANSWER_OF_REFUND: Mapping[str, Answer] = {
+    "succeeded": Answer.SUCCEEDED,
+    "pending": Answer.PENDING,
+    "requires_action": Answer.REQUIRES_ACTION,
+    "failed": Answer.DECLINED,
+    "canceled": Answer.DECLINED,
+}
+_KINDS: Mapping[str, str] = {
+    "card": "card",
+    "us_bank_account": "bank_debit",
+    "sepa_debit": "bank_debit",
+    "bacs_debit": "bank_debit",
+}
+Json = Mapping[str, Any]
+
+
+def outcome_of_intent(intent: Json) -> Outcome:
+    """What a PaymentIntent says; its charge, fee and method when they were expanded."""
+    error = intent.get("last_payment_error")
+    answer = _ANSWER_OF_INTENT.get(str(intent.get("status")), Answer.INCONCLUSIVE)
+    if intent.get("status") == "requires_payment_method" and error:
+        answer = Answer.DECLINED
+    return Outcome(
+        answer=answer,
+        reference=str(intent["id"]),
+        action_url=_action_url(intent),
+        decline=decline_of(error) if error and answer == Answer.DECLINED else None,
+        message=str(error.get("message") or "")[:300] if error else "",
+        amount=from_stripe(int(intent.get("amount_received") or 0), str(intent["currency"])),
+        fee=_fee(intent.get("latest_charge")),
+        method=_method_of_intent(intent),
+    )
+
+
+def outcome_of_session(session: Json) -> Outcome:
+    """What a Checkout session in payment mode says about its one payment.
+
+    While the page is open, a declined card is no outcome: the customer may try another.
+    """
+    intent, reference = session.get("payment_intent"), str(session["id"])
+    if session.get("status") == "expired":
+        return Outcome(answer=Answer.ABANDONED, session=reference)
+    if session.get("status") != "complete":
+        return Outcome(
+            answer=Answer.REQUIRES_ACTION,
+            session=reference,
+            action_url=str(session.get("url") or ""),
+            message=_last_error(intent),
+        )
+    if not isinstance(intent, Mapping):
+        return Outcome(answer=Answer.INCONCLUSIVE, reference=_id(intent), session=reference)
+    return replace(outcome_of_intent(intent), session=reference, action_url="")
+
+
+def outcome_of_refund(refund: Json) -> Outcome:
+    """What a Refund says."""
+    return Outcome(
+        answer=_ANSWER_OF_REFUND.get(str(refund.get("status")), Answer.INCONCLUSIVE),
+        reference=str(refund["id"]),
+        message=str(refund.get("failure_reason") or ""),
+        amount=from_stripe(int(refund["amount"]), str(refund["currency"])),
+    )
+
+
+def page_of_session(session: Json) -> Page:
+    """A Checkout session, whatever its mode."""
+    intent = session.get("setup_intent") or session.get("payment_intent")
+    method = intent.get("payment_method") if isinstance(intent, Mapping) else None
+    return Page(
+        reference=str(session["id"]),
+        customer_reference=_id(session.get("customer")),
+        is_complete=session.get("status") == "complete",
+        url=str(session.get("url") or ""),
+        method=method_details(method) if isinstance(method, Mapping) else None,
+        metadata=dict(session.get("metadata") or {}),
+    )
+
+
+def method_details(method: Json) -> MethodDetails:
+    """What of a PaymentMethod may be shown."""
+    kind = str(method["type"])
+    parts = method.get(kind) or {}
+    return MethodDetails(
+        reference=str(method["id"]),
+        customer_reference=_id(method.get("customer")),
+        kind=_KINDS.get(kind, "wallet"),
+        brand=str(parts.get("brand") or parts.get("bank_name") or ""),
+        last4=str(parts.get("last4") or ""),
+        expires_on=_last_day(parts.get("exp_year"), parts.get("exp_month")),
+        country=str(parts.get("country") or ""),
+    )
+
+
+def _action_url(intent: Json) -> str:
+    redirect = (intent.get("next_action") or {}).get("redirect_to_url") or {}
+    return str(redirect.get("url") or "")
+
+
+def _fee(charge: object) -> Money | None:
+    """The processor's fee, once the charge's balance transaction is there and expanded."""
+    transaction = charge.get("balance_transaction") if isinstance(charge, Mapping) else None
+    if not isinstance(transaction, Mapping):
+        return None
+    return from_stripe(int(transaction["fee"]), str(transaction["currency"]))
+
+
+def _method_of_intent(intent: Json) -> MethodDetails | None:
+    method = intent.get("payment_method")
+    return method_details(method) if isinstance(method, Mapping) else None
+
+
+def _last_error(intent: object) -> str:
+    error = intent.get("last_payment_error") if isinstance(intent, Mapping) else None
+    return str((error or {}).get("message") or "")[:300]
+
+
+def _last_day(year: int | None, month: int | None) -> date | None:
+    if not year or not month:
+        return None
+    return date(year, month, monthrange(year, month)[1])
+
+
+def _id(value: object) -> str:
+    """The id of something that may have been expanded."""
+    return str(value.get("id") if isinstance(value, Mapping) else value or "")
