@@ -81,6 +81,12 @@ def test_no_lines_are_nothing() -> None:
     assert (sums.subtotal, sums.tax, sums.total) == (zero("JPY"), zero("JPY"), zero("JPY"))
 
 
+def test_an_exempt_line_bears_no_tax_whatever_its_percentage() -> None:
+    sums = totals(_lines((1000, NONE), (1000, VAT)), currency="EUR")
+
+    assert [in_cents(row.tax) for row in sums.by_rate] == [0, 190]
+
+
 def test_lines_of_another_currency_are_refused() -> None:
     with pytest.raises(CurrencyMismatch):
         totals(_lines((1000, VAT)), currency="USD")
@@ -168,6 +174,7 @@ def test_what_is_due_counts_credits_payments_and_refunds_and_never_falls_below_z
     assert due(2000, 5000, 0) == 3000
     assert due(10000, 10000, 10000) == 0
     assert due(10000, 10000, 0) == 0
+    assert due(0, 10000, 4000) == 4000
 
 
 def test_no_more_than_the_invoice_can_be_taken_back() -> None:

@@ -80,6 +80,13 @@ def test_what_cannot_be_divided_is_spread_without_loss() -> None:
     assert _cents(schedule) == [33, 34, 33]
 
 
+def test_half_a_cent_goes_to_the_even_one() -> None:
+    half_of_1 = straight_line(cents(1), _period("2026-01-01", "2026-03-01"), grain=Grain.MONTH)
+    half_of_3 = straight_line(cents(3), _period("2026-01-01", "2026-03-01"), grain=Grain.MONTH)
+
+    assert (_cents(half_of_1), _cents(half_of_3)) == ([0, 1], [2, 1])
+
+
 def test_months_are_the_books_months_where_they_are_kept() -> None:
     start = local_midnight(date(2026, 4, 1), "Pacific/Auckland")
     end = local_midnight(date(2026, 5, 1), "Pacific/Auckland")

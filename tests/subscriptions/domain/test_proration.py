@@ -114,6 +114,19 @@ def test_the_formula_can_be_recounted_by_hand() -> None:
     assert (part.units, part.whole_units) == (15, 30)
 
 
+def test_a_day_that_has_started_counts_whole() -> None:
+    part = charge_part(
+        price=_eur("30.00"),
+        whole=APRIL,
+        start=APRIL.start,
+        end=NOON_16,
+        time_zone="UTC",
+        policy=OWN,
+    )
+
+    assert (part.units, part.amount) == (16, _eur("16.00"))
+
+
 def test_a_credit_is_capped_by_what_is_left_to_give_back() -> None:
     part = credit_unused(
         price=_eur("10.00"),
