@@ -1,0 +1,120 @@
+"""Single invoices: the first of a subscription, a preview of the next, void, uncollectible."""
+
+import logging
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from billing.errors import InvoiceNotDraft, InvoiceNotOpen
+from billing.models import Invoice
+from billing.services.drafting import (
+    DraftInvoice,
+    draft_invoices,
+    next_boundary,
+    start_boundary,
+)
+from billing.services.writing import finalize_drafts, write_drafts
+from subscriptions.models import Subscription
+
+logger = logging.getLogger(__name__)
+
+
+@transaction.atomic
+def bill_start(*, subscription: Subscription, at: datetime) -> Invoice | None:
+    """Bill the fee in advance of a subscription's first period; None if nothing is due yet.
+
+    Billing it again gives the invoice that is there.
+    """
+    locked = _load(subscription)
+    boundary = start_boundary(locked)
+    if boundary is None:
+        return None
+    drafts = draft_invoices([boundary])
+    if not drafts:
+        return None
+    key = drafts[0].idempotency_key
+    known = Invoice.objects.filter(idempotency_key=key).first()
+    return known or issue(drafts[0], at=at)
+
+
+def preview_next_invoice(*, subscription: Subscription) -> DraftInvoice | None:
+    """What the next invoice would be with the usage so far; nothing is written."""
+    loaded = Subscription.objects.select_related("customer", "plan_version__plan").get(
+        pk=subscription.pk
+    )
+    boundary = next_boundary(loaded)
+    if boundary is None:
+        return None
+    return next(iter(draft_invoices([boundary])), None)
+
+
+def issue(draft: DraftInvoice, *, at: datetime) -> Invoice:
+    """Write one invoice and make it final, in the caller's transaction."""
+    (invoice_id,) = write_drafts([draft], at=at)
+    finalize_drafts([invoice_id], at=at)
+    invoice = Invoice.objects.get(pk=invoice_id)
+    logger.info("invoice finalized", extra={"invoice": invoice.number})
+    return invoice
+
+
+@transaction.atomic
+def finalize_invoice(*, invoice: Invoice, at: datetime) -> Invoice:
+    """Make a draft final.
+
+    Raises:
+        InvoiceNotDraft: If it is final already.
+    """
+    locked = lock_invoice(invoice.pk)
+    if locked.state != Invoice.State.DRAFT:
+        raise InvoiceNotDraft(f"{locked} was finalized on {locked.finalized_at:%Y-%m-%d}")
+    finalize_drafts([locked.pk], at=at)
+    locked.refresh_from_db()
+    return locked
+
+
+@transaction.atomic
+def void_invoice(*, invoice: Invoice, at: datetime) -> Invoice:
+    """Take an open invoice back as if it had never been; nothing may have been paid of it.
+
+    Raises:
+        InvoiceNotOpen: If it is not open, or part of it is paid or credited.
+    """
+    locked = lock_invoice(invoice.pk)
+    touched = locked.amount_paid or locked.amount_credited
+    if locked.state != Invoice.State.OPEN or touched:
+        raise InvoiceNotOpen(f"{locked} is {locked.state}; only an untouched open one can be void")
+    locked.state = Invoice.State.VOID
+    locked.voided_at = at
+    locked.save(update_fields=["state", "voided_at"])
+    logger.info("invoice voided", extra={"invoice": locked.number})
+    return locked
+
+
+@transaction.atomic
+def mark_uncollectible(*, invoice: Invoice) -> Invoice:
+    """Give up on collecting an open invoice; it can still be paid.
+
+    Raises:
+        InvoiceNotOpen: If it is not open.
+    """
+    locked = lock_invoice(invoice.pk)
+    if locked.state != Invoice.State.OPEN:
+        raise InvoiceNotOpen(f"{locked} is {locked.state}; only an open one can be given up")
+    locked.state = Invoice.State.UNCOLLECTIBLE
+    locked.save(update_fields=["state"])
+    logger.info("invoice uncollectible", extra={"invoice": locked.number})
+    return locked
+
+
+def lock_invoice(invoice_id: UUID) -> Invoice:
+    """The invoice as the database has it now, locked until the transaction ends."""
+    return Invoice.objects.select_for_update(of=("self",)).get(pk=invoice_id)
+
+
+def _load(subscription: Subscription) -> Subscription:
+    return (
+        Subscription.objects.select_for_update(of=("self",))
+        .select_related("customer", "plan_version__plan")
+        .get(pk=subscription.pk)
+    )

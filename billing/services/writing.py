@@ -1,0 +1,207 @@
+"""Invoices are written and made final, many at a time.
+
+A draft is copied in with its lines; making it final takes its number. The numbers of a block
+are taken in the transaction that makes the documents final and as late as possible in it, so
+that a series has no gap and is locked only for a moment.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from psycopg.types.json import Jsonb
+
+from billing.errors import InvoiceNotDraft
+from billing.models import NumberSeries
+from billing.services.drafting import DraftInvoice
+from subscriptions.models import Customer
+from tiktoktoe.kernel.ids import uuid7
+
+INVOICE_SERIES = "invoice"
+CREDIT_NOTE_SERIES = "credit_note"
+
+INVOICE_COLUMNS = {
+    "id": "uuid",
+    "customer_id": "int8",
+    "subscription_id": "int8",
+    "kind": "varchar",
+    "state": "varchar",
+    "currency": "varchar",
+    "period_start": "timestamptz",
+    "period_end": "timestamptz",
+    "subtotal": "numeric",
+    "tax": "numeric",
+    "total": "numeric",
+    "amount_paid": "numeric",
+    "amount_credited": "numeric",
+    "amount_refunded": "numeric",
+    "tax_breakdown": "jsonb",
+    "bill_to": "jsonb",
+    "idempotency_key": "varchar",
+    "created_at": "timestamptz",
+}
+LINE_COLUMNS = {
+    "id": "uuid",
+    "invoice_id": "uuid",
+    "position": "int2",
+    "kind": "varchar",
+    "description": "varchar",
+    "price_id": "int8",
+    "subscription_id": "int8",
+    "period_start": "timestamptz",
+    "period_end": "timestamptz",
+    "quantity": "numeric",
+    "unit_amount": "numeric",
+    "currency": "varchar",
+    "amount": "numeric",
+    "tax_amount": "numeric",
+    "tax_code": "varchar",
+    "derivation": "jsonb",
+}
+ZERO = Decimal(0)
+
+TAKE_NUMBERS = """
+INSERT INTO billing_numberseries AS series (code, prefix, next_number) VALUES (%s, %s, %s + 1)
+ON CONFLICT (code) DO UPDATE SET next_number = series.next_number + %s
+RETURNING series.prefix, series.next_number
+"""
+
+FINALIZE = """
+UPDATE billing_invoice SET
+    number = given.number,
+    state = CASE WHEN total = 0 THEN 'paid' ELSE 'open' END,
+    paid_at = CASE WHEN total = 0 THEN %(at)s::timestamptz END,
+    finalized_at = %(at)s,
+    due_at = %(due_at)s
+FROM unnest(%(ids)s::uuid[], %(numbers)s::text[]) AS given(id, number)
+WHERE billing_invoice.id = given.id AND state = 'draft'
+"""
+
+
+def write_drafts(drafts: Sequence[DraftInvoice], *, at: datetime) -> list[UUID]:
+    """Write invoices with their lines as drafts, in the caller's transaction; gives their ids."""
+    ids = [uuid7() for _ in drafts]
+    pairs = list(zip(ids, drafts, strict=True))
+    _copy("billing_invoice", INVOICE_COLUMNS, (_invoice_row(i, d, at) for i, d in pairs))
+    _copy("billing_invoiceline", LINE_COLUMNS, (row for i, d in pairs for row in _line_rows(i, d)))
+    return ids
+
+
+def finalize_drafts(ids: Sequence[UUID], *, at: datetime) -> int:
+    """Make drafts final in the caller's transaction: numbers, due dates, in the order of ids.
+
+    An invoice of nothing is paid when it is made. Returns how many there were.
+
+    Raises:
+        InvoiceNotDraft: If one is final already; no number is lost by it.
+    """
+    if not ids:
+        return 0
+    assert connection.in_atomic_block
+    with connection.cursor() as cursor:
+        cursor.execute(
+            FINALIZE,
+            {
+                "at": at,
+                "due_at": at + timedelta(days=settings.INVOICE_DUE_DAYS),
+                "ids": list(ids),
+                "numbers": take_numbers(INVOICE_SERIES, settings.INVOICE_PREFIX, len(ids)),
+            },
+        )
+        finalized = int(cursor.rowcount)
+    if finalized != len(ids):
+        raise InvoiceNotDraft(f"{len(ids) - finalized} of {len(ids)} invoices are no drafts")
+    return finalized
+
+
+def take_numbers(series: str, prefix: str, count: int) -> list[str]:
+    """The next numbers of a series; the caller's transaction uses all of them or rolls back."""
+    assert connection.in_atomic_block
+    with connection.cursor() as cursor:
+        cursor.execute(TAKE_NUMBERS, [series, prefix, count, count])
+        row = cursor.fetchone()
+    assert row is not None
+    kept_prefix, after = row
+    return [f"{kept_prefix}{number:06d}" for number in range(after - count, after)]
+
+
+@transaction.atomic
+def rename_series(*, code: str, prefix: str) -> NumberSeries:
+    """Give the documents to come another prefix; the count goes on."""
+    series, _ = NumberSeries.objects.update_or_create(code=code, defaults={"prefix": prefix})
+    return series
+
+
+def bill_to(customer: Customer) -> dict[str, str]:
+    """The customer's details as they are printed, kept with the document for ever."""
+    return {
+        "name": customer.name,
+        "email": customer.email,
+        "address_line1": customer.address_line1,
+        "address_line2": customer.address_line2,
+        "postal_code": customer.postal_code,
+        "city": customer.city,
+        "region": customer.region,
+        "country": customer.country,
+        "tax_number": customer.tax_number,
+        "locale": customer.locale,
+        "time_zone": customer.time_zone,
+    }
+
+
+def _invoice_row(invoice_id: UUID, draft: DraftInvoice, at: datetime) -> tuple[object, ...]:
+    totals = draft.totals
+    return (
+        invoice_id,
+        draft.customer.pk,
+        draft.subscription.pk,
+        draft.kind,
+        "draft",
+        draft.subscription.currency,
+        draft.boundary,
+        draft.period_end,
+        totals.subtotal.amount,
+        totals.tax.amount,
+        totals.total.amount,
+        ZERO,
+        ZERO,
+        ZERO,
+        Jsonb([row.to_json() for row in totals.by_rate]),
+        Jsonb(bill_to(draft.customer)),
+        draft.idempotency_key,
+        at,
+    )
+
+
+def _line_rows(invoice_id: UUID, draft: DraftInvoice) -> Iterable[tuple[object, ...]]:
+    taxed_lines = zip(draft.lines, draft.totals.lines, strict=True)
+    for position, (line, taxed) in enumerate(taxed_lines, start=1):
+        yield (
+            uuid7(),
+            invoice_id,
+            position,
+            str(line.kind),
+            line.description,
+            line.price_id,
+            draft.subscription.pk,
+            line.period.start,
+            line.period.end,
+            line.quantity,
+            line.unit_amount,
+            draft.subscription.currency,
+            line.amount.amount,
+            taxed.tax.amount,
+            taxed.rate.code,
+            Jsonb(line.derivation.to_json()),
+        )
+
+
+def _copy(table: str, columns: dict[str, str], rows: Iterable[tuple[object, ...]]) -> None:
+    statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)"
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.set_types(list(columns.values()))
+        for row in rows:
+            copy.write_row(row)
