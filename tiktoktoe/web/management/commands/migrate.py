@@ -22,10 +22,13 @@ class Command(DjangoMigrate):
     """Migrate; on a database without a trace of dj-stripe, make its tables first."""
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run the shortcut where it applies, then the ordinary command."""
-        if not any(options.get(name) for name in ORDINARY_OPTIONS):
+        """Run the shortcut where it applies, the ordinary command, then grant the app's role."""
+        is_ordinary = not any(options.get(name) for name in ORDINARY_OPTIONS)
+        if is_ordinary:
             self._make_djstripe_tables(options["database"], options["verbosity"])
         super().handle(*args, **options)
+        if is_ordinary:
+            call_command("grant_app_role", verbosity=options["verbosity"])
 
     def _make_djstripe_tables(self, database: str, verbosity: int) -> None:
         connection = connections[database]

@@ -1,0 +1,39 @@
+"""Which sides of which types of account each kind of entry may use.
+
+A balanced entry can still be absurd, such as a payment that earns revenue; the ledger
+refuses every (kind, type, side) that is not listed here.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from finance.domain.chart import AccountType
+
+DEBIT = "debit"
+CREDIT = "credit"
+_A, _L, _I, _E = (
+    AccountType.ASSET,
+    AccountType.LIABILITY,
+    AccountType.INCOME,
+    AccountType.EXPENSE,
+)
+
+# An invoice may debit liabilities and income: its credit lines can outweigh its charges
+# on one account while the whole of it is still owed to us.
+ROUTES: Mapping[str, frozenset[tuple[AccountType, str]]] = {
+    "invoice_finalized": frozenset(
+        {(_A, DEBIT), (_L, CREDIT), (_L, DEBIT), (_I, CREDIT), (_I, DEBIT)}
+    ),
+    "credit_note_issued": frozenset({(_L, DEBIT), (_I, DEBIT), (_A, CREDIT)}),
+    "payment_captured": frozenset({(_A, DEBIT), (_A, CREDIT), (_E, DEBIT)}),
+    "refund_paid": frozenset({(_A, DEBIT), (_A, CREDIT)}),
+    "invoice_written_off": frozenset({(_E, DEBIT), (_A, DEBIT), (_A, CREDIT)}),
+    "revenue_recognized": frozenset({(_L, DEBIT), (_I, CREDIT)}),
+}
+
+
+def all_routes() -> Iterator[tuple[str, AccountType, str]]:
+    """Every allowed (kind, type, side), those of each kind's reversal included."""
+    for kind, sides in ROUTES.items():
+        for account_type, side in sorted(sides):
+            yield kind, account_type, side
+            yield f"{kind}_reversal", account_type, CREDIT if side == DEBIT else DEBIT

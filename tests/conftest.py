@@ -1,0 +1,15 @@
+"""What every test has: a database that guards itself, and that transactional tests leave clean."""
+
+import pytest
+from django.test import TransactionTestCase
+from pytest_django import DjangoDbBlocker
+
+from tests.database import end_transactional_test, prepare_database
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Let transactional tests end by restoring the migrated database; see tests/database.py."""
+    with django_db_blocker.unblock():
+        prepare_database()
+    TransactionTestCase._fixture_teardown = end_transactional_test  # type: ignore[attr-defined]

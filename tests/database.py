@@ -1,0 +1,105 @@
+"""Emptying the test database after transactional tests, guards and seeds included.
+
+Django empties tables with TRUNCATE, which the books and other append-only tables refuse, and
+it forgets the rows that migrations put in. So `empty_database` takes the triggers off, empties
+the tables that have rows, restores the rows of the freshly migrated database, and puts the
+triggers back as they were, in one transaction. tests/conftest.py makes every transactional
+test end with it; no test has to call it.
+"""
+
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+
+SEEDS = "test_seeds"
+MIGRATIONS = "django_migrations"
+ENABLE_AS = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA"}
+
+TABLES = """
+    SELECT relname FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+    ORDER BY 1
+"""
+TRIGGERS = """
+    SELECT tgrelid::regclass::text, quote_ident(tgname), tgenabled::text
+    FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
+    WHERE relnamespace = 'public'::regnamespace
+      AND NOT tgisinternal AND tgparentid = 0 AND tgenabled <> 'D'
+"""
+KEPT_TABLES = "SELECT relname FROM pg_class WHERE relnamespace = %s::regnamespace ORDER BY 1"
+IDENTITIES = """
+    SELECT attname, pg_get_serial_sequence(%s, attname) FROM pg_attribute
+    WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped
+      AND pg_get_serial_sequence(%s, attname) IS NOT NULL
+"""
+
+
+def prepare_database() -> None:
+    """Before the first test: remember what migrations put in, or clean up what a run left.
+
+    A reused database may hold what a killed run wrote, so its seeds are copied only when it
+    was migrated since.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        if _seeds_are_current(cursor):
+            empty_database()
+            return
+        cursor.execute(f"DROP SCHEMA IF EXISTS {SEEDS} CASCADE")
+        cursor.execute(f"CREATE SCHEMA {SEEDS}")
+        for table in _tables_with_rows(cursor):
+            cursor.execute(f'CREATE TABLE {SEEDS}."{table}" AS TABLE public."{table}"')
+
+
+def empty_database() -> None:
+    """Bring every table back to what migrations left in it."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = '20s'")
+        cursor.execute(TRIGGERS)
+        triggers = cursor.fetchall()
+        for table, trigger, _ in triggers:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
+        cursor.execute(KEPT_TABLES, [SEEDS])
+        seeded = [row[0] for row in cursor.fetchall() if row[0] != MIGRATIONS]
+        dirty = {*_tables_with_rows(cursor), *seeded} - {MIGRATIONS}
+        names = ", ".join(f'public."{table}"' for table in sorted(dirty))
+        if names:
+            cursor.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
+        for table in seeded:
+            _restore(cursor, table)
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for table, trigger, enabled in triggers:
+            cursor.execute(f"ALTER TABLE {table} {ENABLE_AS[enabled]} TRIGGER {trigger}")
+
+
+def end_transactional_test(_test_case: Any) -> None:
+    """What TransactionTestCase does instead of its flush."""
+    empty_database()
+
+
+def _restore(cursor: CursorWrapper, table: str) -> None:
+    name = f'public."{table}"'
+    cursor.execute(f'INSERT INTO {name} OVERRIDING SYSTEM VALUE SELECT * FROM {SEEDS}."{table}"')
+    cursor.execute(IDENTITIES, [name, name, name])
+    for column, sequence in cursor.fetchall():
+        cursor.execute(f'SELECT setval(%s, max("{column}")) FROM {name}', [sequence])
+
+
+def _seeds_are_current(cursor: CursorWrapper) -> bool:
+    cursor.execute("SELECT to_regclass(%s)::text", [f"{SEEDS}.{MIGRATIONS}"])
+    if cursor.fetchone() == (None,):
+        return False
+    cursor.execute(
+        f"SELECT (SELECT max(id) FROM {SEEDS}.{MIGRATIONS}) = (SELECT max(id) FROM {MIGRATIONS})"
+    )
+    return bool(cursor.fetchone() == (True,))
+
+
+def _tables_with_rows(cursor: CursorWrapper) -> list[str]:
+    cursor.execute(TABLES)
+    asked = " UNION ALL ".join(
+        f"SELECT '{table}' WHERE EXISTS (SELECT FROM public.\"{table}\")"
+        for (table,) in cursor.fetchall()
+    )
+    cursor.execute(asked)
+    return [row[0] for row in cursor.fetchall()]
