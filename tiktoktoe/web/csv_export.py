@@ -24,9 +24,7 @@ def csv_response(
     Text that a spreadsheet would take for a formula gets an apostrophe in front; numbers keep
     their sign. Source: OWASP, CSV Injection.
     """
-    response = StreamingHttpResponse(
-        _lines(header, rows), content_type="text/csv; charset=utf-8"
-    )
+    response = StreamingHttpResponse(_lines(header, rows), content_type="text/csv; charset=utf-8")
     safe_name = "".join(c for c in filename if c.isalnum() or c in "-_.")
     response["Content-Disposition"] = f'attachment; filename="{safe_name}"'
     return response

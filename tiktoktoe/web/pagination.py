@@ -12,9 +12,7 @@ PER_PAGE = 50
 PARAMETER = "page"
 
 
-def paginate(
-    request: HttpRequest, rows: QuerySet[Row], *, per_page: int = PER_PAGE
-) -> "Page[Row]":
+def paginate(request: HttpRequest, rows: QuerySet[Row], *, per_page: int = PER_PAGE) -> "Page[Row]":
     """The page that `?page=` asks for: the first without it, the last when past the end.
 
     The primary key settles the order of rows that are otherwise equal, so that no row is

@@ -1,12 +1,12 @@
 """Amounts, quantities and shares as people read them; nothing is rounded that is not shown."""
 
-from collections.abc import Callable
+from copy import copy
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Protocol
 
 from babel import Locale
-from babel.numbers import format_decimal
+from babel.numbers import NumberPattern, format_decimal, get_currency_symbol
 from django import template
 from django.utils.translation import get_language, to_locale
 
@@ -17,6 +17,7 @@ register = template.Library()
 
 ABSENT = "—"
 MINUS = "\u2212"
+NO_BREAK_SPACE = "\u00a0"
 MAX_DECIMALS = 10
 
 
@@ -73,9 +74,8 @@ def quantity(value: Decimal | int | None) -> str:
     if value is None:
         return ABSENT
     number = Decimal(value)
-    pattern = page_locale().decimal_formats[None]
-    text = pattern.apply(number, page_locale(), force_frac=(0, _decimals(number)))
-    return str(text).replace("-", MINUS)
+    pattern = _with_decimals(page_locale().decimal_formats[None], 0, _decimals(number))
+    return str(pattern.apply(number, page_locale())).replace("-", MINUS)
 
 
 @register.filter
@@ -90,16 +90,21 @@ def percent(ratio: Fraction | Decimal | None, decimals: int = 1) -> str:
 
 def _amount_text(amount: Decimal, currency: str, digits: int) -> str:
     locale = page_locale()
-    pattern = locale.currency_formats["standard"]
-    apply: Callable[..., str] = pattern.apply
-    text = apply(
-        amount,
-        locale,
-        currency=currency,
-        currency_digits=False,
-        force_frac=(digits, max(digits, _decimals(amount))),
-    )
+    most = max(digits, _decimals(amount))
+    pattern = _with_decimals(locale.currency_formats["standard"], digits, most)
+    text = str(pattern.apply(amount, locale, currency=currency, currency_digits=False))
+    symbol = get_currency_symbol(currency, locale)
+    if symbol[-1].isalpha():  # CLDR sets letters apart from the digits; babel does not
+        text = text.replace(symbol, f"{symbol}{NO_BREAK_SPACE}").replace(
+            NO_BREAK_SPACE * 2, NO_BREAK_SPACE
+        )
     return text.replace("-", MINUS)
+
+
+def _with_decimals(pattern: NumberPattern, least: int, most: int) -> NumberPattern:
+    adjusted = copy(pattern)
+    adjusted.frac_prec = (least, most)
+    return adjusted
 
 
 def _decimals(number: Decimal) -> int:
