@@ -1,0 +1,156 @@
+"""docs/money.md is recounted: every row of its tables is what the code does."""
+
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from analytics.domain.mrr import monthly
+from billing.domain.rating import ChargeModel, PriceTerms, Tier, rate
+from billing.domain.tax import TaxableLine, TaxRate, TaxRounding, tax_lines
+from finance.domain.recognition import Grain, straight_line
+from subscriptions.domain.proration import Billed, prorate
+from subscriptions.domain.proration_policy import POLICIES
+from tiktoktoe.kernel.money import Money, allocate, quantize
+from tiktoktoe.kernel.periods import BillingPeriods, Interval, IntervalUnit, Period
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "money.md"
+TABLE = re.compile(r"<!-- table: (\w+) -->\n\|[^\n]*\n\|[-|]+\n((?:\|[^\n]*\n?)+)")
+APRIL = Period(datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC))
+D = Decimal
+TERMS: dict[str, dict[str, object]] = {
+    "per_unit": {"unit_amount": D(2)},
+    "package": {"unit_amount": D(100), "package_size": D(10)},
+}
+TIERS = (
+    Tier(up_to=D(1000), unit_amount=D("0.01")),
+    Tier(up_to=D(10000), unit_amount=D("0.008"), flat_amount=D(5)),
+    Tier(up_to=None, unit_amount=D("0.005")),
+)
+
+
+def _rows(table: str) -> list[list[str]]:
+    lines = dict(TABLE.findall(PAGE.read_text()))[table].splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def _eur(text: str) -> Money:
+    return Money(D(text), "EUR")
+
+
+def _amounts(text: str) -> list[Money]:
+    return [_eur(part) for part in text.split()]
+
+
+def _interval(text: str) -> Interval:
+    count, unit = text.split()
+    return Interval(IntervalUnit(unit), int(count))
+
+
+def test_every_table_of_the_page_is_recounted() -> None:
+    tables = {name for name, _ in TABLE.findall(PAGE.read_text())}
+
+    assert tables == {
+        "rounding",
+        "allocation",
+        "boundaries",
+        "rating",
+        "tax",
+        "proration",
+        "recognition",
+        "mrr",
+    }
+
+
+@pytest.mark.parametrize("row", _rows("rounding"), ids=" ".join)
+def test_rounding(row: list[str]) -> None:
+    amount, currency, payable = row
+
+    assert str(quantize(Money(D(amount), currency)).amount) == payable
+
+
+@pytest.mark.parametrize("row", _rows("allocation"), ids=" ".join)
+def test_allocation(row: list[str]) -> None:
+    amount, weights, shares = row
+
+    assert list(allocate(_eur(amount), [int(w) for w in weights.split()])) == _amounts(shares)
+
+
+@pytest.mark.parametrize("row", _rows("boundaries"), ids=" ".join)
+def test_boundaries(row: list[str]) -> None:
+    anchor, interval, following = row
+    periods = BillingPeriods(date.fromisoformat(anchor), "UTC", _interval(interval))
+    expected = following.split()
+
+    found = [periods.boundary(n + 1).date().isoformat() for n in range(len(expected))]
+
+    assert found == expected
+
+
+@pytest.mark.parametrize("row", _rows("rating"), ids=" ".join)
+def test_rating(row: list[str]) -> None:
+    model, quantity, included, amount = row
+    fields = TERMS.get(model, {"tiers": TIERS})
+    terms = PriceTerms(
+        model=ChargeModel(model),
+        currency="EUR",
+        included_units=D(included),
+        **fields,  # type: ignore[arg-type]
+    )
+
+    assert rate(D(quantity), terms).amount == D(amount)
+
+
+@pytest.mark.parametrize("row", _rows("tax"), ids=" ".join)
+def test_tax(row: list[str]) -> None:
+    lines, percentage, rule, taxes, tax = row
+    vat = TaxRate(code="vat", name="VAT", percentage=D(percentage))
+
+    taxed = tax_lines(
+        [TaxableLine(amount=amount, rate=vat) for amount in _amounts(lines)],
+        currency="EUR",
+        rounding=TaxRounding(rule),
+    )
+
+    assert [line.tax for line in taxed.lines] == _amounts(taxes)
+    assert taxed.by_rate[0].tax == _eur(tax)
+
+
+@pytest.mark.parametrize("row", _rows("proration"), ids=" ".join)
+def test_proration(row: list[str]) -> None:
+    policy, at, credit, charge, net = row
+
+    change = prorate(
+        new_price=_eur("20.00"),
+        new_whole=APRIL,
+        at=datetime.fromisoformat(at),
+        time_zone="UTC",
+        policy=POLICIES[policy],
+        billed=Billed(amount=_eur("10.00"), period=APRIL, credited=_eur("0.00")),
+    )
+
+    assert change.credit is not None
+    assert (change.credit.amount, change.charge.amount, change.net) == (
+        _eur(credit),
+        _eur(charge),
+        _eur(net),
+    )
+
+
+@pytest.mark.parametrize("row", _rows("recognition"), ids=" ".join)
+def test_recognition(row: list[str]) -> None:
+    total, start, end, grain, months = row
+    period = Period(datetime.fromisoformat(start), datetime.fromisoformat(end))
+
+    schedule = straight_line(_eur(total), period, grain=Grain(grain))
+
+    assert [part.amount for part in schedule] == _amounts(months)
+
+
+@pytest.mark.parametrize("row", _rows("mrr"), ids=" ".join)
+def test_mrr(row: list[str]) -> None:
+    price, interval, quantity, mrr = row
+
+    assert monthly(_eur(price), _interval(interval), int(quantity)) == _eur(mrr)
