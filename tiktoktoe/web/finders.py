@@ -24,7 +24,7 @@ class NamedFolder(FileSystemStorage):
 class PackageFinder(BaseFinder):
     """Finds vendor/plotly.min.js in the pinned package, and vendor/plotly.css made from it."""
 
-    def check(self, **kwargs: Any) -> list[Any]:
+    def check(self, **kwargs: Any) -> list[Any]:  # noqa: ARG002 — Django passes them
         """Nothing to check before the files are asked for."""
         return []
 
@@ -38,7 +38,10 @@ class PackageFinder(BaseFinder):
         ]
         return found if find_all or kwargs.get("all") else (found[0] if found else [])
 
-    def list(self, ignore_patterns: Iterable[str] | None) -> Iterator[tuple[str, Storage]]:
+    def list(
+        self,
+        ignore_patterns: Iterable[str] | None,  # noqa: ARG002
+    ) -> Iterator[tuple[str, Storage]]:
         """The two files, for collectstatic."""
         for name, folder in self._folders.items():
             yield name, NamedFolder(location=folder)

@@ -37,7 +37,7 @@ class DefaultDeny:
         return self.get_response(request)
 
     def process_view(
-        self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
+        self, request: HttpRequest, view: Callable[..., Any], *_: Any
     ) -> HttpResponseBase | None:
         """Stop a request to a view without a marker."""
         match = request.resolver_match

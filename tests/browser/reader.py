@@ -1,0 +1,105 @@
+"""Somebody who opens pages in Chromium and notices what is wrong with them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
+from django.test import Client
+from playwright.sync_api import ConsoleMessage, Page
+
+from tiktoktoe.accounts.models import User
+
+Theme = Literal["light", "dark"]
+THEMES: tuple[Theme, ...] = ("light", "dark")
+DESKTOP = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]
+AXE_OPTIONS = {"runOnly": {"type": "tag", "values": WCAG}, "resultTypes": ["violations"]}
+HEAR_VIOLATIONS = """
+    window.cspViolations = [];
+    document.addEventListener("securitypolicyviolation", (event) => window.cspViolations.push(
+        `${event.effectiveDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`
+    ));
+"""
+ALL_CHARTS_DRAWN = (
+    "() => [...document.querySelectorAll('[data-chart]')].every(c => c.dataset.drawn)"
+)
+SIDEWAYS = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@dataclass
+class Reader:
+    """A browser window on the site; `audit` fails on whatever a careful reader would mind."""
+
+    page: Page
+    site: str
+    complaints: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.add_init_script(HEAR_VIOLATIONS)
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
+
+    def sign_in(self, user: User) -> None:
+        """Be this person from now on."""
+        client = Client()
+        client.force_login(user)
+        cookie = client.cookies[settings.SESSION_COOKIE_NAME]
+        self.page.context.add_cookies(
+            [{"name": settings.SESSION_COOKIE_NAME, "value": cookie.value, "url": self.site}]
+        )
+
+    def open(self, path: str, *, expect: int = 200) -> Page:
+        """Go to a page and wait until it is there with its charts."""
+        answer = self.page.goto(self.site + path)
+        assert answer is not None
+        assert answer.status == expect, f"{path} answered {answer.status}"
+        self.page.wait_for_function(ALL_CHARTS_DRAWN)
+        return self.page
+
+    def audit(self, path: str, *, expect: int = 200) -> None:
+        """Assert that a page is accessible, keeps to the policy and fits on a phone.
+
+        In light and dark: no axe violation of WCAG 2.2 A and AA. At 1440 and 390 pixels: no
+        sideways scroll. Throughout: no policy violation, no script error.
+        """
+        for theme in THEMES:
+            self.page.emulate_media(color_scheme=theme)
+            for size in (DESKTOP, PHONE):
+                self.page.set_viewport_size(size)  # type: ignore[arg-type]
+                with self._expected_failure(expect):
+                    self.open(path, expect=expect)
+                where = f"{path} ({theme}, {size['width']} px)"
+                assert self.policy_violations() == [], where
+                assert self.page.evaluate(SIDEWAYS) <= 0, f"{where} scrolls sideways"
+                assert axe_violations(self.page) == [], where
+                assert self.complaints == [], where
+
+    def policy_violations(self) -> list[str]:
+        """What the content security policy stopped on this page."""
+        found: list[str] = self.page.evaluate("() => window.cspViolations")
+        return found
+
+    @contextmanager
+    def _expected_failure(self, status: int) -> Iterator[None]:
+        before = len(self.complaints)
+        yield
+        if status >= 400:  # Chromium itself writes a failed page to the console
+            del self.complaints[before:]
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.complaints.append(f"console: {message.text}")
+
+
+def axe_violations(page: Page) -> list[str]:
+    """Each violation of WCAG 2.2 A and AA on a page, with the element."""
+    found: list[dict[str, Any]] = Axe().run(page, options=AXE_OPTIONS).response["violations"]
+    return [
+        f"{rule['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:300]}"
+        for rule in found
+        for node in rule["nodes"]
+    ]
