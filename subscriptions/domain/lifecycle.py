@@ -33,7 +33,6 @@ INITIAL_STATES = frozenset({State.INCOMPLETE, State.TRIALING, State.ACTIVE})
 ENDED_STATES = frozenset(state for state, moves in ALLOWED_MOVES.items() if not moves)
 LIVE_STATES = frozenset(State) - ENDED_STATES
 BILLED_STATES = frozenset({State.TRIALING, State.ACTIVE, State.PAST_DUE})
-CHANGEABLE_STATES = BILLED_STATES
 
 
 def is_allowed(from_state: str, to_state: str) -> bool:

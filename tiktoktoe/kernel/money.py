@@ -20,7 +20,6 @@ __all__ = [
     "allocate",
     "currency_of",
     "from_minor",
-    "is_payable",
     "minor_unit",
     "quantize",
     "quantize_amount",
@@ -69,11 +68,6 @@ def quantize(money: Money) -> Money:
 def quantize_amount(amount: Exact, currency: str | Currency) -> Money:
     """The payable Money nearest to an exact number; halves go away from zero."""
     return Money(round_half_away(amount, minor_unit(currency)), currency_of(currency))
-
-
-def is_payable(money: Money) -> bool:
-    """Whether the amount is a whole number of minor units."""
-    return _in_minor_units(money).denominator == 1
 
 
 def to_minor(money: Money) -> int:

@@ -72,19 +72,6 @@ def blocks_of(quantity: Decimal, size: Decimal) -> Decimal:
     return Decimal(ceil(Fraction(quantity) / Fraction(size)))
 
 
-def product(*factors: Decimal) -> Decimal:
-    """The exact product, whatever the current decimal context.
-
-    Raises:
-        decimal.Inexact: If it needs more than 200 digits.
-    """
-    with localcontext(EXACT_CONTEXT):
-        result = Decimal(1)
-        for factor in factors:
-            result *= factor
-        return result
-
-
 def exact_sum(terms: Iterable[Decimal]) -> Decimal:
     """The exact sum, whatever the current decimal context; of none, 0."""
     with localcontext(EXACT_CONTEXT):
