@@ -1,7 +1,7 @@
 """How usage events are written on the wire: one, an array, lines, and CloudEvents 1.0.
 
-Only the standard library's JSON is too slow here; msgspec reads into plain structures, and
-numbers stay exact: quantities are read as Decimal, never as float.
+The standard library's JSON is too slow here; msgspec reads into plain structures, and
+quantities stay exact: they are read as Decimal, never as float.
 """
 
 from collections.abc import Iterator, Sequence
@@ -65,7 +65,7 @@ class CloudEvent(msgspec.Struct):
     """A CloudEvents 1.0 envelope: `type` names the meter, `subject` the customer.
 
     Source: CloudEvents 1.0.2, JSON event format. Its identity is `source` and `id` together,
-    so the source becomes part of the event id.
+    so both make the event id, with a space between them, which no source may contain.
     """
 
     specversion: str
@@ -74,24 +74,30 @@ class CloudEvent(msgspec.Struct):
     type: str
     subject: str
     time: datetime
-    data: dict[str, Any] | None = None
+    data: dict[str, msgspec.Raw] | None = None
+    data_base64: str | None = None
 
     def body(self) -> EventBody:
         """What it means.
 
         Raises:
-            EventInvalid: If the version is not 1.0 or the quantity no number.
+            EventInvalid: If the version is not 1.0, the source no URI, or the quantity no number.
         """
         if self.specversion != "1.0":
             raise EventInvalid("must be 1.0", field="specversion")
+        if not self.source or len(self.source.split()) != 1 or self.source != self.source.strip():
+            raise EventInvalid("must be a URI reference", field="source")
+        if self.data_base64 is not None:
+            raise EventInvalid("is not supported", field="data_base64", remedy="send data as JSON")
         data = dict(self.data or {})
+        quantity = data.pop("quantity", None)
         return EventBody(
-            event_id=f"{self.source}/{self.id}",
+            event_id=f"{self.source} {self.id}" if self.id else "",
             customer=self.subject,
             meter=self.type,
             occurred_at=self.time,
-            quantity=_decimal(data.pop("quantity", 1)),
-            properties=data or None,
+            quantity=ONE if quantity is None else _quantity(quantity),
+            properties={name: _any.decode(value) for name, value in data.items()} or None,
         )
 
 
@@ -101,7 +107,11 @@ _cloud = msgspec.json.Decoder(CloudEvent)
 _plain_array = msgspec.json.Decoder(list[PlainEvent])
 _cloud_array = msgspec.json.Decoder(list[CloudEvent])
 _raw_array = msgspec.json.Decoder(list[msgspec.Raw])
+_raw_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_decimal = msgspec.json.Decoder(Decimal)
 _any = msgspec.json.Decoder()
+# Python's own limit stops a body that nests too deeply.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Malformed(EventInvalid):
@@ -121,7 +131,7 @@ def read_events(
     if content_type != ContentType.LINES and content.lstrip()[:1] == b"[":
         try:
             return _meanings(enumerate(array.decode(content)))
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE:
             parts = [bytes(raw) for raw in _split_array(content)]
     elif content_type == ContentType.LINES:
         parts = [line for line in content.splitlines() if line.strip()]
@@ -139,7 +149,7 @@ def _one_by_one(
     for index, part in enumerate(parts):
         try:
             read.append((index, decoder.decode(part)))
-        except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        except UNREADABLE as problem:
             unreadable.append(_unreadable(index, part, str(problem)))
     good, bad = _meanings(iter(read))
     return good, [*unreadable, *bad]
@@ -162,17 +172,19 @@ def _meanings(
 def _split_array(content: bytes) -> list[msgspec.Raw]:
     try:
         return _raw_array.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+    except UNREADABLE as problem:
         raise Malformed(f"the body is no JSON: {problem}", field="body") from None
 
 
 def _whole(content: bytes) -> bytes:
+    """The body, which must be one event as far as JSON can tell."""
     try:
-        found = _any.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        _raw_object.decode(content)
+    except msgspec.ValidationError:
+        reason = "the body must be an event or an array of events"
+        raise Malformed(reason, field="body") from None
+    except UNREADABLE as problem:
         raise Malformed(f"the body is no JSON: {problem}", field="body") from None
-    if not isinstance(found, dict):
-        raise Malformed("the body must be an event or an array of events", field="body")
     return content
 
 
@@ -183,7 +195,7 @@ def _unreadable(index: int, part: bytes, problem: str) -> Unreadable:
     event_id = ""
     try:
         found = _any.decode(part)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         field = field or "event"
     else:
         if isinstance(found, dict):
@@ -196,10 +208,8 @@ def _missing(reason: str) -> str:
     return reason.split("`")[1] if reason.count("`") >= 2 else ""
 
 
-def _decimal(value: object) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        raise EventInvalid("is not a number", field="data.quantity")
+def _quantity(value: msgspec.Raw) -> Decimal:
     try:
-        return Decimal(str(value))
-    except ArithmeticError:
+        return _decimal.decode(value)
+    except UNREADABLE:
         raise EventInvalid("is not a number", field="data.quantity") from None

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import connection, transaction
-from psycopg.errors import UniqueViolation
+from psycopg.errors import DeadlockDetected, UniqueViolation
 from psycopg.types.json import Jsonb
 
 from subscriptions.domain.events import EventBody, check_body
@@ -115,7 +115,7 @@ def record_events(
         try:
             result = _record(source, events, refused, at, is_first_try=attempt == 0)
             break
-        except UniqueViolation:
+        except (UniqueViolation, DeadlockDetected):
             if attempt == TRIES - 1:
                 raise
     assert result is not None
@@ -163,11 +163,13 @@ def _resolve(batch: _Batch, events: Sequence[Incoming], at: datetime) -> None:
     customers = {
         external_id: (pk, zone)
         for external_id, pk, zone in Customer.objects.filter(
-            external_id__in={e.body.customer for e in events}
+            external_id__in={clean(e.body.customer) for e in events}
         ).values_list("external_id", "pk", "time_zone")
     }
     meters = dict(
-        Meter.objects.filter(code__in={e.body.meter for e in events}).values_list("code", "pk")
+        Meter.objects.filter(code__in={clean(e.body.meter) for e in events}).values_list(
+            "code", "pk"
+        )
     )
     closings = _closings([pk for pk, _ in customers.values()])
     for event in events:
@@ -282,7 +284,11 @@ def _set_aside(batch: _Batch, row: _Row, known_hash: bytes) -> None:
 
 
 def _write_keys(rows: Sequence[_Row], source: EventSource) -> None:
-    """Claim the ids. They go in one order for everybody, so that no two batches can deadlock."""
+    """Claim the ids, in one order for everybody, so that batches rarely deadlock.
+
+    They still may, because COPY writes to one hash partition after another; then
+    `record_events` tries again.
+    """
     statement = (
         "COPY subscriptions_usageeventkey (source_id, event_id, occurred_at, body_hash) "
         "FROM STDIN (FORMAT BINARY)"
@@ -373,17 +379,17 @@ def clean(text: str) -> str:
 
 def describe(body: EventBody) -> str:
     """The event as text, to be kept with its refusal."""
-    return json.dumps(
-        {
-            "id": body.event_id,
-            "customer": body.customer,
-            "meter": body.meter,
-            "occurred_at": body.occurred_at.isoformat(),
-            "quantity": str(body.quantity),
-            "properties": body.properties,
-        },
-        default=str,
-    )[:BODY_KEPT]
+    event: dict[str, object] = {
+        "id": body.event_id,
+        "customer": body.customer,
+        "meter": body.meter,
+        "occurred_at": body.occurred_at.isoformat(),
+        "quantity": str(body.quantity),
+    }
+    try:
+        return json.dumps({**event, "properties": body.properties}, default=str)[:BODY_KEPT]
+    except RecursionError:
+        return json.dumps(event)[:BODY_KEPT]
 
 
 def ensure_partitions(moments: Iterable[datetime], at: datetime) -> None:

@@ -106,15 +106,19 @@ def _content(request: HttpRequest) -> bytes:
 
 
 def _inflate(content: bytes, limit: int) -> bytes:
-    unpacker = zlib.decompressobj(GZIP)
-    try:
-        unpacked = unpacker.decompress(content, limit + 1)
-    except zlib.error as problem:
-        raise Unacceptable(400, "malformed", f"the body is no gzip: {problem}") from None
-    if len(unpacked) > limit:
-        raise Unacceptable(413, "too_large", f"it unpacks to more than {limit} bytes")
-    if not unpacker.eof:
-        raise Unacceptable(400, "malformed", "the gzip body ends too early")
+    """Unpack every member of a gzip body, but never more than is allowed."""
+    unpacked = b""
+    while content:
+        unpacker = zlib.decompressobj(GZIP)
+        try:
+            unpacked += unpacker.decompress(content, limit + 1 - len(unpacked))
+        except zlib.error as problem:
+            raise Unacceptable(400, "malformed", f"the body is no gzip: {problem}") from None
+        if len(unpacked) > limit:
+            raise Unacceptable(413, "too_large", f"it unpacks to more than {limit} bytes")
+        if not unpacker.eof:
+            raise Unacceptable(400, "malformed", "the gzip body ends too early")
+        content = unpacker.unused_data
     return unpacked
 
 

@@ -74,6 +74,13 @@ def cloud_event(event_id: str = "e1", **fields: object) -> dict[str, object]:
     }
 
 
+def nested(depth: int) -> dict[str, object]:
+    inner: dict[str, object] = {}
+    for _ in range(depth):
+        inner = {"a": inner}
+    return inner
+
+
 def test_one_event_is_kept(sender: Sender) -> None:
     answer = sender.post(event(quantity=0.1))
 
@@ -107,10 +114,58 @@ def test_a_cloud_event_names_meter_customer_and_quantity(sender: Sender) -> None
     sender.post(cloud_event(), "application/cloudevents+json")
 
     kept = UsageEvent.objects.get()
-    assert kept.event_id == "/gateway/e1"
+    assert kept.event_id == "/gateway e1"
     assert kept.quantity == Decimal("2.5")
     assert kept.properties == {"region": "eu"}
     assert kept.occurred_at == datetime(2026, 3, 10, 10, tzinfo=UTC)
+
+
+def test_a_cloud_events_quantity_is_read_exactly(sender: Sender) -> None:
+    content = json.dumps(cloud_event()).replace('"2.5"', "123456789012345.0123456789")
+
+    sender.post(content.encode(), "application/cloudevents+json")
+
+    assert UsageEvent.objects.get().quantity == Decimal("123456789012345.0123456789")
+
+
+def test_cloud_events_of_two_sources_are_never_taken_for_one(sender: Sender) -> None:
+    twins = [cloud_event("c", source="/a/b"), cloud_event("b/c", source="/a")]
+
+    answer = sender.post(twins, "application/cloudevents-batch+json").json()
+
+    assert (answer["accepted"], answer["duplicates"]) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"specversion": "0.3"}, "specversion"),
+        ({"source": "two words"}, "source"),
+        ({"source": ""}, "source"),
+        ({"id": ""}, "id"),
+        ({"data": {"quantity": True}}, "data.quantity"),
+        ({"data": {"quantity": "many"}}, "data.quantity"),
+        ({"data": "text"}, "data"),
+        ({"data": None, "data_base64": "Mg=="}, "data_base64"),
+    ],
+)
+def test_a_bad_cloud_event_is_refused_with_its_field(
+    sender: Sender, change: dict[str, object], field: str
+) -> None:
+    events = [cloud_event("good"), {**cloud_event("bad"), **change}]
+
+    answer = sender.post(events, "application/cloudevents-batch+json").json()
+
+    assert answer["accepted"] == 1
+    assert [(r["index"], r["field"]) for r in answer["rejected"]] == [(1, field)]
+
+
+def test_a_gzip_body_of_several_members_is_read_whole(sender: Sender) -> None:
+    packed = b"".join(gzip.compress(json.dumps(event(i)).encode() + b"\n") for i in ("a", "b"))
+
+    answer = sender.post(packed, "application/x-ndjson", **{"Content-Encoding": "gzip"})
+
+    assert answer.json()["accepted"] == 2
 
 
 def test_gzip_is_unpacked(sender: Sender) -> None:
@@ -138,7 +193,7 @@ def test_an_id_used_again_with_another_body_is_refused_and_recorded(
 ) -> None:
     sender.post(event())
 
-    answer = sender.post([event(**change), event("new")]).json()
+    answer = sender.post([{**event(), **change}, event("new")]).json()
 
     assert (answer["accepted"], answer["duplicates"]) == (1, 0)
     assert [(r["index"], r["field"], r["code"]) for r in answer["rejected"]] == [
@@ -168,6 +223,15 @@ def test_repeats_inside_a_batch_are_told_apart(sender: Sender) -> None:
         ({"id": "x" * 129}, "id", "invalid"),
         ({"id": 7}, "id", "unreadable"),
         ({"occurred_at": "2026-03-10T11:00:00"}, "occurred_at", "invalid"),
+        ({"occurred_at": "0001-01-01T00:00:00+14:00"}, "occurred_at", "invalid"),
+        ({"occurred_at": 1_767_225_600}, "occurred_at", "unreadable"),
+        ({"customer": "ac\x00me"}, "customer", "unknown"),
+        ({"meter": "\x00"}, "meter", "unknown"),
+        ({"id": "a\x00"}, "id", "invalid"),
+        ({"properties": {"a": ["\x00"]}}, "properties", "invalid"),
+        ({"properties": {"\x00": 1}}, "properties", "invalid"),
+        ({"properties": nested(25)}, "properties", "invalid"),
+        ({"properties": [1]}, "properties", "unreadable"),
         ({"occurred_at": "yesterday"}, "occurred_at", "unreadable"),
         ({"occurred_at": "2026-01-31T11:00:00Z"}, "occurred_at", "too_late"),
         ({"occurred_at": "2026-03-10T12:05:01Z"}, "occurred_at", "in_future"),
@@ -211,6 +275,8 @@ def test_a_bad_line_does_not_cost_the_others(sender: Sender) -> None:
         (b"{oops", {}, "application/json", 400),
         (b"7", {}, "application/json", 400),
         (b"\xff\xfe", {}, "application/json", 400),
+        (b" ", {}, "application/json", 400),
+        (b"[" * 100_000, {}, "application/json", 400),
         (b"not gzip", {"Content-Encoding": "gzip"}, "application/json", 400),
         (gzip.compress(b"{}" * 1000)[:-9], {"Content-Encoding": "gzip"}, "application/json", 400),
         (b"{}", {"Content-Encoding": "br"}, "application/json", 415),
