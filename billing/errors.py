@@ -31,6 +31,22 @@ class CreditExceedsInvoice(Conflict):
     """More would be credited than was invoiced."""
 
 
+class CreditInvalid(InvalidInput):
+    """What is to be credited makes no sense: nothing, or not a payable amount."""
+
+
+class CreditNoteKeyReused(Conflict):
+    """Another credit note was made with this key."""
+
+
+class PlanChangeInvalid(InvalidInput):
+    """The change changes nothing, or its quantity makes no sense."""
+
+
+class PlanChangeNotNow(Conflict):
+    """The subscription is not in a state, or not at a time, that allows a change of plan."""
+
+
 class PaymentInFlight(Conflict):
     """An attempt may already have moved this money; its outcome must be known first."""
 
@@ -41,6 +57,10 @@ class PaymentNotRetryable(Conflict):
 
 class PaymentMethodMissing(Conflict):
     """The customer has no stored way to pay."""
+
+
+class PaymentNotRefundable(Conflict):
+    """The payment is not paid, or this amount cannot be given back of it."""
 
 
 class RefundExceedsPayment(Conflict):

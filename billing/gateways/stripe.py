@@ -24,6 +24,7 @@ from billing.gateways.stripe_client import (
     configured_client,
     gateway_error,
     is_missing,
+    not_seen,
     outcome_of_error,
 )
 from billing.gateways.stripe_objects import (
@@ -109,14 +110,14 @@ class StripeGateway:
     def read_charge(self, reference: str) -> Outcome:
         """What a PaymentIntent says now."""
         params = {"expand": INTENT_DETAILS}
-        return _outcome(
+        return _seen(
             lambda: self._client().payment_intents.retrieve(reference, params), outcome_of_intent
         )
 
     def read_session(self, session: str) -> Outcome:
         """What a Checkout session says now."""
         params = {"expand": SESSION_DETAILS}
-        return _outcome(
+        return _seen(
             lambda: self._client().checkout.sessions.retrieve(session, params), outcome_of_session
         )
 
@@ -138,7 +139,7 @@ class StripeGateway:
                 return self.read_session(str(session["id"]))
             intent = _with_reference(self._client().payment_intents.list(recent), our_reference)
         except stripe.StripeError as error:
-            return Outcome(answer=Answer.INCONCLUSIVE, message=outcome_of_error(error).message)
+            return not_seen(error)
         if intent is None:
             return Outcome(answer=Answer.NO_SUCH_REQUEST)
         return self.read_charge(str(intent["id"]))
@@ -169,7 +170,7 @@ class StripeGateway:
 
     def read_refund(self, reference: str) -> Outcome:
         """What a Refund says now."""
-        return _outcome(lambda: self._client().refunds.retrieve(reference), outcome_of_refund)
+        return _seen(lambda: self._client().refunds.retrieve(reference), outcome_of_refund)
 
     def find_refund(self, *, our_reference: str, charge_reference: str) -> Outcome:
         """What became of the Refund that bears our reference."""
@@ -177,7 +178,7 @@ class StripeGateway:
         try:
             refund = _with_reference(self._client().refunds.list(params), our_reference)
         except stripe.StripeError as error:
-            return Outcome(answer=Answer.INCONCLUSIVE, message=outcome_of_error(error).message)
+            return not_seen(error)
         return Outcome(answer=Answer.NO_SUCH_REQUEST) if not refund else outcome_of_refund(refund)
 
     def detach_method(self, reference: str) -> None:
@@ -206,6 +207,15 @@ def _outcome(call: Callable[[], Any], read: Callable[[Json], Outcome]) -> Outcom
         answer = call()
     except stripe.StripeError as error:
         return outcome_of_error(error)
+    return read(body(answer))
+
+
+def _seen(call: Callable[[], Any], read: Callable[[Json], Outcome]) -> Outcome:
+    """As _outcome, for a look: that a look was refused says nothing about what is looked for."""
+    try:
+        answer = call()
+    except stripe.StripeError as error:
+        return not_seen(error)
     return read(body(answer))
 
 

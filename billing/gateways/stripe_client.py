@@ -76,6 +76,11 @@ def outcome_of_error(error: stripe.StripeError) -> Outcome:
     return Outcome(answer=Answer.INCONCLUSIVE, message=_short(error))
 
 
+def not_seen(error: stripe.StripeError) -> Outcome:
+    """A look that failed; it never proves that there is nothing to be seen."""
+    return Outcome(answer=Answer.INCONCLUSIVE, message=_short(error))
+
+
 def never_left(error: stripe.APIConnectionError) -> bool:
     """Whether not one byte of the request can have been sent."""
     cause = error.__cause__

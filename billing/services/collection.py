@@ -1,0 +1,193 @@
+"""Collecting what is due from customers with a default method, and trying again later."""
+
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection, transaction
+from django.db.models import Exists, F, OuterRef
+
+from billing.domain.attempts import PaymentState, ensure_payment_move
+from billing.errors import InvoiceNotOpen, PaymentInFlight
+from billing.models import Invoice, Payment, PaymentAttempt, PaymentMethod
+from billing.models.invoices import InvoiceQuerySet
+from billing.services.charging import Channel, send_attempt, write_attempt
+from billing.services.payment_events import record_event
+from subscriptions.models import Customer, Subscription
+from subscriptions.services.lifecycle import mark_past_due
+from subscriptions.services.transitions import SCHEDULE, Actor
+from tiktoktoe.kernel.ids import uuid7
+
+logger = logging.getLogger(__name__)
+
+BATCH = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """What one pass has done: attempts made, and what became of them."""
+
+    attempts: int = 0
+    succeeded: int = 0
+    declined: int = 0
+    unproven: int = 0
+
+
+def collect_due(*, at: datetime, workers: int = 1) -> Collected:
+    """Charge the default methods for everything that is due, each invoice at most once.
+
+    Attempts are committed batch by batch, then sent outside of transactions by a few
+    threads. Several passes may run at once; one that dies leaves its attempts to the
+    reconciler. With one worker everything happens in the calling thread.
+    """
+    states: list[str] = []
+    while batch := open_due_attempts(at=at, limit=BATCH):
+        states += _send_all(batch, at=at, workers=workers)
+    dead = sum(state in {"declined", "not_sent", "abandoned"} for state in states)
+    succeeded = states.count("succeeded")
+    return Collected(
+        attempts=len(states),
+        succeeded=succeeded,
+        declined=dead,
+        unproven=len(states) - succeeded - dead,
+    )
+
+
+@transaction.atomic(durable=True)
+def open_due_attempts(*, at: datetime, limit: int) -> list[PaymentAttempt]:
+    """Claim invoices that are due and commit one attempt for each; other passes skip them."""
+    locked = _due_invoices(at).select_for_update(skip_locked=True, of=("self",))
+    claimed = [invoice.pk for invoice in locked.order_by("finalized_at", "pk")[:limit]]
+    # Asked again now that they are locked: another pass may have been here since.
+    invoices = list(_due_invoices(at).filter(pk__in=claimed).select_related("customer"))
+    methods = _default_methods(invoices)
+    return [
+        attempt
+        for invoice in invoices
+        if (attempt := _write(invoice, methods.get(invoice.customer_id), at)) is not None
+    ]
+
+
+def mark_overdue(*, at: datetime) -> int:
+    """Mark active subscriptions past due whose open invoice is overdue; gives how many."""
+    behind = Invoice.objects.overdue(at).filter(subscription__state=Subscription.State.ACTIVE)
+    invoices = behind.select_related("subscription").order_by("subscription", "due_at")
+    marked = 0
+    for invoice in invoices.distinct("subscription"):
+        assert invoice.subscription is not None
+        reason = f"invoice {invoice} is overdue"
+        mark_past_due(subscription=invoice.subscription, reason=reason, at=at)
+        marked += 1
+    return marked
+
+
+@transaction.atomic
+def resume_collection(*, customer: Customer, actor: Actor, at: datetime) -> int:
+    """Let everything that a customer still owes be tried again at once, by a new method.
+
+    Gives how many payments will be.
+    """
+    owed = Invoice.objects.collectable().filter(customer=customer, payments__isnull=False)
+    resumed = 0
+    for invoice in owed.distinct().order_by("pk"):
+        locked = Invoice.objects.select_for_update(of=("self",)).get(pk=invoice.pk)
+        resumed += _resume(locked, actor, at)
+    return resumed
+
+
+def _due_invoices(at: datetime) -> InvoiceQuerySet:
+    """Open invoices that were never charged, or whose next try has come."""
+    payments = Payment.objects.filter(invoice=OuterRef("pk"))
+    attempts = PaymentAttempt.objects.filter(payment__invoice=OuterRef("pk"))
+    methods = PaymentMethod.objects.usable().filter(customer=OuterRef("customer"), is_default=True)
+    settled = payments.filter(state__in=["processing", "requires_action", "paid", "failed"])
+    tried = attempts.filter(channel=Channel.STORED_METHOD)
+    return (
+        Invoice.objects.collectable()
+        .filter(finalized_at__lte=at)
+        .filter(total__gt=F("amount_credited") + F("amount_paid") - F("amount_refunded"))
+        .filter(Exists(methods), ~Exists(attempts.live()))
+        .filter(Exists(payments.due_for_attempt(at)) | (~Exists(settled) & ~Exists(tried)))
+    )
+
+
+def _default_methods(invoices: Sequence[Invoice]) -> dict[int, PaymentMethod]:
+    customers = [invoice.customer_id for invoice in invoices]
+    methods = PaymentMethod.objects.usable().filter(customer__in=customers, is_default=True)
+    return {method.customer_id: method for method in methods}
+
+
+def _write(invoice: Invoice, method: PaymentMethod | None, at: datetime) -> PaymentAttempt | None:
+    if method is None:
+        return None
+    try:
+        return write_attempt(
+            invoice=invoice,
+            channel=Channel.STORED_METHOD,
+            gateway=method.gateway,
+            method=method,
+            actor=SCHEDULE,
+            at=at,
+        )
+    except (InvoiceNotOpen, PaymentInFlight):
+        return None
+
+
+def _send_all(batch: Sequence[PaymentAttempt], *, at: datetime, workers: int) -> list[str]:
+    if workers == 1:
+        return [_send(attempt, at) for attempt in batch]
+    shares = [share for n in range(workers) if (share := batch[n::workers])]
+    with ThreadPoolExecutor(max_workers=len(shares)) as pool:
+        results = pool.map(lambda share: _send_share(share, at), shares)
+        return [state for states in results for state in states]
+
+
+def _send_share(share: Sequence[PaymentAttempt], at: datetime) -> list[str]:
+    """In a thread, which has a database connection of its own."""
+    try:
+        return [_send(attempt, at) for attempt in share]
+    finally:
+        connection.close()
+
+
+def _send(attempt: PaymentAttempt, at: datetime) -> str:
+    """One customer's trouble must not keep the others from being charged."""
+    try:
+        return str(send_attempt(attempt=attempt, actor=SCHEDULE, at=at).state)
+    except Exception:
+        logger.exception("attempt not settled", extra={"attempt": str(attempt.pk)})
+        return str(attempt.state)
+
+
+def _resume(invoice: Invoice, actor: Actor, at: datetime) -> int:
+    payments = Payment.objects.select_for_update(of=("self",)).filter(invoice=invoice)
+    live = payments.live().first()
+    if live is None and payments.filter(state="failed").exists():
+        live = Payment.objects.create(
+            id=uuid7(),
+            customer_id=invoice.customer_id,
+            invoice=invoice,
+            currency=invoice.currency,
+            amount=invoice.amount_due.amount,
+            purpose="off_session",
+            idempotency_key=f"{invoice.pk}:{payments.count() + 1}",
+            created_at=at,
+        )
+    if live is None or live.attempts.live().exists() or live.state == PaymentState.PROCESSING:
+        return 0
+    from_state = live.state
+    if from_state != PaymentState.OPEN:
+        ensure_payment_move(from_state, PaymentState.OPEN)
+    live.state, live.next_attempt_at = PaymentState.OPEN, at
+    live.save(update_fields=["state", "next_attempt_at"])
+    record_event(
+        payment=live,
+        event="collection_resumed",
+        actor=actor,
+        at=at,
+        from_state=from_state,
+        to_state=live.state,
+    )
+    return 1

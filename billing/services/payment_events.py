@@ -1,0 +1,39 @@
+"""Everything that happens to a payment becomes a row, in the caller's transaction."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from billing.models import Payment, PaymentAttempt, PaymentEvent
+from subscriptions.services.transitions import Actor
+
+WEBHOOK = Actor(source="webhook")
+RECONCILER = Actor(source="reconciler")
+
+
+def actor_name(actor: Actor) -> str:
+    """Who it was, to show: a person's e-mail, or the door."""
+    return actor.user.email if actor.user else actor.source
+
+
+def record_event(
+    *,
+    payment: Payment,
+    event: str,
+    actor: Actor,
+    at: datetime,
+    attempt: PaymentAttempt | None = None,
+    from_state: str = "",
+    to_state: str = "",
+    details: Mapping[str, object] | None = None,
+) -> PaymentEvent:
+    """Write down one thing that happened to a payment or to one of its attempts."""
+    return PaymentEvent.objects.create(
+        payment=payment,
+        attempt=attempt,
+        at=at,
+        actor=actor_name(actor)[:64],
+        event=event,
+        from_state=from_state,
+        to_state=to_state,
+        details=dict(details or {}),
+    )

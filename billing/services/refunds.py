@@ -1,0 +1,246 @@
+"""Giving money back: reserved under lock, sent outside of transactions, settled when proven."""
+
+import logging
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+
+from billing.domain.attempts import (
+    COUNTED_REFUND_STATES,
+    AttemptState,
+    RefundState,
+    may_replay,
+    next_check_at,
+    refund_states_before,
+    settled_refund_state,
+)
+from billing.errors import PaymentNotRefundable, RefundExceedsPayment
+from billing.gateways.base import Outcome, RefundRequest
+from billing.gateways.registry import gateway_named
+from billing.models import CreditNote, Invoice, Payment, PaymentAttempt, Refund
+from billing.services.charging import send_deadline
+from billing.services.payment_events import RECONCILER, record_event
+from subscriptions.services.transitions import Actor
+from tiktoktoe.kernel.errors import Conflict
+from tiktoktoe.kernel.ids import uuid7
+from tiktoktoe.kernel.money import Money, quantize
+
+logger = logging.getLogger(__name__)
+
+_UNPROVEN = frozenset({RefundState.DISPATCHED, RefundState.UNKNOWN})
+
+
+def refund_payment(
+    *,
+    payment: Payment,
+    amount: Money,
+    reason: str,
+    actor: Actor,
+    idempotency_key: str,
+    at: datetime,
+    credit_note: CreditNote | None = None,
+) -> Refund:
+    """Give back part or all of a paid payment. The same key gives the same refund.
+
+    Without a credit note the invoice is owed again by as much; nothing collects it by itself.
+
+    Raises:
+        PaymentNotRefundable: If the payment is not paid, or the amount cannot be paid out.
+        RefundExceedsPayment: If, with earlier refunds, it would be more than was paid.
+        Conflict: If the key was used for another refund.
+    """
+    refund = open_refund(
+        payment=payment,
+        amount=amount,
+        reason=reason,
+        actor=actor,
+        idempotency_key=idempotency_key,
+        at=at,
+        credit_note=credit_note,
+    )
+    return send_refund(refund=refund, actor=actor, at=at)
+
+
+@transaction.atomic(durable=True)
+def open_refund(
+    *,
+    payment: Payment,
+    amount: Money,
+    reason: str,
+    actor: Actor,
+    idempotency_key: str,
+    at: datetime,
+    credit_note: CreditNote | None = None,
+) -> Refund:
+    """Reserve the amount and commit the refund, before anything is sent."""
+    locked = Payment.objects.select_for_update(of=("self",)).get(pk=payment.pk)
+    known = Refund.objects.filter(idempotency_key=idempotency_key).first()
+    if known is not None:
+        if known.payment_id != locked.pk or known.amount != amount:
+            raise Conflict("this request was made before, for another refund")
+        return known
+    attempt = _paid_attempt(locked)
+    _check_amount(locked, amount, credit_note)
+    locked.amount_refunded += amount
+    locked.save(update_fields=["amount_refunded"])
+    refund = Refund.objects.create(
+        id=uuid7(),
+        payment=locked,
+        attempt=attempt,
+        credit_note=credit_note,
+        currency=locked.currency,
+        amount=amount.amount,
+        reason=reason[:200],
+        idempotency_key=idempotency_key,
+        requested_at=at,
+        next_check_at=at + send_deadline(),
+    )
+    _record(refund, "", actor, at)
+    return refund
+
+
+def send_refund(*, refund: Refund, actor: Actor, at: datetime) -> Refund:
+    """Send a refund's request and settle what is answered; safe to repeat."""
+    unproven = Refund.objects.filter(pk=refund.pk, state__in=_UNPROVEN)
+    claimed = unproven.update(sends=F("sends") + 1, next_check_at=at + send_deadline())
+    sent = Refund.objects.select_related("payment__invoice", "attempt").get(pk=refund.pk)
+    if not claimed:
+        return sent
+    outcome = gateway_named(sent.attempt.gateway).refund(_request(sent))
+    return settle_refund(refund=sent, outcome=outcome, actor=actor, at=at)
+
+
+@transaction.atomic
+def settle_refund(*, refund: Refund, outcome: Outcome, actor: Actor, at: datetime) -> Refund:
+    """Record what an answer proves about a refund, and what follows for its invoice."""
+    invoice = Invoice.objects.select_for_update(of=("self",)).get(payments__refunds=refund.pk)
+    payment = Payment.objects.select_for_update(of=("self",)).get(refunds=refund.pk)
+    locked = Refund.objects.select_for_update(of=("self",)).get(pk=refund.pk)
+    payment.invoice, locked.payment = invoice, payment
+    locked.gateway_reference = outcome.reference or locked.gateway_reference
+    locked.message = outcome.message or locked.message
+    to_state = settled_refund_state(
+        outcome.answer,
+        is_replay=locked.sends > 1,
+        requested_at=locked.requested_at,
+        at=at,
+        look_up=gateway_named(locked.attempt.gateway).capabilities.look_up,
+    )
+    if locked.state in refund_states_before(to_state):
+        _move(locked, to_state, actor, at)
+    _look_again(locked, at)
+    return locked
+
+
+def look_into_refund(*, refund: Refund, actor: Actor, at: datetime) -> Refund:
+    """Ask the gateway what became of a refund, and settle what is proven."""
+    known = Refund.objects.select_related("payment", "attempt").get(pk=refund.pk)
+    gateway = gateway_named(known.attempt.gateway)
+    if known.gateway_reference:
+        outcome = gateway.read_refund(known.gateway_reference)
+        return settle_refund(refund=known, outcome=outcome, actor=actor, at=at)
+    if known.state in _UNPROVEN and may_replay(dispatched_at=known.requested_at, at=at):
+        known = send_refund(refund=known, actor=actor, at=at)
+        if known.state not in _UNPROVEN:
+            return known
+    outcome = gateway.find_refund(
+        our_reference=str(known.pk), charge_reference=known.attempt.gateway_reference
+    )
+    return settle_refund(refund=known, outcome=outcome, actor=actor, at=at)
+
+
+def reconcile_refunds(*, at: datetime, limit: int = 100) -> int:
+    """Look into the refunds whose time has come; gives how many were looked into."""
+    with transaction.atomic(durable=True):
+        due = Refund.objects.filter(next_check_at__lte=at).order_by("next_check_at")
+        claimed = list(due.select_for_update(skip_locked=True, of=("self",))[:limit])
+        for refund in claimed:
+            later = next_check_at(checks_done=refund.checks, at=at + send_deadline())
+            Refund.objects.filter(pk=refund.pk).update(next_check_at=later)
+    for refund in claimed:
+        look_into_refund(refund=refund, actor=RECONCILER, at=at)
+    return len(claimed)
+
+
+def _paid_attempt(payment: Payment) -> PaymentAttempt:
+    attempt = payment.attempts.filter(state=AttemptState.SUCCEEDED).first()
+    if payment.state != Payment.State.PAID or attempt is None:
+        raise PaymentNotRefundable("only a paid payment can be refunded")
+    return attempt
+
+
+def _check_amount(payment: Payment, amount: Money, credit_note: CreditNote | None) -> None:
+    if (
+        amount.currency != payment.amount.currency
+        or amount.amount <= 0
+        or quantize(amount) != amount
+    ):
+        raise PaymentNotRefundable(f"{amount} cannot be refunded of {payment.amount}")
+    if payment.amount_refunded + amount > payment.amount:
+        left = payment.amount - payment.amount_refunded
+        raise RefundExceedsPayment(f"at most {left} can be refunded")
+    if credit_note is not None and credit_note.invoice_id != payment.invoice_id:
+        raise PaymentNotRefundable(f"credit note {credit_note} is of another invoice")
+
+
+def _request(refund: Refund) -> RefundRequest:
+    return RefundRequest(
+        our_reference=str(refund.pk),
+        charge_reference=refund.attempt.gateway_reference,
+        amount=refund.amount,
+        metadata={"refund_id": str(refund.pk), "payment_id": str(refund.payment_id)},
+        idempotency_key=f"refund:{refund.pk}",
+    )
+
+
+def _move(refund: Refund, to_state: RefundState, actor: Actor, at: datetime) -> None:
+    """Move a refund; its reservation ends with a failure, even one that comes after success."""
+    from_state, refund.state = refund.state, to_state
+    payment, invoice = refund.payment, refund.payment.invoice
+    if to_state == RefundState.SUCCEEDED:
+        invoice.amount_refunded += refund.amount
+    if to_state == RefundState.FAILED and from_state == RefundState.SUCCEEDED:
+        invoice.amount_refunded -= refund.amount
+    if from_state in COUNTED_REFUND_STATES and to_state not in COUNTED_REFUND_STATES:
+        payment.amount_refunded -= refund.amount
+        payment.save(update_fields=["amount_refunded"])
+    if to_state in {RefundState.SUCCEEDED, RefundState.FAILED}:
+        refund.resolved_at = at
+        _follow(invoice)
+    _record(refund, from_state, actor, at)
+    logger.info("refund settled", extra={"refund": str(refund.pk), "state": str(to_state)})
+
+
+def _follow(invoice: Invoice) -> None:
+    """A paid invoice is open again while something of it is owed again."""
+    if invoice.state == Invoice.State.PAID and invoice.amount_due.amount > 0:
+        invoice.state, invoice.paid_at = Invoice.State.OPEN, None
+    invoice.save(update_fields=["amount_refunded", "state", "paid_at"])
+
+
+def _look_again(refund: Refund, at: datetime) -> None:
+    if refund.state in {RefundState.SUCCEEDED, RefundState.FAILED}:
+        refund.next_check_at = None
+    else:
+        refund.next_check_at = next_check_at(checks_done=refund.checks, at=at)
+        refund.checks = min(refund.checks + 1, 1000)
+    refund.save()
+
+
+def _record(refund: Refund, from_state: str, actor: Actor, at: datetime) -> None:
+    record_event(
+        payment=refund.payment,
+        attempt=refund.attempt,
+        event=f"refund_{refund.state}",
+        actor=actor,
+        at=at,
+        from_state=from_state,
+        to_state=refund.state,
+        details={
+            "refund": str(refund.pk),
+            "amount": str(refund.amount.amount),
+            "reason": refund.reason,
+            **({"message": refund.message} if refund.message else {}),
+        },
+    )

@@ -1,0 +1,43 @@
+"""Stored ways to pay, as the gateway has told about them."""
+
+from datetime import datetime
+
+from billing.gateways.base import MethodDetails
+from billing.gateways.registry import DEFAULT_GATEWAY
+from billing.models import GatewayCustomer, PaymentMethod
+
+
+def keep_method(
+    *, customer_id: int, details: MethodDetails, at: datetime, gateway: str = DEFAULT_GATEWAY
+) -> PaymentMethod | None:
+    """Store a method of a customer, or refresh what is shown of it; the first is the default.
+
+    A method that the gateway does not hold for this very customer is not taken: None. One
+    that was removed here stays removed.
+    """
+    owner = GatewayCustomer.objects.filter(
+        gateway=gateway, gateway_reference=details.customer_reference, customer_id=customer_id
+    )
+    if not details.customer_reference or not owner.exists():
+        return None
+    shown = {
+        "kind": details.kind,
+        "brand": details.brand[:32],
+        "last4": details.last4[-4:],
+        "expires_on": details.expires_on,
+        "country": details.country[:2],
+    }
+    mine = PaymentMethod.objects.filter(customer_id=customer_id)
+    known = mine.filter(gateway=gateway, gateway_reference=details.reference)
+    if known.exists():
+        known.update(**shown)
+        return known.get()
+    has_default = mine.usable().filter(is_default=True).exists()
+    return PaymentMethod.objects.create(
+        customer_id=customer_id,
+        gateway=gateway,
+        gateway_reference=details.reference,
+        is_default=not has_default,
+        created_at=at,
+        **shown,
+    )
