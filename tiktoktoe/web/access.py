@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
@@ -12,20 +12,19 @@ from django.http import HttpRequest, HttpResponseBase
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission
 
-P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+View = Callable[..., HttpResponseBase]
 MARKER = "access_rule"
 
 
-def requires(permission: Permission) -> Callable[[View[P]], View[P]]:
+def requires(permission: Permission) -> Callable[[View], View]:
     """Open a view to people with a permission.
 
     A stranger is sent to the sign-in page; a person without the permission gets 403.
     """
 
-    def decorate(view: View[P]) -> View[P]:
+    def decorate(view: View) -> View:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not isinstance(request.user, User):
                 return to_sign_in(request)
             if not request.user.may(permission):
@@ -39,11 +38,11 @@ def requires(permission: Permission) -> Callable[[View[P]], View[P]]:
     return decorate
 
 
-def signed_in(view: View[P]) -> View[P]:
+def signed_in(view: View) -> View:
     """Open a view to everyone who has signed in, whatever their role."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not isinstance(request.user, User):
             return to_sign_in(request)
         return view(request, *args, **kwargs)
@@ -52,11 +51,11 @@ def signed_in(view: View[P]) -> View[P]:
     return guarded
 
 
-def public(view: View[P]) -> View[P]:
+def public(view: View) -> View:
     """Open a view to strangers; it answers for its own checks, such as an API key."""
 
     @wraps(view)
-    def opened(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def opened(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         return view(request, *args, **kwargs)
 
     setattr(opened, MARKER, "public")

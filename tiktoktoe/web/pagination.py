@@ -1,6 +1,6 @@
 """Long lists in pages, in an order that does not change between two of them."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.core.paginator import Page, Paginator
 from django.db.models import Model, QuerySet
@@ -22,10 +22,10 @@ def paginate(request: HttpRequest, rows: QuerySet[Row], *, per_page: int = PER_P
     return Paginator(ordered, per_page).get_page(request.GET.get(PARAMETER))
 
 
-def _complete_ordering(rows: QuerySet[Row]) -> list[object]:
+def _complete_ordering(rows: QuerySet[Row]) -> list[Any]:
     meta = rows.model._meta
-    ordering: list[object] = list(rows.query.order_by or meta.ordering or [])
-    ends = {"pk", "-pk", meta.pk.name, f"-{meta.pk.name}"} if meta.pk else {"pk", "-pk"}
+    ordering: list[Any] = list(rows.query.order_by or meta.ordering or [])
+    ends = {"pk", "-pk", meta.pk.name, f"-{meta.pk.name}"}
     if any(isinstance(name, str) and name in ends for name in ordering):
         return ordering
     first = ordering[0] if ordering else ""

@@ -24,8 +24,13 @@ MAX_DECIMALS = 10
 class Amount(Protocol):
     """Money of moneyed or djmoney."""
 
-    amount: Decimal
-    currency: Any
+    @property
+    def amount(self) -> Decimal:
+        """So much."""
+
+    @property
+    def currency(self) -> Any:
+        """Of this."""
 
 
 def page_locale() -> Locale:
