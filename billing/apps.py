@@ -1,5 +1,7 @@
 """What is owed, and what was paid."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -7,3 +9,7 @@ class BillingConfig(AppConfig):
     """What is owed, and what was paid."""
 
     name = "billing"
+
+    def ready(self) -> None:
+        """Connect the receivers of the gateway's webhooks."""
+        import_module("billing.webhooks")

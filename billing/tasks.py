@@ -1,0 +1,41 @@
+"""What billing does by itself; each task may run twice, at once, or be killed."""
+
+from celery import shared_task
+
+from billing.services.collection import collect_due, mark_overdue
+from billing.services.intake import look_at_reported
+from billing.services.reconciling import reconcile_attempts
+from billing.services.refunds import reconcile_refunds
+from tiktoktoe.kernel.clock import now
+
+SCHEDULES = [
+    ("Collect payments that are due", "billing.tasks.collect_payments", 60),
+    ("Find out unknown payment outcomes", "billing.tasks.reconcile_payments", 10),
+    ("Mark subscriptions past due", "billing.tasks.mark_overdue_subscriptions", 3600),
+]
+COLLECTION_THREADS = 4
+
+
+@shared_task
+def collect_payments() -> int:
+    """Charge stored methods for what is due; gives how many attempts were made."""
+    return collect_due(at=now(), workers=COLLECTION_THREADS).attempts
+
+
+@shared_task
+def reconcile_payments() -> int:
+    """Look into payments and refunds whose outcome is not known; gives how many."""
+    at = now()
+    return reconcile_attempts(at=at) + reconcile_refunds(at=at)
+
+
+@shared_task
+def mark_overdue_subscriptions() -> int:
+    """Mark active subscriptions with an overdue invoice; gives how many."""
+    return mark_overdue(at=now())
+
+
+@shared_task
+def settle_reported(kind: str, reference: str, our_reference: str) -> str:
+    """Look at an object of the gateway that a webhook named."""
+    return look_at_reported(kind=kind, reference=reference, our_reference=our_reference, at=now())
