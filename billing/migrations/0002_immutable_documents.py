@@ -155,7 +155,8 @@ BEGIN
         JOIN billing_creditnoteline line ON line.invoice_line_id = billed.id
         WHERE billed.invoice_id = note.invoice_id
         GROUP BY billed.id
-        HAVING sum(line.amount) > billed.amount OR sum(line.tax_amount) > billed.tax_amount
+        HAVING sum(line.amount) NOT BETWEEN SYMMETRIC 0 AND billed.amount
+            OR sum(line.tax_amount) NOT BETWEEN SYMMETRIC 0 AND billed.tax_amount
     ) THEN
         RAISE EXCEPTION 'credit note % takes back more than was charged', note.number
             USING ERRCODE = 'check_violation';

@@ -6,8 +6,9 @@ from uuid import UUID
 
 from django.db import transaction
 
-from billing.errors import InvoiceNotDraft, InvoiceNotOpen
-from billing.models import Invoice
+from billing.errors import InvoiceNotDraft, InvoiceNotOpen, PaymentInFlight
+from billing.models import Invoice, PaymentAttempt
+from billing.models.payments import LIVE_ATTEMPT_STATES
 from billing.services.drafting import (
     DraftInvoice,
     draft_invoices,
@@ -79,11 +80,13 @@ def void_invoice(*, invoice: Invoice, at: datetime) -> Invoice:
 
     Raises:
         InvoiceNotOpen: If it is not open, or part of it is paid or credited.
+        PaymentInFlight: If a payment of it may be going through.
     """
     locked = lock_invoice(invoice.pk)
     touched = locked.amount_paid or locked.amount_credited
     if locked.state != Invoice.State.OPEN or touched:
         raise InvoiceNotOpen(f"{locked} is {locked.state}; only an untouched open one can be void")
+    ensure_nothing_in_flight(locked)
     locked.state = Invoice.State.VOID
     locked.voided_at = at
     locked.save(update_fields=["state", "voided_at"])
@@ -105,6 +108,19 @@ def mark_uncollectible(*, invoice: Invoice) -> Invoice:
     locked.save(update_fields=["state"])
     logger.info("invoice uncollectible", extra={"invoice": locked.number})
     return locked
+
+
+def ensure_nothing_in_flight(invoice: Invoice) -> None:
+    """Refuse while an attempt to pay an invoice may still take money.
+
+    Raises:
+        PaymentInFlight: If one may.
+    """
+    live = PaymentAttempt.objects.filter(
+        payment__invoice=invoice, state__in=LIVE_ATTEMPT_STATES
+    ).exclude(state=PaymentAttempt.State.SUCCEEDED)
+    if live.exists():
+        raise PaymentInFlight(f"a payment of {invoice} is on its way; wait for its outcome")
 
 
 def lock_invoice(invoice_id: UUID) -> Invoice:

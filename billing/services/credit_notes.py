@@ -1,0 +1,188 @@
+"""Final invoices are corrected by credit notes."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Sum
+
+from billing.domain.crediting import LineCredit, LineLeft, credit_line, credit_total
+from billing.domain.totals import creditable
+from billing.errors import (
+    CreditExceedsInvoice,
+    CreditInvalid,
+    CreditNoteKeyReused,
+    InvoiceNotOpen,
+)
+from billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
+from billing.services.invoicing import ensure_nothing_in_flight, lock_invoice
+from billing.services.writing import CREDIT_NOTE_SERIES, take_numbers
+from tiktoktoe.kernel.ids import uuid7
+from tiktoktoe.kernel.money import Money, total
+
+logger = logging.getLogger(__name__)
+CREDITABLE_STATES = frozenset({"open", "paid", "uncollectible"})
+Credited = tuple[InvoiceLine, LineCredit]
+
+
+@transaction.atomic
+def issue_credit_note(
+    *,
+    invoice: Invoice,
+    reason: str,
+    idempotency_key: str,
+    at: datetime,
+    amount: Decimal | None = None,
+    line_amounts: Mapping[UUID, Decimal] | None = None,
+) -> CreditNote:
+    """Take back part of a final invoice, or all that is left of it.
+
+    An open invoice owes that much less, and is settled when nothing is left to pay; money
+    that was paid already is given back by a refund. The same key gives the same note.
+
+    Args:
+        invoice: What is corrected.
+        reason: Printed on the note.
+        idempotency_key: Identifies this act.
+        at: Now.
+        amount: How much, tax included; spread over the lines. By default all that is left.
+        line_amounts: Instead of an amount, the net amount to take back of each line.
+
+    Raises:
+        InvoiceNotOpen: If it is a draft or void.
+        PaymentInFlight: If a payment of an open invoice may be going through.
+        CreditExceedsInvoice: If more would be credited than was invoiced.
+        CreditInvalid: If the amount makes no sense.
+        CreditNoteKeyReused: If the key belongs to another invoice's note.
+    """
+    locked = lock_invoice(invoice.pk)
+    known = CreditNote.objects.filter(idempotency_key=idempotency_key).first()
+    if known is not None:
+        if known.invoice_id != locked.pk:
+            raise CreditNoteKeyReused(f"{idempotency_key} is the key of {known}")
+        return known
+    _check_creditable(locked)
+    credited = _choose(locked, amount, line_amounts)
+    note = _write(locked, credited, reason=reason, key=idempotency_key, at=at)
+    _count_on_invoice(locked, note, at)
+    logger.info("credit note issued", extra={"note": note.number, "invoice": locked.number})
+    return note
+
+
+def _check_creditable(invoice: Invoice) -> None:
+    if invoice.state not in CREDITABLE_STATES:
+        raise InvoiceNotOpen(f"{invoice} is {invoice.state}; only an issued one can be credited")
+    if invoice.state == Invoice.State.OPEN:
+        ensure_nothing_in_flight(invoice)
+    if not creditable(invoiced=invoice.total, credited=invoice.amount_credited):
+        raise CreditExceedsInvoice(f"nothing is left to credit of {invoice}")
+
+
+def _choose(
+    invoice: Invoice, amount: Decimal | None, line_amounts: Mapping[UUID, Decimal] | None
+) -> list[Credited]:
+    """The lines that are credited, each with how much."""
+    lines = list(invoice.lines.order_by("position"))
+    left = _left(lines)
+    if line_amounts is None:
+        everything = creditable(invoiced=invoice.total, credited=invoice.amount_credited)
+        wanted = everything if amount is None else Money(amount, invoice.currency)
+        shares = credit_total([left[line.pk] for line in lines], wanted)
+        return [
+            (line, share)
+            for line, share in zip(lines, shares, strict=True)
+            if share.net or share.tax
+        ]
+    by_id = {line.pk: line for line in lines}
+    unknown = line_amounts.keys() - by_id.keys()
+    if unknown or not line_amounts:
+        raise CreditInvalid("name lines of this invoice", field="line_amounts")
+    return [
+        (by_id[pk], credit_line(left[pk], Money(net, invoice.currency)))
+        for pk, net in line_amounts.items()
+    ]
+
+
+def _left(lines: Sequence[InvoiceLine]) -> dict[UUID, LineLeft]:
+    rows = (
+        CreditNoteLine.objects.filter(invoice_line__in=lines)
+        .values_list("invoice_line")
+        .annotate(net=Sum("amount"), tax=Sum("tax_amount"))
+    )
+    taken = {pk: (net, tax) for pk, net, tax in rows}
+    left = {}
+    for line in lines:
+        net, tax = taken.get(line.pk, (Decimal(0), Decimal(0)))
+        left[line.pk] = LineLeft(
+            net=line.amount - Money(net, line.currency),
+            tax=line.tax_amount - Money(tax, line.currency),
+        )
+    return left
+
+
+def _write(
+    invoice: Invoice, credited: Sequence[Credited], *, reason: str, key: str, at: datetime
+) -> CreditNote:
+    subtotal = total((credit.net for _, credit in credited), invoice.currency)
+    tax = total((credit.tax for _, credit in credited), invoice.currency)
+    (number,) = take_numbers(CREDIT_NOTE_SERIES, settings.CREDIT_NOTE_PREFIX, 1)
+    note = CreditNote.objects.create(
+        id=uuid7(),
+        number=number,
+        invoice=invoice,
+        customer_id=invoice.customer_id,
+        currency=invoice.currency,
+        subtotal=subtotal.amount,
+        tax=tax.amount,
+        total=(subtotal + tax).amount,
+        reason=reason,
+        tax_breakdown=_tax_breakdown(invoice, credited),
+        idempotency_key=key,
+        issued_at=at,
+        created_at=at,
+    )
+    CreditNoteLine.objects.bulk_create(
+        CreditNoteLine(
+            id=uuid7(),
+            credit_note=note,
+            invoice_line=line,
+            description=line.description,
+            currency=invoice.currency,
+            amount=credit.net.amount,
+            tax_amount=credit.tax.amount,
+        )
+        for line, credit in credited
+    )
+    return CreditNote.objects.get(pk=note.pk)
+
+
+def _tax_breakdown(invoice: Invoice, credited: Sequence[Credited]) -> list[dict[str, Any]]:
+    """The invoice's tax rows, with what is taken back at each rate."""
+    by_code: dict[str, list[LineCredit]] = defaultdict(list)
+    for line, credit in credited:
+        by_code[line.tax_code].append(credit)
+    return [
+        {
+            **row,
+            "base": str(total((c.net for c in by_code[row["code"]]), invoice.currency).amount),
+            "tax": str(total((c.tax for c in by_code[row["code"]]), invoice.currency).amount),
+        }
+        for row in invoice.tax_breakdown
+        if row["code"] in by_code
+    ]
+
+
+def _count_on_invoice(invoice: Invoice, note: CreditNote, at: datetime) -> None:
+    invoice.amount_credited += note.total
+    fields = ["amount_credited"]
+    if invoice.state == Invoice.State.OPEN and not invoice.amount_due:
+        invoice.state = Invoice.State.PAID
+        invoice.paid_at = at
+        fields += ["state", "paid_at"]
+    invoice.save(update_fields=fields)
