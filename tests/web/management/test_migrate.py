@@ -1,0 +1,103 @@
+"""dj-stripe's tables in one step: the same tables, on a fresh database only."""
+
+import os
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+
+from tests.web.management.scratch import manage, python, schema, scratch_database, tables
+
+OWN_HISTORY = """
+import django
+django.setup()
+from django.core.management import call_command
+from django.core.management.commands.migrate import Command
+call_command(Command(), verbosity=0, interactive=False)
+"""
+is_long = pytest.mark.skipif(
+    not os.environ.get("SLOW_TESTS"),
+    reason="replays dj-stripe's own history for minutes; set SLOW_TESTS=1",
+)
+
+
+def djstripe_on_disk() -> set[str]:
+    """The names of dj-stripe's migrations."""
+    loader = MigrationLoader(None, ignore_no_migrations=True)
+    return {name for app, name in loader.disk_migrations if app == "djstripe"}
+
+
+def djstripe_recorded() -> set[str]:
+    """The names of dj-stripe's migrations that this database has."""
+    applied = MigrationRecorder(connection).applied_migrations()
+    return {name for app, name in applied if app == "djstripe"}
+
+
+@pytest.mark.django_db
+def test_a_fresh_database_has_every_migration_of_djstripe_recorded() -> None:
+    assert djstripe_recorded() == djstripe_on_disk()
+    assert len(djstripe_on_disk()) > 0
+
+
+@pytest.fixture
+def recorded_at_the_ordinary_command(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
+    """What is recorded of dj-stripe each time Django's own migrate begins; it does nothing."""
+    seen: list[set[str]] = []
+    monkeypatch.setattr(
+        "django.core.management.commands.migrate.Command.handle",
+        lambda *_args, **_options: seen.append(djstripe_recorded()),
+    )
+    return seen
+
+
+@pytest.mark.django_db
+def test_a_newer_migration_of_djstripe_is_left_to_the_ordinary_command(
+    recorded_at_the_ordinary_command: list[set[str]],
+) -> None:
+    newest = max(djstripe_on_disk())
+    MigrationRecorder(connection).record_unapplied("djstripe", newest)
+
+    call_command("migrate", verbosity=0, interactive=False)
+
+    assert recorded_at_the_ordinary_command == [djstripe_on_disk() - {newest}]
+
+
+@pytest.mark.django_db
+def test_tables_without_a_record_are_left_to_the_ordinary_command(
+    recorded_at_the_ordinary_command: list[set[str]],
+) -> None:
+    for name in djstripe_on_disk():
+        MigrationRecorder(connection).record_unapplied("djstripe", name)
+
+    call_command("migrate", verbosity=0, interactive=False)
+
+    assert recorded_at_the_ordinary_command == [set()]
+
+
+@pytest.mark.django_db
+def test_migrate_only_asks_when_told_to_plan() -> None:
+    with scratch_database() as url:
+        manage(url, "migrate", "--plan")
+
+        assert tables(url, "djstripe_") == set()
+
+
+@pytest.mark.django_db
+def test_migrate_of_one_app_makes_only_what_that_app_needs() -> None:
+    with scratch_database() as url:
+        manage(url, "migrate", "contenttypes", "-v0")
+
+        assert tables(url, "djstripe_") == set()
+
+
+@is_long
+@pytest.mark.django_db
+def test_the_tables_made_in_one_step_equal_those_of_djstripes_own_history() -> None:
+    with scratch_database() as ours, scratch_database() as theirs:
+        manage(ours, "migrate", "-v0")
+        python(theirs, "-c", OWN_HISTORY)
+
+        assert len(tables(ours, "djstripe_")) == len(tables(theirs, "djstripe_")) > 50
+        assert schema(ours, "djstripe_") == schema(theirs, "djstripe_")
