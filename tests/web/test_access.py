@@ -62,7 +62,7 @@ def test_what_a_stranger_posted_is_not_repeated_after_signing_in() -> None:
 
     response = requires(Permission.REFUND)(page)(request)
 
-    assert response.headers["Location"] == "/sign-in/?next=/"  # type: ignore[attr-defined]
+    assert response.headers["Location"] == "/sign-in/?next=/"
 
 
 def test_a_marker_survives_other_decorators() -> None:
