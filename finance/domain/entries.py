@@ -186,6 +186,21 @@ def payment_captured(payment: PaymentFact, *, on: date) -> Entry | None:
     )
 
 
+def processor_fee_charged(payment: PaymentFact, *, on: date) -> Entry | None:
+    """D processor fees, C gateway clearing: a fee that was told after its payment was posted."""
+    who = {"customer": payment.customer, "document": payment.id}
+    return _entry(
+        kind="processor_fee_charged",
+        document=f"payment:{payment.id}:fee",
+        on=on,
+        description="Processor fee",
+        postings=[
+            debit(chart.PROCESSOR_FEES, payment.fee, **who),
+            credit(chart.GATEWAY_CLEARING, payment.fee, **who),
+        ],
+    )
+
+
 def refund_paid(refund: RefundFact, *, on: date) -> Entry | None:
     """D receivable, C gateway clearing: the credit note before it had made us owe the amount."""
     who = {"customer": refund.customer, "document": refund.id}

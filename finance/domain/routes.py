@@ -17,14 +17,17 @@ _A, _L, _I, _E = (
     AccountType.EXPENSE,
 )
 
-# An invoice may debit liabilities and income: its credit lines can outweigh its charges
-# on one account while the whole of it is still owed to us.
+# An invoice may debit liabilities and income, and a credit note credit them: on one account
+# credit lines can outweigh charges while the whole of it is still owed to us.
 ROUTES: Mapping[str, frozenset[tuple[AccountType, str]]] = {
     "invoice_finalized": frozenset(
         {(_A, DEBIT), (_L, CREDIT), (_L, DEBIT), (_I, CREDIT), (_I, DEBIT)}
     ),
-    "credit_note_issued": frozenset({(_L, DEBIT), (_I, DEBIT), (_A, CREDIT)}),
+    "credit_note_issued": frozenset(
+        {(_A, CREDIT), (_L, DEBIT), (_L, CREDIT), (_I, DEBIT), (_I, CREDIT)}
+    ),
     "payment_captured": frozenset({(_A, DEBIT), (_A, CREDIT), (_E, DEBIT)}),
+    "processor_fee_charged": frozenset({(_E, DEBIT), (_A, CREDIT)}),
     "refund_paid": frozenset({(_A, DEBIT), (_A, CREDIT)}),
     "invoice_written_off": frozenset({(_E, DEBIT), (_A, DEBIT), (_A, CREDIT)}),
     "revenue_recognized": frozenset({(_L, DEBIT), (_I, CREDIT)}),

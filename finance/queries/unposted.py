@@ -1,0 +1,170 @@
+"""What the books do not know yet: final documents without an entry."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+
+from billing.models import CreditNote, Invoice, PaymentAttempt, Refund
+from billing.models.invoices import FINAL_STATES
+from finance.domain.chart import PROCESSOR_FEES
+from finance.models import JournalEntry, NothingToPost, Posting
+
+Rows = QuerySet[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentKind:
+    """A kind of entry, and the documents that it is posted for.
+
+    `source` is the path from a row to the document's id; `reverses` is the kind of the
+    entry that is taken back, for kinds that do.
+    """
+
+    kind: str
+    source_type: str
+    label: str
+    final_by: Callable[[datetime], Rows]
+    source: str = "pk"
+    reverses: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UnpostedKind:
+    """How many documents of a kind wait to be posted."""
+
+    kind: str
+    label: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnpostedDocument:
+    """A document that waits to be posted."""
+
+    kind: str
+    source_type: str
+    source_id: UUID
+
+
+def _invoices(at: datetime) -> Rows:
+    return Invoice.objects.filter(state__in=FINAL_STATES, finalized_at__lte=at)
+
+
+def _void_invoices(at: datetime) -> Rows:
+    return Invoice.objects.filter(state=Invoice.State.VOID, voided_at__lte=at)
+
+
+def _given_up_invoices(at: datetime) -> Rows:
+    return Invoice.objects.filter(state=Invoice.State.UNCOLLECTIBLE, finalized_at__lte=at)
+
+
+def _recovered_invoices(at: datetime) -> Rows:
+    """Given up once, and paid or pursued again since."""
+    again = [Invoice.State.PAID, Invoice.State.OPEN]
+    return Invoice.objects.filter(
+        Exists(_entries("invoice_written_off", "pk")), state__in=again, finalized_at__lte=at
+    )
+
+
+def _credit_notes(at: datetime) -> Rows:
+    return CreditNote.objects.filter(issued_at__lte=at)
+
+
+def _captures(at: datetime) -> Rows:
+    return PaymentAttempt.objects.filter(state=PaymentAttempt.State.SUCCEEDED, resolved_at__lte=at)
+
+
+def _late_fees(at: datetime) -> Rows:
+    """Fees that were not known yet when their payment was posted."""
+    captured = _entries("payment_captured", "payment_id")
+    with_fee = Posting.objects.filter(
+        entry__source_id=OuterRef("payment_id"),
+        entry__kind="payment_captured",
+        account__code=PROCESSOR_FEES,
+    )
+    return _captures(at).filter(Exists(captured), ~Exists(with_fee), ~Q(fee=0), fee__isnull=False)
+
+
+def _refunds(at: datetime) -> Rows:
+    return Refund.objects.filter(state=Refund.State.SUCCEEDED, resolved_at__lte=at)
+
+
+def _returned_refunds(at: datetime) -> Rows:
+    paid = _entries("refund_paid", "pk")
+    return Refund.objects.filter(Exists(paid), state=Refund.State.FAILED, resolved_at__lte=at)
+
+
+# In the order of posting: what is taken back comes after what it takes back.
+DOCUMENT_KINDS = (
+    DocumentKind("invoice_finalized", "invoice", "Invoices", _invoices),
+    DocumentKind("credit_note_issued", "credit_note", "Credit notes", _credit_notes),
+    DocumentKind("payment_captured", "payment", "Payments", _captures, source="payment_id"),
+    DocumentKind("processor_fee_charged", "payment", "Late fees", _late_fees, source="payment_id"),
+    DocumentKind("refund_paid", "refund", "Refunds", _refunds),
+    DocumentKind("invoice_written_off", "invoice", "Write-offs", _given_up_invoices),
+    DocumentKind(
+        "invoice_finalized_reversal",
+        "invoice",
+        "Void invoices",
+        _void_invoices,
+        reverses="invoice_finalized",
+    ),
+    DocumentKind(
+        "invoice_written_off_reversal",
+        "invoice",
+        "Recovered write-offs",
+        _recovered_invoices,
+        reverses="invoice_written_off",
+    ),
+    DocumentKind(
+        "refund_paid_reversal",
+        "refund",
+        "Returned refunds",
+        _returned_refunds,
+        reverses="refund_paid",
+    ),
+)
+
+
+def unposted(document: DocumentKind, *, at: datetime) -> Rows:
+    """The rows of a kind that are final by an instant and not posted, by the document's id."""
+    settled = NothingToPost.objects.filter(
+        source_id=OuterRef(document.source), kind=document.kind, source_type=document.source_type
+    )
+    entered = _entries(document.kind, document.source)
+    return final_rows(document, at=at).filter(~Exists(entered), ~Exists(settled))
+
+
+def final_rows(document: DocumentKind, *, at: datetime) -> Rows:
+    """The rows of a kind that are final by an instant, by the document's id."""
+    rows: Rows = document.final_by(at).annotate(source_id=F(document.source))
+    return rows.order_by("source_id")
+
+
+def unposted_documents(*, at: datetime) -> list[UnpostedKind]:
+    """How many documents of each kind wait; the books are complete when all are 0."""
+    return [UnpostedKind(d.kind, d.label, unposted(d, at=at).count()) for d in DOCUMENT_KINDS]
+
+
+def unposted_count(*, at: datetime) -> int:
+    """How many documents wait in all."""
+    return sum(waiting.count for waiting in unposted_documents(at=at))
+
+
+def unposted_list(*, at: datetime, limit: int = 100) -> Iterator[UnpostedDocument]:
+    """The first of the documents that wait."""
+    left = limit
+    for document in DOCUMENT_KINDS:
+        for source_id in unposted(document, at=at).values_list("source_id", flat=True)[:left]:
+            yield UnpostedDocument(document.kind, document.source_type, source_id)
+            left -= 1
+        if left <= 0:
+            return
+
+
+def _entries(kind: str, source: str) -> QuerySet[JournalEntry]:
+    return JournalEntry.objects.filter(source_id=OuterRef(source), kind=kind)

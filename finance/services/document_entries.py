@@ -1,0 +1,251 @@
+"""From rows of documents to journal entries: loads what a kind needs, for many at once.
+
+An entry falls on the UTC day of its event, or on the first open day when that one is closed.
+A row that moves nothing yields None; one whose amounts do not add up yields the refusal, so
+that it keeps no other document from being posted.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from billing.models import CreditNoteLine, InvoiceLine
+from finance.domain import entries as rules
+from finance.domain.entries import (
+    CreditLineFact,
+    CreditNoteFact,
+    Earned,
+    InvoiceFact,
+    InvoiceLineFact,
+    PaymentFact,
+    RefundFact,
+    WriteOffFact,
+)
+from finance.domain.journal import Entry, Posting
+from finance.errors import DocumentInconsistent
+from finance.models import Entity, JournalEntry, NothingToPost
+from finance.models import Posting as PostingRow
+from finance.queries import DocumentKind, Rows
+from tiktoktoe.kernel.money import Money, allocate, zero
+
+Found = tuple[UUID, Entry | DocumentInconsistent | None]
+
+
+@dataclass(frozen=True, slots=True)
+class PostingDay:
+    """How instants become days of the books."""
+
+    at: datetime
+    closed_through: date | None
+
+    def of(self, instant: datetime) -> date:
+        """The day that an event of an instant is posted on."""
+        day = instant.astimezone(UTC).date()
+        if self.closed_through and day <= self.closed_through:
+            return self.closed_through + timedelta(days=1)
+        return day
+
+
+def entries_of(document: DocumentKind, rows: Rows, *, books: Entity, at: datetime) -> list[Found]:
+    """What is to be posted for each row, in the rows' order."""
+    days = PostingDay(at=at, closed_through=books.closed_through)
+    if document.reverses:
+        return list(_reversals(document, rows, days))
+    return list(_BUILDERS[document.kind](rows, days))
+
+
+def _invoices(rows: Rows, days: PostingDay) -> Iterator[Found]:
+    fields = ("pk", "number", "customer_id", "currency", "tax", "total", "finalized_at")
+    found = list(rows.values_list(*fields))
+    lines = _invoice_lines([row[0] for row in found])
+    for pk, number, customer, currency, tax, total, finalized_at in found:
+        fact = InvoiceFact(
+            id=str(pk),
+            number=number,
+            customer=str(customer),
+            lines=lines[pk],
+            tax=Money(tax, currency),
+            total=Money(total, currency),
+        )
+        yield pk, _built(rules.invoice_finalized, fact, days.of(finalized_at))
+
+
+def _invoice_lines(invoice_ids: Sequence[UUID]) -> Mapping[UUID, list[InvoiceLineFact]]:
+    facts: dict[UUID, list[InvoiceLineFact]] = defaultdict(list)
+    rows = InvoiceLine.objects.filter(invoice_id__in=invoice_ids).order_by("invoice", "position")
+    fields = ("invoice_id", "kind", "price__timing", "currency", "amount")
+    for invoice_id, kind, timing, currency, amount in rows.values_list(*fields):
+        fact = InvoiceLineFact(amount=Money(amount, currency), earned=earned_when(kind, timing))
+        facts[invoice_id].append(fact)
+    return facts
+
+
+def earned_when(kind: str, timing: str | None) -> Earned:
+    """When a line is earned: usage at once, fees in advance over their period."""
+    if kind == InvoiceLine.Kind.USAGE:
+        return Earned.USAGE
+    return Earned.ARREARS if timing == "arrears" else Earned.OVER_TIME
+
+
+def _credit_notes(rows: Rows, days: PostingDay) -> Iterator[Found]:
+    fields = ("pk", "number", "customer_id", "currency", "tax", "total", "issued_at")
+    found = list(rows.values_list(*fields))
+    lines = _credit_lines([row[0] for row in found])
+    for pk, number, customer, currency, tax, total, issued_at in found:
+        fact = CreditNoteFact(
+            id=str(pk),
+            number=number,
+            customer=str(customer),
+            lines=lines[pk],
+            tax=Money(tax, currency),
+            total=Money(total, currency),
+        )
+        yield pk, _built(rules.credit_note_issued, fact, days.of(issued_at))
+
+
+def _credit_lines(note_ids: Sequence[UUID]) -> Mapping[UUID, list[CreditLineFact]]:
+    """What is credited of each line; a fee in advance is still deferred, since no revenue
+    schedule has been recognised from it."""
+    facts: dict[UUID, list[CreditLineFact]] = defaultdict(list)
+    rows = CreditNoteLine.objects.filter(credit_note_id__in=note_ids).order_by("credit_note", "pk")
+    line = "invoice_line__kind", "invoice_line__price__timing"
+    for note_id, kind, timing, currency, amount in rows.values_list(
+        "credit_note_id", *line, "currency", "amount"
+    ):
+        credited, nothing = Money(amount, currency), zero(currency)
+        is_deferred = earned_when(kind, timing) == Earned.OVER_TIME
+        facts[note_id].append(
+            CreditLineFact(
+                unearned=credited if is_deferred else nothing,
+                earned=nothing if is_deferred else credited,
+            )
+        )
+    return facts
+
+
+def _captures(rows: Rows, days: PostingDay) -> Iterator[Found]:
+    for fact, resolved_at in _payments(rows):
+        yield UUID(fact.id), _built(rules.payment_captured, fact, days.of(resolved_at))
+
+
+def _late_fees(rows: Rows, days: PostingDay) -> Iterator[Found]:
+    # When a fee became known is not written down: it is news of the day it is posted.
+    for fact, _ in _payments(rows):
+        yield UUID(fact.id), _built(rules.processor_fee_charged, fact, days.of(days.at))
+
+
+def _payments(rows: Rows) -> Iterator[tuple[PaymentFact, datetime]]:
+    fields = ("payment_id", "payment__customer_id", "payment__currency", "payment__amount")
+    for pk, customer, currency, amount, fee, resolved_at in rows.values_list(
+        *fields, "fee", "resolved_at"
+    ):
+        fact = PaymentFact(
+            id=str(pk),
+            customer=str(customer),
+            amount=Money(amount, currency),
+            fee=Money(fee or Decimal(0), currency),
+        )
+        yield fact, resolved_at
+
+
+def _refunds(rows: Rows, days: PostingDay) -> Iterator[Found]:
+    fields = ("pk", "payment__customer_id", "currency", "amount", "resolved_at")
+    for pk, customer, currency, amount, resolved_at in rows.values_list(*fields):
+        fact = RefundFact(id=str(pk), customer=str(customer), amount=Money(amount, currency))
+        yield pk, _built(rules.refund_paid, fact, days.of(resolved_at))
+
+
+def _write_offs(rows: Rows, days: PostingDay) -> Iterator[Found]:
+    for invoice in rows:
+        due = invoice.amount_due
+        # The tax share of what is left, to the minor unit and without loss.
+        net, tax = (
+            allocate(due, [invoice.subtotal.amount, invoice.tax.amount])
+            if due.amount
+            else (due, due)
+        )
+        fact = WriteOffFact(
+            invoice_id=str(invoice.pk),
+            number=invoice.number,
+            customer=str(invoice.customer_id),
+            net=net,
+            tax=tax,
+        )
+        yield invoice.pk, _built(rules.invoice_written_off, fact, days.of(days.at))
+
+
+def _built(
+    rule: Callable[..., Entry | None], fact: object, on: date
+) -> Entry | DocumentInconsistent | None:
+    try:
+        return rule(fact, on=on)
+    except DocumentInconsistent as refusal:
+        return refusal
+
+
+def _reversals(document: DocumentKind, rows: Rows, days: PostingDay) -> Iterator[Found]:
+    events = dict(rows.values_list("source_id", _REVERSED_AT[document.kind]))
+    originals = _posted_entries(document.reverses, list(events))
+    moved_nothing = set(
+        NothingToPost.objects.filter(
+            kind=document.reverses, source_id__in=events.keys() - originals.keys()
+        ).values_list("source_id", flat=True)
+    )
+    for source_id, instant in events.items():
+        if source_id in originals:
+            yield source_id, originals[source_id].reversed(effective_on=days.of(instant or days.at))
+        elif source_id in moved_nothing:
+            yield source_id, None
+        else:
+            yield source_id, DocumentInconsistent("what it takes back is not in the books")
+
+
+def _posted_entries(kind: str, source_ids: Sequence[UUID]) -> dict[UUID, Entry]:
+    """The entries as the books have them, whatever the rules would make of them today."""
+    heads = {
+        head.pk: head for head in JournalEntry.objects.filter(kind=kind, source_id__in=source_ids)
+    }
+    postings: dict[UUID, list[Posting]] = defaultdict(list)
+    for row in (
+        PostingRow.objects.filter(entry_id__in=list(heads))
+        .select_related("account")
+        .order_by("entry_id", "line_no")
+    ):
+        postings[row.entry_id].append(
+            Posting(
+                account_code=row.account.code,
+                amount_minor=row.amount_minor,
+                currency=row.currency,
+                customer=str(row.customer_id or ""),
+                document=str(row.document_id or ""),
+            )
+        )
+    return {
+        head.source_id: Entry(
+            kind=head.kind,
+            key=head.idempotency_key,
+            effective_on=head.effective_on,
+            postings=tuple(postings[pk]),
+            description=head.description,
+        )
+        for pk, head in heads.items()
+    }
+
+
+_REVERSED_AT: Mapping[str, str] = {
+    "invoice_finalized_reversal": "voided_at",
+    "invoice_written_off_reversal": "paid_at",
+    "refund_paid_reversal": "resolved_at",
+}
+_BUILDERS: Mapping[str, Callable[[Any, PostingDay], Iterator[Found]]] = {
+    "invoice_finalized": _invoices,
+    "credit_note_issued": _credit_notes,
+    "payment_captured": _captures,
+    "processor_fee_charged": _late_fees,
+    "refund_paid": _refunds,
+    "invoice_written_off": _write_offs,
+}
