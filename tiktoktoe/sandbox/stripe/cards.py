@@ -1,0 +1,105 @@
+"""Test cards: which number, or which ready-made method, behaves how.
+
+Source: docs.stripe.com/testing (numbers and outcomes).
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+GOOD = "4242424242424242"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why an issuer, or the gateway, says no."""
+
+    code: str
+    decline_code: str | None = None
+    advice_code: str | None = None
+
+
+DECLINED_ON_CHARGE = {
+    "4000000000000002": Refusal("card_declined", "generic_decline", "try_again_later"),
+    "4000000000009995": Refusal("card_declined", "insufficient_funds", "try_again_later"),
+    "4000000000009987": Refusal("card_declined", "lost_card", "do_not_try_again"),
+    "4000000000009979": Refusal("card_declined", "stolen_card", "do_not_try_again"),
+    "4000000000000069": Refusal("expired_card", "expired_card", "do_not_try_again"),
+    "4000000000000127": Refusal("incorrect_cvc", "incorrect_cvc", "confirm_card_data"),
+    "4000000000000119": Refusal("processing_error", "processing_error", "try_again_later"),
+    "4000000000006975": Refusal("card_declined", "card_velocity_exceeded"),
+    "4000000000000341": Refusal("card_declined", "generic_decline", "try_again_later"),
+    "4100000000000019": Refusal("card_declined", "fraudulent", "do_not_try_again"),
+}
+ATTACHES_BUT_DECLINES = "4000000000000341"
+# How a card asks for its holder: always, only when it is first stored, or to decline after it.
+ALWAYS, FIRST_TIME, THEN_DECLINE = "always", "first_time", "then_decline"
+AUTHENTICATION = {
+    "4000002500003155": FIRST_TIME,
+    "4000002760003184": ALWAYS,
+    "4000000000003220": ALWAYS,
+    "4000008400001629": THEN_DECLINE,
+    "4000008260003178": THEN_DECLINE,
+}
+DISPUTED = "4000000000000259"
+REFUND_PENDING = "4000000000007726"
+REFUND_FAILS = "4000000000005126"
+COUNTRY = {"4000008260000000": "GB", "4000002760000016": "DE", "4000002500000003": "FR"}
+READY_MADE = {
+    "pm_card_visa": GOOD,
+    "pm_card_mastercard": "5555555555554444",
+    "pm_card_amex": "378282246310005",
+    "pm_card_de": "4000002760000016",
+    "pm_card_chargeDeclined": "4000000000000002",
+    "pm_card_visa_chargeDeclined": "4000000000000002",
+    "pm_card_visa_chargeDeclinedInsufficientFunds": "4000000000009995",
+    "pm_card_chargeDeclinedInsufficientFunds": "4000000000009995",
+    "pm_card_chargeDeclinedLostCard": "4000000000009987",
+    "pm_card_chargeDeclinedExpiredCard": "4000000000000069",
+    "pm_card_chargeDeclinedProcessingError": "4000000000000119",
+    "pm_card_chargeDeclinedFraudulent": "4100000000000019",
+    "pm_card_chargeCustomerFail": ATTACHES_BUT_DECLINES,
+    "pm_card_authenticationRequired": "4000002760003184",
+    "pm_card_authenticationRequiredOnSetup": "4000002500003155",
+    "pm_card_createDispute": DISPUTED,
+    "pm_card_pendingRefund": REFUND_PENDING,
+    "pm_card_refundFail": REFUND_FAILS,
+}
+FAILING_ACCOUNT = "000222222227"
+FAILING_IBAN = "DE62370400440532013001"
+MESSAGES = {
+    "insufficient_funds": "The card has insufficient funds.",
+    "expired_card": "The card has expired.",
+    "incorrect_cvc": "The card's security code is incorrect.",
+    "processing_error": "The card could not be processed; try again in a little while.",
+    "authentication_required": "The card's holder must confirm this payment.",
+}
+
+
+def brand(number: str) -> str:
+    """The network that a number belongs to."""
+    if number[:2] in {"34", "37"}:
+        return "amex"
+    return "mastercard" if number.startswith("5") else "visa"
+
+
+def fingerprint(number: str) -> str:
+    """The same for the same number."""
+    return hashlib.sha256(number.encode()).hexdigest()[:16]
+
+
+def message(refusal: Refusal) -> str:
+    """What the customer is told."""
+    return MESSAGES.get(
+        refusal.decline_code or "", MESSAGES.get(refusal.code, "The card was declined.")
+    )
+
+
+def is_number(text: str) -> bool:
+    """Whether a text could be a card number: 12 to 19 digits whose Luhn sum is right."""
+    if not (text.isdecimal() and 12 <= len(text) <= 19):
+        return False
+    total = 0
+    for place, digit in enumerate(reversed(text)):
+        value = int(digit) * (1 + place % 2)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0

