@@ -123,7 +123,7 @@ class Store:
         for table in ("object", "answer", "setting"):
             self._database.execute(f"DELETE FROM {table}")  # noqa: S608 - names are ours
         for memory in (self._objects, self._private, self._by_kind, self._changed, self._answers):
-            memory.clear()  # type: ignore[attr-defined]
+            memory.clear()
 
     def _load(self) -> None:
         query = "SELECT id, kind, body, private FROM object ORDER BY rowid"

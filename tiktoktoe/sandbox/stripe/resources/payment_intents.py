@@ -198,12 +198,10 @@ def finish_challenge(sandbox: Sandbox, intent: Json, *, is_passed: bool) -> None
 
 def unexpected(intent: Json) -> ApiError:
     """The error of an intent that is in a state for something else."""
-    return ApiError(
-        400,
-        f"This {intent['object']} is {intent['status']}.",
-        code=f"{intent['object']}_unexpected_state",
-        **{intent["object"]: copy.deepcopy(intent)},
-    )
+    kind = str(intent["object"])
+    error = ApiError(400, f"This {kind} is {intent['status']}.", code=f"{kind}_unexpected_state")
+    error.body["error"][kind] = copy.deepcopy(intent)
+    return error
 
 
 def _take_method(sandbox: Sandbox, intent: Json, identity: str) -> None:

@@ -1,0 +1,65 @@
+"""Faults to inject: which requests they hit, how often, and what goes wrong."""
+
+import random
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Mode(StrEnum):
+    """What goes wrong. "Before" means before anything was done, "after" means it was done."""
+
+    RESET_BEFORE = "reset_before"
+    RESET_AFTER = "reset_after"
+    ERROR_BEFORE = "http_500_before"
+    ERROR_AFTER = "http_500_after"
+    RATE_LIMIT = "http_429"
+    HANG_AFTER = "hang_after"
+    SLOW = "slow"
+
+
+@dataclass
+class Fault:
+    """A fault for requests whose "METHOD /path" matches, so many times or by chance."""
+
+    match: str
+    mode: Mode
+    times: int = 1
+    probability: float = 1.0
+    seconds: float = 2.0
+    seed: int = 0
+    _dice: random.Random = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.mode = Mode(self.mode)
+        self._dice = random.Random(self.seed)
+
+    def hits(self, request: str) -> bool:
+        """Whether it strikes this request."""
+        matches = self.times > 0 and re.search(self.match, request) is not None
+        return matches and self._dice.random() < self.probability
+
+
+class Faults:
+    """The faults in force; the first that hits is used up by one."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+
+    def add(self, fault: Fault) -> None:
+        """Inject a fault."""
+        self._faults.append(fault)
+
+    def clear(self) -> None:
+        """Let everything work again."""
+        self._faults.clear()
+
+    def strike(self, request: str) -> Fault | None:
+        """The fault that hits a request, if one does."""
+        for fault in self._faults:
+            if fault.hits(request):
+                fault.times -= 1
+                if fault.times == 0:
+                    self._faults.remove(fault)
+                return fault
+        return None
