@@ -1,0 +1,91 @@
+"""What a customer sees of their own account."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from billing.domain.declines import POLICIES, DeclineClass
+from billing.models import Invoice, Payment, PaymentAttempt
+from subscriptions.domain.metering import Aggregation
+from subscriptions.models import Customer, Price, Subscription
+from subscriptions.queries import UsageSpan, usage_totals
+from tiktoktoe.kernel.periods import local_date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterUse:
+    """How much of a meter was used in a period, and how much the plan includes, if any."""
+
+    code: str
+    label: str
+    used: Decimal
+    included: Decimal | None
+    unit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """An invoice that could not be collected, and what the customer can do about it."""
+
+    invoice: Invoice
+    words: str
+
+
+def usage_so_far(subscription: Subscription) -> list[MeterUse]:
+    """What has been used in the current period, meter by meter, exact at this instant."""
+    prices = list(
+        Price.objects.filter(plan_version=subscription.plan_version, meter__isnull=False)
+        .select_related("meter")
+        .order_by("position", "code")
+    )
+    totals = usage_totals([_span(subscription, price) for price in prices])
+    return [
+        MeterUse(
+            code=price.code,
+            label=price.name,
+            used=used.quantity(Aggregation(price.meter.aggregation)),
+            included=price.included_units or None,
+            unit=price.meter.unit,
+        )
+        for price, used in zip(prices, totals, strict=True)
+        if price.meter is not None
+    ]
+
+
+def uncollected_invoices(customer: Customer) -> list[Trouble]:
+    """Open invoices whose last payment failed or waits for the customer, the oldest first."""
+    troubled = ("failed", "requires_action")
+    invoices = Invoice.objects.collectable().filter(
+        customer=customer, payments__state__in=[*troubled, "open"]
+    )
+    found = []
+    for invoice in invoices.distinct().order_by("finalized_at"):
+        last = last_failure(invoice.payments.order_by("-created_at", "-id"))
+        if last is not None:
+            words = f"Invoice {invoice} could not be collected. {why_declined(last)}"
+            found.append(Trouble(invoice=invoice, words=words))
+    return found
+
+
+def last_failure(payments: Iterable[Payment]) -> PaymentAttempt | None:
+    """The last attempt of the newest payment, if it was declined and none is on its way."""
+    newest = next(iter(payments), None)
+    last = newest.attempts.order_by("-sequence").first() if newest else None
+    return last if last is not None and last.state == PaymentAttempt.State.DECLINED else None
+
+
+def why_declined(attempt: PaymentAttempt) -> str:
+    """A decline in plain words, and what to do; nothing for an attempt that was not declined."""
+    if not attempt.decline_class:
+        return ""
+    return POLICIES[DeclineClass(attempt.decline_class)].advice
+
+
+def _span(subscription: Subscription, price: Price) -> UsageSpan:
+    assert price.meter_id is not None
+    return UsageSpan(
+        subscription.customer_id,
+        price.meter_id,
+        local_date(subscription.current_period_start, subscription.time_zone),
+        local_date(subscription.current_period_end, subscription.time_zone),
+    )

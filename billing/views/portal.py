@@ -1,0 +1,237 @@
+"""The customer's own pages. Whatever is not the customer's own is not there: 404."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import Prefetch
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from billing.models import Invoice, Payment, PaymentMethod
+from billing.models.invoices import InvoiceQuerySet
+from billing.queries.portal import uncollected_invoices, usage_so_far, why_declined
+from billing.services.checkout import confirm_payment, open_payment_page
+from billing.services.collection import resume_collection
+from billing.services.invoicing import preview_next_invoice
+from billing.services.payment_methods import (
+    open_setup_page,
+    remove_method,
+    set_default_method,
+    take_over_method,
+)
+from subscriptions.models import Customer, Subscription
+from subscriptions.services.transitions import Actor
+from tiktoktoe.accounts.models import User
+from tiktoktoe.accounts.roles import Permission
+from tiktoktoe.kernel.clock import now
+from tiktoktoe.kernel.errors import Conflict, GatewayError
+from tiktoktoe.web.access import requires
+from tiktoktoe.web.pagination import paginate
+
+UNREACHABLE = "The payment service cannot be reached right now. Please try again in a minute."
+
+
+@require_GET
+@requires(Permission.USE_PORTAL)
+def portal_home(request: HttpRequest) -> HttpResponse:
+    """Plan, usage so far, the next invoice, and what needs attention."""
+    customer = _customer(request)
+    subscriptions = (
+        Subscription.objects.live()
+        .filter(customer=customer)
+        .select_related("customer", "plan_version__plan")
+    )
+    context = {
+        "customer": customer,
+        "customers": _customers(request),
+        "troubles": uncollected_invoices(customer),
+        "overviews": [
+            {
+                "subscription": subscription,
+                "plan": subscription.plan_version.plan,
+                "meters": usage_so_far(subscription),
+                "next_invoice": preview_next_invoice(subscription=subscription),
+            }
+            for subscription in subscriptions
+        ],
+        "invoices": _invoices(request).filter(customer=customer)[:5],
+        "method": PaymentMethod.objects.usable().filter(customer=customer, is_default=True).first(),
+    }
+    return render(request, "portal/home.html", context)
+
+
+@require_GET
+@requires(Permission.USE_PORTAL)
+def portal_invoices(request: HttpRequest) -> HttpResponse:
+    """Every invoice that was issued to the customer."""
+    customer = _customer(request)
+    invoices = _invoices(request).filter(customer=customer)
+    context = {"customer": customer, "page": paginate(request, invoices)}
+    return render(request, "portal/invoice_list.html", context)
+
+
+@require_GET
+@requires(Permission.USE_PORTAL)
+def portal_invoice(request: HttpRequest, number: str) -> HttpResponse:
+    """One invoice with its lines and payments, and the way to pay it."""
+    invoice = get_object_or_404(_invoices(request), number=number)
+    payments = Payment.objects.filter(invoice=invoice).prefetch_related(
+        Prefetch("attempts", to_attr="tries")
+    )
+    context = {
+        "invoice": invoice,
+        "customer": invoice.customer,
+        "lines": invoice.lines.all(),
+        "payments": payments,
+        "is_payable": invoice.state in {"open", "uncollectible"} and invoice.amount_due.amount > 0,
+    }
+    return render(request, "portal/invoice_detail.html", context)
+
+
+@require_POST
+@requires(Permission.USE_PORTAL)
+def portal_pay(request: HttpRequest, number: str) -> HttpResponse:
+    """Go to the gateway's page to pay an invoice; a second click goes to the same page."""
+    invoice = get_object_or_404(_invoices(request), number=number)
+    try:
+        address = open_payment_page(
+            invoice=invoice,
+            saves_method=request.POST.get("save") == "yes",
+            actor=_actor(request),
+            at=now(),
+        )
+    except Conflict as refusal:
+        messages.info(request, f"{str(refusal)[:1].upper()}{str(refusal)[1:]}.")
+    except GatewayError:
+        messages.error(request, UNREACHABLE)
+    else:
+        return _see_other(address)
+    return redirect("portal_invoice", number)
+
+
+@require_GET
+@requires(Permission.USE_PORTAL)
+def portal_payment(request: HttpRequest, payment_id: UUID) -> HttpResponse:
+    """Where the gateway's page sends people back to: what became of it, asked anew."""
+    mine = Payment.objects.filter(customer__in=_customers(request)).select_related("invoice")
+    payment = get_object_or_404(mine, pk=payment_id)
+    if payment.state in {Payment.State.PROCESSING, Payment.State.REQUIRES_ACTION}:
+        payment = confirm_payment(payment=payment, actor=_actor(request), at=now())
+    last = payment.attempts.order_by("-sequence").first()
+    context = {
+        "payment": payment,
+        "invoice": payment.invoice,
+        "attempt": last,
+        "advice": why_declined(last) if last else "",
+        "is_waiting": payment.state == Payment.State.PROCESSING,
+    }
+    return render(request, "portal/payment.html", context)
+
+
+@require_GET
+@requires(Permission.USE_PORTAL)
+def portal_payment_methods(request: HttpRequest) -> HttpResponse:
+    """The stored ways to pay."""
+    customer = _customer(request)
+    methods = PaymentMethod.objects.usable().filter(customer=customer)
+    return render(
+        request, "portal/payment_methods.html", {"customer": customer, "methods": methods}
+    )
+
+
+@require_POST
+@requires(Permission.USE_PORTAL)
+def portal_method_add(request: HttpRequest) -> HttpResponse:
+    """Go to the gateway's page to store a way to pay."""
+    try:
+        return _see_other(open_setup_page(customer=_customer(request), at=now()))
+    except GatewayError:
+        messages.error(request, UNREACHABLE)
+        return redirect("portal_payment_methods")
+
+
+@require_GET
+@requires(Permission.USE_PORTAL)
+def portal_method_return(request: HttpRequest) -> HttpResponse:
+    """Take over what was stored on the gateway's page, if it is a page of this customer."""
+    customer, at = _customer(request), now()
+    session = request.GET.get("session", "")[:255]
+    try:
+        method = take_over_method(session=session, customer=customer, at=at) if session else None
+    except GatewayError:
+        messages.info(request, "The payment method will appear here in a moment.")
+        return redirect("portal_payment_methods")
+    if method is None:
+        messages.info(request, "No payment method was added.")
+    else:
+        messages.success(request, f"{method} was added.")
+        if method.is_default:
+            resume_collection(customer=customer, actor=_actor(request), at=at)
+    return redirect("portal_payment_methods")
+
+
+@require_POST
+@requires(Permission.USE_PORTAL)
+def portal_method_default(request: HttpRequest, method_id: int) -> HttpResponse:
+    """Charge invoices to this method from now on, and what is owed at once."""
+    method = _method(request, method_id)
+    try:
+        chosen = set_default_method(method=method)
+    except Conflict as refusal:
+        messages.error(request, str(refusal))
+    else:
+        resume_collection(customer=method.customer, actor=_actor(request), at=now())
+        messages.success(request, f"Invoices are charged to {chosen} from now on.")
+    return redirect("portal_payment_methods")
+
+
+@require_POST
+@requires(Permission.USE_PORTAL)
+def portal_method_removal(request: HttpRequest, method_id: int) -> HttpResponse:
+    """Stop using a method."""
+    method = _method(request, method_id)
+    try:
+        remove_method(method=method)
+    except Conflict as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, f"{method} was removed.")
+    return redirect("portal_payment_methods")
+
+
+def _customers(request: HttpRequest) -> list[Customer]:
+    """Those whom the signed-in person acts for."""
+    assert isinstance(request.user, User)
+    return list(Customer.objects.of_user(request.user.pk))
+
+
+def _customer(request: HttpRequest) -> Customer:
+    """The one that `?customer=` names, or else the first."""
+    mine = Customer.objects.of_user(int(request.user.pk or 0))
+    wanted = request.GET.get("customer")
+    if wanted:
+        return get_object_or_404(mine, external_id=wanted)
+    first = mine.first()
+    return first if first is not None else get_object_or_404(mine)
+
+
+def _invoices(request: HttpRequest) -> InvoiceQuerySet:
+    """What was issued to the customers whom this person acts for."""
+    final = Invoice.objects.final().filter(customer__in=_customers(request))
+    return final.select_related("customer").order_by("-finalized_at", "-id")
+
+
+def _method(request: HttpRequest, method_id: int) -> PaymentMethod:
+    mine = PaymentMethod.objects.usable().filter(customer__in=_customers(request))
+    return get_object_or_404(mine.select_related("customer"), pk=method_id)
+
+
+def _actor(request: HttpRequest) -> Actor:
+    assert isinstance(request.user, User)
+    return Actor(source="portal", user=request.user)
+
+
+def _see_other(address: str) -> HttpResponse:
+    """On to a page of the gateway, by GET."""
+    return HttpResponse(status=303, headers={"Location": address})
