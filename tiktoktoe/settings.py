@@ -186,8 +186,9 @@ STRIPE_TEST_SECRET_KEY = env_secret(
 )
 STRIPE_LIVE_SECRET_KEY = env_secret("STRIPE_LIVE_SECRET_KEY")
 STRIPE_API_VERSION = "2026-05-27.dahlia"
-# Empty means the live service; `make run` points it at the local sandbox.
-STRIPE_API_HOST = env_str("STRIPE_API_HOST", "" if STRIPE_LIVE_MODE else "http://127.0.0.1:8430")
+# Whoever brings a key means Stripe itself; without one it is the sandbox of `make run`.
+HAS_STRIPE_KEY = STRIPE_LIVE_MODE or bool(env_str("STRIPE_TEST_SECRET_KEY"))
+STRIPE_API_HOST = env_str("STRIPE_API_HOST", "" if HAS_STRIPE_KEY else "http://127.0.0.1:8430")
 if not STRIPE_API_HOST:
     del STRIPE_API_HOST
 STRIPE_TIMEOUT_SECONDS = env_int("STRIPE_TIMEOUT_SECONDS", 20)

@@ -5,28 +5,36 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tiktoktoe.env import read_env_file
 from tiktoktoe.launcher import places
 from tiktoktoe.launcher.checks import lint, test
 from tiktoktoe.launcher.console import Console, LauncherError
 from tiktoktoe.launcher.run import run
-from tiktoktoe.launcher.stack import Stack, interrupt_on_signals
+from tiktoktoe.launcher.stack import SERVER_NAMES, Stack, interrupt_on_signals
+
+INTERRUPTED = 130
 
 
 def reset() -> None:
     """Forget all data.
 
     Raises:
-        LauncherError: If it is running.
+        LauncherError: If it is running, or the folder cannot be removed.
     """
     base = places.data_dir()
     if not base.exists():
         return
-    with places.take_lock(base):
-        shutil.rmtree(base)
+    with places.take_lock(base, Console()):
+        try:
+            shutil.rmtree(base)
+        except OSError as problem:
+            raise LauncherError(f"{base} cannot be removed ({problem.strerror})") from None
 
 
 def on_scratch_servers(command: str, arguments: list[str]) -> None:
     """Run a management command on servers of its own, which are thrown away after it.
+
+    Servers that the environment names are left alone: they may hold somebody's books.
 
     Raises:
         LauncherError: If it fails.
@@ -34,16 +42,12 @@ def on_scratch_servers(command: str, arguments: list[str]) -> None:
     interrupt_on_signals()
     base = Path(tempfile.mkdtemp(prefix="ttt-scratch-"))
     places.make_folders(base)
-    stack = Stack(base, Console())
+    stack = Stack(base, Console(), environment=dict.fromkeys(SERVER_NAMES, ""))
     try:
-        stack.start_database()
-        stack.start_broker()
-        stack.start_sandbox()
+        stack.start_servers()
         with stack.console.step("tables"):
             stack.manage("migrate", "--no-input", "-v0")
         stack.manage(command, *arguments, is_shown=True)
-    except KeyboardInterrupt:
-        raise LauncherError("interrupted") from None
     finally:
         stack.stop()
         shutil.rmtree(base, ignore_errors=True)
@@ -55,12 +59,14 @@ def main(arguments: list[str]) -> int:
     try:
         match word:
             case "run":
+                read_env_file(places.ROOT / ".env")
                 run()
             case "test":
-                test(rest)
+                return test(rest)
             case "lint":
-                lint()
+                return lint()
             case "reset":
+                read_env_file(places.ROOT / ".env")
                 reset()
             case "bench":
                 on_scratch_servers("bench", rest)
@@ -72,6 +78,8 @@ def main(arguments: list[str]) -> int:
     except LauncherError as problem:
         print(f"TikTokToe: {problem}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return 0
 
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tiktoktoe.launcher import places
-from tiktoktoe.launcher.console import Console, LauncherError
-from tiktoktoe.launcher.stack import Stack, interrupt_on_signals
+from tiktoktoe.launcher.chromium import need_chromium
+from tiktoktoe.launcher.console import Console
+from tiktoktoe.launcher.stack import STRIPE_NAMES, Stack, interrupt_on_signals
 
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 BIN = Path(sys.executable).parent
+FAILURE_CHARACTERS = 8_000
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Check:
     """A command that must succeed."""
 
     name: str
-    command: Sequence[str]
+    command: Sequence[str | Path]
 
 
 @dataclass(frozen=True)
@@ -36,17 +37,20 @@ class Result:
     output: str
     is_ok: bool
 
+    def __str__(self) -> str:
+        return f"  {'✓' if self.is_ok else '✗'} {self.name:<44} {self.seconds:6.1f} s"
+
 
 STATIC_CHECKS = (
-    Check("format", (str(BIN / "ruff"), "format", "--check", ".")),
-    Check("lint", (str(BIN / "ruff"), "check", ".")),
-    Check("import direction", (str(BIN / "lint-imports"),)),
+    Check("types", (BIN / "mypy", ".")),  # the longest begins first
+    Check("format", (BIN / "ruff", "format", "--check", ".")),
+    Check("lint", (BIN / "ruff", "check", ".")),
+    Check("import direction", (BIN / "lint-imports",)),
     Check(
         "template indent",
-        ("sh", "-c", f"find templates -name '*.html' | xargs {BIN}/djhtml --tabwidth 4 --check"),
+        (BIN / "djhtml", "--tabwidth", "4", "--check", places.ROOT / "templates"),
     ),
-    Check("template lint", (str(BIN / "djlint"), "--lint", "templates")),
-    Check("types", (str(BIN / "mypy"), ".")),
+    Check("template lint", (BIN / "djlint", "--lint", "templates")),
 )
 DJANGO_CHECKS = (
     Check("system check", (sys.executable, "manage.py", "check", "--fail-level", "ERROR")),
@@ -57,49 +61,37 @@ DJANGO_CHECKS = (
 )
 
 
-def lint() -> None:
-    """The static checks alone.
-
-    Raises:
-        LauncherError: If one fails.
-    """
-    console = Console()
-    judge(console, run_all(console, STATIC_CHECKS, os.environ))
+def lint() -> int:
+    """The static checks alone; gives the exit code."""
+    interrupt_on_signals()
+    results = run_all(Console(), STATIC_CHECKS, os.environ)
+    return report(Console(), results)
 
 
-def test(arguments: Sequence[str]) -> None:
-    """Every check and every test.
+def test(arguments: Sequence[str]) -> int:
+    """Every check and every test; gives the exit code.
 
-    Raises:
-        LauncherError: If one fails.
+    The last line is pytest's own closing line.
     """
     console = Console()
     interrupt_on_signals()
     need_chromium(console)
     base = Path(tempfile.mkdtemp(prefix="ttt-test-"))
     places.make_folders(base)
-    stack = Stack(base, console, lossy=True)
+    environment = {**dict.fromkeys(STRIPE_NAMES, ""), "DATABASE_ROLE": ""}
+    stack = Stack(base, console, lossy=True, environment=environment)
     stack.env["DJANGO_SETTINGS_MODULE"] = "tests.settings"
     try:
-        stack.start_database()
-        stack.start_broker()
+        stack.start_servers(with_sandbox=False)
         results = run_all(console, [*STATIC_CHECKS, *DJANGO_CHECKS], stack.env)
-        console.say("  pytest")
-        tests = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadscope", *arguments],
-            env=stack.env,
-            cwd=places.ROOT,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-        judge(console, results)
-        if tests.returncode != 0:
-            raise LauncherError("tests failed")
-    except KeyboardInterrupt:
-        raise LauncherError("interrupted") from None
+        tests = run_tests(console, arguments, stack.env)
     finally:
         stack.stop()
         shutil.rmtree(base, ignore_errors=True)
+    console.say(f"\nAll checks, {console.elapsed:.0f} s")
+    code = report(console, [*results, tests])
+    console.say(tests.output)
+    return code
 
 
 def run_all(console: Console, checks: Sequence[Check], env: Mapping[str, str]) -> list[Result]:
@@ -117,39 +109,45 @@ def run_all(console: Console, checks: Sequence[Check], env: Mapping[str, str]) -
             stdin=subprocess.DEVNULL,
         )
         seconds = time.monotonic() - started
-        mark = "✓" if done.returncode == 0 else "✗"
-        console.say(f"  {mark} {check.name:<44} {seconds:6.1f} s")
-        return Result(check.name, seconds, done.stdout + done.stderr, done.returncode == 0)
+        result = Result(check.name, seconds, done.stdout + done.stderr, done.returncode == 0)
+        console.say(str(result))
+        return result
 
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(run_one, sorted(checks, key=lambda c: c.name != "types")))
+        return list(pool.map(run_one, checks))
 
 
-def judge(console: Console, results: Sequence[Result]) -> None:
-    """Show what failed.
+def run_tests(console: Console, arguments: Sequence[str], env: Mapping[str, str]) -> Result:
+    """Run pytest on both cores, showing what it prints; the output kept is its closing line."""
+    started = time.monotonic()
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", *arguments]
+    closing = ""
+    with subprocess.Popen(
+        command,
+        env=dict(env),
+        cwd=places.ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as tests:
+        assert tests.stdout is not None
+        for line in tests.stdout:
+            console.say(line, end="")
+            closing = line.strip() or closing
+    is_ok = tests.returncode == 0
+    return Result("tests", time.monotonic() - started, closing, is_ok)
 
-    Raises:
-        LauncherError: If anything did.
-    """
+
+def report(console: Console, results: Sequence[Result]) -> int:
+    """Show all, and of what failed what it said; gives the exit code."""
     failed = [result for result in results if not result.is_ok]
     for result in failed:
-        console.say(f"\n── {result.name} ──\n{result.output[-6000:]}")
+        if result.name != "tests":
+            console.say(f"\n── {result.name} ──\n{result.output[-FAILURE_CHARACTERS:]}")
+    for result in results:
+        console.say(str(result))
     if failed:
-        raise LauncherError("failed: " + ", ".join(result.name for result in failed))
-
-
-def need_chromium(console: Console) -> None:
-    """Use the Chromium that is there; install it where we may; else say what will be skipped."""
-    asked = os.environ.get("CHROMIUM")
-    if (asked and shutil.which(asked)) or any(shutil.which(name) for name in CHROMIUM_NAMES):
-        return
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        with console.step("Chromium, for the browser tests"):
-            env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-            for command in (
-                ("apt-get", "update", "-qq"),
-                ("apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"),
-            ):
-                subprocess.run(command, env=env, check=False, capture_output=True)
-    if not any(shutil.which(name) for name in CHROMIUM_NAMES):
-        console.say("  browser tests are skipped: install chromium, or set CHROMIUM=/path/to/it")
+        console.say("Failed: " + ", ".join(result.name for result in failed))
+    return 1 if failed else 0

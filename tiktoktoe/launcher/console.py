@@ -1,5 +1,6 @@
 """What the launcher says."""
 
+import contextlib
 import sys
 import time
 from collections.abc import Iterator
@@ -16,16 +17,17 @@ class Console:
     def __init__(self) -> None:
         self._started = time.monotonic()
 
-    def say(self, text: str) -> None:
-        """One line, at once."""
-        print(text, flush=True)
+    def say(self, text: str, end: str = "\n") -> None:
+        """One line, at once; nothing when the terminal is gone."""
+        with contextlib.suppress(OSError):
+            print(text, end=end, flush=True)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Announce a step, and say how long it took when it is done."""
         started = time.monotonic()
         if sys.stdout.isatty():
-            print(f"  … {name}", end="\r", flush=True)
+            self.say(f"  … {name}", end="\r")
         yield
         self.say(f"  ✓ {name:<44} {time.monotonic() - started:6.1f} s")
 

@@ -1,28 +1,23 @@
 """`make run`: everything up, then watched until Ctrl-C."""
 
-import os
-import threading
+import shutil
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tiktoktoe.demo.sign_ins import PASSWORD, SIGN_INS
 from tiktoktoe.launcher import places
 from tiktoktoe.launcher.console import Console
-from tiktoktoe.launcher.stack import (
-    Stack,
-    environment_of_file,
-    fingerprint,
-    interrupt_on_signals,
-)
+from tiktoktoe.launcher.due import fingerprint, once
+from tiktoktoe.launcher.stack import Stack, interrupt_on_signals
 
 SCHEMA_FILES = ("*/migrations/*.py", "tiktoktoe/*/migrations/*.py", "tiktoktoe/settings.py")
+TASK_FILES = ("*/tasks.py", "tiktoktoe/web/management/commands/setup_schedules.py")
 STATIC_FILES = ("static/**/*", "tiktoktoe/web/*.py", "tiktoktoe/settings.py")
-SIGN_INS = (
-    ("finance", "finance@tiktoktoe.example"),
-    ("support", "support@tiktoktoe.example"),
-    ("customer", "customer@tiktoktoe.example"),
-)
-DEMO_PASSWORD = "three in a row"  # noqa: S105 - printed on purpose, for the demo company
+WEBHOOK_FILES = ("billing/webhooks.py", "billing/services/stripe_setup.py")
+DEMO_BEGUN = "demo-begun"
+DEMO_DONE = "demo-done"
 
 
 def run() -> None:
@@ -31,77 +26,123 @@ def run() -> None:
     Raises:
         LauncherError: If something cannot start, or a program ends by itself.
     """
-    environment_of_file()
     console = Console()
-    base = places.data_dir()
-    places.make_folders(base)
-    lock = places.take_lock(base)
-    interrupt_on_signals()
-    places.secret_key(base)
-    stack = Stack(base, console)
     console.say("Starting TikTokToe")
-    try:
-        port = stack.port("PORT", 8000)
-        address = f"http://127.0.0.1:{port}"
-        stack.env.setdefault("BASE_URL", address)
-        stack.start_database()
-        stack.start_broker()
-        stack.start_sandbox()
-        prepare(stack, base)
-        stack.start_application(port)
-        with console.step("webhook endpoint"):
-            stack.manage("setup_stripe")
-        places.write_lock(lock, address)
-        say_ready(console, address)
-        while True:
-            stack.children.check()
-            time.sleep(0.5)
-    except KeyboardInterrupt:
-        console.say("\nStopping")
-    finally:
-        stack.stop()
+    keep_running(places.data_dir(), console, start_everything)
 
 
-def prepare(stack: Stack, base: Path) -> None:
-    """Tables, static files, schedules and the demo company, each only when it is due."""
-    static = threading.Thread(target=once, args=(stack, base, "static", STATIC_FILES, collect))
-    static.start()
-    once(stack, base, "schema", SCHEMA_FILES, migrate)
-    static.join()
-    if not (base / "demo.done").exists() and not stack.env.get("NO_DEMO"):
-        stack.console.say("  making the demo company")
-        stack.manage("seed_demo", "--if-empty", is_shown=True)
-        (base / "demo.done").touch()
+def keep_running(base: Path, console: Console, start: Callable[[Stack], str]) -> None:
+    """Hold the data folder, start what is asked, and watch it until a signal comes.
+
+    Args:
+        start: Starts programs of the stack, and gives the address to tell others.
+
+    Raises:
+        LauncherError: If something cannot start, or a program ends by itself.
+    """
+    places.make_folders(base)
+    with places.take_lock(base, console) as lock:
+        interrupt_on_signals()
+        forget_half_a_demo(base, console)
+        places.secret_key(base)
+        stack = Stack(base, console, lock=lock.fileno())
+        try:
+            places.write_lock(lock, start(stack))
+            while True:
+                stack.children.check()
+                time.sleep(0.3)
+        except KeyboardInterrupt:
+            console.say("\nStopping")
+        finally:
+            stack.stop()
 
 
-def once(
-    stack: Stack, base: Path, name: str, patterns: tuple[str, ...], work: Callable[[Stack], None]
-) -> None:
-    """Do a piece of work unless it was done for the same files and database."""
-    mark = base / f"{name}.done"
-    wanted = f"{fingerprint(*patterns)} {os.environ.get('DATABASE_URL', '')}"
-    if mark.exists() and mark.read_text() == wanted:
+def start_everything(stack: Stack) -> str:
+    """All servers and programs, with tables, static files and a company to look at."""
+    port = stack.port("PORT", 8000)
+    address = f"http://127.0.0.1:{port}"
+    stack.env["BASE_URL"] = stack.env.get("BASE_URL") or address
+    stack.start_servers()
+    prepare(stack)
+    stack.start_application(port)
+    if stack.has_own_stripe and stack.env.get("STRIPE_API_HOST"):
+        register_webhook(stack)
+    say_ready(stack.console, address)
+    return address
+
+
+def prepare(stack: Stack) -> None:
+    """Tables, schedules, static files and the demo company, each only when it is due."""
+    with ThreadPoolExecutor(1) as pool:
+        static = pool.submit(once, stack.base, "static", fingerprint(*STATIC_FILES), collect(stack))
+        if stack.has_own_database:
+            once(stack.base, "tables", fingerprint(*SCHEMA_FILES, *TASK_FILES), migrate(stack))
+        else:
+            migrate(stack)()
+        static.result()
+    make_demo(stack)
+
+
+def migrate(stack: Stack) -> Callable[[], None]:
+    """Brings the tables and the schedules up to date."""
+
+    def work() -> None:
+        with stack.console.step("tables and schedules"):
+            stack.manage("migrate", "--no-input", "-v0")
+            stack.manage("setup_schedules")
+
+    return work
+
+
+def collect(stack: Stack) -> Callable[[], None]:
+    """Brings the static files together."""
+
+    def work() -> None:
+        with stack.console.step("static files"):
+            stack.manage("collectstatic", "--no-input", "--clear", "-v0")
+
+    return work
+
+
+def make_demo(stack: Stack) -> None:
+    """Make the demo company where there is none; one cut short is made anew at the next start."""
+    marks = stack.base / "marks"
+    has_made_it = stack.has_own_database and (marks / DEMO_DONE).exists()
+    if stack.env.get("NO_DEMO") or has_made_it or not places.has_command("seed_demo"):
         return
-    work(stack)
-    mark.write_text(wanted)
+    if stack.has_own_database:
+        (marks / DEMO_BEGUN).touch()
+    stack.console.say("  making the demo company, if there is no customer yet")
+    with stack.console.step("demo company"):
+        stack.manage("seed_demo", "--if-empty", is_shown=True)
+    if stack.has_own_database:
+        (marks / DEMO_BEGUN).replace(marks / DEMO_DONE)
 
 
-def migrate(stack: Stack) -> None:
-    """Bring the tables up to date."""
-    with stack.console.step("tables"):
-        stack.manage("migrate", "--no-input", "-v0")
-        stack.manage("setup_schedules")
+def forget_half_a_demo(base: Path, console: Console) -> None:
+    """Clear a data folder whose demo company was cut short: nobody has worked in it yet."""
+    if (base / "marks" / DEMO_BEGUN).exists():
+        console.say("  the demo company was cut short, so it is made anew")
+        for name in ("postgres", "valkey", "sandbox", "marks"):
+            shutil.rmtree(base / name)
+        places.make_folders(base)
 
 
-def collect(stack: Stack) -> None:
-    """Bring the static files together."""
-    with stack.console.step("static files"):
-        stack.manage("collectstatic", "--no-input", "--clear", "-v0")
+def register_webhook(stack: Stack) -> None:
+    """Tell the sandbox where our webhook is, when it has not heard of this address."""
+
+    def work() -> None:
+        with stack.console.step("webhook endpoint"):
+            stack.manage("setup_stripe")
+
+    names = ("BASE_URL", "STRIPE_API_HOST", "DATABASE_URL")
+    wanted = [stack.env.get(name, "") for name in names]
+    once(stack.base, "webhook", " ".join([*wanted, fingerprint(*WEBHOOK_FILES)]), work)
 
 
 def say_ready(console: Console, address: str) -> None:
     """The address, and who can sign in."""
     console.say(f"\nReady after {console.elapsed:.0f} s:  {address}\n")
-    for role, email in SIGN_INS:
-        console.say(f"  {role:<9} {email:<30} {DEMO_PASSWORD}")
+    for role, email in SIGN_INS.items():
+        console.say(f"  {role:<9} {email:<30} {PASSWORD}")
     console.say("\nCtrl-C stops everything; the data stay. `make reset` starts afresh.")

@@ -1,96 +1,138 @@
 """The whole product as a set of programs: which are ours to start, and with what settings."""
 
 import contextlib
-import hashlib
+import http.client
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 
-from tiktoktoe.env import read_env_file
+import psycopg
+
 from tiktoktoe.launcher import places
-from tiktoktoe.launcher.children import Children, Program
+from tiktoktoe.launcher.children import Children, Program, die_with_parent
 from tiktoktoe.launcher.console import Console, LauncherError
 from tiktoktoe.launcher.servers import Postgres, Valkey
 
 APP_ROLE = "tiktoktoe_app"
+STRIPE_NAMES = tuple(
+    f"STRIPE_{end}" for end in ("API_HOST", "LIVE_MODE", "TEST_SECRET_KEY", "LIVE_SECRET_KEY")
+)
+SERVER_NAMES = ("DATABASE_URL", "DATABASE_ROLE", "CELERY_BROKER_URL", *STRIPE_NAMES)
+Wait = tuple[str, Callable[[], None]]
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stack:
     """PostgreSQL, Valkey, sandbox, web, worker and beat; those the environment names are used."""
 
-    def __init__(self, base: Path, console: Console, *, lossy: bool = False) -> None:
+    def __init__(
+        self,
+        base: Path,
+        console: Console,
+        *,
+        lock: int | None = None,
+        lossy: bool = False,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Nothing is started yet.
+
+        Args:
+            base: The data folder.
+            lock: The open file that holds it, for the programs to inherit.
+            lossy: Whether the database may lose everything when the machine fails.
+            environment: What to set for the programs, beside what we were given.
+        """
         self.base = base
         self.console = console
         self.lossy = lossy
         self.sockets = places.socket_folder(base)
-        self.children = Children(base / "log", console)
+        self.children = Children(base / "log", console, lock)
         self.env = {
             **os.environ,
+            **(environment or {}),
             "TTT_DATA": str(base),
             "DJANGO_SETTINGS_MODULE": "tiktoktoe.settings",
             "PYTHONUNBUFFERED": "1",
         }
+        self.has_own_database = not self.env.get("DATABASE_URL")
+        self.has_own_broker = not self.env.get("CELERY_BROKER_URL")
+        self.has_own_stripe = not any(self.env.get(name) for name in STRIPE_NAMES)
 
-    def start_database(self) -> None:
-        """PostgreSQL, unless DATABASE_URL names one."""
-        if self.env.get("DATABASE_URL"):
+    def start_servers(self, *, with_sandbox: bool = True) -> None:
+        """PostgreSQL, Valkey and the payment sandbox, except those that the environment names."""
+        waits = [self._database(), self._broker()]
+        if with_sandbox and (places.ROOT / "tiktoktoe/sandbox/stripe/__main__.py").exists():
+            waits.append(self._sandbox())
+        for name, wait in filter(None, waits):
+            with self.console.step(name):
+                wait()
+
+    def _database(self) -> Wait | None:
+        if not self.has_own_database:
             self.console.say("  using the PostgreSQL of DATABASE_URL")
-            return
+            return None
         postgres = Postgres(self.base / "postgres", self.sockets, self.lossy)
-        with self.console.step("PostgreSQL 18"):
+        if not (postgres.data_dir / "PG_VERSION").exists():
+            with self.console.step("making a PostgreSQL 18 cluster"):
+                postgres.prepare()
+        else:
             postgres.prepare()
-            postgres.start(self.children)
+        postgres.launch(self.children)
         self.env["DATABASE_URL"] = postgres.url()
+        return "PostgreSQL 18", lambda: postgres.await_ready(self.children)
 
-    def start_broker(self) -> None:
-        """Valkey, unless CELERY_BROKER_URL names a Redis."""
-        if self.env.get("CELERY_BROKER_URL"):
+    def _broker(self) -> Wait | None:
+        if not self.has_own_broker:
             self.console.say("  using the Redis of CELERY_BROKER_URL")
-            return
+            return None
         valkey = Valkey(self.base / "valkey", self.sockets)
-        with self.console.step("Valkey"):
-            valkey.start(self.children)
+        valkey.launch(self.children)
         self.env["CELERY_BROKER_URL"] = valkey.url
+        return "Valkey", lambda: valkey.await_ready(self.children)
 
-    def start_sandbox(self) -> None:
-        """The local Stripe, unless STRIPE_API_HOST names one or a real key is set."""
-        if any(self.env.get(f"STRIPE_{n}") for n in ("API_HOST", "TEST_SECRET_KEY", "LIVE_MODE")):
+    def _sandbox(self) -> Wait | None:
+        if not self.has_own_stripe:
             self.console.say("  using the Stripe of the environment")
-            return
+            return None
         port = self.port("SANDBOX_PORT", 8430)
         command = [sys.executable, "-m", "tiktoktoe.sandbox.stripe"]
         command += ["--port", str(port), "--data", str(self.base / "sandbox")]
-        with self.console.step("payment sandbox"):
-            self.children.start(Program(name="sandbox", command=command), self.env, places.ROOT)
-            self.children.wait_for("sandbox", lambda: listens(port))
+        self.children.start(Program(name="sandbox", command=command), self.env, places.ROOT)
         self.env["STRIPE_API_HOST"] = f"http://127.0.0.1:{port}"
         self.env["CSP_FORM_ACTION"] = f"http://127.0.0.1:{port}"
+        return "payment sandbox", lambda: self.children.wait_for("sandbox", lambda: listens(port))
 
     def start_application(self, port: int) -> None:
         """Web, worker and beat, as the role that cannot rewrite the books."""
-        env = {**self.env, "DATABASE_ROLE": self.env.get("DATABASE_ROLE", APP_ROLE)}
+        env = {**self.env, "DATABASE_ROLE": self.database_role()}
         celery = [sys.executable, "-m", "celery", "-A", "tiktoktoe"]
         quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
         web = [sys.executable, "-m", "granian", "--interface", "wsgi", "tiktoktoe.wsgi:application"]
         web += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-        web += ["--blocking-threads", "8", "--no-ws"]
-        programs = [
+        web += ["--blocking-threads", "4", "--no-ws", "--workers-kill-timeout", "5"]
+        worker = [*celery, "worker", "-c", "2", "-l", "INFO", *quiet]
+        for program in (
             Program(name="web", command=web),
-            Program(
-                name="worker",
-                command=[*celery, "worker", "-c", "2", "-l", "INFO", *quiet],
-                stop_seconds=30,
-            ),
+            Program(name="worker", command=worker, stop_seconds=30),
             Program(name="beat", command=[*celery, "beat", "-l", "INFO", "--pidfile="]),
-        ]
+        ):
+            self.children.start(program, env, places.ROOT)
         with self.console.step("web, worker and beat"):
-            for program in programs:
-                self.children.start(program, env, places.ROOT)
-            self.children.wait_for("web", lambda: listens(port))
+            self.children.wait_for("web", lambda: answers(port))
+
+    def database_role(self) -> str:
+        """The role that the application takes on: what the environment says, else ours."""
+        role = self.env.get("DATABASE_ROLE", APP_ROLE)
+        if role and not self.has_own_database and not can_be(role, self.env["DATABASE_URL"]):
+            self.console.say(f"  the PostgreSQL has no role {role} for us: the owner is used")
+            return ""
+        return role
 
     def port(self, name: str, default: int) -> int:
         """The port that an environment variable asks for, else a free one near the default."""
@@ -107,6 +149,8 @@ class Stack:
         Raises:
             LauncherError: If it fails; with the end of what it printed.
         """
+        if not places.has_command(arguments[0]):
+            return
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             env=self.env,
@@ -116,25 +160,18 @@ class Stack:
             stdout=None if is_shown else subprocess.PIPE,
             stderr=None if is_shown else subprocess.STDOUT,
             text=True,
+            preexec_fn=die_with_parent(signal.SIGKILL),
         )
         if done.returncode != 0:
             tail = "\n".join((done.stdout or "").splitlines()[-15:])
             raise LauncherError(f"manage.py {' '.join(arguments)} failed\n{tail}")
 
     def stop(self) -> None:
-        """Stop everything that was started."""
+        """Stop everything that was started; a second Ctrl-C changes nothing."""
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
         self.children.stop()
-        for path in self.sockets.glob("*"):
-            path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            self.sockets.rmdir()
-
-
-def listens(port: int) -> bool:
-    """Whether somebody answers on a port of this machine."""
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.2):
-        return True
-    return False
+        shutil.rmtree(self.sockets, ignore_errors=True)
 
 
 def interrupt_on_signals() -> None:
@@ -143,21 +180,29 @@ def interrupt_on_signals() -> None:
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in STOP_SIGNALS:
         signal.signal(number, interrupt)
 
 
-def environment_of_file() -> None:
-    """Take what .env sets, so that the launcher and the product agree."""
-    read_env_file(places.ROOT / ".env")
+def can_be(role: str, database_url: str) -> bool:
+    """Whether whoever connects to a database may take on a role."""
+    question = "SELECT pg_has_role(oid, 'MEMBER') FROM pg_roles WHERE rolname = %s"
+    with psycopg.connect(database_url) as database:
+        return database.execute(question, [role]).fetchone() == (True,)
 
 
-def fingerprint(*patterns: str) -> str:
-    """What a set of the project's files contains, and which packages are installed."""
-    digest = hashlib.sha256((places.ROOT / "requirements" / "run.txt").read_bytes())
-    for pattern in patterns:
-        for path in sorted(places.ROOT.glob(pattern)):
-            if path.is_file() and "__pycache__" not in path.parts:
-                digest.update(str(path.relative_to(places.ROOT)).encode())
-                digest.update(path.read_bytes())
-    return digest.hexdigest()
+def listens(port: int) -> bool:
+    """Whether somebody listens on a port of this machine."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.2):
+        return True
+    return False
+
+
+def answers(port: int) -> bool:
+    """Whether somebody answers HTTP on a port of this machine, whatever the answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        connection.request("GET", "/")
+        connection.getresponse()
+        return True
+    return False
