@@ -11,6 +11,7 @@ from billing.models.payments import (
     PaymentMethod,
     Refund,
 )
+from billing.models.plan_changes import PlanChange
 from billing.models.runs import BillingFailure, BillingRun
 from billing.models.tax_rates import TaxRate
 
@@ -27,6 +28,7 @@ __all__ = [
     "PaymentAttempt",
     "PaymentEvent",
     "PaymentMethod",
+    "PlanChange",
     "Refund",
     "TaxRate",
 ]

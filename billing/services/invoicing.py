@@ -15,6 +15,7 @@ from billing.services.drafting import (
     next_boundary,
     start_boundary,
 )
+from billing.services.scheduled_changes import put_on_plan, scheduled_changes
 from billing.services.writing import finalize_drafts, write_drafts
 from subscriptions.models import Subscription
 
@@ -44,6 +45,8 @@ def preview_next_invoice(*, subscription: Subscription) -> DraftInvoice | None:
     loaded = Subscription.objects.select_related("customer", "plan_version__plan").get(
         pk=subscription.pk
     )
+    for change in scheduled_changes([loaded]):
+        put_on_plan(loaded, change)
     boundary = next_boundary(loaded)
     if boundary is None:
         return None

@@ -16,6 +16,7 @@ from django.db.models import Exists, F, OuterRef
 
 from billing.models import BillingFailure, BillingRun
 from billing.services.drafting import Boundary, draft_invoices, ends_at, next_boundary
+from billing.services.scheduled_changes import apply_scheduled_changes
 from billing.services.writing import finalize_drafts, write_drafts
 from subscriptions.models import Subscription, UsageClosing
 from subscriptions.models.subscriptions import SubscriptionQuerySet
@@ -185,14 +186,20 @@ def bill_chunk(ids: Sequence[int], *, run: BillingRun, at: datetime) -> ChunkRes
         .select_related("customer", "plan_version__plan")
         .order_by("customer_id", "pk")
     )
-    boundaries = [b for s in locked if (b := next_boundary(s)) is not None]
-    boundaries = _with_closed_usage(boundaries)
+    boundaries = _with_closed_usage(_boundaries(locked))
+    ready = [boundary.subscription for boundary in boundaries]
+    apply_scheduled_changes(ready, at=at)
+    boundaries = _boundaries(ready)
     drafts = draft_invoices(boundaries)
     invoice_ids = write_drafts(drafts, at=at)
     _move_on(boundaries, at)
     finalize_drafts(invoice_ids, at=at)
     BillingRun.objects.filter(pk=run.pk).update(invoice_count=F("invoice_count") + len(drafts))
     return ChunkResult(billed=len(boundaries), invoices=len(drafts), failures=0)
+
+
+def _boundaries(subscriptions: Sequence[Subscription]) -> list[Boundary]:
+    return [b for s in subscriptions if (b := next_boundary(s)) is not None]
 
 
 def _with_closed_usage(boundaries: Sequence[Boundary]) -> list[Boundary]:

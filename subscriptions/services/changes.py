@@ -34,7 +34,7 @@ def switch_plan(
     """
     locked = lock_subscription(subscription)
     _ensure_live(locked)
-    _ensure_sellable(plan_version, locked, effective_at)
+    ensure_sellable(plan_version, locked, effective_at)
     day_start = local_midnight(local_date(effective_at, locked.time_zone), locked.time_zone)
     old_version_id, old_quantity = locked.plan_version_id, locked.quantity
     if (old_version_id, old_quantity) == (plan_version.pk, quantity):
@@ -120,9 +120,14 @@ def _ensure_live(subscription: Subscription) -> None:
         raise SubscriptionEnded(f"{subscription} ended on {subscription.ended_at:%Y-%m-%d}")
 
 
-def _ensure_sellable(
+def ensure_sellable(
     version: PlanVersion, subscription: Subscription, effective_at: datetime
 ) -> None:
+    """Refuse prices that a subscription cannot go to at an instant.
+
+    Raises:
+        PlanVersionNotOnSale: If they are not on sale then, or in another currency.
+    """
     if version.published_at is None or version.effective_from > effective_at:
         raise PlanVersionNotOnSale(f"{version} is not on sale yet")
     if version.currency != subscription.currency:

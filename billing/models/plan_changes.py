@@ -1,0 +1,51 @@
+"""Changes of plan: asked for, then applied at once or at the end of the period."""
+
+from django.conf import settings
+from django.db import models
+
+from billing.models.invoices import Invoice
+from subscriptions.models import PlanVersion, Subscription
+
+
+class PlanChange(models.Model):
+    """That a subscription goes, or went, to other prices or another quantity at an instant."""
+
+    class State(models.TextChoices):
+        SCHEDULED = "scheduled"
+        APPLIED = "applied"
+        WITHDRAWN = "withdrawn"
+
+    subscription = models.ForeignKey(
+        Subscription, on_delete=models.PROTECT, related_name="plan_changes"
+    )
+    plan_version = models.ForeignKey(PlanVersion, on_delete=models.PROTECT, related_name="+")
+    quantity = models.PositiveIntegerField()
+    state = models.CharField(max_length=16, choices=State.choices)
+    effective_at = models.DateTimeField()
+    requested_at = models.DateTimeField()
+    applied_at = models.DateTimeField(null=True, blank=True)
+    invoice = models.ForeignKey(
+        Invoice, on_delete=models.PROTECT, null=True, blank=True, related_name="plan_changes"
+    )
+    source = models.CharField(max_length=32, help_text="finance, portal, api, …")
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+
+    objects = models.Manager["PlanChange"]()
+
+    class Meta:
+        ordering = ["subscription", "-requested_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["subscription"],
+                condition=models.Q(state="scheduled"),
+                name="plan_change_scheduled_once",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(quantity__gte=1), name="plan_change_quantity_is_positive"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subscription} to {self.plan_version}"
