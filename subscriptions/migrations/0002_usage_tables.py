@@ -45,10 +45,10 @@ DECLARE
     partition text := 'subscriptions_usageevent_' || to_char(first, 'YYYYMM');
 BEGIN
     IF to_regclass(partition) IS NOT NULL THEN RETURN; END IF;
+    -- Whoever waits here may still not see the table: to_regclass remembers what was missing.
     PERFORM pg_advisory_xact_lock(7003);
-    IF to_regclass(partition) IS NOT NULL THEN RETURN; END IF;
     EXECUTE format(
-        'CREATE TABLE %I PARTITION OF subscriptions_usageevent FOR VALUES FROM (%L) TO (%L)',
+        'CREATE TABLE IF NOT EXISTS %I PARTITION OF subscriptions_usageevent FOR VALUES FROM (%L) TO (%L)',
         partition, first::timestamptz, (first + interval '1 month')::timestamptz);
 END $$;
 """

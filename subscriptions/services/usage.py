@@ -144,9 +144,9 @@ def _record(
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [INGEST_LOCK])
     _resolve(batch, events, at)
-    _leave_out_repeats(batch)
     if not is_first_try:
         _leave_out_known(batch, source)
+    _leave_out_repeats(batch)
     _write_keys(batch.rows, source)
     _write_events(batch.rows, source, at)
     _write_deltas(batch.rows)
@@ -233,7 +233,7 @@ def _closings(customer_ids: Sequence[int]) -> dict[tuple[int, int], datetime]:
 
 
 def _leave_out_repeats(batch: _Batch) -> None:
-    """Of events with one id in the batch, keep the first."""
+    """Of events with one id in the batch, keep the first; none of them is known yet."""
     seen: dict[str, bytes] = {}
     rows = []
     for row in batch.rows:
