@@ -33,9 +33,9 @@
 
     const axis = (given = {}) => ({
         automargin: true,
+        showline: false,
         gridcolor: "var(--line)",
         zerolinecolor: "var(--line-strong)",
-        linecolor: "var(--line-strong)",
         ...given,
         tickfont: { size: 12, ...given.tickfont },
     });

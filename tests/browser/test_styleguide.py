@@ -7,6 +7,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.reader import DESKTOP, PHONE, THEMES, Reader
+from tests.factories.accounts import make_user
+from tiktoktoe.accounts.roles import Role
 
 PICTURES = os.environ.get("PICTURES", "")
 
@@ -15,6 +17,13 @@ def test_every_component_is_accessible_in_both_themes_and_fits_a_phone(
     finance_reader: Reader,
 ) -> None:
     finance_reader.audit("/styleguide/")
+
+
+@pytest.mark.parametrize("layout", ["portal", "plain"])
+def test_the_other_layouts_are_accessible_and_fit_a_phone(reader: Reader, layout: str) -> None:
+    reader.sign_in(make_user(Role.CUSTOMER))
+
+    reader.audit(f"/styleguide/?layout={layout}")
 
 
 def test_bars_lines_and_a_waterfall_are_drawn_without_a_policy_violation(
@@ -90,6 +99,7 @@ def test_pictures_for_people(finance_reader: Reader) -> None:
         for size in (DESKTOP, PHONE):
             finance_reader.page.emulate_media(color_scheme=theme)
             finance_reader.page.set_viewport_size(size)  # type: ignore[arg-type]
-            page = finance_reader.open("/styleguide/")
-            name = f"styleguide-{size['width']}-{theme}.png"
-            page.screenshot(path=Path(PICTURES) / name, full_page=True)
+            for layout in ("staff", "portal"):
+                page = finance_reader.open(f"/styleguide/?layout={layout}")
+                name = f"styleguide-{layout}-{size['width']}-{theme}.png"
+                page.screenshot(path=Path(PICTURES) / name, full_page=True)

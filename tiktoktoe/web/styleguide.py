@@ -15,6 +15,7 @@ from tiktoktoe.kernel.money import Money
 from tiktoktoe.web.access import signed_in
 from tiktoktoe.web.tones import TONES
 
+LAYOUTS = ("staff", "portal", "plain")
 MONTHS = ["Jun 26", "Jul 26", "Aug 26", "Sep 26", "Oct 26", "Nov 26"]
 NEW = [8400, 9100, 8800, 10400, 11900, 12600]
 CHURN = [-2400, -1900, -2600, -2200, -3100, -2700]
@@ -40,10 +41,13 @@ class ExampleForm(forms.Form):
 @require_GET
 @signed_in
 def styleguide(request: HttpRequest) -> HttpResponse:
-    """The page."""
+    """The page, in the layout that `?layout=` names."""
     messages.success(request, "Invoice INV-2026-4310 is final and on its way to Acme Widgets.")
     messages.error(request, "The card ending 4242 was declined: not enough funds.")
-    return render(request, "web/styleguide.html", {**_values(), **_figures(), **_lists()})
+    name = request.GET.get("layout", "staff")
+    layout = f"layouts/{name if name in LAYOUTS else 'staff'}.html"
+    context = {"layout": layout, **_values(), **_figures(), **_lists()}
+    return render(request, "web/styleguide.html", context)
 
 
 def _values() -> dict[str, Any]:
