@@ -1,14 +1,14 @@
 """Staff pages of subscriptions."""
 
 from django.contrib import messages
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from subscriptions.errors import SubscriptionEnded
 from subscriptions.forms import SubscriptionFilter
-from subscriptions.models import Subscription
+from subscriptions.models import Subscription, SubscriptionTransition
 from subscriptions.services.changes import schedule_cancellation, withdraw_cancellation
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
@@ -50,11 +50,25 @@ def subscription_detail(request: HttpRequest, reference: str) -> HttpResponse:
             "tiers"
         ),
         "phases": subscription.phases.select_related("plan_version__plan"),
-        "transitions": subscription.transitions.select_related("actor").order_by(
-            "-effective_at", "-id"
-        ),
+        "history": [history_event(t) for t in history_of(subscription)],
     }
     return render(request, "subscriptions/subscription_detail.html", context)
+
+
+def history_of(subscription: Subscription) -> QuerySet[SubscriptionTransition]:
+    """Everything that happened to a subscription, the newest first."""
+    rows = subscription.transitions.select_related("actor")
+    return rows.order_by("-effective_at", "-id")
+
+
+def history_event(transition: SubscriptionTransition) -> dict[str, object]:
+    """A transition as the timeline shows it."""
+    return {
+        "what": transition.event.replace("_", " ").capitalize(),
+        "at": transition.effective_at,
+        "note": transition.reason,
+        "who": transition.actor.email if transition.actor else transition.source,
+    }
 
 
 @require_POST
