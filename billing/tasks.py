@@ -1,14 +1,18 @@
 """What billing does by itself; each task may run twice, at once, or be killed."""
 
 from celery import shared_task
+from django.conf import settings
 
+from billing.models import BillingRun
 from billing.services.collection import collect_due, mark_overdue
 from billing.services.intake import look_at_reported
 from billing.services.reconciling import reconcile_attempts
 from billing.services.refunds import reconcile_refunds
+from billing.services.renewal import finish_run, run_in_hand, work_on
 from tiktoktoe.kernel.clock import now
 
 SCHEDULES = [
+    ("Bill what is due", "billing.tasks.bill_due", 60),
     ("Collect payments that are due", "billing.tasks.collect_payments", 60),
     ("Find out unknown payment outcomes", "billing.tasks.reconcile_payments", 10),
     ("Mark subscriptions past due", "billing.tasks.mark_overdue_subscriptions", 3600),
@@ -39,3 +43,27 @@ def mark_overdue_subscriptions() -> int:
 def settle_reported(kind: str, reference: str, our_reference: str) -> str:
     """Look at an object of the gateway that a webhook named."""
     return look_at_reported(kind=kind, reference=reference, our_reference=our_reference, at=now())
+
+
+@shared_task
+def bill_due() -> int:
+    """Put workers on what is due to be billed; gives how many."""
+    run = run_in_hand(at=now())
+    if run is None:
+        return 0
+    chunks = -(-run.due_count // settings.BILLING_CHUNK_SIZE)
+    workers = max(1, min(chunks, settings.BILLING_WORKERS))
+    for _ in range(workers):
+        work_on_run.delay(run.pk)
+    return workers
+
+
+@shared_task
+def work_on_run(run_id: int) -> int:
+    """Bill chunks of a run until none is left for this worker; gives how many invoices."""
+    run = BillingRun.objects.get(pk=run_id)
+    invoices = 0
+    while (done := work_on(run=run, at=now())).billed:
+        invoices += done.invoices
+    finish_run(run=run, at=now())
+    return invoices

@@ -178,6 +178,7 @@ INVOICE_DUE_DAYS = env_int("INVOICE_DUE_DAYS", 14)
 INVOICE_PREFIX = env_str("INVOICE_PREFIX", "INV-")
 CREDIT_NOTE_PREFIX = env_str("CREDIT_NOTE_PREFIX", "CN-")
 BILLING_CHUNK_SIZE = env_int("BILLING_CHUNK_SIZE", 1000)
+BILLING_WORKERS = env_int("BILLING_WORKERS", 2)  # how many Celery tasks share a billing run
 
 # ── Payments ─────────────────────────────────────────────────────────────────
 STRIPE_LIVE_MODE = env_bool("STRIPE_LIVE_MODE")

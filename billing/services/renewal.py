@@ -85,6 +85,14 @@ def run_billing(*, at: datetime) -> BillingRun:
     return finish_run(run=run, at=at)
 
 
+def run_in_hand(*, at: datetime) -> BillingRun | None:
+    """The run to work on now: one that is not done, or a new one if something is due."""
+    unfinished = BillingRun.objects.filter(state=BillingRun.State.RUNNING).order_by("pk").first()
+    if unfinished is not None:
+        return unfinished
+    return open_run(at=at) if due(at).exists() else None
+
+
 @transaction.atomic
 def open_run(*, at: datetime) -> BillingRun:
     """Begin a run, with the count of what is due."""
