@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.reader import DESKTOP, PHONE, THEMES, Reader
+from tests.browser.reader import DESKTOP, PHONE, THEMES, Reader, axe_violations
 from tests.factories.accounts import make_user
 from tiktoktoe.accounts.roles import Role
 
@@ -93,6 +93,26 @@ def test_the_menu_of_a_phone_opens_and_closes_with_the_keyboard(finance_reader: 
     expect(menu).to_be_focused()
 
 
+def test_open_panels_are_accessible_in_both_themes(finance_reader: Reader) -> None:
+    for theme in THEMES:
+        finance_reader.page.emulate_media(color_scheme=theme)
+        page = finance_reader.open("/styleguide/")
+        page.locator(".chart-table summary").first.click()
+        page.locator(".user-menu summary").click()
+        assert axe_violations(page) == []
+        keep_picture(page, f"panels-{theme}")
+
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Void invoice").first.click()
+        assert axe_violations(page) == []
+        keep_picture(page, f"dialog-{theme}")
+
+
+def keep_picture(page: Page, name: str) -> None:
+    if PICTURES:
+        page.screenshot(path=Path(PICTURES) / f"{name}.png")
+
+
 @pytest.mark.skipif(not PICTURES, reason="set PICTURES to a folder to keep pictures")
 def test_pictures_for_people(finance_reader: Reader) -> None:
     for theme in THEMES:
@@ -103,3 +123,5 @@ def test_pictures_for_people(finance_reader: Reader) -> None:
                 page = finance_reader.open(f"/styleguide/?layout={layout}")
                 name = f"styleguide-{layout}-{size['width']}-{theme}.png"
                 page.screenshot(path=Path(PICTURES) / name, full_page=True)
+    finance_reader.page.emulate_media(media="print")
+    finance_reader.page.pdf(path=Path(PICTURES) / "styleguide.pdf")
