@@ -61,6 +61,10 @@ class Children:
             )
         self._running.append((program, process))
 
+    def names(self) -> list[str]:
+        """What was started, in that order."""
+        return [program.name for program, _ in self._running]
+
     def log(self, name: str) -> Path:
         """Where a program's output goes."""
         return self._log_dir / f"{name}.log"

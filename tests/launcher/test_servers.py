@@ -1,0 +1,101 @@
+"""The embedded servers, started and ended in every way a newcomer may."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.launcher.launching import (
+    SERVERS_ONLY,
+    WHOLE,
+    environment,
+    launcher,
+    left_over,
+    run_to_end,
+    wait_until_gone,
+)
+from tiktoktoe.launcher.servers import Postgres, _is_stale
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+def database(data: Path) -> psycopg.Connection[tuple[object, ...]]:
+    """The database of a launcher's PostgreSQL."""
+    return psycopg.connect(Postgres(data / "postgres", data / "run").url(), autocommit=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_all_and_leaves_no_program(tmp_path: Path, number: signal.Signals) -> None:
+    with launcher(SERVERS_ONLY, tmp_path) as process:
+        assert len(left_over(tmp_path)) > 2
+
+        process.send_signal(number)
+
+        assert process.wait(30) == 0
+        assert left_over(tmp_path) == []
+
+
+def test_data_outlive_a_killed_launcher_of_which_no_program_is_left(tmp_path: Path) -> None:
+    with launcher(SERVERS_ONLY, tmp_path) as process:
+        with database(tmp_path) as before:
+            before.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+        process.kill()
+    assert wait_until_gone(tmp_path) == []
+
+    with launcher(SERVERS_ONLY, tmp_path), database(tmp_path) as after:
+        assert after.execute("SELECT answer FROM kept").fetchall() == [(42,)]
+
+
+def test_a_start_right_after_a_kill_waits_for_the_programs_that_still_end(tmp_path: Path) -> None:
+    with launcher(SERVERS_ONLY, tmp_path) as process:
+        process.kill()
+        process.wait()
+
+        with launcher(SERVERS_ONLY, tmp_path), database(tmp_path) as database_again:
+            assert database_again.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_second_start_says_where_the_first_runs(tmp_path: Path) -> None:
+    with launcher(SERVERS_ONLY, tmp_path):
+        second = run_to_end(WHOLE, **environment(tmp_path))
+
+    assert second.returncode == 1
+    assert second.stderr == "TikTokToe: it is running already: http://servers.only\n"
+
+
+def test_reset_refuses_while_it_runs_and_forgets_all_afterwards(tmp_path: Path) -> None:
+    reset = ("-m", "tiktoktoe.launcher", "reset")
+    data = tmp_path / "data"
+    with launcher(SERVERS_ONLY, data):
+        refused = run_to_end(reset, **environment(data))
+        assert refused.returncode == 1
+        assert "running already" in refused.stderr
+        assert (data / "postgres" / "PG_VERSION").exists()
+    wait_until_gone(data)
+
+    assert run_to_end(reset, **environment(data)).returncode == 0
+    assert not data.exists()
+
+
+def test_a_server_that_ends_by_itself_ends_all_and_is_named(tmp_path: Path) -> None:
+    with launcher(SERVERS_ONLY, tmp_path) as process:
+        pid = int((tmp_path / "postgres" / "postmaster.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGKILL)
+
+        output, _ = process.communicate(timeout=30)
+
+    assert process.returncode == 1
+    assert "postgres ended with" in output
+    assert left_over(tmp_path) == []
+
+
+def test_a_pid_file_is_stale_when_its_number_is_another_programs(tmp_path: Path) -> None:
+    pid_file = tmp_path / "postmaster.pid"
+
+    pid_file.write_text("1\n")
+    assert _is_stale(pid_file)
+    pid_file.write_text("999999999\n")
+    assert _is_stale(pid_file)
