@@ -31,7 +31,7 @@ class MrrMovement(models.Model):
         NONE = "none"
 
     transition = models.OneToOneField(
-        SubscriptionTransition, on_delete=models.PROTECT, related_name="+"
+        SubscriptionTransition, on_delete=models.PROTECT, related_name="mrrmovement"
     )
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="+")
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="+")

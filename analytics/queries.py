@@ -1,0 +1,189 @@
+"""Reads over revenue, cash and what needs somebody's attention."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.db.models import Count, F, Q, Sum
+
+from analytics.domain.mrr import Bridge, MovementKind, bridge
+from analytics.models import MrrDay, MrrMovement
+from billing.models import BillingFailure, Invoice, Payment, PaymentAttempt, Refund
+from subscriptions.models import RejectedEvent, Subscription
+from tiktoktoe.kernel.clock import utc
+from tiktoktoe.kernel.money import Money, zero
+from tiktoktoe.kernel.periods import add_months
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A calendar month in UTC."""
+
+    first: date
+
+    @property
+    def start(self) -> datetime:
+        """Its first instant."""
+        return utc(datetime.fromisoformat(f"{self.first.isoformat()}T00:00:00+00:00"))
+
+    @property
+    def after(self) -> "Month":
+        """The next month."""
+        return Month(add_months(self.first, 1))
+
+    @classmethod
+    def of(cls, at: datetime) -> "Month":
+        """The month of an instant."""
+        return cls(utc(at).date().replace(day=1))
+
+
+@dataclass(frozen=True, slots=True)
+class MonthBridge:
+    """From a month's opening to its closing MRR."""
+
+    month: Month
+    bridge: Bridge
+
+
+@dataclass(frozen=True, slots=True)
+class SumOf:
+    """An amount, and how many things it is the sum of."""
+
+    amount: Money
+    count: int
+
+
+def currencies() -> list[str]:
+    """The currencies that subscriptions are in, the most used first."""
+    rows = Subscription.objects.values("currency").annotate(n=Count("pk")).order_by("-n")
+    return [row["currency"] for row in rows]
+
+
+def mrr_at(at: datetime, currency: str) -> Money:
+    """Monthly recurring revenue at an instant."""
+    known = MrrMovement.objects.filter(currency=currency, effective_at__lte=at)
+    return _money(known.aggregate(total=Sum("amount"))["total"], currency)
+
+
+def bridges(*, until: datetime, months: int, currency: str) -> list[MonthBridge]:
+    """MRR month by month, the last one up to now; each adds up to the cent."""
+    first = Month(add_months(Month.of(until).first, 1 - months))
+    before = MrrDay.objects.filter(currency=currency, day__lt=first.first)
+    opening = _money(before.aggregate(total=Sum("amount"))["total"], currency)
+    sums: dict[date, dict[MovementKind, Money]] = defaultdict(dict)
+    rows = MrrDay.objects.filter(
+        currency=currency, day__gte=first.first, day__lte=utc(until).date()
+    ).values_list("day", "kind", "amount")
+    for day, kind, amount in rows:
+        by_kind = sums[day.replace(day=1)]
+        known = by_kind.get(MovementKind(kind), zero(currency))
+        by_kind[MovementKind(kind)] = known + Money(amount, currency)
+    return list(_chain(first, months, opening, sums))
+
+
+def _chain(
+    first: Month,
+    months: int,
+    opening: Money,
+    sums: dict[date, dict[MovementKind, Money]],
+) -> Iterator[MonthBridge]:
+    month = first
+    for _ in range(months):
+        by_kind = sums.get(month.first, {})
+        closing = sum(by_kind.values(), opening)
+        yield MonthBridge(month, bridge(opening=opening, closing=closing, by_kind=by_kind))
+        month, opening = month.after, closing
+
+
+def movements_in(
+    *, start: datetime, end: datetime, currency: str, kind: str = ""
+) -> "list[MrrMovement]":
+    """The movements of a stretch of time, the largest first; what a figure is made of."""
+    rows = (
+        MrrMovement.objects.that_moved()
+        .filter(currency=currency, effective_at__gte=start, effective_at__lt=end)
+        .select_related("customer", "subscription__plan_version__plan", "transition")
+    )
+    return list((rows.filter(kind=kind) if kind else rows).order_by("-amount", "pk"))
+
+
+def cash_in(*, start: datetime, end: datetime, currency: str) -> SumOf:
+    """Payments that arrived less refunds that left in a stretch of time."""
+    paid = Payment.objects.filter(currency=currency, paid_at__gte=start, paid_at__lt=end).aggregate(
+        total=Sum("amount"), n=Count("pk")
+    )
+    refunded = Refund.objects.filter(
+        currency=currency, state="succeeded", resolved_at__gte=start, resolved_at__lt=end
+    ).aggregate(total=Sum("amount"))
+    amount = _money(paid["total"], currency) - _money(refunded["total"], currency)
+    return SumOf(amount, paid["n"])
+
+
+def receivables(currency: str, *, overdue_at: datetime | None = None) -> SumOf:
+    """What is left to pay of open invoices; with an instant, only of those overdue then."""
+    rows = Invoice.objects.filter(currency=currency, state=Invoice.State.OPEN)
+    if overdue_at is not None:
+        rows = rows.filter(due_at__lt=overdue_at)
+    left = F("total") - F("amount_credited") - F("amount_paid") + F("amount_refunded")
+    sums = rows.aggregate(total=Sum(left), n=Count("pk"))
+    return SumOf(_money(sums["total"], currency), sums["n"])
+
+
+def failed_payments(currency: str) -> SumOf:
+    """Payments whose last try failed and that are not collected yet."""
+    sums = Payment.objects.filter(
+        currency=currency, state__in=["failed", "requires_action"]
+    ).aggregate(total=Sum("amount"), n=Count("pk"))
+    return SumOf(_money(sums["total"], currency), sums["n"])
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """How many things wait for a person, by kind."""
+
+    unknown_attempts: int
+    billing_failures: int
+    past_due: int
+    rejected_events: int
+
+
+def attention(*, since: datetime) -> Attention:
+    """What needs somebody's attention; refused events since an instant."""
+    return Attention(
+        unknown_attempts=PaymentAttempt.objects.filter(state="unknown").count(),
+        billing_failures=BillingFailure.objects.filter(released_at__isnull=True).count(),
+        past_due=Subscription.objects.filter(state="past_due").count(),
+        rejected_events=RejectedEvent.objects.filter(received_at__gte=since).count(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PaidMonth:
+    """What was invoiced and what was collected in a month."""
+
+    month: Month
+    invoiced: Money
+    collected: Money
+
+
+def invoiced_and_collected(*, until: datetime, months: int, currency: str) -> list[PaidMonth]:
+    """Invoiced totals and cash, month by month."""
+    month = Month(add_months(Month.of(until).first, 1 - months))
+    rows = []
+    for _ in range(months):
+        start, end = month.start, month.after.start
+        invoiced = Invoice.objects.filter(
+            ~Q(state="void"), currency=currency, finalized_at__gte=start, finalized_at__lt=end
+        ).aggregate(total=Sum("total"))["total"]
+        collected = cash_in(start=start, end=end, currency=currency).amount
+        rows.append(PaidMonth(month, _money(invoiced, currency), collected))
+        month = month.after
+    return rows
+
+
+def _money(amount: object, currency: str) -> Money:
+    """A sum of the database's as Money; of no rows, nothing."""
+    number = getattr(amount, "amount", amount)
+    return Money(number if number is not None else Decimal(0), currency)

@@ -1,0 +1,175 @@
+"""The movement ledger is kept: each transition of a subscription is read once.
+
+Analytics only reads others' tables; it finds the transitions without a movement, so that
+nothing is lost when it has not run for a while.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from fractions import Fraction
+
+from django.db import connection, transaction
+from django.db.models import Sum
+
+from analytics.domain.mrr import DEFINITION_VERSION, monthly_exact, movement_kind
+from analytics.models import MrrDay, MrrMovement
+from subscriptions.models import (
+    PlanVersion,
+    Price,
+    SubscriptionPhase,
+    SubscriptionTransition,
+)
+from tiktoktoe.kernel.money import Money, quantize_amount, zero
+
+logger = logging.getLogger(__name__)
+COUNTED_STATES = frozenset({"active", "past_due"})
+LOCK = 7101
+
+ADD_TO_DAYS = """
+INSERT INTO analytics_mrrday AS kept (day, currency, kind, amount, movement_count)
+SELECT (effective_at AT TIME ZONE 'UTC')::date, currency, kind, sum(amount), count(*)
+FROM analytics_mrrmovement WHERE id = ANY(%s) AND kind <> 'none'
+GROUP BY 1, 2, 3
+ON CONFLICT (day, currency, kind) DO UPDATE SET
+    amount = kept.amount + excluded.amount,
+    movement_count = kept.movement_count + excluded.movement_count
+"""
+
+
+@transaction.atomic
+def record_movements(*, at: datetime, limit: int = 5000) -> int:
+    """Read transitions not read yet, and write what each did to MRR; gives how many."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+    transitions = list(
+        SubscriptionTransition.objects.filter(mrrmovement__isnull=True)
+        .select_related("subscription")
+        .order_by("effective_at", "id")[:limit]
+    )
+    if not transitions:
+        return 0
+    worth = _Worth(transitions)
+    totals = _totals(transitions)
+    rows = []
+    for transition in transitions:
+        subscription = transition.subscription
+        key = (subscription.customer_id, subscription.currency)
+        change = worth.after(transition) - worth.before(transition)
+        before, was_paying = totals[key]
+        after = before + change
+        kind = movement_kind(before=before, after=after, was_ever_paying=was_paying)
+        totals[key] = (after, was_paying or after > zero(subscription.currency))
+        rows.append(
+            MrrMovement(
+                transition=transition,
+                customer_id=subscription.customer_id,
+                subscription=subscription,
+                kind=str(kind),
+                amount=change.amount,
+                currency=subscription.currency,
+                effective_at=transition.effective_at,
+                recorded_at=at,
+                definition_version=DEFINITION_VERSION,
+            )
+        )
+    made = MrrMovement.objects.bulk_create(rows)
+    with connection.cursor() as cursor:
+        cursor.execute(ADD_TO_DAYS, [[movement.pk for movement in made]])
+    logger.info("movements recorded", extra={"movements": len(made)})
+    return len(made)
+
+
+def _totals(
+    transitions: Sequence[SubscriptionTransition],
+) -> dict[tuple[int, str], tuple[Money, bool]]:
+    """Each customer's MRR as recorded so far, and whether it was ever above zero."""
+    customers = {t.subscription.customer_id for t in transitions}
+    known = MrrMovement.objects.filter(customer__in=customers)
+    totals: dict[tuple[int, str], tuple[Money, bool]] = {}
+    for customer, currency, amount in known.values_list("customer_id", "currency").annotate(
+        total=Sum("amount")
+    ):
+        totals[customer, currency] = (Money(amount, currency), False)
+    for customer, currency in known.filter(amount__gt=0).values_list("customer_id", "currency"):
+        totals[customer, currency] = (totals[customer, currency][0], True)
+    for transition in transitions:
+        subscription = transition.subscription
+        key = (subscription.customer_id, subscription.currency)
+        totals.setdefault(key, (zero(subscription.currency), False))
+    return totals
+
+
+class _Worth:
+    """What subscriptions were worth a month around their transitions."""
+
+    def __init__(self, transitions: Sequence[SubscriptionTransition]) -> None:
+        ids = {t.subscription_id for t in transitions}
+        self._phases: dict[int, list[SubscriptionPhase]] = defaultdict(list)
+        for phase in SubscriptionPhase.objects.filter(subscription__in=ids).order_by("starts_at"):
+            self._phases[phase.subscription_id].append(phase)
+        versions = {p.plan_version_id for group in self._phases.values() for p in group}
+        self._worth = monthly_worth(versions)
+
+    def before(self, transition: SubscriptionTransition) -> Money:
+        """What it was worth just before."""
+        subscription = transition.subscription
+        if transition.from_state not in COUNTED_STATES:
+            return zero(subscription.currency)
+        if transition.event == "plan_changed":
+            version = int(transition.details["from_plan_version"])
+            quantity = int(transition.details["from_quantity"])
+            return self._value(version, quantity, subscription.currency)
+        return self._at(transition)
+
+    def after(self, transition: SubscriptionTransition) -> Money:
+        """What it was worth from then on."""
+        subscription = transition.subscription
+        if transition.to_state not in COUNTED_STATES:
+            return zero(subscription.currency)
+        if transition.event == "plan_changed":
+            version = int(transition.details["to_plan_version"])
+            quantity = int(transition.details["to_quantity"])
+            return self._value(version, quantity, subscription.currency)
+        return self._at(transition)
+
+    def _at(self, transition: SubscriptionTransition) -> Money:
+        phases = self._phases[transition.subscription_id]
+        begun = [p for p in phases if p.starts_at <= transition.effective_at]
+        if transition.to_state not in COUNTED_STATES:
+            begun = [p for p in phases if p.starts_at < transition.effective_at] or begun
+        phase = (begun or phases)[-1 if begun else 0]
+        return self._value(phase.plan_version_id, phase.quantity, transition.subscription.currency)
+
+    def _value(self, version: int, quantity: int, currency: str) -> Money:
+        if version not in self._worth:
+            self._worth |= monthly_worth({version})
+        flat, each = self._worth[version]
+        return quantize_amount(flat + each * quantity, currency)
+
+
+def monthly_worth(version_ids: set[int]) -> dict[int, tuple[Fraction, Fraction]]:
+    """What each version is worth a month, exactly: its flat fees, and its fees for each unit."""
+    worth = {pk: (Fraction(0), Fraction(0)) for pk in version_ids}
+    versions = PlanVersion.objects.filter(pk__in=version_ids).select_related("plan")
+    plans = {version.pk: version.plan for version in versions}
+    prices = Price.objects.filter(plan_version__in=version_ids, kind=Price.Kind.RECURRING)
+    for price in prices:
+        interval = plans[price.plan_version_id].billing_interval
+        monthly = monthly_exact(price.unit_amount.amount, interval)
+        flat, each = worth[price.plan_version_id]
+        if price.charge_model == Price.ChargeModel.FLAT:
+            worth[price.plan_version_id] = (flat + monthly, each)
+        else:
+            worth[price.plan_version_id] = (flat, each + monthly)
+    return worth
+
+
+@transaction.atomic
+def rebuild_days() -> None:
+    """Add the days up anew from the movements; they must come out the same."""
+    MrrDay.objects.all().delete()
+    ids = list(MrrMovement.objects.values_list("pk", flat=True))
+    with connection.cursor() as cursor:
+        cursor.execute(ADD_TO_DAYS, [ids])
