@@ -8,7 +8,7 @@ from decimal import Decimal
 from django.db import connection
 
 from subscriptions.domain.metering import UsageTotal
-from subscriptions.models import UsageEvent
+from subscriptions.models import Customer, UsageEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,14 @@ class DayOfUsage:
     """What one local day adds up to."""
 
     day: date
+    total: UsageTotal
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerUsage:
+    """What one customer's usage of a meter adds up to."""
+
+    customer: Customer
     total: UsageTotal
 
 
@@ -58,6 +66,17 @@ SELECT day, sum(event_count), sum(quantity_sum), max(quantity_max) FROM (
 ) AS part GROUP BY day ORDER BY day
 """
 
+# Of all customers: {by} is day or customer_id, {order} how they are ranked.
+OF_METER = """
+SELECT {by}, sum(event_count), sum(quantity_sum), max(quantity_max) FROM (
+    SELECT {by}, event_count, quantity_sum, quantity_max FROM subscriptions_usageday
+    WHERE meter_id = %(meter)s AND day >= %(start)s AND day < %(end)s
+    UNION ALL
+    SELECT {by}, event_count, quantity_sum, quantity_max FROM subscriptions_usagedelta
+    WHERE meter_id = %(meter)s AND day >= %(start)s AND day < %(end)s
+) AS part GROUP BY {by} ORDER BY {order} LIMIT %(limit)s
+"""
+
 
 def usage_totals(spans: Sequence[UsageSpan]) -> list[UsageTotal]:
     """What each span adds up to, in their order; one query, exact at this instant."""
@@ -85,6 +104,36 @@ def usage_days(span: UsageSpan) -> list[DayOfUsage]:
     with connection.cursor() as cursor:
         cursor.execute(DAYS, parameters)
         return [DayOfUsage(row[0], _total(row[1:])) for row in cursor.fetchall()]
+
+
+def meter_days(*, meter_id: int, from_day: date, to_day: date) -> list[DayOfUsage]:
+    """The days on which any customer used a meter, in order; each customer's own local days."""
+    rows = _of_meter(meter_id, from_day, to_day, by="day", order="day", limit=None)
+    return [DayOfUsage(day, total) for day, total in rows if isinstance(day, date)]
+
+
+def heaviest_users(
+    *, meter_id: int, from_day: date, to_day: date, limit: int
+) -> list[CustomerUsage]:
+    """The customers who used most of a meter, most first."""
+    order = "sum(quantity_sum) DESC, customer_id"
+    rows = _of_meter(meter_id, from_day, to_day, by="customer_id", order=order, limit=limit)
+    customers = Customer.objects.in_bulk([key for key, _ in rows])
+    return [CustomerUsage(customers[key], total) for key, total in rows if isinstance(key, int)]
+
+
+def _of_meter(
+    meter_id: int, from_day: date, to_day: date, *, by: str, order: str, limit: int | None
+) -> list[tuple[object, UsageTotal]]:
+    parameters: dict[str, int | date | None] = {
+        "meter": meter_id,
+        "start": from_day,
+        "end": to_day,
+        "limit": limit,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(OF_METER.format(by=by, order=order), parameters)
+        return [(row[0], _total(row[1:])) for row in cursor.fetchall()]
 
 
 def usage_events(

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from subscriptions.views import catalog, customers, events_api, subscriptions
+from subscriptions.views import catalog, customers, event_sources, events_api, subscriptions, usage
 
 urlpatterns = [
     path("api/v1/events", events_api.events, name="events_api"),
@@ -12,6 +12,15 @@ urlpatterns = [
     path("customers/<int:customer_id>/edit/", customers.customer_edit, name="customer_edit"),
     path("catalog/", catalog.plan_list, name="plan_list"),
     path("catalog/<slug:code>/", catalog.plan_detail, name="plan_detail"),
+    path("usage/", usage.usage_explorer, name="usage_explorer"),
+    path("usage/events/", usage.usage_event_list, name="usage_event_list"),
+    path("usage/rejected/", usage.rejected_event_list, name="rejected_event_list"),
+    path("usage/sources/", event_sources.event_source_list, name="event_source_list"),
+    path(
+        "usage/sources/<int:source_id>/revocation/",
+        event_sources.event_source_revoke,
+        name="event_source_revocation",
+    ),
     path("subscriptions/", subscriptions.subscription_list, name="subscription_list"),
     path(
         "subscriptions/<slug:reference>/",

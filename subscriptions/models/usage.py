@@ -131,6 +131,9 @@ class UsageDay(models.Model):
 
     objects = models.Manager["UsageDay"]()
 
+    class Meta:
+        indexes = [models.Index(fields=["meter_id", "day"], name="usage_day_of_meter")]
+
     def __str__(self) -> str:
         return f"{self.customer_id}/{self.meter_id} {self.day}"
 
