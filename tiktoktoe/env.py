@@ -8,13 +8,17 @@ TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 
 
 def read_env_file(path: Path) -> None:
-    """Take KEY=value lines of a file for names that the environment does not set."""
+    """Take KEY=value lines of a file for names that the environment does not set.
+
+    What follows ` #` on a line is a comment.
+    """
     if not path.is_file():
         return
     for line in path.read_text(encoding="utf-8").splitlines():
         name, separator, value = line.partition("=")
         if separator and not name.lstrip().startswith("#"):
-            os.environ.setdefault(name.strip(), value.strip().strip("\"'"))
+            plain = value.split(" #", 1)[0].strip().strip("\"'")
+            os.environ.setdefault(name.strip(), plain)
 
 
 def env_str(name: str, default: str = "") -> str:

@@ -1,0 +1,39 @@
+"""The example of a .env file lists what can be set, and nothing that cannot."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from tiktoktoe.env import read_env_file
+from tiktoktoe.launcher.places import ROOT
+
+READ_BY_SETTINGS = re.compile(r'env_(?:str|bool|int|list|secret)\(\s*"([A-Z_]+)"')
+READ_BY_LAUNCHER = {"PORT", "SANDBOX_PORT", "NO_DEMO", "CHROMIUM"}
+LISTED = re.compile(r"^# ([A-Z_]+)=", re.MULTILINE)
+
+
+def test_each_variable_is_listed_once() -> None:
+    settings = (ROOT / "tiktoktoe" / "settings.py").read_text(encoding="utf-8")
+    listed = LISTED.findall((ROOT / ".env.example").read_text(encoding="utf-8"))
+
+    assert sorted(listed) == sorted({*READ_BY_SETTINGS.findall(settings), *READ_BY_LAUNCHER})
+
+
+def test_the_example_as_it_is_changes_nothing() -> None:
+    lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
+
+    assert [line for line in lines if line and not line.startswith("#")] == []
+
+
+def test_a_line_without_its_mark_sets_the_value_and_not_the_comment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.environ", {"SET_BEFORE": "kept"})
+    file = tmp_path / ".env"
+    file.write_text("PORT=8000   # this one or none\nSET_BEFORE=lost\n# NO_DEMO=1\nNAME='A B'\n")
+
+    read_env_file(file)
+
+    assert os.environ == {"SET_BEFORE": "kept", "PORT": "8000", "NAME": "A B"}
