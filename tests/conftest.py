@@ -5,6 +5,9 @@ from django.test import TransactionTestCase
 from pytest_django import DjangoDbBlocker
 
 from tests.database import end_transactional_test, prepare_database
+from tests.stripe_world import sandbox_address, stripe
+
+__all__ = ["sandbox_address", "stripe"]  # fixtures
 
 
 @pytest.fixture(scope="session")

@@ -73,9 +73,9 @@ def open_due_attempts(*, at: datetime, limit: int) -> list[PaymentAttempt]:
 def mark_overdue(*, at: datetime) -> int:
     """Mark active subscriptions past due whose open invoice is overdue; gives how many."""
     behind = Invoice.objects.overdue(at).filter(subscription__state=Subscription.State.ACTIVE)
-    invoices = behind.select_related("subscription").order_by("subscription", "due_at")
+    invoices = behind.select_related("subscription").order_by("subscription_id", "due_at")
     marked = 0
-    for invoice in invoices.distinct("subscription"):
+    for invoice in invoices.distinct("subscription_id"):
         assert invoice.subscription is not None
         reason = f"invoice {invoice} is overdue"
         mark_past_due(subscription=invoice.subscription, reason=reason, at=at)

@@ -1,0 +1,288 @@
+"""Charging stored methods, against the sandbox on the wire."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from billing.domain.attempts import Answer
+from billing.domain.declines import stripe_decline
+from billing.errors import InvoiceNotOpen, PaymentInFlight, PaymentMethodMissing
+from billing.gateways.base import Outcome
+from billing.models import Invoice, Payment, PaymentAttempt
+from billing.services.charging import Channel, charge_invoice, open_attempt, send_attempt
+from billing.services.collection import collect_due
+from billing.services.reconciling import look_into, reconcile_attempts
+from billing.services.settling import settle_attempt
+from subscriptions.models import Subscription
+from tests.factories.subscriptions import make_customer
+from tests.stripe_world import (
+    NOW,
+    PERSON,
+    StripeWorld,
+    customer_with_card,
+    customer_with_token,
+    invoice_of,
+    later,
+)
+from tiktoktoe.kernel.money import Money
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_good_card_pays_the_invoice_once_and_the_fee_is_known(stripe: StripeWorld) -> None:
+    customer = customer_with_card(stripe)
+    invoice = invoice_of(customer)
+
+    attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+
+    invoice.refresh_from_db()
+    payment = Payment.objects.get(invoice=invoice)
+    assert (attempt.state, payment.state, invoice.state) == ("succeeded", "paid", "paid")
+    assert invoice.amount_paid.amount == Decimal("99.00")
+    assert (payment.paid_at, invoice.paid_at) == (NOW, NOW)
+    assert attempt.fee.amount == Decimal("3.47")  # 3.25 % and 0.25
+    assert attempt.next_check_at is None
+    assert stripe.charged(invoice) == [9900]
+    assert [event.event for event in payment.events.all()] == [
+        "attempt_dispatched",
+        "attempt_succeeded",
+        "payment_paid",
+    ]
+
+
+def test_a_paid_invoice_is_not_charged_again(stripe: StripeWorld) -> None:
+    customer = customer_with_card(stripe)
+    invoice = invoice_of(customer)
+    charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+
+    with pytest.raises(InvoiceNotOpen):
+        charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+
+    assert stripe.charged(invoice) == [9900]
+
+
+def test_without_a_stored_method_nothing_is_tried(stripe: StripeWorld) -> None:
+    invoice = invoice_of(make_customer())
+
+    with pytest.raises(PaymentMethodMissing):
+        charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+
+    assert not Payment.objects.exists()
+
+
+def test_another_customers_card_is_not_charged(stripe: StripeWorld) -> None:
+    stranger = customer_with_card(stripe)
+    invoice = invoice_of(make_customer())
+
+    with pytest.raises(PaymentMethodMissing):
+        charge_invoice(invoice=invoice, method=stranger.payment_methods.get(), actor=PERSON, at=NOW)
+
+    assert not Payment.objects.exists()
+
+
+def test_while_an_attempt_is_live_no_other_is_opened(stripe: StripeWorld) -> None:
+    customer = customer_with_card(stripe)
+    invoice = invoice_of(customer)
+    _open(invoice)
+
+    with pytest.raises(PaymentInFlight):
+        charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+
+    assert PaymentAttempt.objects.count() == 1
+    assert stripe.charged(invoice) == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "proven_at_once"),
+    [
+        ("reset_before", "unknown"),
+        ("reset_after", "unknown"),
+        ("http_500_before", "unknown"),
+        ("http_500_after", "unknown"),
+        ("hang_after", "unknown"),
+        ("http_429", "not_sent"),
+    ],
+)
+def test_a_fault_leaves_what_it_proves_and_ends_in_one_charge(
+    stripe: StripeWorld, mode: str, proven_at_once: str
+) -> None:
+    customer = customer_with_card(stripe)
+    invoice = invoice_of(customer)
+    stripe.control.add_fault("POST /v1/payment_intents$", mode, times=1, seconds=4)
+
+    attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+
+    assert attempt.state == proven_at_once
+    _reconcile_until_quiet()
+    _collect_again()
+    invoice.refresh_from_db()
+    assert stripe.charged(invoice) == [9900]
+    assert invoice.state == "paid"
+
+
+def test_a_refused_replay_proves_nothing_about_the_original(stripe: StripeWorld) -> None:
+    customer = customer_with_card(stripe)
+    invoice = invoice_of(customer)
+    stripe.control.add_fault("POST /v1/payment_intents$", "reset_after", times=1)
+    attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+    assert stripe.charged(invoice) == [9900]
+    stripe.control.add_fault("POST /v1/payment_intents$", "http_429", times=1)
+    stripe.control.add_fault("GET /v1/", "http_429", times=1)
+
+    looked = look_into(attempt=attempt, actor=PERSON, at=later(seconds=10))
+
+    assert looked.state == "unknown"
+    assert look_into(attempt=attempt, actor=PERSON, at=later(seconds=40)).state == "succeeded"
+    assert stripe.charged(invoice) == [9900]
+
+
+def test_a_look_that_fails_proves_nothing_even_after_years(stripe: StripeWorld) -> None:
+    customer = customer_with_card(stripe)
+    invoice = invoice_of(customer)
+    stripe.control.add_fault("POST /v1/payment_intents$", "reset_after", times=1)
+    attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+    stripe.control.add_fault("GET /v1/", "http_500_before", times=50)
+
+    looked = look_into(attempt=attempt, actor=PERSON, at=later(days=800))
+
+    assert looked.state == "unknown"
+    assert looked.next_check_at == later(days=800, seconds=30)
+    assert invoice.payments.get().state == "processing"
+
+
+def test_after_twenty_hours_it_is_looked_up_and_never_sent_again(stripe: StripeWorld) -> None:
+    customer = customer_with_card(stripe)
+    invoice = invoice_of(customer)
+    stripe.control.add_fault("POST /v1/payment_intents$", "reset_before", times=1)
+    attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+
+    looked = look_into(attempt=attempt, actor=PERSON, at=later(hours=21))
+
+    assert (looked.state, looked.sends) == ("not_sent", 1)
+    assert stripe.charged(invoice) == []
+
+
+def test_an_attempt_whose_worker_died_before_sending_is_sent_by_the_reconciler(
+    stripe: StripeWorld,
+) -> None:
+    customer = customer_with_card(stripe)
+    invoice = invoice_of(customer)
+    attempt = _open(invoice)
+
+    assert reconcile_attempts(at=later(seconds=5)) == 0
+    assert reconcile_attempts(at=later(seconds=60)) == 1
+
+    attempt.refresh_from_db()
+    assert (attempt.state, attempt.sends) == ("succeeded", 1)
+    assert stripe.charged(invoice) == [9900]
+
+
+def test_sending_a_settled_attempt_again_sends_nothing(stripe: StripeWorld) -> None:
+    customer = customer_with_card(stripe)
+    invoice = invoice_of(customer)
+    attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+
+    again = send_attempt(attempt=attempt, actor=PERSON, at=NOW)
+
+    assert (again.state, again.sends) == ("succeeded", 1)
+    assert stripe.charged(invoice) == [9900]
+
+
+@pytest.mark.parametrize(
+    ("token", "decline_class", "states", "next_days"),
+    [
+        ("pm_card_chargeDeclinedInsufficientFunds", "soft_funds", ("open", "active"), 1),
+        ("pm_card_chargeDeclined", "soft_generic", ("open", "active"), 1),
+        ("pm_card_chargeDeclinedExpiredCard", "hard_instrument", ("failed", "past_due"), None),
+        ("pm_card_chargeDeclinedLostCard", "hard_instrument", ("failed", "past_due"), None),
+        ("pm_card_chargeDeclinedFraudulent", "fraud", ("failed", "past_due"), None),
+        ("pm_card_authenticationRequired", "auth_required", ("requires_action", "past_due"), None),
+    ],
+)
+def test_a_decline_is_followed_up_by_its_reason(
+    stripe: StripeWorld,
+    token: str,
+    decline_class: str,
+    states: tuple[str, str],
+    next_days: int | None,
+) -> None:
+    invoice = invoice_of(customer_with_token(token))
+
+    attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+
+    payment = invoice.payments.get()
+    assert (attempt.state, attempt.decline_class) == ("declined", decline_class)
+    assert payment.next_attempt_at == (next_days and NOW + timedelta(days=next_days))
+    assert (payment.state, Subscription.objects.get().state) == states
+    assert stripe.charged(invoice) == []
+
+
+def test_a_processing_error_is_tried_again_within_minutes(stripe: StripeWorld) -> None:
+    invoice = invoice_of(customer_with_token("pm_card_chargeDeclinedProcessingError"))
+
+    charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+
+    assert invoice.payments.get().next_attempt_at == later(minutes=1)
+
+
+def test_an_amount_that_the_gateway_disputes_is_not_taken_for_paid(stripe: StripeWorld) -> None:
+    customer = customer_with_card(stripe)
+    invoice = invoice_of(customer)
+    attempt = _open(invoice)
+    wrong = Outcome(answer=Answer.SUCCEEDED, reference="pi_1", amount=Money("98.00", "USD"))
+
+    for _ in range(3):
+        settle_attempt(attempt=attempt, outcome=wrong, actor=PERSON, at=NOW)
+
+    attempt.refresh_from_db()
+    invoice.refresh_from_db()
+    assert (attempt.state, invoice.state) == ("unknown", "open")
+    assert attempt.events.filter(event="gateway_contradicts").count() == 1
+
+
+def test_money_that_moved_after_all_is_noted_and_not_hidden(stripe: StripeWorld) -> None:
+    customer = customer_with_card(stripe)
+    invoice = invoice_of(customer)
+    attempt = _open(invoice)
+    no = Outcome(answer=Answer.DECLINED, decline=stripe_decline(code="expired_card"))
+    settle_attempt(attempt=attempt, outcome=no, actor=PERSON, at=NOW)
+    yes = Outcome(answer=Answer.SUCCEEDED, reference="pi_1", amount=Money("99.00", "USD"))
+
+    settled = settle_attempt(attempt=attempt, outcome=yes, actor=PERSON, at=NOW)
+
+    assert settled.state == "declined"
+    assert attempt.events.filter(event="gateway_contradicts").count() == 1
+
+
+def test_paying_what_was_overdue_brings_the_subscription_back(stripe: StripeWorld) -> None:
+    customer = customer_with_token("pm_card_chargeDeclinedExpiredCard")
+    invoice = invoice_of(customer)
+    charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+    assert Subscription.objects.get().state == "past_due"
+    good = stripe.store_card(customer)
+
+    charge_invoice(invoice=invoice, method=good, actor=PERSON, at=later(days=2))
+
+    assert Subscription.objects.get().state == "active"
+    assert stripe.charged(invoice) == [9900]
+
+
+def _open(invoice: Invoice) -> PaymentAttempt:
+    return open_attempt(
+        invoice=invoice,
+        channel=Channel.STORED_METHOD,
+        gateway="stripe",
+        method=invoice.customer.payment_methods.get(),
+        actor=PERSON,
+        at=NOW,
+    )
+
+
+def _reconcile_until_quiet() -> None:
+    for minutes in (1, 5, 10, 20):
+        reconcile_attempts(at=later(minutes=minutes))
+
+
+def _collect_again() -> None:
+    collect_due(at=later(minutes=30))

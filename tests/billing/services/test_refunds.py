@@ -1,0 +1,176 @@
+"""Giving money back: never more than was paid, and never twice."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+
+from billing.errors import PaymentNotRefundable, RefundExceedsPayment
+from billing.models import Invoice, Payment, Refund
+from billing.services.charging import charge_invoice
+from billing.services.collection import collect_due
+from billing.services.refunds import look_into_refund, reconcile_refunds, refund_payment
+from tests.stripe_world import (
+    NOW,
+    PERSON,
+    StripeWorld,
+    customer_with_card,
+    customer_with_token,
+    invoice_of,
+    later,
+)
+from tiktoktoe.kernel.errors import Conflict
+from tiktoktoe.kernel.money import Money
+
+pytestmark = pytest.mark.django_db
+
+
+def usd(amount: str) -> Money:
+    return Money(Decimal(amount), "USD")
+
+
+def paid(stripe: StripeWorld, token: str = "") -> Payment:
+    customer = customer_with_token(token) if token else customer_with_card(stripe)
+    invoice = invoice_of(customer)
+    charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+    return Payment.objects.get(invoice=invoice)
+
+
+def give_back(payment: Payment, amount: str, key: str = "k1") -> Refund:
+    return refund_payment(
+        payment=payment,
+        amount=usd(amount),
+        reason="goodwill",
+        actor=PERSON,
+        idempotency_key=key,
+        at=NOW,
+    )
+
+
+def test_a_part_is_given_back_and_owed_again(stripe: StripeWorld) -> None:
+    payment = paid(stripe)
+
+    refund = give_back(payment, "30.00")
+
+    payment.refresh_from_db()
+    invoice = Invoice.objects.get()
+    assert (refund.state, payment.state) == ("succeeded", "paid")
+    assert payment.amount_refunded == usd("30.00")
+    assert (invoice.state, invoice.amount_due) == ("open", usd("30.00"))
+    assert stripe.refunded() == 3000
+    assert collect_due(at=later(days=1)).attempts == 0
+
+
+def test_the_same_request_gives_the_same_refund(stripe: StripeWorld) -> None:
+    payment = paid(stripe)
+
+    first, second = give_back(payment, "30.00"), give_back(payment, "30.00")
+
+    assert first.pk == second.pk
+    assert stripe.refunded() == 3000
+    with pytest.raises(Conflict):
+        give_back(payment, "31.00")
+
+
+@pytest.mark.parametrize("amount", ["99.01", "0.00", "-1.00", "0.001"])
+def test_amounts_that_cannot_be_given_back_are_refused(stripe: StripeWorld, amount: str) -> None:
+    payment = paid(stripe)
+
+    with pytest.raises((RefundExceedsPayment, PaymentNotRefundable)):
+        give_back(payment, amount)
+
+    assert not Refund.objects.exists()
+    assert stripe.refunded() == 0
+
+
+def test_what_was_not_paid_is_not_given_back(stripe: StripeWorld) -> None:
+    payment = paid(stripe, "pm_card_chargeDeclined")
+
+    with pytest.raises(PaymentNotRefundable):
+        give_back(payment, "1.00")
+
+
+@pytest.mark.parametrize(
+    "mode", ["reset_before", "reset_after", "http_500_before", "http_500_after", "hang_after"]
+)
+def test_a_fault_leaves_it_unknown_and_ends_in_one_refund_or_none(
+    stripe: StripeWorld, mode: str
+) -> None:
+    payment = paid(stripe)
+    stripe.control.add_fault("POST /v1/refunds$", mode, times=1, seconds=4)
+
+    refund = give_back(payment, "30.00")
+    assert refund.state == "unknown"
+    for minutes in (1, 5, 10):
+        reconcile_refunds(at=later(minutes=minutes))
+
+    refund.refresh_from_db()
+    payment.refresh_from_db()
+    given = {"succeeded": 3000, "failed": 0}[refund.state]
+    assert stripe.refunded() == given
+    assert payment.amount_refunded == usd("30.00" if given else "0.00")
+
+
+def test_a_refund_that_is_refused_frees_what_it_had_reserved(stripe: StripeWorld) -> None:
+    payment = paid(stripe)
+    stripe.control.add_fault("POST /v1/refunds$", "http_429", times=1)
+
+    refund = give_back(payment, "99.00")
+
+    payment.refresh_from_db()
+    assert refund.state == "failed"
+    assert payment.amount_refunded == usd("0.00")
+    assert give_back(payment, "99.00", "k2").state == "succeeded"
+
+
+def test_a_refund_that_the_bank_sends_back_is_taken_back(stripe: StripeWorld) -> None:
+    payment = paid(stripe, "pm_card_refundFail")
+    refund = give_back(payment, "30.00")
+
+    stripe.control.advance_clock(10 * 86_400)
+    refund = look_into_refund(refund=refund, actor=PERSON, at=later(days=10))
+
+    payment.refresh_from_db()
+    invoice = Invoice.objects.get()
+    assert refund.state == "failed"
+    assert payment.amount_refunded == usd("0.00")
+    assert invoice.amount_refunded == usd("0.00")
+
+
+def test_a_pending_refund_is_settled_when_the_gateway_says_so(stripe: StripeWorld) -> None:
+    payment = paid(stripe, "pm_card_pendingRefund")
+    refund = give_back(payment, "30.00")
+    assert refund.state == "pending"
+
+    stripe.control.advance_clock(10 * 86_400)
+    reconcile_refunds(at=later(days=10))
+
+    refund.refresh_from_db()
+    assert refund.state == "succeeded"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_ten_at_once_never_give_back_more_than_was_paid(stripe: StripeWorld) -> None:
+    payment = paid(stripe)
+
+    with ThreadPoolExecutor(10) as pool:
+        results = list(pool.map(_attempted(payment), range(10)))
+
+    payment.refresh_from_db()
+    assert sorted(results) == ["refused"] * 7 + ["succeeded"] * 3
+    assert payment.amount_refunded == usd("90.00")
+    assert stripe.refunded() == 9000
+
+
+def _attempted(payment: Payment) -> Callable[[int], str]:
+    def attempt(number: int) -> str:
+        try:
+            return str(give_back(payment, "30.00", f"k{number}").state)
+        except RefundExceedsPayment:
+            return "refused"
+        finally:
+            connection.close()
+
+    return attempt

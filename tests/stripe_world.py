@@ -1,0 +1,149 @@
+"""A customer's world with a real sandbox process on the wire: cards, invoices, and the truth."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from socket import socket
+from typing import Any
+
+import httpx
+import pytest
+import stripe as stripe_library
+
+from billing.gateways.stripe_client import body, configured_client
+from billing.models import Invoice, PaymentMethod
+from billing.services.payment_methods import make_known, open_setup_page, take_over_method
+from subscriptions.models import Customer
+from subscriptions.services.transitions import Actor
+from tests.factories.billing import open_invoice
+from tests.factories.subscriptions import make_customer
+from tiktoktoe.sandbox.control import SandboxControl
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+PERSON = Actor(source="test")
+GOOD_CARD = "4242424242424242"
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class StripeWorld:
+    """The sandbox, and what a test wants to do or to know there."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.control = SandboxControl(address)
+
+    def pay_on_page(self, address: str, card: str = GOOD_CARD, **terms: bool) -> None:
+        """Do what a customer does on a hosted page."""
+        self.control.complete_checkout(address.rpartition("/")[2], card=card, **terms)
+
+    def store_card(self, customer: Customer, card: str = GOOD_CARD) -> PaymentMethod:
+        """Store a card of a customer, by way of the setup page."""
+        session = open_setup_page(customer=customer, at=datetime.now(UTC)).rpartition("/")[2]
+        self.control.complete_checkout(session, card=card)
+        method = take_over_method(session=session, customer=customer, at=NOW)
+        assert method is not None
+        return method
+
+    def charged(self, invoice: Invoice) -> list[int]:
+        """The gateway's truth: the amounts taken for an invoice, in cents."""
+        return [
+            intent["amount_received"]
+            for intent in self._all(configured_client().payment_intents)
+            if intent["metadata"].get("invoice") == str(invoice) and intent["amount_received"]
+        ]
+
+    def refunded(self) -> int:
+        """The gateway's truth: everything that was given back, in cents."""
+        refunds = self._all(configured_client().refunds)
+        return sum(refund["amount"] for refund in refunds if refund["status"] != "failed")
+
+    def _all(self, service: Any) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        has_more = True
+        while has_more:
+            after = {"starting_after": rows[-1]["id"]} if rows else {}
+            page = body(service.list({"limit": 100, **after}))
+            rows += page["data"]
+            has_more = page["has_more"]
+        return rows
+
+
+@pytest.fixture(scope="session")
+def sandbox_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A sandbox of its own process, for the whole run."""
+    with socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    folder = tmp_path_factory.mktemp("stripe")
+    command = [sys.executable, "-m", "tiktoktoe.sandbox.stripe", "--port", str(port)]
+    process = subprocess.Popen([*command, "--data", str(folder)], cwd=ROOT)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _await(address, process)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture
+def stripe(sandbox_address: str, settings: Any, monkeypatch: pytest.MonkeyPatch) -> StripeWorld:
+    """The sandbox, empty, as the gateway of this test; it answers within two seconds or not."""
+    settings.STRIPE_API_HOST = sandbox_address
+    settings.STRIPE_TIMEOUT_SECONDS = 2
+    monkeypatch.setattr(stripe_library, "api_base", sandbox_address)
+    world = StripeWorld(sandbox_address)
+    world.control.reset()
+    return world
+
+
+def customer_with_card(stripe: StripeWorld, card: str = GOOD_CARD) -> Customer:
+    """A customer whose default method is a card."""
+    customer = make_customer()
+    stripe.store_card(customer, card)
+    return customer
+
+
+def customer_with_token(token: str) -> Customer:
+    """A customer whose default method is one of the sandbox's ready-made cards."""
+    customer = make_customer()
+    make_known(customer=customer, at=NOW)
+    PaymentMethod.objects.create(
+        customer=customer,
+        gateway="stripe",
+        gateway_reference=token,
+        kind="card",
+        is_default=True,
+        created_at=NOW,
+    )
+    return customer
+
+
+def invoice_of(customer: Customer) -> Invoice:
+    """An open invoice over 99.00."""
+    return open_invoice(NOW, customer=customer)
+
+
+def later(**spans: float) -> datetime:
+    """An instant after the invoices were issued."""
+    return NOW + timedelta(**spans)
+
+
+def _await(address: str, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the sandbox has ended"
+        if _answers(address):
+            return
+        time.sleep(0.1)
+    raise AssertionError("the sandbox does not answer")
+
+
+def _answers(address: str) -> bool:
+    try:
+        return httpx.post(f"{address}/_sandbox/stats", json={}).is_success
+    except httpx.HTTPError:
+        return False
