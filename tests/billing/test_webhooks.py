@@ -1,0 +1,201 @@
+"""Webhooks from the sandbox through dj-stripe's real intake: hints in any order, facts once."""
+
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from django.core.management import call_command
+from django.test import Client
+from djstripe.models import Event, PaymentIntent, WebhookEndpoint
+
+from billing.models import Invoice, Payment, PaymentAttempt, PaymentEvent, PaymentMethod, Refund
+from billing.services.charging import charge_invoice
+from billing.services.checkout import open_payment_page
+from billing.services.payment_methods import open_setup_page
+from billing.services.refunds import refund_payment
+from tests.factories.subscriptions import make_customer
+from tests.stripe_world import (
+    NOW,
+    PERSON,
+    StripeWorld,
+    customer_with_card,
+    customer_with_token,
+    invoice_of,
+)
+from tiktoktoe.kernel.clock import now
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def intake(stripe: StripeWorld, live_server: Any, settings: Any) -> StripeWorld:
+    """The sandbox with its webhooks going to this very application."""
+    settings.BASE_URL = live_server.url
+    settings.ALLOWED_HOSTS = ["*"]
+    call_command("setup_stripe", base_url=live_server.url)
+    return stripe
+
+
+def test_setting_up_twice_registers_one_endpoint(intake: StripeWorld) -> None:
+    first = WebhookEndpoint.objects.get()
+
+    call_command("setup_stripe", base_url=str(first.url).partition("/stripe")[0])
+
+    second = WebhookEndpoint.objects.get()
+    assert (second.id, second.secret) == (first.id, first.secret)
+    assert first.secret
+
+
+def test_a_sandbox_that_forgot_us_is_told_again(intake: StripeWorld) -> None:
+    first = WebhookEndpoint.objects.get()
+    intake.control.reset()
+
+    call_command("setup_stripe", base_url=str(first.url).partition("/stripe")[0])
+
+    second = WebhookEndpoint.objects.get()
+    assert second.id != first.id
+
+
+@pytest.mark.parametrize(
+    "delivery", [{}, {"copies": 3}, {"is_shuffled": True, "copies": 2}], ids=str
+)
+def test_events_in_any_number_and_order_pay_an_invoice_once(
+    intake: StripeWorld, delivery: dict[str, Any]
+) -> None:
+    intake.control.set_webhooks(**delivery)
+    invoice = invoice_of(make_customer())
+    intake.pay_on_page(open_payment_page(invoice=invoice, actor=PERSON, at=now()))
+
+    _until(lambda: Invoice.objects.get().state == "paid")
+    _until(lambda: intake.control.stats()["waiting"] == 0)
+
+    invoice.refresh_from_db()
+    assert invoice.amount_paid == invoice.total
+    assert PaymentEvent.objects.filter(event="payment_paid").count() == 1
+    assert PaymentEvent.objects.get(event="payment_paid").actor == "webhook"
+    assert PaymentIntent.objects.count() == 1
+    assert Event.objects.filter(type="payment_intent.succeeded").count() == 1
+
+
+def test_an_answer_that_was_lost_arrives_by_webhook(intake: StripeWorld) -> None:
+    invoice = invoice_of(customer_with_card(intake))
+    intake.control.add_fault("POST /v1/payment_intents$", "reset_after", times=1)
+
+    attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+
+    assert attempt.state == "unknown"
+    _until(lambda: Invoice.objects.get().state == "paid")
+    assert intake.charged(invoice) == [9900]
+
+
+def test_a_card_stored_on_the_page_arrives_by_webhook_alone(intake: StripeWorld) -> None:
+    customer = make_customer()
+    session = open_setup_page(customer=customer, at=now()).rpartition("/")[2]
+
+    intake.control.complete_checkout(session)
+
+    _until(lambda: PaymentMethod.objects.filter(customer=customer).exists())
+    assert PaymentMethod.objects.get().is_default
+
+
+def test_a_refund_that_settles_later_arrives_by_webhook(intake: StripeWorld) -> None:
+    invoice = invoice_of(customer_with_token("pm_card_pendingRefund"))
+    charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+    payment = Payment.objects.get()
+    refund_payment(
+        payment=payment,
+        amount=payment.amount,
+        reason="return",
+        actor=PERSON,
+        idempotency_key="r",
+        at=NOW,
+    )
+    assert Refund.objects.get().state == "pending"
+
+    intake.control.advance_clock(10 * 86_400)
+
+    _until(lambda: Refund.objects.get().state == "succeeded")
+
+
+def test_an_event_that_lies_changes_nothing(intake: StripeWorld) -> None:
+    invoice = invoice_of(make_customer())
+    open_payment_page(invoice=invoice, actor=PERSON, at=now())
+    attempt = PaymentAttempt.objects.get()
+    lie = _event(
+        "checkout.session.completed",
+        {
+            "id": attempt.gateway_session,
+            "object": "checkout.session",
+            "payment_status": "paid",
+            "status": "complete",
+            "metadata": {"our_reference": str(attempt.pk)},
+        },
+    )
+
+    answer = _post(lie, signed_at=int(time.time()))
+
+    assert answer.status_code in {200, 500}  # the mirror may choke on it; the books do not
+    attempt.refresh_from_db()
+    assert attempt.state == "requires_action"
+    assert Invoice.objects.get().state == "open"
+
+
+def test_a_bad_signature_is_refused(intake: StripeWorld) -> None:
+    answer = _post(_event("refund.updated", _thing()), signed_at=int(time.time()), secret="no")
+
+    assert answer.status_code == 400
+    assert not Event.objects.filter(id="evt_forged").exists()
+
+
+def test_an_old_signature_is_refused(intake: StripeWorld) -> None:
+    answer = _post(_event("refund.updated", _thing()), signed_at=int(time.time()) - 600)
+
+    assert answer.status_code == 400
+
+
+def test_no_signature_and_unknown_endpoints_are_refused(intake: StripeWorld) -> None:
+    known = str(WebhookEndpoint.objects.get().url)
+    unknown = "/stripe/webhook/00000000-0000-4000-8000-000000000000/"
+
+    assert httpx.post(known, json={}).status_code == 400
+    assert Client().post(unknown, headers={"stripe-signature": "t=1,v1=x"}).status_code == 404
+
+
+def _thing() -> dict[str, Any]:
+    return {"id": "re_1", "object": "refund", "metadata": {}}
+
+
+def _event(kind: str, thing: dict[str, Any]) -> str:
+    return json.dumps(
+        {
+            "id": "evt_forged",
+            "object": "event",
+            "type": kind,
+            "livemode": False,
+            "api_version": "2026-05-27.dahlia",
+            "created": int(time.time()),
+            "data": {"object": thing},
+            "request": None,
+            "pending_webhooks": 1,
+        }
+    )
+
+
+def _post(text: str, *, signed_at: int, secret: str = "") -> httpx.Response:
+    endpoint = WebhookEndpoint.objects.get()
+    key = (secret or str(endpoint.secret)).encode()
+    signature = hmac.new(key, f"{signed_at}.{text}".encode(), hashlib.sha256).hexdigest()
+    headers = {"Stripe-Signature": f"t={signed_at},v1={signature}"}
+    return httpx.post(str(endpoint.url), content=text, headers=headers)
+
+
+def _until(is_true: Callable[[], bool], seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_true():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
