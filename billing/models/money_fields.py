@@ -1,9 +1,10 @@
 """The one shape of a money column: an amount that shares its row's currency."""
 
-from decimal import Decimal
 from typing import Any
 
 from djmoney.models.fields import MoneyField
+
+from subscriptions.models.money_fields import nothing
 
 
 def money_field(**options: Any) -> MoneyField:
@@ -13,7 +14,7 @@ def money_field(**options: Any) -> MoneyField:
             "max_digits": 19,
             "decimal_places": 4,
             "currency_field_name": "currency",
-            "default": Decimal(0),
+            "default": nothing,
             "default_currency": "USD",
             **options,
         }

@@ -215,7 +215,7 @@ class PaymentAttempt(models.Model):
     decline_code = models.CharField(max_length=64, blank=True, help_text="as the gateway said it")
     message = models.CharField(max_length=300, blank=True)
     currency = models.CharField(max_length=3)
-    fee = money_field(null=True)
+    fee = money_field(null=True, default=None)
     sends = models.PositiveSmallIntegerField(default=0, help_text="how often it left, or may have")
     checks = models.PositiveSmallIntegerField(default=0, help_text="how often it was looked into")
     next_check_at = models.DateTimeField(null=True, blank=True)

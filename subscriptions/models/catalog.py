@@ -5,6 +5,7 @@ from decimal import Decimal
 from django.db import models
 from djmoney.models.fields import MoneyField
 
+from subscriptions.models.money_fields import nothing
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.periods import Interval, IntervalUnit
 
@@ -155,7 +156,7 @@ class Price(models.Model):
         max_digits=22,
         decimal_places=10,
         currency_field_name="currency",
-        default=Decimal(0),
+        default=nothing,
         default_currency="USD",
         help_text="per unit, per package, or the flat fee; tiers carry their own",
     )
@@ -195,14 +196,14 @@ class Tier(models.Model):
         max_digits=22,
         decimal_places=10,
         currency_field_name="currency",
-        default=Decimal(0),
+        default=nothing,
         default_currency="USD",
     )
     flat_amount = MoneyField(
         max_digits=22,
         decimal_places=10,
         currency_field_name="currency",
-        default=Decimal(0),
+        default=nothing,
         default_currency="USD",
     )
 

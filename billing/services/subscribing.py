@@ -1,0 +1,88 @@
+"""A subscription is started and its first bill made, in one transaction."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from billing.models import Invoice
+from billing.services.invoicing import bill_start
+from subscriptions.models import Customer, PlanVersion, Subscription
+from subscriptions.services.customers import CustomerDetails, add_member, create_customer
+from subscriptions.services.signup import subscribe
+from subscriptions.services.transitions import Actor
+from tiktoktoe.accounts.models import User
+from tiktoktoe.accounts.roles import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A new subscription, and its first invoice if something is due at once."""
+
+    subscription: Subscription
+    invoice: Invoice | None
+
+
+@transaction.atomic
+def start_subscription(
+    *,
+    customer: Customer,
+    plan_version: PlanVersion,
+    at: datetime,
+    actor: Actor,
+    quantity: int = 1,
+    trial_days: int | None = None,
+) -> Started:
+    """Subscribe a customer and bill the fee in advance.
+
+    Raises:
+        PlanVersionNotOnSale, SubscriptionInvalid: As `subscribe` does; then nothing is billed.
+        TaxRateMissing: If tax is due in the customer's country and no rate is known.
+    """
+    subscription = subscribe(
+        customer=customer,
+        plan_version=plan_version,
+        quantity=quantity,
+        trial_days=trial_days,
+        at=at,
+        actor=actor,
+    )
+    return Started(subscription, bill_start(subscription=subscription, at=at))
+
+
+@dataclass(frozen=True, slots=True)
+class SignedUp:
+    """A new customer with the person who signed it up."""
+
+    customer: Customer
+    user: User
+    started: Started
+
+
+@transaction.atomic
+def sign_up(
+    *,
+    details: CustomerDetails,
+    password: str,
+    plan_version: PlanVersion,
+    at: datetime,
+    quantity: int = 1,
+) -> SignedUp:
+    """Take a customer in by itself: the company, its first person, its subscription.
+
+    The caller has checked the password, and that nobody signs in by this e-mail yet.
+
+    Raises:
+        CustomerInvalid, PlanVersionNotOnSale, TaxRateMissing: Then nothing is kept.
+    """
+    customer = create_customer(details=details, at=at)
+    user = User.objects.create_user(details.email, password, role=Role.CUSTOMER)
+    add_member(customer=customer, user=user, at=at)
+    started = start_subscription(
+        customer=customer,
+        plan_version=plan_version,
+        quantity=quantity,
+        at=at,
+        actor=Actor(source="portal", user=user),
+    )
+    return SignedUp(customer, user, started)

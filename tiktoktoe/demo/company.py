@@ -1,0 +1,258 @@
+"""The demo company's year: real services, driven day by day with the clock.
+
+Every customer signs up, uses, is billed, pays, fails, upgrades and leaves through the same
+services as in earnest; no row is written by hand. The dice are seeded, so that the same seed
+makes the same company.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from random import Random
+
+from analytics.services.movements import record_movements
+from billing.models import Payment, PaymentMethod
+from billing.services.collection import collect_due, mark_overdue, resume_collection
+from billing.services.credit_notes import issue_credit_note
+from billing.services.payment_methods import (
+    open_setup_page,
+    set_default_method,
+    take_over_method,
+)
+from billing.services.plan_changes import change_plan
+from billing.services.refunds import refund_payment
+from billing.services.renewal import due, run_billing
+from billing.services.subscribing import start_subscription
+from finance.services.posting import post_documents
+from subscriptions.models import Customer, EventSource, PlanVersion, Subscription
+from subscriptions.services.changes import schedule_cancellation
+from subscriptions.services.customers import create_customer
+from subscriptions.services.rollups import fold_deltas
+from subscriptions.services.transitions import Actor
+from subscriptions.services.usage import Incoming, record_events
+from tiktoktoe.demo.catalog import Catalog, raise_team_price
+from tiktoktoe.demo.people import Directory
+from tiktoktoe.demo.usage import Habit, days
+from tiktoktoe.kernel import clock
+from tiktoktoe.kernel.money import Money
+from tiktoktoe.sandbox.control import SandboxControl
+
+GOOD, EUROPEAN, DECLINING = "4242424242424242", "4000002500000003", "4000000000000341"
+PORTAL, FINANCE = Actor(source="portal"), Actor(source="finance")
+MORNING = time(6, 0)
+APPETITE = {"starter": 60_000, "team": 900_000, "scale": 6_000_000}
+CHURN_A_MONTH = {"starter": 0.035, "team": 0.018, "scale": 0.008, "team-yearly": 0.0}
+UPGRADE_A_MONTH = 0.03
+DOWNGRADE_A_MONTH = 0.006
+SEAT_CHANGE_A_MONTH = 0.04
+REFUND_A_DAY = 0.05
+BAD_CARD = 0.06
+FIX_CARD_A_DAY = 0.12
+
+
+@dataclass
+class Company:
+    """The company as its year goes by."""
+
+    catalog: Catalog
+    source: EventSource
+    sandbox: SandboxControl
+    dice: Random
+    customers_wanted: int
+    first_day: date
+    last_day: date
+    habits: dict[int, Habit] = field(default_factory=dict)
+    declining: dict[int, Customer] = field(default_factory=dict)
+    debt: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._directory = Directory(self.dice)
+        self._is_raised = False
+
+    def live(self, progress: Callable[[date], None]) -> None:
+        """Live through every day from the first to the last."""
+        for day in days(self.first_day, self.last_day):
+            at = datetime.combine(day, MORNING, UTC)
+            with clock.moved_to(at):
+                self.live_day(day, at)
+            progress(day)
+        self._close_books(datetime.combine(self.last_day, MORNING, UTC))
+
+    def live_day(self, day: date, at: datetime) -> None:
+        """One day: yesterday's usage arrives, what is due is billed and collected, people act."""
+        self.sandbox.set_clock(at)
+        self._send_usage(day - timedelta(days=1), at)
+        if due(at).exists():
+            run_billing(at=at)
+        self._sign_up(day, at)
+        collect_due(at=at)
+        self._fix_cards(at)
+        self._change_minds(at)
+        self._refund_somebody(at)
+        if day.weekday() == 0:
+            mark_overdue(at=at)
+            fold_deltas()
+            post_documents(at=at)
+
+    def _sign_up(self, day: date, at: datetime) -> None:
+        """New customers: more every month, fewer at weekends and in summer."""
+        if not self._is_raised and self._share(day) > 0.6:
+            self._team_for_new = raise_team_price(self.catalog, at)
+            self._is_raised = True
+        self.debt += self._rate(day)
+        while self.debt >= 1:
+            self.debt -= 1
+            self.add_customer(day, at)
+
+    def add_customer(self, day: date, at: datetime) -> Subscription:
+        """A customer signs up and stores a card."""
+        version = self._choose_plan()
+        customer = create_customer(details=self._directory.company(), at=at)
+        code = version.plan.code
+        seats = self.dice.randint(2, 14) if code != "starter" else 1
+        started = start_subscription(
+            customer=customer, plan_version=version, quantity=seats, at=at, actor=PORTAL
+        )
+        is_bad = self.dice.random() < BAD_CARD
+        self.store_card(customer, DECLINING if is_bad else self._good_card(customer), at)
+        if is_bad:
+            self.declining[customer.pk] = customer
+        if code in APPETITE:
+            self.habits[started.subscription.pk] = Habit(
+                customer=customer.external_id,
+                tokens_a_day=APPETITE[code] * self.dice.lognormvariate(0, 0.6),
+                growth_a_month=self.dice.gauss(0.03, 0.04),
+                since=day,
+                storage_gb=0.0 if code == "starter" else self.dice.uniform(20, 260),
+            )
+        return started.subscription
+
+    def store_card(self, customer: Customer, card: str, at: datetime) -> PaymentMethod:
+        """Store a card on the gateway's page, as the customer would, and make it the default."""
+        session = open_setup_page(customer=customer, at=at).rpartition("/")[2]
+        self.sandbox.complete_checkout(session, card=card)
+        method = take_over_method(session=session, at=at, customer=customer)
+        assert method is not None
+        return set_default_method(method=method)
+
+    def _send_usage(self, day: date, at: datetime) -> None:
+        live = set(
+            Subscription.objects.live().filter(pk__in=self.habits).values_list("pk", flat=True)
+        )
+        bodies = [
+            body
+            for pk, habit in self.habits.items()
+            if pk in live and habit.since <= day
+            for body in habit.events(day, self.dice)
+        ]
+        if bodies:
+            events = [Incoming(index, body) for index, body in enumerate(bodies)]
+            record_events(source=self.source, events=events, at=at)
+
+    def _change_minds(self, at: datetime) -> None:
+        """Some upgrade, some add seats, a few step down, some leave at their period's end."""
+        for subscription in self._changeable():
+            code = subscription.plan_version.plan.code
+            roll = self.dice.random() * 30.4
+            if roll < CHURN_A_MONTH[code]:
+                reason = self.dice.choice(["too expensive", "project ended", "another supplier"])
+                schedule_cancellation(subscription=subscription, actor=PORTAL, reason=reason, at=at)
+            elif roll < CHURN_A_MONTH[code] + UPGRADE_A_MONTH:
+                self._step(subscription, 1, at)
+            elif roll < CHURN_A_MONTH[code] + UPGRADE_A_MONTH + DOWNGRADE_A_MONTH:
+                self._step(subscription, -1, at)
+            elif code != "starter" and self.dice.random() * 30.4 < SEAT_CHANGE_A_MONTH:
+                self._change(
+                    subscription,
+                    subscription.plan_version,
+                    subscription.quantity + self.dice.randint(1, 4),
+                    at,
+                )
+
+    def _changeable(self) -> Iterable[Subscription]:
+        rows = Subscription.objects.filter(state="active", cancel_at__isnull=True)
+        return rows.select_related("plan_version__plan", "customer").order_by("pk")
+
+    def _step(self, subscription: Subscription, up: int, at: datetime) -> None:
+        ladder = [version.plan_id for version in self.catalog.ladder]
+        place = (
+            ladder.index(subscription.plan_version.plan_id) + up
+            if subscription.plan_version.plan_id in ladder
+            else -1
+        )
+        if not 0 <= place < len(ladder):
+            return
+        seats = max(subscription.quantity, 2 if place else 1)
+        self._change(subscription, self.catalog.ladder[place], seats, at)
+        habit = self.habits.get(subscription.pk)
+        if habit is not None and up > 0:
+            habit.tokens_a_day *= 3
+
+    def _change(
+        self, subscription: Subscription, version: PlanVersion, seats: int, at: datetime
+    ) -> None:
+        change_plan(
+            subscription=subscription, plan_version=version, quantity=seats, actor=PORTAL, at=at
+        )
+
+    def _fix_cards(self, at: datetime) -> None:
+        """Some whose card is declined bring another; what they owe is then tried again."""
+        for customer in list(self.declining.values()):
+            if self.dice.random() < FIX_CARD_A_DAY and customer.invoices.filter(state="open"):
+                self.store_card(customer, self._good_card(customer), at)
+                resume_collection(customer=customer, actor=PORTAL, at=at)
+                del self.declining[customer.pk]
+
+    def _refund_somebody(self, at: datetime) -> None:
+        """Now and then a complaint is met with a credit note and a refund."""
+        if self.dice.random() > REFUND_A_DAY:
+            return
+        recent = Payment.objects.filter(
+            state="paid", amount_refunded=0, paid_at__gte=at - timedelta(days=20)
+        ).select_related("invoice")
+        rows = list(recent.order_by("paid_at", "pk")[:50])
+        if not rows:
+            return
+        payment = self.dice.choice(rows)
+        share = self.dice.choice([Decimal("0.25"), Decimal("0.5"), Decimal(1)])
+        amount = (payment.amount.amount * share).quantize(Decimal("0.01"))
+        note = issue_credit_note(
+            invoice=payment.invoice,
+            reason="Goodwill after an outage",
+            amount=amount,
+            idempotency_key=f"demo:{payment.pk}",
+            at=at,
+        )
+        refund_payment(
+            payment=payment,
+            amount=Money(amount, payment.currency),
+            reason="Goodwill after an outage",
+            actor=FINANCE,
+            idempotency_key=f"demo:{payment.pk}",
+            credit_note=note,
+            at=at,
+        )
+
+    def _close_books(self, at: datetime) -> None:
+        fold_deltas()
+        post_documents(at=at)
+        while record_movements(at=at):
+            pass
+
+    def _choose_plan(self) -> PlanVersion:
+        team = self._team_for_new if self._is_raised else self.catalog.team
+        versions = [self.catalog.starter, team, self.catalog.scale, self.catalog.yearly]
+        return self.dice.choices(versions, [52, 31, 9, 8])[0]
+
+    def _good_card(self, customer: Customer) -> str:
+        return GOOD if customer.country in {"US", "GB"} else EUROPEAN
+
+    def _share(self, day: date) -> float:
+        return (day - self.first_day).days / max((self.last_day - self.first_day).days, 1)
+
+    def _rate(self, day: date) -> float:
+        """Sign-ups expected on a day; over the whole time they add up to those wanted."""
+        length = (self.last_day - self.first_day).days + 1
+        weekday = 1.25 if day.weekday() < 5 else 0.375
+        return self.customers_wanted / length * (0.55 + 0.9 * self._share(day)) * weekday

@@ -1,0 +1,108 @@
+"""Make the demo company by driving the real services through more than a year."""
+
+from argparse import ArgumentParser
+from datetime import UTC, date, datetime, time, timedelta
+from random import Random
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.core.management.color import no_style
+
+from billing.models import Invoice, Payment
+from finance.queries.unposted import unposted_count
+from subscriptions.models import Customer, CustomerMember, EventSource, Subscription
+from subscriptions.services.customers import add_member
+from subscriptions.services.event_sources import create_event_source
+from tiktoktoe.accounts.models import User
+from tiktoktoe.accounts.roles import Role
+from tiktoktoe.demo.catalog import make_catalog, make_taxes
+from tiktoktoe.demo.company import Company
+from tiktoktoe.demo.sign_ins import PASSWORD, SIGN_INS
+from tiktoktoe.kernel import clock
+from tiktoktoe.sandbox.control import SandboxControl
+
+BAR = 32
+
+
+class Command(BaseCommand):
+    """`manage.py seed_demo`"""
+
+    help = "Make a demo company: 13 months, some 240 customers, deterministic by seed."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """The seed and the size."""
+        parser.add_argument("--seed", type=int, default=3)
+        parser.add_argument("--customers", type=int, default=240)
+        parser.add_argument("--days", type=int, default=396)
+        parser.add_argument("--if-empty", action="store_true", help="do nothing if there is data")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Make it, with a progress bar, and say what it came to."""
+        if Customer.objects.exists():
+            if options["if_empty"]:
+                return
+            raise CommandError("there are customers already; `make reset` starts afresh")
+        address = getattr(settings, "STRIPE_API_HOST", "")
+        if not address:
+            raise CommandError("the demo company pays in the sandbox; set STRIPE_API_HOST")
+        last = clock.now().date()
+        first = last - timedelta(days=options["days"])
+        company = self._found(address, first, last, options)
+        self.style = no_style()
+        company.live(self._progress(first, last))
+        company.sandbox.set_clock(clock.now())
+        self._make_people()
+        self._report()
+
+    def _found(self, address: str, first: date, last: date, options: dict[str, Any]) -> Company:
+        at = datetime.combine(first, time(5), UTC)
+        make_taxes()
+        return Company(
+            catalog=make_catalog(at),
+            source=create_event_source(name="inference gateway", at=at).source,
+            sandbox=SandboxControl(address),
+            dice=Random(options["seed"]),  # noqa: S311 - the same company for the same seed
+            customers_wanted=options["customers"],
+            first_day=first,
+            last_day=last,
+        )
+
+    def _progress(self, first: date, last: date) -> Any:
+        length = max((last - first).days, 1)
+
+        def show(day: date) -> None:
+            done = (day - first).days / length
+            if day.day == 1 or day == last or self.stdout.isatty():
+                bar = "█" * int(done * BAR)
+                end = "\n" if day == last or not self.stdout.isatty() else "\r"
+                self.stdout.write(f"  {bar:<{BAR}} {done:4.0%}  {day:%b %Y}", ending=end)
+                self.stdout.flush()
+
+        return show
+
+    def _make_people(self) -> None:
+        """The three who can sign in; the customer is at a company worth looking at."""
+        roles = {"finance": Role.FINANCE, "support": Role.SUPPORT, "customer": Role.CUSTOMER}
+        users = {
+            name: User.objects.create_user(
+                SIGN_INS[name], PASSWORD, role=role, is_staff=role != Role.CUSTOMER
+            )
+            for name, role in roles.items()
+        }
+        shown = (
+            Subscription.objects.filter(state="active", plan_version__plan__code="team")
+            .order_by("started_at")
+            .first()
+        )
+        if shown is not None and not CustomerMember.objects.exists():
+            add_member(customer=shown.customer, user=users["customer"], at=clock.now())
+
+    def _report(self) -> None:
+        self.stdout.write(
+            f"  {Customer.objects.count()} customers, "
+            f"{Invoice.objects.final().count()} invoices, "
+            f"{Payment.objects.filter(state='paid').count()} payments, "
+            f"{EventSource.objects.count()} event source, "
+            f"{unposted_count(at=clock.now())} documents unposted"
+        )
