@@ -168,6 +168,11 @@ class Posting(models.Model):
         """Whether it stands on the left."""
         return self.amount_minor > 0
 
+    @property
+    def credit_minor(self) -> int:
+        """The amount as a credit."""
+        return -self.amount_minor
+
 
 class NothingToPost(models.Model):
     """A document that moves no amount, so that it is not asked about again."""

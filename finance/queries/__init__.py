@@ -1,5 +1,35 @@
 """Reads of the books: frozen rows, amounts in minor units with debits positive."""
 
+from finance.queries.documents import (
+    DocumentName,
+    document_names,
+)
+from finance.queries.entries import (
+    JournalFilter,
+    JournalPage,
+    JournalPosition,
+    JournalRow,
+    documents_named,
+    entries_of_documents,
+    entry_for_document,
+    journal,
+    journal_rows,
+    kinds_used,
+    with_postings,
+)
+from finance.queries.ledger import (
+    AccountBalance,
+    AccountLedger,
+    LedgerLine,
+    LedgerPosition,
+    Receivable,
+    TrialBalance,
+    account_balances,
+    account_ledger,
+    currencies_used,
+    receivables,
+    trial_balance,
+)
 from finance.queries.unposted import (
     DOCUMENT_KINDS,
     DocumentKind,
@@ -15,13 +45,37 @@ from finance.queries.unposted import (
 
 __all__ = [
     "DOCUMENT_KINDS",
+    "AccountBalance",
+    "AccountLedger",
     "DocumentKind",
+    "DocumentName",
+    "JournalFilter",
+    "JournalPage",
+    "JournalPosition",
+    "JournalRow",
+    "LedgerLine",
+    "LedgerPosition",
+    "Receivable",
     "Rows",
+    "TrialBalance",
     "UnpostedDocument",
     "UnpostedKind",
+    "account_balances",
+    "account_ledger",
+    "currencies_used",
+    "document_names",
+    "documents_named",
+    "entries_of_documents",
+    "entry_for_document",
     "final_rows",
+    "journal",
+    "journal_rows",
+    "kinds_used",
+    "receivables",
+    "trial_balance",
     "unposted",
     "unposted_count",
     "unposted_documents",
     "unposted_list",
+    "with_postings",
 ]

@@ -1,0 +1,87 @@
+"""Pages of balances: the trial balance, the accounts, and one account's ledger."""
+
+from datetime import UTC, date
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_GET
+
+from finance.forms import BalanceForm, LedgerForm
+from finance.models import Account, Posting
+from finance.queries import (
+    LedgerPosition,
+    account_balances,
+    currencies_used,
+    trial_balance,
+    unposted_documents,
+)
+from finance.queries import account_ledger as ledger_page
+from tiktoktoe.accounts.roles import Permission
+from tiktoktoe.kernel.clock import now
+from tiktoktoe.web.access import requires
+
+
+@require_GET
+@requires(Permission.VIEW_BOOKS)
+def trial_balance_page(request: HttpRequest) -> HttpResponse:
+    """Every account's balance at the end of a day, in one currency, and both sums."""
+    at = now()
+    form = BalanceForm(request.GET, today=_today(), currencies=currencies_used())
+    context: dict[str, Any] = {"form": form}
+    if form.is_valid():
+        context["balance"] = trial_balance(**form.cleaned_data)
+    waiting = [kind for kind in unposted_documents(at=at) if kind.count]
+    context["waiting"] = waiting
+    context["waiting_count"] = sum(kind.count for kind in waiting)
+    return render(request, "finance/trial_balance.html", context)
+
+
+@require_GET
+@requires(Permission.VIEW_BOOKS)
+def account_list(request: HttpRequest) -> HttpResponse:
+    """The chart of accounts, with today's balances."""
+    balances = account_balances(on=_today())
+    accounts = [
+        {"account": account, "balances": [b for b in balances if b.account.pk == account.pk]}
+        for account in Account.objects.select_related("entity")
+    ]
+    return render(request, "finance/account_list.html", {"accounts": accounts})
+
+
+@require_GET
+@requires(Permission.VIEW_BOOKS)
+def account_ledger(request: HttpRequest, code: str) -> HttpResponse:
+    """What made an account's balance, line by line."""
+    account = get_object_or_404(Account, code=code, entity_id=1)
+    form = LedgerForm(request.GET, currencies=_currencies_of(account))
+    context: dict[str, Any] = {"account": account, "form": form}
+    if form.is_valid():
+        ledger = ledger_page(
+            account=account, before=_position(request.GET.get("before")), **form.cleaned_data
+        )
+        context |= {"ledger": ledger, "currency": form.cleaned_data["currency"]}
+        if ledger.older is not None:
+            older = ledger.older
+            context["older"] = f"{older.effective_on}_{older.entry_id}_{older.line_no}"
+    return render(request, "finance/account_ledger.html", context)
+
+
+def _today() -> date:
+    """The day of the books; they are kept in UTC."""
+    return now().astimezone(UTC).date()
+
+
+def _currencies_of(account: Account) -> list[str]:
+    used = Posting.objects.filter(account=account).order_by("currency")
+    return list(used.values_list("currency", flat=True).distinct())
+
+
+def _position(text: str | None) -> LedgerPosition | None:
+    """Where a page starts, as the link to it says; nonsense starts at the beginning."""
+    try:
+        day, entry_id, line_no = (text or "").split("_")
+        return LedgerPosition(date.fromisoformat(day), UUID(entry_id), int(line_no))
+    except ValueError:
+        return None
