@@ -1,0 +1,188 @@
+"""Faults, kills and crowds: nobody is charged twice, and what can be collected is collected."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+import pytest
+from django.db import connection
+
+from billing.models import Invoice, Payment, PaymentAttempt
+from billing.services.charging import charge_invoice
+from billing.services.checkout import confirm_payment, open_payment_page
+from billing.services.collection import collect_due
+from billing.services.reconciling import reconcile_attempts
+from tests.factories.subscriptions import make_customer
+from tests.stripe_world import (
+    NOW,
+    PERSON,
+    ROOT,
+    StripeWorld,
+    customer_with_card,
+    invoice_of,
+    later,
+)
+from tiktoktoe.kernel.clock import now
+from tiktoktoe.kernel.errors import TikTokToeError
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+COLLECT = """
+import sys, django
+django.setup()
+from datetime import datetime
+from billing.services.collection import collect_due
+print("ready", flush=True)
+collect_due(at=datetime.fromisoformat(sys.argv[1]), workers=2)
+print("done", flush=True)
+"""
+CHARGES = "POST /v1/payment_intents$"
+FAULTS = [
+    "reset_before",
+    "reset_after",
+    "http_500_before",
+    "http_500_after",
+    "http_429",
+    "hang_after",
+]
+
+
+def test_under_random_faults_each_customer_is_charged_exactly_once(stripe: StripeWorld) -> None:
+    invoices = _invoices(stripe, 24)
+    for seed, mode in enumerate(FAULTS):
+        stripe.control.add_fault(CHARGES, mode, times=3, probability=0.4, seed=seed, seconds=3)
+
+    collect_due(at=NOW, workers=4)
+    _let_time_pass(hours=12)
+    stripe.control.clear_faults()
+    _let_time_pass(hours=48)
+
+    _assert_charged_once(stripe, invoices)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_killed_workers_neither_double_nor_lose_a_payment(stripe: StripeWorld, seed: int) -> None:
+    chance = random.Random(seed)
+    invoices = _invoices(stripe, 16)
+    stripe.control.add_fault(CHARGES, "slow", times=100, seconds=0.15)
+
+    for _ in range(3):
+        _collect_and_kill(stripe, after_seconds=chance.uniform(0.05, 0.6))
+    killed_live = PaymentAttempt.objects.filter(state__in=["dispatched", "unknown"]).count()
+    stripe.control.clear_faults()
+    _let_time_pass(hours=48)
+
+    assert killed_live > 0, "the kill must hit payments on their way"
+    _assert_charged_once(stripe, invoices)
+
+
+def test_passes_at_the_same_time_charge_each_invoice_once(stripe: StripeWorld) -> None:
+    invoices = _invoices(stripe, 12)
+
+    _at_once([lambda: collect_due(at=NOW, workers=2)] * 4)
+
+    _assert_charged_once(stripe, invoices)
+    assert PaymentAttempt.objects.count() == 12
+
+
+def test_many_clicks_at_once_open_one_page_and_pay_once(stripe: StripeWorld) -> None:
+    invoice = invoice_of(make_customer())
+    at = now()
+
+    results = _at_once([lambda: open_payment_page(invoice=invoice, actor=PERSON, at=at)] * 8)
+
+    addresses = {result for result in results if isinstance(result, str)}
+    assert len(addresses) == 1
+    assert PaymentAttempt.objects.count() == 1
+    stripe.pay_on_page(addresses.pop())
+    payment = Payment.objects.get()
+    _at_once([lambda: confirm_payment(payment=payment, actor=PERSON, at=at)] * 4)
+    _assert_charged_once(stripe, [invoice])
+
+
+def test_a_click_and_the_schedule_at_once_charge_once(stripe: StripeWorld) -> None:
+    invoice = invoice_of(customer_with_card(stripe))
+
+    _at_once(
+        [
+            lambda: charge_invoice(invoice=invoice, actor=PERSON, at=NOW),
+            lambda: collect_due(at=NOW),
+            lambda: charge_invoice(invoice=invoice, actor=PERSON, at=NOW),
+        ]
+    )
+
+    _assert_charged_once(stripe, [invoice])
+
+
+def _invoices(stripe: StripeWorld, count: int) -> list[Invoice]:
+    return [invoice_of(customer_with_card(stripe)) for _ in range(count)]
+
+
+def _let_time_pass(*, hours: int) -> None:
+    """What the schedule does, hour after hour; the first hour minute by minute."""
+    instants = [later(minutes=minute) for minute in (1, 2, 4, 8, 15, 30)]
+    for at in [*instants, *(later(hours=hour) for hour in range(1, hours, 3))]:
+        reconcile_attempts(at=at)
+        collect_due(at=at)
+
+
+def _assert_charged_once(stripe: StripeWorld, invoices: Iterable[Invoice]) -> None:
+    for invoice in invoices:
+        invoice.refresh_from_db()
+        assert stripe.charged(invoice) == [9900], f"{invoice} at the gateway"
+        assert invoice.state == "paid"
+        succeeded = PaymentAttempt.objects.filter(payment__invoice=invoice, state="succeeded")
+        assert succeeded.count() == 1
+    assert not PaymentAttempt.objects.filter(state__in=["dispatched", "unknown"]).exists()
+
+
+def _collect_and_kill(stripe: StripeWorld, *, after_seconds: float) -> None:
+    worker = subprocess.Popen(
+        [sys.executable, "-c", COLLECT, _instant().isoformat()],
+        cwd=ROOT,
+        env=_environment(stripe),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert worker.stdout is not None
+    assert worker.stdout.readline().strip() == "ready"
+    time.sleep(after_seconds)
+    worker.send_signal(signal.SIGKILL)
+    worker.communicate()
+
+
+def _instant() -> datetime:
+    return later(seconds=1)
+
+
+def _environment(stripe: StripeWorld) -> dict[str, str]:
+    database = connection.settings_dict
+    port = f"&port={database['PORT']}" if database["PORT"] else ""
+    return {
+        **os.environ,
+        "DATABASE_URL": (
+            f"postgresql://{database['USER']}@/{database['NAME']}?host={database['HOST']}{port}"
+        ),
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "STRIPE_API_HOST": stripe.address,
+    }
+
+
+def _at_once(calls: list[Callable[[], object]]) -> list[object]:
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(_refusals_as_results, calls))
+
+
+def _refusals_as_results(call: Callable[[], object]) -> object:
+    try:
+        return call()
+    except TikTokToeError as refusal:
+        return refusal
+    finally:
+        connection.close()
