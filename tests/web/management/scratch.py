@@ -71,7 +71,15 @@ def schema(url: str, prefix: str) -> list[str]:
     migrations did; neither says anything about what a table holds.
     """
     dump = subprocess.run(
-        [postgres_bin() / "pg_dump", "--schema-only", "--no-owner", "-t", f"{prefix}*", url],
+        [
+            postgres_bin() / "pg_dump",
+            "--schema-only",
+            "--no-owner",
+            "--no-privileges",
+            "-t",
+            f"{prefix}*",
+            url,
+        ],
         capture_output=True,
         text=True,
         check=True,
@@ -79,7 +87,7 @@ def schema(url: str, prefix: str) -> list[str]:
     lines = [
         line for line in dump.splitlines() if line and not line.startswith(("--", "\\", "SET"))
     ]
-    statements = NAME_HASH.sub("_#", "\n".join(lines)).split(";\n")
+    statements = NAME_HASH.sub("_#", "\n".join(lines)).rstrip(";").split(";\n")
     return sorted(_with_sorted_columns(statement) for statement in statements)
 
 

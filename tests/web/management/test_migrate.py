@@ -41,6 +41,16 @@ def test_a_fresh_database_has_every_migration_of_djstripe_recorded() -> None:
     assert len(djstripe_on_disk()) > 0
 
 
+@pytest.mark.django_db
+def test_tables_of_plain_many_to_many_fields_have_keys_as_in_djstripes_history() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT data_type FROM information_schema.columns WHERE column_name = 'id' "
+            "AND table_name = 'djstripe_djstripeinvoicedefaulttaxrate'"
+        )
+        assert cursor.fetchall() == [("bigint",)]
+
+
 @pytest.fixture
 def recorded_at_the_ordinary_command(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
     """What is recorded of dj-stripe each time Django's own migrate begins; it does nothing."""

@@ -6,12 +6,12 @@ CPU; see docs/decisions/0002-djstripe-tables.md.
 
 from typing import Any
 
-from django.apps import apps
 from django.core.management import call_command
 from django.core.management.commands.migrate import Command as DjangoMigrate
 from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
+from django.db.models import Model
 
 DJSTRIPE = "djstripe"
 NEEDED_FIRST = ["contenttypes", "auth", "accounts"]
@@ -32,10 +32,10 @@ class Command(DjangoMigrate):
 
     def _make_djstripe_tables(self, database: str, verbosity: int) -> None:
         connection = connections[database]
-        models = list(apps.get_app_config(DJSTRIPE).get_models())
         loader = MigrationLoader(connection)
         names = [name for app, name in loader.disk_migrations if app == DJSTRIPE]
         has_trace = any(app == DJSTRIPE for app, _ in loader.applied_migrations)
+        models = _models_at_the_end(loader)
         tables = set(connection.introspection.table_names())
         if not names or has_trace or any(m._meta.db_table in tables for m in models):
             return
@@ -43,11 +43,21 @@ class Command(DjangoMigrate):
             call_command("migrate", label, database=database, verbosity=0, interactive=False)
         with connection.schema_editor() as editor:
             for model in models:
-                if model._meta.managed and not model._meta.proxy:
-                    editor.create_model(model)
+                editor.create_model(model)
             recorder = MigrationRecorder(connection)
             recorder.ensure_schema()
             for name in sorted(names):
                 recorder.record_applied(DJSTRIPE, name)
         if verbosity:
             self.stdout.write(f"  Made {len(models)} tables of dj-stripe in one step")
+
+
+def _models_at_the_end(loader: MigrationLoader) -> list[type[Model]]:
+    """dj-stripe's models as its own history leaves them.
+
+    Not the installed ones: in those, the tables of plain many-to-many fields have narrower keys.
+    """
+    last = [node for node in loader.graph.leaf_nodes() if node[0] == DJSTRIPE]
+    models = loader.project_state(last).apps.get_models()
+    own = [model for model in models if model._meta.app_label == DJSTRIPE]
+    return [model for model in own if model._meta.managed and not model._meta.proxy]
