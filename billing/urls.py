@@ -2,9 +2,56 @@
 
 from django.urls import path
 
-from billing.views import portal
+from billing.views import billing_runs, credit_notes, documents, invoices, plan_changes, portal
 
 urlpatterns = [
+    path("invoices/", invoices.invoice_list, name="invoice_list"),
+    path("invoices.csv", invoices.invoice_csv, name="invoice_csv"),
+    path("invoices/<str:key>/", invoices.invoice_detail, name="invoice_detail"),
+    path("invoices/<str:key>/pdf/", documents.invoice_document, name="invoice_pdf"),
+    path(
+        "invoices/<str:key>/finalization/",
+        invoices.invoice_finalization,
+        name="invoice_finalization",
+    ),
+    path("invoices/<str:key>/voiding/", invoices.invoice_voiding, name="invoice_voiding"),
+    path("invoices/<str:key>/write-off/", invoices.invoice_write_off, name="invoice_write_off"),
+    path(
+        "invoices/<str:key>/lines/<uuid:line_id>/",
+        invoices.invoice_line_detail,
+        name="invoice_line_detail",
+    ),
+    path(
+        "invoices/<str:key>/credit-notes/new/",
+        credit_notes.credit_note_create,
+        name="credit_note_create",
+    ),
+    path("credit-notes/<str:number>/", credit_notes.credit_note_detail, name="credit_note_detail"),
+    path("credit-notes/<str:number>/pdf/", documents.credit_note_document, name="credit_note_pdf"),
+    path("billing-runs/", billing_runs.billing_run_list, name="billing_run_list"),
+    path("billing-runs/preview/", billing_runs.billing_run_preview, name="billing_run_preview"),
+    path("billing-runs/start/", billing_runs.billing_run_start, name="billing_run_start"),
+    path("billing-runs/<int:run_id>/", billing_runs.billing_run_detail, name="billing_run_detail"),
+    path(
+        "billing-failures/<int:failure_id>/release/",
+        billing_runs.billing_failure_release,
+        name="billing_failure_release",
+    ),
+    path(
+        "subscriptions/<slug:reference>/plan-change/",
+        plan_changes.plan_change_create,
+        name="plan_change_create",
+    ),
+    path(
+        "plan-changes/<int:change_id>/withdrawal/",
+        plan_changes.plan_change_withdrawal,
+        name="plan_change_withdrawal",
+    ),
+    path(
+        "portal/invoices/<str:number>/pdf/",
+        documents.portal_invoice_document,
+        name="portal_invoice_pdf",
+    ),
     path("portal/", portal.portal_home, name="portal_home"),
     path("portal/invoices/", portal.portal_invoices, name="portal_invoices"),
     path("portal/invoices/<str:number>/", portal.portal_invoice, name="portal_invoice"),

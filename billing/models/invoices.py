@@ -31,6 +31,18 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
         """Final ones with something left to pay."""
         return self.filter(state="open")
 
+    def matching(self, text: str) -> "InvoiceQuerySet":
+        """Those with a number or subscription of this text, or a customer that contains it."""
+        if not text:
+            return self
+        return self.filter(
+            models.Q(number__iexact=text)
+            | models.Q(subscription__reference=text)
+            | models.Q(customer__name__icontains=text)
+            | models.Q(customer__email__icontains=text)
+            | models.Q(customer__external_id=text)
+        )
+
     def overdue(self, at: "datetime") -> "InvoiceQuerySet":
         """Open ones whose due day has passed."""
         return self.filter(state="open", due_at__lt=at)
@@ -119,6 +131,11 @@ class Invoice(models.Model):
 
     def __str__(self) -> str:
         return self.number or "draft"
+
+    @property
+    def address_key(self) -> str:
+        """What its page is found by: its number, or its id while it has none."""
+        return self.number or str(self.pk)
 
     @property
     def is_final(self) -> bool:

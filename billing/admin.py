@@ -1,0 +1,97 @@
+"""Support's view of invoices, credit notes, payments and runs: all of it read-only."""
+
+from django.contrib import admin
+
+from billing.models import (
+    BillingFailure,
+    BillingRun,
+    CreditNote,
+    CreditNoteLine,
+    Invoice,
+    InvoiceLine,
+    NumberSeries,
+    PlanChange,
+    TaxRate,
+)
+from tiktoktoe.web.admin import ReadOnlyAdmin, ReadOnlyInline
+
+
+class InvoiceLineInline(ReadOnlyInline[InvoiceLine, Invoice]):
+    """What is charged."""
+
+    model = InvoiceLine
+    fields = ["position", "kind", "description", "quantity", "amount", "tax_amount"]
+
+
+class CreditNoteLineInline(ReadOnlyInline[CreditNoteLine, CreditNote]):
+    """What is taken back."""
+
+    model = CreditNoteLine
+    fields = ["description", "amount", "tax_amount"]
+
+
+@admin.register(Invoice)
+class InvoiceAdmin(ReadOnlyAdmin[Invoice]):
+    """Invoices; they are issued and corrected on the finance pages."""
+
+    list_display = ["__str__", "customer", "state", "total", "amount_paid", "finalized_at"]
+    list_filter = ["state", "kind", "currency", "finalized_at"]
+    search_fields = ["number", "customer__name", "customer__email", "subscription__reference"]
+    list_select_related = ["customer"]
+    date_hierarchy = "finalized_at"
+    inlines = [InvoiceLineInline]
+
+
+@admin.register(CreditNote)
+class CreditNoteAdmin(ReadOnlyAdmin[CreditNote]):
+    """Credit notes."""
+
+    list_display = ["number", "invoice", "customer", "total", "reason", "issued_at"]
+    list_filter = ["currency", "issued_at"]
+    search_fields = ["number", "invoice__number", "customer__name"]
+    list_select_related = ["customer", "invoice"]
+    inlines = [CreditNoteLineInline]
+
+
+@admin.register(BillingRun)
+class BillingRunAdmin(ReadOnlyAdmin[BillingRun]):
+    """Billing runs."""
+
+    list_display = ["at", "state", "due_count", "invoice_count", "failure_count", "finished_at"]
+    list_filter = ["state"]
+
+
+@admin.register(BillingFailure)
+class BillingFailureAdmin(ReadOnlyAdmin[BillingFailure]):
+    """Subscriptions that could not be billed."""
+
+    list_display = ["subscription", "error", "failed_at", "released_at"]
+    list_filter = ["released_at"]
+    search_fields = ["subscription__reference", "subscription__customer__name", "error"]
+    list_select_related = ["subscription"]
+
+
+@admin.register(PlanChange)
+class PlanChangeAdmin(ReadOnlyAdmin[PlanChange]):
+    """Changes of plan, done and scheduled."""
+
+    list_display = ["subscription", "plan_version", "quantity", "state", "effective_at"]
+    list_filter = ["state"]
+    search_fields = ["subscription__reference", "subscription__customer__name"]
+    list_select_related = ["subscription", "plan_version__plan"]
+
+
+@admin.register(TaxRate)
+class TaxRateAdmin(ReadOnlyAdmin[TaxRate]):
+    """Dated tax rates."""
+
+    list_display = ["country", "name", "percentage", "valid_from", "valid_to", "source"]
+    list_filter = ["country"]
+    search_fields = ["country", "code", "name"]
+
+
+@admin.register(NumberSeries)
+class NumberSeriesAdmin(ReadOnlyAdmin[NumberSeries]):
+    """Where the numbers stand."""
+
+    list_display = ["code", "prefix", "next_number"]

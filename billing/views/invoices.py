@@ -1,0 +1,197 @@
+"""Staff pages of invoices: find one, read it, see why each line is what it is, move it on."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import Count
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from billing.forms import OVERDUE, InvoiceFilter
+from billing.models import Invoice, InvoiceLine
+from billing.models.invoices import InvoiceQuerySet
+from billing.queries.explanation import explain_line
+from billing.queries.invoices import invoice_history, invoice_sums
+from billing.services.invoicing import finalize_invoice, mark_uncollectible, void_invoice
+from tiktoktoe.accounts.roles import Permission
+from tiktoktoe.kernel.clock import now
+from tiktoktoe.kernel.errors import Conflict
+from tiktoktoe.web.access import requires
+from tiktoktoe.web.csv_export import csv_response
+from tiktoktoe.web.pagination import paginate
+
+CSV_HEADER = [
+    "number",
+    "state",
+    "customer",
+    "issued",
+    "due",
+    "currency",
+    "subtotal",
+    "tax",
+    "total",
+    "credited",
+    "paid",
+    "refunded",
+    "amount_due",
+]
+
+
+@require_GET
+@requires(Permission.VIEW_BILLING)
+def invoice_list(request: HttpRequest) -> HttpResponse:
+    """Invoices by state, words and days, and what they add up to."""
+    form = InvoiceFilter(request.GET)
+    found = _narrowed(form)
+    counts = dict(found.order_by().values_list("state").annotate(n=Count("pk")))
+    overdue_count = found.overdue(now()).count()
+    state = _asked(form)["state"]
+    shown = _in_state(found, state)
+    context = {
+        "form": form,
+        "page": paginate(request, shown.select_related("customer")),
+        "sums": invoice_sums(shown),
+        "state": state,
+        "choices": [
+            *((s.value, s.label, counts.get(s.value, 0)) for s in Invoice.State),
+            (OVERDUE, "Overdue", overdue_count),
+        ],
+        "total_count": sum(counts.values()),
+        "at": now(),
+    }
+    return render(request, "billing/invoice_list.html", context)
+
+
+@require_GET
+@requires(Permission.VIEW_BILLING)
+def invoice_csv(request: HttpRequest) -> HttpResponseBase:
+    """What the list shows, as a file."""
+    form = InvoiceFilter(request.GET)
+    shown = _in_state(_narrowed(form), _asked(form)["state"])
+    return csv_response("invoices.csv", CSV_HEADER, _csv_rows(shown))
+
+
+@require_GET
+@requires(Permission.VIEW_BILLING)
+def invoice_detail(request: HttpRequest, key: str) -> HttpResponse:
+    """One invoice: lines, tax, payments, credit notes and everything that happened to it."""
+    invoice = find_invoice(key)
+    context = {
+        "invoice": invoice,
+        "lines": invoice.lines.order_by("position"),
+        "payments": invoice.payments.order_by("created_at"),
+        "credit_notes": invoice.credit_notes.order_by("issued_at"),
+        "history": invoice_history(invoice),
+        "is_overdue": invoice.state == "open" and invoice.due_at and invoice.due_at < now(),
+        "is_creditable": invoice.state in {"open", "paid", "uncollectible"}
+        and invoice.amount_credited < invoice.total,
+        "is_voidable": invoice.state == "open"
+        and not invoice.amount_paid
+        and not invoice.amount_credited,
+    }
+    return render(request, "billing/invoice_detail.html", context)
+
+
+@require_GET
+@requires(Permission.VIEW_BILLING)
+def invoice_line_detail(request: HttpRequest, key: str, line_id: UUID) -> HttpResponse:
+    """Why a line is what it is: price, steps, days of usage, down to the events."""
+    invoice = find_invoice(key)
+    line = get_object_or_404(
+        InvoiceLine.objects.select_related("price__plan_version__plan", "price__meter"),
+        pk=line_id,
+        invoice=invoice,
+    )
+    context = {"invoice": invoice, "line": line, "explanation": explain_line(line, invoice)}
+    return render(request, "billing/invoice_line_detail.html", context)
+
+
+@require_POST
+@requires(Permission.CHANGE_BILLING)
+def invoice_finalization(request: HttpRequest, key: str) -> HttpResponse:
+    """Issue a draft."""
+    return _act(request, key, lambda i: finalize_invoice(invoice=i, at=now()), "is issued")
+
+
+@require_POST
+@requires(Permission.CHANGE_BILLING)
+def invoice_voiding(request: HttpRequest, key: str) -> HttpResponse:
+    """Take an untouched open invoice back."""
+    return _act(request, key, lambda i: void_invoice(invoice=i, at=now()), "is void")
+
+
+@require_POST
+@requires(Permission.CHANGE_BILLING)
+def invoice_write_off(request: HttpRequest, key: str) -> HttpResponse:
+    """Give up on collecting an open invoice."""
+    return _act(request, key, lambda i: mark_uncollectible(invoice=i), "is given up")
+
+
+def find_invoice(key: str) -> Invoice:
+    """The invoice of a number, or of an id while it has none; 404 for anything else."""
+    invoices = Invoice.objects.select_related("customer", "subscription")
+    try:
+        return invoices.get(pk=UUID(key))
+    except ValueError:
+        return get_object_or_404(invoices, number=key)
+    except Invoice.DoesNotExist:
+        raise Http404 from None
+
+
+def _act(
+    request: HttpRequest, key: str, act: Callable[[Invoice], Invoice], done: str
+) -> HttpResponse:
+    invoice = find_invoice(key)
+    try:
+        invoice = act(invoice)
+    except Conflict as refusal:
+        messages.error(request, f"Nothing was changed: {refusal}.")
+    else:
+        messages.success(request, f"{invoice.number} {done}.")
+    return redirect("invoice_detail", invoice.address_key)
+
+
+def _asked(form: InvoiceFilter) -> dict[str, Any]:
+    """What was asked for; a filter that makes no sense asks for what of it does."""
+    form.is_valid()
+    return {name: form.cleaned_data.get(name) or "" for name in form.fields}
+
+
+def _narrowed(form: InvoiceFilter) -> InvoiceQuerySet:
+    asked = _asked(form)
+    invoices = Invoice.objects.matching(asked["q"])
+    if asked["start"]:
+        invoices = invoices.filter(finalized_at__date__gte=asked["start"])
+    if asked["end"]:
+        invoices = invoices.filter(finalized_at__date__lt=asked["end"] + timedelta(days=1))
+    return invoices
+
+
+def _in_state(invoices: InvoiceQuerySet, state: str) -> InvoiceQuerySet:
+    if state == OVERDUE:
+        return invoices.overdue(now())
+    return invoices.filter(state=state) if state else invoices
+
+
+def _csv_rows(invoices: InvoiceQuerySet) -> Iterator[list[object]]:
+    ordered = invoices.select_related("customer").order_by("number", "pk")
+    for invoice in ordered.iterator(chunk_size=1000):
+        yield [
+            invoice.number,
+            invoice.state,
+            invoice.customer.name,
+            invoice.finalized_at.date() if invoice.finalized_at else None,
+            invoice.due_at.date() if invoice.due_at else None,
+            invoice.currency,
+            invoice.subtotal.amount,
+            invoice.tax.amount,
+            invoice.total.amount,
+            invoice.amount_credited.amount,
+            invoice.amount_paid.amount,
+            invoice.amount_refunded.amount,
+            invoice.amount_due.amount,
+        ]
