@@ -78,15 +78,11 @@ class SubscriptionFilter(forms.Form):
 class UsageFilter(forms.Form):
     """Which usage to show: a meter, days from the first to the last, one customer or all."""
 
-    meter = forms.ModelChoiceField(
-        Meter.objects.all(), to_field_name="code", required=False, empty_label=None
-    )
+    meter = forms.ModelChoiceField(Meter.objects.all(), to_field_name="code", empty_label=None)
     start = forms.DateField(
-        required=False, label="From", widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d")
+        label="From", widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d")
     )
-    end = forms.DateField(
-        required=False, label="To", widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d")
-    )
+    end = forms.DateField(label="To", widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"))
     customer = forms.ModelChoiceField(
         Customer.objects.all(), required=False, widget=forms.HiddenInput
     )

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, tzinfo
 from decimal import Decimal, DecimalException
-from zoneinfo import ZoneInfo
 
 from subscriptions.domain.events import EventBody
 from subscriptions.errors import EventInvalid
@@ -34,7 +33,7 @@ class EventColumns:
     constants: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
     id_prefix: str = ""
-    time_zone: ZoneInfo | None = None
+    time_zone: tzinfo | None = None
 
     def __post_init__(self) -> None:
         given = {*self.columns, *self.constants}

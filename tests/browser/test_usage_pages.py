@@ -57,9 +57,8 @@ def take_pictures(reader: Reader, path: str) -> None:
     """Keep pictures for the eye when PICTURES names a folder."""
     if not PICTURES:
         return
-    name = path.split("?", maxsplit=1)[0].strip("/").replace("/", "-") + (
-        "-one" if "customer" in path else ""
-    )
+    address, _, query = path.partition("?")
+    name = address.strip("/").replace("/", "-") + ("-one" if "customer" in query else "")
     for word, size in (("desktop", DESKTOP), ("phone", PHONE)):
         reader.page.set_viewport_size(size)  # type: ignore[arg-type]
         reader.page.screenshot(path=Path(PICTURES) / f"{name}-{word}.png", full_page=True)
