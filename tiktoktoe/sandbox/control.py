@@ -7,11 +7,14 @@ import httpx
 
 
 class SandboxControl:
-    """A client of the controls under /_sandbox/."""
+    """A client of the controls under /_sandbox/.
+
+    Raises httpx.HTTPStatusError where the sandbox refuses; its answer says why.
+    """
 
     def __init__(self, address: str) -> None:
         self.address = address.rstrip("/")
-        self._client = httpx.Client(timeout=30)
+        self._client = httpx.Client(timeout=60)
 
     def add_fault(self, match: str, mode: str, **terms: float) -> None:
         """Let requests whose "METHOD /path" matches go wrong; see sandbox.stripe.faults."""
@@ -22,7 +25,7 @@ class SandboxControl:
         self._post("faults/clear", {})
 
     def set_clock(self, at: datetime) -> None:
-        """Let it be a certain time in the sandbox."""
+        """Let it be a certain time in the sandbox, and what is due by then happen."""
         self._post("clock", {"set": int(at.timestamp())})
 
     def advance_clock(self, seconds: int) -> None:
@@ -36,15 +39,30 @@ class SandboxControl:
         is_shuffled: bool = False,
         is_held: bool = False,
         loses: float = 0.0,
+        seed: int = 0,
     ) -> None:
         """Say how events are delivered: how often, in which order, or not at all."""
-        terms = {"copies": copies, "is_shuffled": is_shuffled, "is_held": is_held, "loses": loses}
-        self._post("webhooks", terms)
+        self._post(
+            "webhooks",
+            {
+                "copies": copies,
+                "is_shuffled": is_shuffled,
+                "is_held": is_held,
+                "loses": loses,
+                "seed": seed,
+            },
+        )
+
+    def retry_webhooks(self) -> None:
+        """Send what waits for a retry now."""
+        self._post("webhooks/retry", {})
 
     def complete_checkout(
         self, session: str, *, card: str = "4242424242424242", authenticate: bool = True
     ) -> str:
         """Pay, or store a card, on a hosted page; gives where the customer is sent next.
+
+        A bank account's number or an IBAN may stand for the card.
 
         Raises:
             httpx.HTTPStatusError: 402, if the card is declined.
@@ -52,9 +70,21 @@ class SandboxControl:
         body = {"session": session, "card": card, "authenticate": authenticate}
         return str(self._post("checkout", body)["location"])
 
-    def pay_out(self, currency: str) -> dict[str, Any]:
-        """Pay out what is available; gives the payout."""
-        return self._post("payout", {"currency": currency})
+    def answer_challenge(self, intent: str, *, passes: bool = True) -> dict[str, Any]:
+        """Answer the bank's question as the card's holder; gives the intent."""
+        return self._post("challenge", {"intent": intent, "passes": passes})
+
+    def dispute(self, charge: str, *, reason: str = "fraudulent") -> dict[str, Any]:
+        """Contest a charge as the card's holder; gives the dispute."""
+        return self._post("dispute", {"charge": charge, "reason": reason})
+
+    def pay_out(self, currency: str, *, fails: bool = False) -> dict[str, Any]:
+        """Pay out what is available; gives the payout, {} of nothing. It arrives a day later."""
+        return self._post("payout", {"currency": currency, "fails": fails})
+
+    def pay_out_daily(self, *, is_on: bool = True) -> None:
+        """Let what becomes available be paid out at the end of its day, or not."""
+        self._post("payouts", {"schedule": "daily" if is_on else "manual"})
 
     def stats(self) -> dict[str, Any]:
         """How many webhooks are waiting, were delivered, failed, and what time it is."""
@@ -66,8 +96,12 @@ class SandboxControl:
         return requests
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Forget everything, webhook endpoints too."""
         self._post("reset", {})
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()
 
     def _post(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
         answer = self._client.post(f"{self.address}/_sandbox/{name}", json=body)

@@ -1,136 +1,107 @@
-"""One API request: parsed, checked, answered, remembered; faults come in between."""
+"""One API request: checked, executed under the lock, checked again, remembered."""
 
-import copy
-import hashlib
+import base64
+import binascii
 import logging
-from dataclasses import dataclass, field
-from typing import Any
+import re
+import time
 from urllib.parse import parse_qsl
 
 from tiktoktoe.sandbox.stripe import forms, resources, routes  # noqa: F401 - registers the routes
 from tiktoktoe.sandbox.stripe.errors import ApiError, ContractBroken
-from tiktoktoe.sandbox.stripe.sandbox import Sandbox
+from tiktoktoe.sandbox.stripe.expansion import expand
+from tiktoktoe.sandbox.stripe.faults import Fault, Mode
+from tiktoktoe.sandbox.stripe.idempotency import Keys
+from tiktoktoe.sandbox.stripe.messages import Answer, Request
+from tiktoktoe.sandbox.stripe.sandbox import Sandbox, snapshot
 from tiktoktoe.sandbox.stripe.spec import Json, Operation
 
 logger = logging.getLogger(__name__)
-KEY_STARTS = ("sk_test_", "rk_test_")
-UNCHECKED = {"list", "search_result"}
+TEST_KEY = re.compile(r"(sk|rk)_test_\w+")
 LOG_LENGTH = 2000
-
-
-@dataclass(frozen=True)
-class Request:
-    """What came in."""
-
-    method: str
-    path: str
-    query: str
-    content: bytes
-    authorization: str
-    idempotency_key: str | None
-    version: str | None
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What goes out."""
-
-    status: int
-    body: Json
-    headers: dict[str, str] = field(default_factory=dict)
+NO_ONE_ASKED: Json = {"id": None, "idempotency_key": None}
 
 
 class Api:
-    """Answers requests to /v1; each is one change of state under the sandbox's lock."""
+    """Answers requests to /v1; each is one change of state, or none."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
-        self._in_progress: set[str] = set()
+        self._keys = Keys(sandbox)
         self.log: list[Json] = []
+        self.requests = 0
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request, fault: Fault | None = None) -> Answer:
         """Answer a request, and save what it changed."""
-        key = request.idempotency_key if request.method == "POST" else None
-        fingerprint = _fingerprint(request)
-        with self._sandbox.lock:
-            known = self._known(key, fingerprint)
-            answer = known or self._execute(request)
-            if key and known is None and _is_kept(answer):
-                body = {
-                    "status": answer.status,
-                    "body": answer.body,
-                    "fingerprint": fingerprint,
-                }
-                self._sandbox.store.keep_answer(key, copy.deepcopy(body))
-            self._sandbox.store.save()
-            self._note(request, answer)
-            return answer
-
-    def _known(self, key: str | None, fingerprint: str) -> Answer | None:
-        """What an idempotency key was answered with before."""
-        kept = self._sandbox.store.answer(key) if key else None
-        if kept is None:
-            return None
-        if kept["fingerprint"] != fingerprint:
-            message = "This idempotency key was used with other parameters."
-            return _error(ApiError(400, message, kind="idempotency_error"))
-        return Answer(kept["status"], kept["body"], {"Idempotent-Replayed": "true"})
-
-    def _execute(self, request: Request) -> Answer:
         try:
-            _check_key(request.authorization)
-            return Answer(200, self._run(request))
+            answer = self._answer(request, fault)
         except ApiError as error:
-            return _error(error)
-        except ContractBroken as problem:
-            logger.exception("contract broken")
-            return Answer(500, {"error": {"type": "api_error", "message": str(problem)}})
+            answer = _error(error)
+        self._note(request, answer)
+        return answer
 
-    def _run(self, request: Request) -> Json:
+    def _answer(self, request: Request, fault: Fault | None) -> Answer:
+        _check_key(request.authorization)
         operation = self._sandbox.spec.operation(request.method, request.path)
+        key = request.idempotency_key if request.method == "POST" else None
+        with self._keys.claimed(key):
+            if fault is not None and fault.mode is Mode.SLOW:
+                time.sleep(fault.seconds)
+            with self._sandbox.lock:
+                self._sandbox.run_due()
+                known = self._keys.recall(key, request)
+                if known is not None:
+                    return known
+                answer = self._executed(request, operation)
+                if fault is not None and fault.mode is Mode.ERROR_AFTER:
+                    answer = injected_error("after it was done")
+                if fault is None or fault.is_kept:
+                    self._keys.keep(key, request, answer)
+                self._sandbox.store.save()
+                return answer
+
+    def _executed(self, request: Request, operation: Operation) -> Answer:
+        """Run a request. A refusal keeps what was noted, a fault of ours keeps nothing."""
+        sandbox = self._sandbox
+        sandbox.request = {"id": request.identity, "idempotency_key": request.idempotency_key}
+        try:
+            return Answer(200, self._run(request, operation))
+        except ApiError as error:
+            if error.status != 402:
+                sandbox.store.undo()
+            return _error(error)
+        except Exception as problem:
+            sandbox.store.undo()
+            logger.exception("a fault of the sandbox", extra={"path": request.path})
+            named = str(problem) if isinstance(problem, ContractBroken) else "see the log"
+            message = f"A fault of the sandbox: {named}"
+            return Answer(500, {"error": {"type": "api_error", "message": message}})
+        finally:
+            sandbox.request = NO_ONE_ASKED
+
+    def _run(self, request: Request, operation: Operation) -> Json:
         parameters = self._parameters(request, operation)
-        expand = parameters.pop("expand", [])
+        paths = parameters.pop("expand", [])
         found = routes.find(request.method, request.path)
         if found is None:
-            raise ApiError(404, f"The sandbox does not have {request.method} {request.path}.")
+            message = f"The sandbox does not have {request.method} {operation.path}."
+            raise ApiError(501, message, kind="api_error")
         handler, parts = found
-        body = copy.deepcopy(handler(self._sandbox, parameters, **parts))
-        self._check(body)
-        for path in expand:
-            self._expand(body, path.removeprefix("data.").split("."))
+        body = snapshot(handler(self._sandbox, parameters, **parts))
+        expand(self._sandbox, body, paths)
+        self._sandbox.spec.check_answer(operation, body)
         return body
 
     def _parameters(self, request: Request, operation: Operation) -> Json:
         text = request.content.decode() if request.method == "POST" else request.query
         tree = forms.nested(parse_qsl(text, keep_blank_values=True))
-        parameters = forms.typed(tree, operation.schema, self._sandbox.spec)
+        parameters = dict(forms.typed(tree, operation.schema, self._sandbox.spec))
         self._sandbox.spec.check_request(operation, parameters)
-        return dict(parameters)
-
-    def _check(self, body: Json) -> None:
-        """Hold every object that goes out against Stripe's document."""
-        if body.get("object") in UNCHECKED:
-            for part in body["data"]:
-                self._check(part)
-        elif not body.get("deleted"):
-            self._sandbox.spec.check_answer(body, body["object"])
-
-    def _expand(self, body: Any, path: list[str]) -> None:
-        """Put objects in the place of their ids, as far along a path as there are any."""
-        if isinstance(body, dict) and body.get("object") in UNCHECKED:
-            body = body["data"]
-        if isinstance(body, list):
-            for part in body:
-                self._expand(part, path)
-        elif isinstance(body, dict) and path:
-            name, rest = path[0], path[1:]
-            found = self._sandbox.store.find(body.get(name))
-            if found is not None:
-                body[name] = copy.deepcopy(found)
-            self._expand(body.get(name), rest)
+        return parameters
 
     def _note(self, request: Request, answer: Answer) -> None:
         error = answer.body.get("error") or {}
+        self.requests += 1
         self.log.append(
             {
                 "method": request.method,
@@ -145,23 +116,26 @@ class Api:
         del self.log[:-LOG_LENGTH]
 
 
+def injected_error(when: str) -> Answer:
+    """The answer of a fault that was asked for."""
+    return Answer(500, {"error": {"type": "api_error", "message": f"Injected, {when}."}})
+
+
 def _check_key(authorization: str) -> None:
-    key = authorization.removeprefix("Bearer ").strip()
-    if not key.startswith(KEY_STARTS) or len(key) < 20:
-        raise ApiError(401, "No valid API key was given: send a test key as Bearer.")
+    """Take any test key, as Bearer or as the user of Basic.
 
-
-def _fingerprint(request: Request) -> str:
-    parts = (request.method, request.path, request.query, request.content.decode())
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _is_kept(answer: Answer) -> bool:
-    """Stripe keeps the answer of a request that was executed, declines included.
-
-    Source: docs.stripe.com/api/idempotent_requests: not kept when validation failed.
+    Raises:
+        ApiError: 401.
     """
-    return answer.status not in {400, 401, 404, 429}
+    scheme, _, given = authorization.partition(" ")
+    key = given.strip()
+    if scheme == "Basic":
+        try:
+            key = base64.b64decode(key).decode().partition(":")[0]
+        except (binascii.Error, UnicodeDecodeError):
+            key = ""
+    if scheme not in {"Bearer", "Basic"} or not TEST_KEY.fullmatch(key):
+        raise ApiError(401, "No valid API key was given: send one that begins with sk_test_.")
 
 
 def _error(error: ApiError) -> Answer:

@@ -40,7 +40,15 @@ AUTHENTICATION = {
     "4000008400001629": THEN_DECLINE,
     "4000008260003178": THEN_DECLINE,
 }
-DISPUTED = "4000000000000259"
+DECLINED_AFTER_AUTHENTICATION = {
+    "4000008400001629": Refusal("card_declined", "generic_decline", "try_again_later"),
+    "4000008260003178": Refusal("card_declined", "insufficient_funds", "try_again_later"),
+}
+# Contested at once, and the reason that the holder gives.
+DISPUTED = {
+    "4000000000000259": "fraudulent",
+    "4000000000002685": "product_not_received",
+}
 REFUND_PENDING = "4000000000007726"
 REFUND_FAILS = "4000000000005126"
 COUNTRY = {"4000008260000000": "GB", "4000002760000016": "DE", "4000002500000003": "FR"}
@@ -49,6 +57,8 @@ READY_MADE = {
     "pm_card_mastercard": "5555555555554444",
     "pm_card_amex": "378282246310005",
     "pm_card_de": "4000002760000016",
+    "pm_card_fr": "4000002500000003",
+    "pm_card_gb": "4000008260000000",
     "pm_card_chargeDeclined": "4000000000000002",
     "pm_card_visa_chargeDeclined": "4000000000000002",
     "pm_card_visa_chargeDeclinedInsufficientFunds": "4000000000009995",
@@ -60,14 +70,31 @@ READY_MADE = {
     "pm_card_chargeCustomerFail": ATTACHES_BUT_DECLINES,
     "pm_card_authenticationRequired": "4000002760003184",
     "pm_card_authenticationRequiredOnSetup": "4000002500003155",
-    "pm_card_createDispute": DISPUTED,
+    "pm_card_createDispute": "4000000000000259",
+    "pm_card_createDisputeProductNotReceived": "4000000000002685",
     "pm_card_pendingRefund": REFUND_PENDING,
     "pm_card_refundFail": REFUND_FAILS,
 }
-FAILING_ACCOUNT = "000222222227"
-FAILING_IBAN = "DE62370400440532013001"
+GOOD_ACCOUNT = "000123456789"
+GOOD_IBAN = "DE89370400440532013000"
+# Bank debits that come back after days, and why.
+BOUNCES = {
+    "000111111116": Refusal("payment_method_provider_decline", "account_closed"),
+    "000222222227": Refusal("payment_method_provider_decline", "insufficient_funds"),
+    "000333333335": Refusal("payment_method_provider_decline", "debit_not_authorized"),
+    "DE62370400440532013001": Refusal("payment_method_provider_decline", "insufficient_funds"),
+}
+READY_MADE_ACCOUNTS = {
+    "pm_usBankAccount": GOOD_ACCOUNT,
+    "pm_usBankAccount_success": GOOD_ACCOUNT,
+    "pm_usBankAccount_accountClosed": "000111111116",
+    "pm_usBankAccount_insufficientFunds": "000222222227",
+    "pm_usBankAccount_debitNotAuthorized": "000333333335",
+}
 MESSAGES = {
-    "insufficient_funds": "The card has insufficient funds.",
+    "account_closed": "The bank account is closed.",
+    "debit_not_authorized": "The account's holder says that this debit was not authorized.",
+    "insufficient_funds": "There are insufficient funds.",
     "expired_card": "The card has expired.",
     "incorrect_cvc": "The card's security code is incorrect.",
     "processing_error": "The card could not be processed; try again in a little while.",

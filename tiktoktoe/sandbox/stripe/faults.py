@@ -2,6 +2,7 @@
 
 import random
 import re
+import threading
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -20,7 +21,14 @@ class Mode(StrEnum):
 
 @dataclass
 class Fault:
-    """A fault for requests whose "METHOD /path" matches, so many times or by chance."""
+    """A fault for requests whose "METHOD /path" matches, so many times or by chance.
+
+    Attributes:
+        times: After so many it is over.
+        seconds: How long SLOW waits before, and HANG_AFTER after, it is done.
+        is_kept: Whether ERROR_AFTER is also what the idempotency key is answered with later,
+            as if Stripe itself had failed; or else as if only something on the way had.
+    """
 
     match: str
     mode: Mode
@@ -28,6 +36,7 @@ class Fault:
     probability: float = 1.0
     seconds: float = 2.0
     seed: int = 0
+    is_kept: bool = True
     _dice: random.Random = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -44,22 +53,28 @@ class Faults:
     """The faults in force; the first that hits is used up by one."""
 
     def __init__(self) -> None:
+        self._guard = threading.Lock()
         self._faults: list[Fault] = []
+        self.struck = 0
 
     def add(self, fault: Fault) -> None:
         """Inject a fault."""
-        self._faults.append(fault)
+        with self._guard:
+            self._faults.append(fault)
 
     def clear(self) -> None:
         """Let everything work again."""
-        self._faults.clear()
+        with self._guard:
+            self._faults.clear()
 
     def strike(self, request: str) -> Fault | None:
         """The fault that hits a request, if one does."""
-        for fault in self._faults:
-            if fault.hits(request):
-                fault.times -= 1
-                if fault.times == 0:
-                    self._faults.remove(fault)
-                return fault
+        with self._guard:
+            for fault in self._faults:
+                if fault.hits(request):
+                    fault.times -= 1
+                    if fault.times == 0:
+                        self._faults.remove(fault)
+                    self.struck += 1
+                    return fault
         return None

@@ -1,24 +1,29 @@
-"""Which function answers which request."""
+"""Which function answers which request, and how lists are read."""
 
 import re
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
+from tiktoktoe.sandbox.stripe.errors import ApiError
 from tiktoktoe.sandbox.stripe.sandbox import Sandbox
 from tiktoktoe.sandbox.stripe.spec import Json
+from tiktoktoe.sandbox.stripe.store import Search
 
 Handler = Callable[..., Json]
-_routes: list[tuple[str, re.Pattern[str], Handler]] = []
+_routes: dict[tuple[str, int], list[tuple[re.Pattern[str], Handler]]] = {}
 PAGE_SIZE = 10
-RANGES = {"gt": int.__gt__, "gte": int.__ge__, "lt": int.__lt__, "lte": int.__le__}
+PAGE_SIZE_MAX = 100
 
 
 def route(method: str, path: str) -> Callable[[Handler], Handler]:
     """Let a function answer a path; `<name>` is a part that it is given."""
-    pattern = re.compile("^" + re.sub(r"<(\w+)>", r"(?P<\1>[^/]+)", path) + "$")
+    pattern = re.compile(re.sub(r"<(\w+)>", r"(?P<\1>[^/]+)", path))
 
     def register(handler: Handler) -> Handler:
-        _routes.append((method, pattern, handler))
+        known = _routes.setdefault((method, path.count("/")), [])
+        # A path without parts comes first: /search is not the object called "search".
+        known.insert(0 if "<" not in path else len(known), (pattern, handler))
         return handler
 
     return register
@@ -26,11 +31,19 @@ def route(method: str, path: str) -> Callable[[Handler], Handler]:
 
 def find(method: str, path: str) -> tuple[Handler, dict[str, str]] | None:
     """The function for a request, and the parts of its path."""
-    for known, pattern, handler in _routes:
-        match = pattern.match(path)
-        if known == method and match:
+    for pattern, handler in _routes.get((method, path.count("/")), ()):
+        if match := pattern.fullmatch(path):
             return handler, match.groupdict()
     return None
+
+
+def known_routes() -> list[tuple[str, str]]:
+    """Every method and path that is answered."""
+    return [
+        (method, pattern.pattern)
+        for (method, _), patterns in _routes.items()
+        for pattern, _ in patterns
+    ]
 
 
 def readable(kind: str, path: str, filters: Iterable[str] = ()) -> None:
@@ -43,14 +56,8 @@ def readable(kind: str, path: str, filters: Iterable[str] = ()) -> None:
 
     @route("GET", path)
     def listed(sandbox: Sandbox, parameters: Json) -> Json:
-        wanted = {n: parameters[n] for n in names if parameters.get(n) is not None}
-        return listing(
-            sandbox,
-            kind,
-            path,
-            parameters,
-            lambda body: all(_plain(body.get(n)) == value for n, value in wanted.items()),
-        )
+        equal = {n: parameters[n] for n in names if parameters.get(n) is not None}
+        return listing(sandbox, kind, path, parameters, equal=equal)
 
 
 def listing(
@@ -58,43 +65,52 @@ def listing(
     kind: str,
     path: str,
     parameters: Json,
-    fits: Callable[[Json], bool],
+    *,
+    equal: Json | None = None,
+    private: Json | None = None,
+    fits: Callable[[Json], bool] = lambda _body: True,
 ) -> Json:
     """A page of a list, newest first, with Stripe's cursors and ranges of `created`."""
-    created = parameters.get("created")
-    rows = [
-        body
-        for body in sandbox.store.newest_first(kind, fits)
-        if _in_range(int(body.get("created", 0)), created)
-    ]
-    ids = [body["id"] for body in rows]
-    limit = int(parameters.get("limit", PAGE_SIZE))
-    if parameters.get("ending_before") in ids:
-        end = ids.index(parameters["ending_before"])
-        page, has_more = rows[max(end - limit, 0) : end], end > limit
-    else:
-        after = parameters.get("starting_after")
-        start = ids.index(after) + 1 if after in ids else 0
-        page, has_more = rows[start : start + limit], len(rows) > start + limit
-    return {"object": "list", "url": path, "has_more": has_more, "data": page}
+    limit = parameters.get("limit", PAGE_SIZE)
+    if not 1 <= limit <= PAGE_SIZE_MAX:
+        raise ApiError(400, f"A page has 1 to {PAGE_SIZE_MAX} objects.", param="limit")
+    before = parameters.get("ending_before")
+    for name in ("starting_after", "ending_before"):
+        if parameters.get(name):
+            sandbox.store.get(parameters[name], kind, param=name)
+    search = Search(
+        equal=equal or {},
+        private=private or {},
+        created=_bounds(parameters.get("created")),
+        fits=fits,
+        beyond=before or parameters.get("starting_after"),
+        is_oldest_first=bool(before),
+    )
+    rows = list(islice(sandbox.store.newest_first(kind, search), limit + 1))
+    page = rows[:limit]
+    return list_of(page[::-1] if before else page, path, has_more=len(rows) > limit)
+
+
+def list_of(rows: list[Json], path: str, *, has_more: bool = False) -> Json:
+    """A list, as the API shows it."""
+    return {"object": "list", "url": path, "has_more": has_more, "data": rows}
 
 
 def change(body: Json, parameters: Json) -> None:
     """Set given fields; metadata are merged, and one set to nothing is removed."""
-    metadata = parameters.pop("metadata", None)
+    given = dict(parameters)
+    metadata = given.pop("metadata", None)
     if isinstance(metadata, dict):
-        merged = {**body.get("metadata", {}), **metadata}
+        merged = {**(body.get("metadata") or {}), **metadata}
         body["metadata"] = {name: value for name, value in merged.items() if value != ""}
-    body.update(parameters)
+    elif metadata == "":
+        body["metadata"] = {}
+    body.update({name: None if value == "" else value for name, value in given.items()})
 
 
-def _in_range(created: int, wanted: Any) -> bool:
-    if wanted is None:
-        return True
-    if not isinstance(wanted, dict):
-        return created == int(wanted)
-    return all(RANGES[name](created, int(bound)) for name, bound in wanted.items())
-
-
-def _plain(value: Any) -> Any:
-    return value["id"] if isinstance(value, dict) and "id" in value else value
+def _bounds(created: Any) -> dict[str, int]:
+    if created is None:
+        return {}
+    if isinstance(created, dict):
+        return {name: int(bound) for name, bound in created.items()}
+    return {"gte": int(created), "lte": int(created)}

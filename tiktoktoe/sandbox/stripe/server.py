@@ -10,59 +10,73 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-from tiktoktoe.sandbox.stripe import pages
-from tiktoktoe.sandbox.stripe.api import Answer, Api, Request
-from tiktoktoe.sandbox.stripe.control import Control
+import msgspec
+
+from tiktoktoe.sandbox.stripe.api import Api, injected_error
+from tiktoktoe.sandbox.stripe.control import PREFIX, Control
 from tiktoktoe.sandbox.stripe.errors import ApiError
 from tiktoktoe.sandbox.stripe.faults import Fault, Faults, Mode
+from tiktoktoe.sandbox.stripe.messages import Answer, Request
+from tiktoktoe.sandbox.stripe.pages import Page, answer_page
 from tiktoktoe.sandbox.stripe.sandbox import Sandbox, random_text
-from tiktoktoe.sandbox.stripe.spec import Json, load_spec
+from tiktoktoe.sandbox.stripe.spec import load_spec
 from tiktoktoe.sandbox.stripe.webhooks import Webhooks
 
 logger = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 CONTENT_MAX = 1_000_000
 TICK_SECONDS = 1.0
-CSP = "default-src 'none'; style-src 'self'; form-action *; base-uri 'none'; frame-ancestors 'none'"
-CONTROL = "/_sandbox/"
+RATE_LIMITED = Answer(
+    429,
+    {
+        "error": {
+            "type": "rate_limit_error",
+            "code": "rate_limit",
+            "message": "Too many requests.",
+        }
+    },
+    {"Stripe-Should-Retry": "true"},
+)
 
 
 class Application:
     """What a running sandbox consists of."""
 
-    def __init__(self, port: int, data_dir: Path) -> None:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        self.sandbox = Sandbox(load_spec(data_dir), data_dir, f"http://{HOST}:{port}")
+    def __init__(self, port: int, data_dir: Path, cache_dir: Path, now: int | None) -> None:
+        for folder in (data_dir, cache_dir):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.sandbox = Sandbox(load_spec(cache_dir), data_dir, f"http://{HOST}:{port}")
+        if now is not None:
+            self.sandbox.clock.set(now)
+            self.sandbox.store.save()
         self.api = Api(self.sandbox)
         self.faults = Faults()
         self.webhooks = Webhooks(self.sandbox)
         self.control = Control(self.sandbox, self.api, self.faults, self.webhooks)
 
-    def page(self, method: str, path: str, content: bytes) -> pages.PageAnswer:
+    def page(self, method: str, path: str, content: bytes) -> Page:
         """A page of the customer's.
 
         Raises:
             ApiError: 404, if there is none.
         """
-        _, kind, *rest = path.split("/")
         with self.sandbox.lock:
-            answer = self._page(method, kind, rest[-1] if rest else "", content)
-            self.sandbox.store.save()
+            try:
+                self.sandbox.run_due()
+                answer = answer_page(self.sandbox, method, path, content)
+                self.sandbox.store.save()
+            finally:
+                self.sandbox.store.undo()
         return answer
 
-    def _page(self, method: str, kind: str, identity: str, content: bytes) -> pages.PageAnswer:
-        match (method, kind):
-            case ("GET", "style.css"):
-                return pages.PageAnswer(200, pages.STYLE)
-            case ("GET", "c"):
-                return pages.pay_page(self.sandbox, identity)
-            case ("POST", "c"):
-                return pages.submit_card(self.sandbox, identity, content)
-            case ("GET", "3ds"):
-                return pages.challenge_page(self.sandbox, identity)
-            case ("POST", "3ds"):
-                return pages.submit_challenge(self.sandbox, identity, content)
-        raise ApiError(404, "There is no such page.")
+    def tick(self) -> None:
+        """Do for ever what becomes due."""
+        while True:
+            time.sleep(TICK_SECONDS)
+            try:
+                self.control.tick()
+            except Exception:
+                logger.exception("the clock's work failed")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -93,71 +107,69 @@ class Handler(BaseHTTPRequestHandler):
         self._serve("DELETE")
 
     def _serve(self, method: str) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
-        if length > CONTENT_MAX:
+        length = self.headers.get("Content-Length") or "0"
+        if not length.isdecimal() or int(length) > CONTENT_MAX:
             self.close_connection = True
-            self._send_json(413, {"error": {"message": "too large"}})
+            self._send_answer(Answer(413, {"error": {"message": "too large"}}))
             return
-        content = self.rfile.read(length) if length else b""
+        content = self.rfile.read(int(length))
         address = urlsplit(self.path)
         try:
-            if address.path.startswith(CONTROL):
+            content.decode()
+            if address.path.startswith(PREFIX):
                 body = json.loads(content or b"{}")
-                self._send_json(200, self.application.control.answer(address.path, body))
+                self._send_answer(Answer(200, self.application.control.answer(address.path, body)))
             elif address.path.startswith("/v1/"):
                 self._serve_api(method, address.path, address.query, content)
             else:
                 self._send_page(self.application.page(method, address.path, content))
         except ApiError as error:
-            self._send_json(error.status, error.body)
+            self._send_answer(Answer(error.status, error.body))
+        except ValueError:
+            self._send_answer(Answer(400, {"error": {"message": "the content cannot be read"}}))
 
     def _serve_api(self, method: str, path: str, query: str, content: bytes) -> None:
         fault = self.application.faults.strike(f"{method} {path}")
         if fault is not None and self._fails_before(fault):
             return
-        answer = self.application.api.answer(
-            Request(
-                method=method,
-                path=path,
-                query=query,
-                content=content,
-                authorization=self.headers.get("Authorization", ""),
-                idempotency_key=self.headers.get("Idempotency-Key"),
-                version=self.headers.get("Stripe-Version"),
-            )
+        request = Request(
+            identity=f"req_{random_text(14)}",
+            method=method,
+            path=path,
+            query=query,
+            content=content,
+            authorization=self.headers.get("Authorization", ""),
+            idempotency_key=self.headers.get("Idempotency-Key"),
+            version=self.headers.get("Stripe-Version"),
         )
+        answer = self.application.api.answer(request, fault)
         if fault is not None and self._fails_after(fault):
             return
-        self._send_answer(answer)
+        known = {"Request-Id": request.identity}
+        if request.version:
+            known["Stripe-Version"] = request.version
+        if request.idempotency_key:
+            known["Idempotency-Key"] = request.idempotency_key
+        self._send_answer(Answer(answer.status, answer.body, {**known, **answer.headers}))
 
     def _fails_before(self, fault: Fault) -> bool:
-        """Go wrong before anything is done; whether that was all."""
+        """Go wrong before anything is done; whether it did."""
         match fault.mode:
             case Mode.RESET_BEFORE:
                 self._reset()
             case Mode.ERROR_BEFORE:
-                self._send_error("before anything was done")
+                self._send_answer(injected_error("before anything was done"))
             case Mode.RATE_LIMIT:
-                body = {
-                    "type": "rate_limit_error",
-                    "code": "rate_limit",
-                    "message": "Too many requests.",
-                }
-                self._send_json(429, {"error": body})
-            case Mode.SLOW:
-                time.sleep(fault.seconds)
-                return False
+                self._send_answer(RATE_LIMITED)
             case _:
                 return False
         return True
 
     def _fails_after(self, fault: Fault) -> bool:
-        """Go wrong when everything is done; whether that was all."""
+        """Go wrong when everything is done; whether it did."""
         match fault.mode:
             case Mode.RESET_AFTER:
                 self._reset()
-            case Mode.ERROR_AFTER:
-                self._send_error("after it was done")
             case Mode.HANG_AFTER:
                 time.sleep(fault.seconds)
                 self._reset()
@@ -172,28 +184,25 @@ class Handler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.connection.close()
 
-    def _send_error(self, when: str) -> None:
-        self._send_json(500, {"error": {"type": "api_error", "message": f"Injected, {when}."}})
-
     def _send_answer(self, answer: Answer) -> None:
-        self._send_json(answer.status, answer.body, answer.headers)
+        content = msgspec.json.encode(answer.body)
+        self._send(answer.status, content, "application/json", answer.headers)
 
-    def _send_json(self, status: int, body: Json, headers: dict[str, str] | None = None) -> None:
-        self._send(status, json.dumps(body).encode(), "application/json", headers or {})
-
-    def _send_page(self, answer: pages.PageAnswer) -> None:
-        is_style = answer.html is pages.STYLE
-        headers = {"Content-Security-Policy": CSP}
-        if answer.location:
-            headers["Location"] = answer.location
-        kind = "text/css" if is_style else "text/html"
-        self._send(answer.status, answer.html.encode(), f"{kind}; charset=utf-8", headers)
+    def _send_page(self, page: Page) -> None:
+        headers = {
+            "Content-Security-Policy": page.policy,
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": "no-store",
+        }
+        if page.location:
+            headers["Location"] = page.location
+        self._send(page.status, page.html.encode(), f"{page.kind}; charset=utf-8", headers)
 
     def _send(self, status: int, content: bytes, kind: str, headers: dict[str, str]) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
-        self.send_header("Request-Id", f"req_{random_text(14)}")
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
@@ -211,20 +220,19 @@ class Server(ThreadingHTTPServer):
         """A client that went away, or that we cut off, is no news."""
 
 
-def serve(port: int, data_dir: Path) -> None:
-    """Run until the process ends."""
-    application = Application(port, data_dir)
-    Handler.application = application
+def serve(port: int, data_dir: Path, cache_dir: Path, *, now: int | None = None) -> None:
+    """Run until the process ends.
+
+    Args:
+        cache_dir: Where Stripe's document is kept as JSON.
+        now: What the sandbox's clock is set to first.
+
+    Raises:
+        OSError: If the port is taken.
+    """
     server = Server((HOST, port), Handler)
+    application = Application(server.server_port, data_dir, cache_dir, now)
+    Handler.application = application
     application.webhooks.start()
-    threading.Thread(target=_tick, args=(application,), daemon=True, name="clock").start()
+    threading.Thread(target=application.tick, daemon=True, name="clock").start()
     server.serve_forever()
-
-
-def _tick(application: Application) -> None:
-    while True:
-        time.sleep(TICK_SECONDS)
-        try:
-            application.control.tick()
-        except ApiError:
-            logger.exception("the clock's work failed")

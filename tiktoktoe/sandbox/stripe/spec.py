@@ -5,7 +5,6 @@ package is read as text, because importing it would need what it depends on.
 """
 
 import ast
-import json
 import re
 from collections.abc import Mapping
 from functools import cached_property
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
+import msgspec
 
 from tiktoktoe.sandbox.stripe.errors import ApiError, ContractBroken
 
@@ -29,13 +29,15 @@ Json = dict[str, Any]
 
 
 class Operation:
-    """A method of a path, with the schema of its parameters."""
+    """A method of a path, with the schemas of its parameters and of its answer."""
 
     def __init__(self, method: str, path: str, body: Mapping[str, Any]) -> None:
         self.method = method
         self.path = path
-        self.pattern = re.compile("^" + re.sub(r"\{[^}]+\}", "[^/]+", path) + "$")
+        self.pattern = re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path))
         self.schema = self._schema(body)
+        answer = body["responses"]["200"]["content"].get("application/json", {})
+        self.answer: Json = answer.get("schema", {})
 
     def _schema(self, body: Mapping[str, Any]) -> Json:
         if self.method == "POST":
@@ -59,17 +61,19 @@ class Spec:
         self.schemas: Json = document["components"]["schemas"]
         self.version: str = document["info"]["version"]
         self._validators: dict[str, Any] = {}
+        self._skeletons: dict[str, bytes] = {}
 
     @cached_property
-    def operations(self) -> list[Operation]:
-        """All of them, those with fewer parameters in their path first."""
-        found = [
-            Operation(method.upper(), path, body)
-            for path, methods in self.document["paths"].items()
-            for method, body in methods.items()
-            if method in {"get", "post", "delete"}
-        ]
-        return sorted(found, key=lambda operation: operation.path.count("{"))
+    def operations(self) -> dict[tuple[str, int], list[Operation]]:
+        """By method and depth of the path, those with fewer parameters in it first."""
+        found: dict[tuple[str, int], list[Operation]] = {}
+        for path, methods in sorted(self.document["paths"].items(), key=_parameters_in_path):
+            for name, body in methods.items():
+                method = name.upper()
+                if method in {"GET", "POST", "DELETE"} and "200" in body["responses"]:
+                    key = (method, path.count("/"))
+                    found.setdefault(key, []).append(Operation(method, path, body))
+        return found
 
     def operation(self, method: str, path: str) -> Operation:
         """The operation of a request.
@@ -77,8 +81,8 @@ class Spec:
         Raises:
             ApiError: 404, if Stripe has no such address.
         """
-        for operation in self.operations:
-            if operation.method == method and operation.pattern.match(path):
+        for operation in self.operations.get((method, path.count("/")), ()):
+            if operation.pattern.fullmatch(path):
                 return operation
         raise ApiError(404, f"Unrecognized request URL ({method}: {path}).")
 
@@ -94,22 +98,27 @@ class Spec:
         for error in self._validators[key].iter_errors(parameters):
             raise _refusal(error)
 
-    def check_answer(self, answer: Json, schema: str) -> None:
+    def check_answer(self, operation: Operation, answer: Json) -> None:
         """Refuse an answer of our own that the document does not allow.
 
         Raises:
             ContractBroken: With the path and the reason.
         """
-        if schema not in self._validators:
-            self._validators[schema] = self._validator(
-                {"$ref": f"{SPEC_URI}#/components/schemas/{schema}"}
-            )
-        for error in self._validators[schema].iter_errors(answer):
+        key = f"{operation.method} {operation.path} 200"
+        if key not in self._validators:
+            self._validators[key] = self._validator(_json_schema(operation.answer))
+        for error in self._validators[key].iter_errors(answer):
             place = "/".join(str(part) for part in error.instance_path)
-            raise ContractBroken(f"{schema} {place}: {error.message[:300]}")
+            raise ContractBroken(f"{operation.path} {place}: {error.message[:300]}")
 
-    def skeleton(self, schema: str, depth: int = 0) -> Json:
+    def skeleton(self, schema: str) -> Json:
         """An object with every nullable property null and every required one empty."""
+        if schema not in self._skeletons:
+            self._skeletons[schema] = msgspec.json.encode(self._skeleton(schema, 0))
+        made: Json = msgspec.json.decode(self._skeletons[schema])
+        return made
+
+    def _skeleton(self, schema: str, depth: int) -> Json:
         shape = self.schemas[schema]
         required = set(shape.get("required", []))
         made: Json = {}
@@ -130,7 +139,7 @@ class Spec:
         if len(part.get("enum", [])) == 1:
             return part["enum"][0]
         if "$ref" in part and depth < 3:
-            return self.skeleton(part["$ref"].rsplit("/", 1)[1], depth + 1)
+            return self._skeleton(part["$ref"].rsplit("/", 1)[1], depth + 1)
         if part.get("type") == "object" and "data" in part.get("properties", {}):
             return {"object": "list", "data": [], "has_more": False, "url": "/"}
         return {"string": "", "integer": 0, "number": 0, "boolean": False, "array": []}.get(
@@ -156,9 +165,13 @@ def load_spec(cache_dir: Path) -> Spec:
         source = (Path(package.origin).parent / "stripe_spec.py").read_text(encoding="utf-8")
         document = ast.literal_eval(source.partition("=")[2].strip())
         temporary = cached.with_suffix(".new")
-        temporary.write_text(json.dumps(document), encoding="utf-8")
+        temporary.write_bytes(msgspec.json.encode(document))
         temporary.replace(cached)
-    return Spec(json.loads(cached.read_text(encoding="utf-8")))
+    return Spec(msgspec.json.decode(cached.read_bytes()))
+
+
+def _parameters_in_path(item: tuple[str, Any]) -> int:
+    return item[0].count("{")
 
 
 def _json_schema(schema: Any) -> Any:

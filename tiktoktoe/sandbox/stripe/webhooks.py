@@ -2,105 +2,132 @@
 
 import hashlib
 import hmac
-import json
+import http.client
+import logging
 import random
 import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from tiktoktoe.sandbox.stripe.sandbox import Sandbox
-from tiktoktoe.sandbox.stripe.spec import Json
+import msgspec
 
-TRIES_MAX = 8
+from tiktoktoe.sandbox.stripe.outbox import Parcel
+from tiktoktoe.sandbox.stripe.sandbox import Sandbox
+
+logger = logging.getLogger(__name__)
+SENDERS = 4
+BATCH = 40
 FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 300.0
+# Source: docs.stripe.com/webhooks: live mode tries for up to three days.
+GIVES_UP_AFTER_SECONDS = 3 * 24 * 3600
 TIMEOUT_SECONDS = 30
 TICK_SECONDS = 0.05
 
 
-@dataclass
+@dataclass(frozen=True)
 class Delivery:
-    """How events are delivered."""
+    """How events are delivered.
+
+    Attributes:
+        copies: How often each is sent.
+        is_shuffled: Whether those that are waiting together go out in any order.
+        is_held: Whether they wait until this is over.
+        loses: The share that is never sent, and never tried again.
+        seed: Of the dice for shuffling and losing.
+    """
 
     copies: int = 1
     is_shuffled: bool = False
     is_held: bool = False
     loses: float = 0.0
+    seed: int = 0
 
 
 class Webhooks:
-    """A thread that delivers what is waiting; what is not delivered survives a restart."""
+    """Threads that deliver what is waiting; what is not delivered survives a restart."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
+        self._dice = random.Random(0)
+        self._pool = ThreadPoolExecutor(SENDERS, thread_name_prefix="webhook")
         self.delivery = Delivery()
         self.delivered = 0
         self.failed = 0
+        self.lost = 0
 
     def start(self) -> None:
         """Begin to deliver."""
         threading.Thread(target=self._work, daemon=True, name="webhooks").start()
 
+    def set(self, delivery: Delivery) -> None:
+        """Deliver in another way from now on."""
+        self._dice = random.Random(delivery.seed)
+        self.delivery = delivery
+
+    def hurry(self) -> None:
+        """Try again now what waits for a retry; the caller holds the lock."""
+        self._sandbox.outbox.hurry(time.time())
+
     @property
     def waiting(self) -> int:
         """How many deliveries are still to be made."""
         with self._sandbox.lock:
-            return sum(len(self._waiting_for(event)) for event in self._undelivered())
+            return self._sandbox.outbox.waiting()
 
     def _work(self) -> None:
         while True:
             time.sleep(TICK_SECONDS)
-            if not self.delivery.is_held:
-                for event_id, endpoint_id in self._due():
-                    self._deliver(event_id, endpoint_id)
+            try:
+                while not self.delivery.is_held and (parcels := self._due()):
+                    list(self._pool.map(self._deliver, parcels))
+            except Exception:
+                logger.exception("the delivery of webhooks failed")
 
-    def _undelivered(self) -> list[Json]:
-        events = self._sandbox.store.newest_first("event", lambda e: e["pending_webhooks"] > 0)
-        return list(events)[::-1]
-
-    def _waiting_for(self, event: Json) -> dict[str, Json]:
-        waiting: dict[str, Json] = self._sandbox.store.private(event["id"]).get("waiting_for", {})
-        return waiting
-
-    def _due(self) -> list[tuple[str, str]]:
-        now = time.time()
+    def _due(self) -> Sequence[Parcel]:
         with self._sandbox.lock:
-            due = [
-                (event["id"], endpoint_id)
-                for event in self._undelivered()
-                for endpoint_id, state in self._waiting_for(event).items()
-                if state["due"] <= now
-            ]
+            parcels = self._sandbox.outbox.due(time.time(), BATCH)
         if self.delivery.is_shuffled:
-            random.shuffle(due)
-        return due
+            self._dice.shuffle(parcels)
+        return parcels
 
-    def _deliver(self, event_id: str, endpoint_id: str) -> None:
+    def _deliver(self, parcel: Parcel) -> None:
         with self._sandbox.lock:
-            event = self._sandbox.store.get(event_id)
-            endpoint = self._sandbox.store.get(endpoint_id)
-            secret = self._sandbox.store.private(endpoint_id)["secret"]
-            content = json.dumps(event).encode()
-        is_lost = random.random() < self.delivery.loses
-        results = [
-            is_lost or post(endpoint["url"], content, secret) for _ in range(self.delivery.copies)
-        ]
+            store = self._sandbox.store
+            event, endpoint = store.find(parcel.event), store.find(parcel.endpoint)
+            if event is None or endpoint is None:
+                self._sandbox.outbox.forget(parcel)
+                store.save()
+                return
+            secret, url = store.private(parcel.endpoint)["secret"], endpoint["url"]
+            content = msgspec.json.encode(event)
+            store.undo()
+        how = self.delivery
+        is_lost = self._dice.random() < how.loses
+        taken = [post(url, content, secret) for _ in range(0 if is_lost else how.copies)]
+        is_taken = any(taken)
         with self._sandbox.lock:
-            self._note(event, endpoint_id, is_done=any(results))
+            self._note(parcel, is_taken=is_taken, is_lost=is_lost)
+            self._sandbox.store.save()
 
-    def _note(self, event: Json, endpoint_id: str, *, is_done: bool) -> None:
-        waiting = self._waiting_for(event)
-        state = waiting[endpoint_id]
-        state["tries"] += 1
-        state["due"] = time.time() + FIRST_PAUSE_SECONDS * 2 ** state["tries"]
-        if is_done or state["tries"] >= TRIES_MAX:
-            del waiting[endpoint_id]
-            event["pending_webhooks"] = len(waiting)
-        self.delivered += is_done
-        self.failed += not is_done
-        self._sandbox.store.touch(event)
-        self._sandbox.store.save()
+    def _note(self, parcel: Parcel, *, is_taken: bool, is_lost: bool) -> None:
+        """Forget what was taken, try again later what was not; the lock is held."""
+        now, tries = time.time(), parcel.tries + 1
+        self.delivered += is_taken
+        self.lost += is_lost
+        self.failed += not is_taken and not is_lost
+        if is_taken or is_lost or now - parcel.since > GIVES_UP_AFTER_SECONDS:
+            self._sandbox.outbox.forget(parcel)
+            event = self._sandbox.store.find(parcel.event)
+            if event is not None and is_taken:
+                event["pending_webhooks"] -= 1
+            return
+        pause = min(FIRST_PAUSE_SECONDS * 2**parcel.tries, LONGEST_PAUSE_SECONDS)
+        self._sandbox.outbox.put_off(parcel, until=now + pause, tries=tries)
 
 
 def post(url: str, content: bytes, secret: str) -> bool:
@@ -117,7 +144,7 @@ def post(url: str, content: bytes, secret: str) -> bool:
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
             return bool(200 <= answer.status < 300)
-    except (urllib.error.URLError, OSError):
+    except (urllib.error.URLError, OSError, http.client.HTTPException, ValueError):
         return False
 
 

@@ -9,8 +9,10 @@ from tiktoktoe.sandbox.stripe.resources import (
     customers,
     disputes,
     events,
+    nothing,
     payment_intents,
     payment_methods,
+    payouts,
     refunds,
     setup_intents,
 )
@@ -24,8 +26,10 @@ __all__ = [
     "customers",
     "disputes",
     "events",
+    "nothing",
     "payment_intents",
     "payment_methods",
+    "payouts",
     "refunds",
     "setup_intents",
 ]

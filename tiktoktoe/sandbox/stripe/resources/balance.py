@@ -1,24 +1,28 @@
-"""Balance transactions with their fees, the balance, and payouts with what they are made of."""
+"""Balance transactions with their fees, and the balance that they come to."""
 
 from tiktoktoe.sandbox.stripe.routes import listing, readable, route
-from tiktoktoe.sandbox.stripe.sandbox import Sandbox
+from tiktoktoe.sandbox.stripe.sandbox import Sandbox, action
 from tiktoktoe.sandbox.stripe.spec import Json
 
 DAY = 86_400
 SETTLES_AFTER_DAYS = 2
+UNPAID = ""  # a transaction that no payout has taken yet
+REPORTED_AS = {
+    "payment": "charge",
+    "payment_refund": "refund",
+    "payment_failure_refund": "charge_failure",
+    "adjustment": "dispute",
+}
+FILTERS = ("type", "source", "currency")
 
 
 @route("GET", "/v1/balance_transactions")
 def transactions(sandbox: Sandbox, parameters: Json) -> Json:
     """Balance transactions; those of a payout when it is named."""
-    payout = parameters.get("payout")
-    wanted = {n: parameters[n] for n in ("type", "source", "currency") if parameters.get(n)}
-
-    def fits(body: Json) -> bool:
-        of_payout = sandbox.store.private(body["id"]).get("payout")
-        return payout in {None, of_payout} and all(body[n] == v for n, v in wanted.items())
-
-    return listing(sandbox, "balance_transaction", "/v1/balance_transactions", parameters, fits)
+    equal = {name: parameters[name] for name in FILTERS if parameters.get(name)}
+    private = {"payout": parameters["payout"]} if parameters.get("payout") else {}
+    path = "/v1/balance_transactions"
+    return listing(sandbox, "balance_transaction", path, parameters, equal=equal, private=private)
 
 
 @route("GET", "/v1/balance")
@@ -26,107 +30,65 @@ def balance(sandbox: Sandbox, _parameters: Json) -> Json:
     """What has been settled and not paid out, and what is on its way, by currency."""
     sums: dict[str, dict[str, int]] = {"available": {}, "pending": {}}
     for body in sandbox.store.newest_first("balance_transaction"):
-        if not sandbox.store.private(body["id"]).get("payout"):
-            by_currency = sums[body["status"]]
-            by_currency[body["currency"]] = by_currency.get(body["currency"], 0) + body["net"]
-    return {
-        "object": "balance",
-        "livemode": False,
-        **{
-            name: [{"amount": amount, "currency": code} for code, amount in by_currency.items()]
-            for name, by_currency in sums.items()
-        },
+        by_currency = sums[body["status"]]
+        by_currency[body["currency"]] = by_currency.get(body["currency"], 0) + body["net"]
+    shown = {
+        name: [
+            {"amount": amount, "currency": code, "source_types": {"card": amount}}
+            for code, amount in sorted(by_currency.items())
+        ]
+        for name, by_currency in sums.items()
     }
+    return {"object": "balance", "livemode": False, **shown}
 
 
-def book(sandbox: Sandbox, kind: str, source: Json, amount: int, fee: int = 0) -> Json:
+def book(
+    sandbox: Sandbox,
+    kind: str,
+    source: Json,
+    amount: int,
+    *,
+    fee: int = 0,
+    is_settled: bool = False,
+) -> Json:
     """A movement of the balance: what came or went, what it cost, when it can be paid out."""
-    fees = [
-        {
-            "amount": fee,
-            "application": None,
-            "currency": source["currency"],
-            "description": "Processing fees",
-            "type": "stripe_fee",
-        }
-    ]
-    return sandbox.new(
+    now = sandbox.now()
+    available_on = now if is_settled else now + SETTLES_AFTER_DAYS * DAY
+    transaction = sandbox.new(
         "balance_transaction",
         amount=amount,
         fee=fee,
         net=amount - fee,
         currency=source["currency"],
         type=kind,
-        reporting_category=kind,
+        reporting_category=REPORTED_AS.get(kind, kind),
         source=source["id"],
-        status="pending",
-        available_on=sandbox.now() + SETTLES_AFTER_DAYS * DAY,
-        fee_details=fees if fee else [],
+        status="available" if is_settled else "pending",
+        available_on=available_on,
+        fee_details=[_fee(fee, source["currency"])] if fee else [],
         balance_type="payments",
+        private={"payout": UNPAID},
     )
+    if not is_settled:
+        sandbox.plan("settle_transaction", transaction, available_on)
+    return transaction
 
 
-def fee_of(method: Json, amount: int, currency: str) -> int:
-    """What processing a payment costs, in minor units.
-
-    Source: stripe.com/de/pricing as of 2026-05: European cards 1.5 % + 0.25, others
-    3.25 % + 0.25; US account debits 0.8 %, at most 5.00; SEPA debits 0.35.
-    """
-    if method["type"] == "us_bank_account":
-        return min(_share(amount, 80), 500)
-    if method["type"] == "sepa_debit":
-        return 35
-    is_european = method.get("card", {}).get("country") in {"DE", "FR", "NL", "AT", "ES", "IT"}
-    points = 150 if is_european and currency == "eur" else 325
-    return _share(amount, points) + 25
+@action("settle_transaction")
+def settle_transaction(sandbox: Sandbox, transaction: Json) -> None:
+    """Let it be paid out from now on."""
+    del sandbox
+    transaction["status"] = "available"
 
 
-def pay_out(sandbox: Sandbox, currency: str) -> Json | None:
-    """Pay out what is available in a currency; None of nothing."""
-    rows = [
-        body
-        for body in sandbox.store.newest_first("balance_transaction")
-        if body["status"] == "available"
-        and body["currency"] == currency
-        and not sandbox.store.private(body["id"]).get("payout")
-    ]
-    amount = sum(body["net"] for body in rows)
-    if amount <= 0:
-        return None
-    payout = sandbox.new(
-        "payout",
-        amount=amount,
-        currency=currency,
-        arrival_date=sandbox.now() + DAY,
-        automatic=True,
-        method="standard",
-        source_type="card",
-        status="paid",
-        type="bank_account",
-        reconciliation_status="completed",
-    )
-    own = book(sandbox, "payout", payout, -amount)
-    own["status"] = "available"
-    payout["balance_transaction"] = own["id"]
-    for body in [*rows, own]:
-        sandbox.store.private(body["id"])["payout"] = payout["id"]
-        sandbox.store.touch(body)
-    sandbox.tell("payout.paid", payout)
-    return payout
-
-
-def settle_due(sandbox: Sandbox) -> None:
-    """Make available what has been pending for long enough."""
-    now = sandbox.now()
-    for body in sandbox.store.newest_first("balance_transaction"):
-        if body["status"] == "pending" and body["available_on"] <= now:
-            body["status"] = "available"
-            sandbox.store.touch(body)
-
-
-def _share(amount: int, basis_points: int) -> int:
-    return (amount * basis_points + 5_000) // 10_000
+def _fee(amount: int, currency: str) -> Json:
+    return {
+        "amount": amount,
+        "application": None,
+        "currency": currency,
+        "description": "Processing fees",
+        "type": "stripe_fee",
+    }
 
 
 readable("balance_transaction", "/v1/balance_transactions")
-readable("payout", "/v1/payouts", ["status"])

@@ -1,120 +1,155 @@
 """Charges: what a payment intent's tries come to."""
 
-import copy
-
 from tiktoktoe.sandbox.stripe import cards
-from tiktoktoe.sandbox.stripe.resources.balance import book, fee_of
+from tiktoktoe.sandbox.stripe.errors import ApiError
+from tiktoktoe.sandbox.stripe.fees import fee_of
+from tiktoktoe.sandbox.stripe.resources.balance import DAY, book
 from tiktoktoe.sandbox.stripe.resources.disputes import open_dispute
-from tiktoktoe.sandbox.stripe.resources.payment_methods import declined, number_of
-from tiktoktoe.sandbox.stripe.routes import readable
-from tiktoktoe.sandbox.stripe.sandbox import Sandbox
+from tiktoktoe.sandbox.stripe.resources.payment_methods import attach, declined, number_of
+from tiktoktoe.sandbox.stripe.routes import change, readable, route
+from tiktoktoe.sandbox.stripe.sandbox import Sandbox, action, snapshot
 from tiktoktoe.sandbox.stripe.spec import Json
 
-DAY = 86_400
+PATH = "/v1/charges"
 CLEARING_DAYS = 4
+OWN_FIELDS = ("description", "metadata", "receipt_email")
+BALANCE_TYPE = {"card": "charge"}  # bank debits are booked as payments
+SHOWN_OF_CARD = (*("brand", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4"),)
+AUTHORIZED = {
+    "advice_code": None,
+    "network_advice_code": None,
+    "network_decline_code": None,
+    "network_status": "approved_by_network",
+    "reason": None,
+    "risk_level": "normal",
+    "risk_score": 12,
+    "seller_message": "Payment complete.",
+    "type": "authorized",
+}
 
 
-def authorize(sandbox: Sandbox, intent: Json, method: Json, *, is_raised: bool) -> None:
-    """Ask the issuer; the intent then says what came of it.
+@route("POST", f"{PATH}/<identity>")
+def update(sandbox: Sandbox, parameters: Json, identity: str) -> Json:
+    """Change what is written on a charge."""
+    charge = sandbox.store.get(identity, "charge")
+    change(charge, {name: parameters[name] for name in OWN_FIELDS if name in parameters})
+    sandbox.tell("charge.updated", charge)
+    return charge
 
-    Raises:
-        ApiError: 402, if it is declined and `is_raised`.
-    """
+
+def authorize(
+    sandbox: Sandbox, intent: Json, method: Json, *, is_authenticated: bool = False
+) -> ApiError | None:
+    """Ask the issuer; the intent then says what came of it, and a decline is given back."""
     number = number_of(sandbox, method)
     refusal = cards.DECLINED_ON_CHARGE.get(number)
-    if refusal is None and cards.AUTHENTICATION.get(number) == cards.THEN_DECLINE:
-        refusal = cards.Refusal("card_declined", "generic_decline", "try_again_later")
+    if refusal is None and is_authenticated:
+        refusal = cards.DECLINED_AFTER_AUTHENTICATION.get(number)
     if refusal is not None:
-        decline(sandbox, intent, method, refusal, is_raised=is_raised)
-    elif method["type"] == "card":
-        charge = _charge(sandbox, intent, method)
-        if intent["capture_method"] == "manual":
-            intent.update(status="requires_capture", amount_capturable=intent["amount"])
-            sandbox.tell("payment_intent.amount_capturable_updated", intent)
-        else:
-            capture(sandbox, intent, charge, intent["amount"])
+        return decline(sandbox, intent, method, refusal)
+    charge = _charge(sandbox, intent, method, is_authenticated=is_authenticated)
+    _keep_method(sandbox, intent, method, is_authenticated=is_authenticated)
+    if method["type"] != "card":
+        _start_clearing(sandbox, intent, charge)
+    elif intent["capture_method"] == "manual":
+        intent.update(status="requires_capture", amount_capturable=intent["amount"])
+        sandbox.tell("charge.succeeded", charge)
+        sandbox.tell("payment_intent.amount_capturable_updated", intent)
     else:
-        charge = _charge(sandbox, intent, method)
-        charge.update(status="pending", paid=False)
-        intent["status"] = "processing"
-        sandbox.store.private(intent["id"])["clears_at"] = sandbox.now() + CLEARING_DAYS * DAY
-        sandbox.tell("payment_intent.processing", intent)
+        capture(sandbox, intent, charge, intent["amount"])
+    return None
 
 
 def capture(sandbox: Sandbox, intent: Json, charge: Json, amount: int) -> None:
-    """Take the money of an authorized charge."""
+    """Take the money of an authorized charge; what is not taken is released."""
     method = sandbox.store.get(charge["payment_method"], "payment_method")
+    was_authorized = intent["status"] == "requires_capture"
     fee = fee_of(method, amount, charge["currency"])
     charge.update(captured=True, amount_captured=amount, status="succeeded", paid=True)
-    charge["balance_transaction"] = book(sandbox, "charge", charge, amount, fee)["id"]
-    intent.update(status="succeeded", amount_received=amount, amount_capturable=0)
-    sandbox.store.touch(intent, charge)
-    if intent.get("setup_future_usage") and intent["customer"] and not method["customer"]:
-        method["customer"] = intent["customer"]
-        sandbox.store.touch(method)
-        sandbox.tell("payment_method.attached", method)
-    sandbox.tell("charge.succeeded", charge)
+    kind = BALANCE_TYPE.get(method["type"], "payment")
+    charge["balance_transaction"] = book(sandbox, kind, charge, amount, fee=fee)["id"]
+    intent.update(
+        status="succeeded",
+        amount_received=amount,
+        amount_capturable=0,
+        next_action=None,
+        processing=None,
+    )
+    sandbox.tell("charge.captured" if was_authorized else "charge.succeeded", charge)
     sandbox.tell("payment_intent.succeeded", intent)
-    if number_of(sandbox, method) == cards.DISPUTED:
-        open_dispute(sandbox, charge)
+    reason = cards.DISPUTED.get(number_of(sandbox, method))
+    if reason is not None:
+        open_dispute(sandbox, charge, reason)
 
 
 def decline(
-    sandbox: Sandbox, intent: Json, method: Json, refusal: cards.Refusal, *, is_raised: bool
-) -> None:
-    """Note that an issuer said no.
-
-    Raises:
-        ApiError: 402, if `is_raised`.
-    """
-    charge = _charge(sandbox, intent, method)
-    charge.update(
+    sandbox: Sandbox, intent: Json, method: Json, refusal: cards.Refusal, charge: Json | None = None
+) -> ApiError:
+    """Note that an issuer said no, about a new charge or one on its way; gives the error."""
+    failed = charge or _charge(sandbox, intent, method, is_authenticated=False)
+    failed.update(
         status="failed",
         paid=False,
+        captured=False,
         failure_code=refusal.code,
         failure_message=cards.message(refusal),
     )
-    charge["outcome"] |= {
+    failed["outcome"] |= {
         "advice_code": refusal.advice_code,
         "network_status": "declined_by_network",
         "reason": refusal.decline_code or refusal.code,
         "type": "issuer_declined",
         "seller_message": "The issuer declined.",
     }
-    error = declined(refusal, method, charge=charge["id"])
+    error = declined(refusal, method, charge=failed["id"])
     intent.update(
         status="requires_payment_method",
         payment_method=None,
         next_action=None,
-        last_payment_error=copy.deepcopy(error.body["error"]),
+        processing=None,
+        last_payment_error=snapshot(error.body["error"]),
     )
-    sandbox.store.touch(intent, charge)
-    sandbox.tell("charge.failed", charge)
+    sandbox.tell("charge.failed", failed)
     sandbox.tell("payment_intent.payment_failed", intent)
-    if is_raised:
-        error.body["error"]["payment_intent"] = copy.deepcopy(intent)
-        raise error
+    error.body["error"]["payment_intent"] = snapshot(intent)
+    return error
 
 
-def clear_due(sandbox: Sandbox) -> None:
-    """Let bank debits that have been on their way for long enough arrive, or bounce."""
-    now = sandbox.now()
-    for intent in sandbox.store.newest_first(
-        "payment_intent", lambda body: body["status"] == "processing"
-    ):
-        if sandbox.store.private(intent["id"]).get("clears_at", now + 1) > now:
-            continue
-        method = sandbox.store.get(intent["payment_method"], "payment_method")
-        charge = sandbox.store.get(intent["latest_charge"], "charge")
-        if number_of(sandbox, method) in {cards.FAILING_ACCOUNT, cards.FAILING_IBAN}:
-            refusal = cards.Refusal("insufficient_funds")
-            decline(sandbox, intent, method, refusal, is_raised=False)
-        else:
-            capture(sandbox, intent, charge, intent["amount"])
+@action("clear_debit")
+def clear_debit(sandbox: Sandbox, intent: Json) -> None:
+    """Let a bank debit that has been on its way for long enough arrive, or bounce."""
+    if intent["status"] != "processing":
+        return
+    charge = sandbox.store.get(intent["latest_charge"], "charge")
+    method = sandbox.store.get(charge["payment_method"], "payment_method")
+    bounce = cards.BOUNCES.get(number_of(sandbox, method))
+    if bounce is not None:
+        decline(sandbox, intent, method, bounce, charge)
+    else:
+        capture(sandbox, intent, charge, intent["amount"])
 
 
-def _charge(sandbox: Sandbox, intent: Json, method: Json) -> Json:
+def _start_clearing(sandbox: Sandbox, intent: Json, charge: Json) -> None:
+    charge.update(status="pending", paid=False, captured=True)
+    intent["status"] = "processing"
+    sandbox.plan("clear_debit", intent, sandbox.now() + CLEARING_DAYS * DAY)
+    sandbox.tell("charge.pending", charge)
+    sandbox.tell("payment_intent.processing", intent)
+
+
+def _keep_method(sandbox: Sandbox, intent: Json, method: Json, *, is_authenticated: bool) -> None:
+    """Store a method for later where the intent says so; else it is used up by this."""
+    private = sandbox.store.private(method["id"])
+    if intent.get("setup_future_usage") and intent["customer"]:
+        attach(sandbox, method, intent["customer"])
+        private["is_authenticated"] = is_authenticated or private.get("is_authenticated", False)
+    elif method["customer"] is None:
+        private["is_spent"] = True
+
+
+def _charge(sandbox: Sandbox, intent: Json, method: Json, *, is_authenticated: bool) -> Json:
     kind = method["type"]
+    details = _details(sandbox, method, is_authenticated=is_authenticated)
     charge = sandbox.new(
         "charge",
         amount=intent["amount"],
@@ -130,36 +165,35 @@ def _charge(sandbox: Sandbox, intent: Json, method: Json) -> Json:
         disputed=False,
         status="succeeded",
         billing_details=method["billing_details"],
-        payment_method_details={"type": kind, kind: _details(sandbox, method)},
+        payment_method_details={"type": kind, kind: details},
         metadata=dict(intent["metadata"]),
         description=intent["description"],
+        receipt_email=intent["receipt_email"],
         calculated_statement_descriptor="SANDBOX",
-        outcome={
-            "advice_code": None,
-            "network_advice_code": None,
-            "network_decline_code": None,
-            "network_status": "approved_by_network",
-            "reason": None,
-            "risk_level": "normal",
-            "seller_message": "Payment complete.",
-            "type": "authorized",
-        },
+        outcome=dict(AUTHORIZED),
     )
     intent["latest_charge"] = charge["id"]
-    sandbox.store.touch(intent)
     return charge
 
 
-def _details(sandbox: Sandbox, method: Json) -> Json:
-    if method["type"] != "card":
-        return {}
-    shown = ("brand", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4")
+def _details(sandbox: Sandbox, method: Json, *, is_authenticated: bool) -> Json:
+    kind = method["type"]
+    skeleton = sandbox.spec.skeleton(f"payment_method_details_{kind}")
+    if kind != "card":
+        return {
+            **skeleton,
+            **{name: method[kind][name] for name in skeleton if name in method[kind]},
+        }
     card = method["card"]
-    return {
-        **sandbox.spec.skeleton("payment_method_details_card"),
-        **{name: card[name] for name in shown},
-        "network": card["brand"],
-    }
+    made = {**skeleton, **{name: card[name] for name in SHOWN_OF_CARD}, "network": card["brand"]}
+    if is_authenticated:
+        made["three_d_secure"] = {
+            **sandbox.spec.skeleton("three_d_secure_details_charge"),
+            "authentication_flow": "challenge",
+            "result": "authenticated",
+            "version": "2.2.0",
+        }
+    return made
 
 
-readable("charge", "/v1/charges", ["customer", "payment_intent"])
+readable("charge", PATH, ["customer", "payment_intent"])

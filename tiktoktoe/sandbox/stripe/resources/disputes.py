@@ -1,82 +1,103 @@
-"""Disputes: opened by a test card, answered with evidence, won or lost."""
+"""Disputes: opened by a test card or by hand, answered with evidence, won or lost."""
 
 from tiktoktoe.sandbox.stripe.errors import ApiError
-from tiktoktoe.sandbox.stripe.resources.balance import book
-from tiktoktoe.sandbox.stripe.routes import readable, route
-from tiktoktoe.sandbox.stripe.sandbox import Sandbox
+from tiktoktoe.sandbox.stripe.fees import dispute_fee
+from tiktoktoe.sandbox.stripe.resources.balance import DAY, book
+from tiktoktoe.sandbox.stripe.routes import change, readable, route
+from tiktoktoe.sandbox.stripe.sandbox import Sandbox, action, snapshot
 from tiktoktoe.sandbox.stripe.spec import Json
 
 PATH = "/v1/disputes"
 DAYS_TO_ANSWER = 7
-FEE = 2000
-OPEN_STATES = {"needs_response", "under_review"}
+# What evidence says decides, as in Stripe's test mode. Source: docs.stripe.com/testing.
+VERDICTS = {"winning_evidence": "won", "losing_evidence": "lost"}
+OPEN_STATES = frozenset({"needs_response", "under_review"})
 
 
 @route("POST", f"{PATH}/<identity>")
 def update(sandbox: Sandbox, parameters: Json, identity: str) -> Json:
     """Hand in evidence; the text "winning_evidence" wins, "losing_evidence" loses."""
-    dispute = sandbox.store.get(identity, "dispute")
+    dispute = _open(sandbox, identity)
     evidence = parameters.get("evidence") or {}
-    dispute["evidence"] |= evidence
-    dispute["evidence_details"]["has_evidence"] = True
-    text = evidence.get("uncategorized_text")
-    if parameters.get("submit", True):
+    change(dispute, {"metadata": parameters.get("metadata")})
+    if evidence:
+        dispute["evidence"] |= evidence
+        dispute["evidence_details"]["has_evidence"] = True
+    if evidence and parameters.get("submit", True):
         dispute["evidence_details"]["submission_count"] += 1
         dispute["status"] = "under_review"
-    if text in {"winning_evidence", "losing_evidence"}:
-        _close(sandbox, dispute, "won" if text == "winning_evidence" else "lost")
-    sandbox.store.touch(dispute)
+        sandbox.agenda.drop("dispute_lapses", dispute["id"])
     sandbox.tell("charge.dispute.updated", dispute)
+    verdict = VERDICTS.get(dispute["evidence"]["uncategorized_text"] or "")
+    if verdict and dispute["status"] == "under_review":
+        _close(sandbox, dispute, verdict)
     return dispute
 
 
 @route("POST", f"{PATH}/<identity>/close")
 def close(sandbox: Sandbox, _parameters: Json, identity: str) -> Json:
     """Accept a dispute as lost."""
-    dispute = sandbox.store.get(identity, "dispute")
-    if dispute["status"] not in OPEN_STATES:
-        raise ApiError(400, f"The dispute is {dispute['status']}.")
+    dispute = _open(sandbox, identity)
     _close(sandbox, dispute, "lost")
     return dispute
 
 
-def open_dispute(sandbox: Sandbox, charge: Json) -> None:
-    """The card's holder contests a charge; its money is taken back with a fee."""
-    evidence = sandbox.spec.skeleton("dispute_evidence")
+@action("dispute_lapses")
+def lapse(sandbox: Sandbox, dispute: Json) -> None:
+    """Nobody answered in time."""
+    if dispute["status"] == "needs_response":
+        dispute["evidence_details"]["past_due"] = True
+        _close(sandbox, dispute, "lost")
+
+
+def open_dispute(sandbox: Sandbox, charge: Json, reason: str) -> Json:
+    """The holder contests a charge; its money is taken back with a fee.
+
+    Raises:
+        ApiError: 400, if there is nothing to contest.
+    """
+    amount = charge["amount_captured"] - charge["amount_refunded"]
+    if charge["status"] != "succeeded" or charge["disputed"] or amount <= 0:
+        raise ApiError(400, "This charge cannot be disputed.", param="charge")
+    due_by = sandbox.now() + DAYS_TO_ANSWER * DAY
     dispute = sandbox.new(
         "dispute",
-        amount=charge["amount"],
+        amount=amount,
         charge=charge["id"],
         currency=charge["currency"],
         payment_intent=charge["payment_intent"],
-        reason="fraudulent",
+        reason=reason,
         status="needs_response",
         is_charge_refundable=False,
-        balance_transactions=[],
-        enhanced_eligibility_types=[],
-        evidence={**evidence, "enhanced_evidence": {}},
-        evidence_details={
-            "due_by": sandbox.now() + DAYS_TO_ANSWER * 86_400,
-            "has_evidence": False,
-            "past_due": False,
-            "submission_count": 0,
-            "enhanced_eligibility": {},
-        },
     )
-    taken = book(sandbox, "adjustment", dispute, -charge["amount"], FEE)
-    dispute["balance_transactions"].append(taken)
+    dispute["evidence_details"]["due_by"] = due_by
+    _move(sandbox, dispute, -amount, fee=dispute_fee(charge["currency"]))
     charge["disputed"] = True
-    sandbox.store.touch(charge)
+    sandbox.plan("dispute_lapses", dispute, due_by)
     sandbox.tell("charge.dispute.created", dispute)
+    sandbox.tell("charge.dispute.funds_withdrawn", dispute)
+    return dispute
+
+
+def _open(sandbox: Sandbox, identity: str) -> Json:
+    dispute = sandbox.store.get(identity, "dispute")
+    if dispute["status"] not in OPEN_STATES:
+        raise ApiError(400, f"The dispute is {dispute['status']} already.")
+    return dispute
 
 
 def _close(sandbox: Sandbox, dispute: Json, status: str) -> None:
     dispute["status"] = status
+    sandbox.agenda.drop("dispute_lapses", dispute["id"])
     if status == "won":
-        back = book(sandbox, "adjustment", dispute, dispute["amount"])
-        dispute["balance_transactions"].append(back)
-    sandbox.store.touch(dispute)
+        _move(sandbox, dispute, dispute["amount"], fee=-dispute_fee(dispute["currency"]))
+        sandbox.tell("charge.dispute.funds_reinstated", dispute)
     sandbox.tell("charge.dispute.closed", dispute)
+
+
+def _move(sandbox: Sandbox, dispute: Json, amount: int, *, fee: int) -> None:
+    transaction = book(sandbox, "adjustment", dispute, amount, fee=fee, is_settled=True)
+    dispute["balance_transactions"].append(snapshot(transaction))
 
 
 readable("dispute", PATH, ["charge", "payment_intent"])

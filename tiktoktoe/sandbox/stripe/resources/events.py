@@ -1,28 +1,44 @@
 """Events, and the endpoints that they are delivered to."""
 
+from tiktoktoe.sandbox.stripe.errors import ApiError
 from tiktoktoe.sandbox.stripe.routes import change, listing, readable, route
 from tiktoktoe.sandbox.stripe.sandbox import Sandbox, random_text
 from tiktoktoe.sandbox.stripe.spec import Json
 
 ENDPOINTS = "/v1/webhook_endpoints"
+OWN_FIELDS = ("url", "enabled_events", "description", "metadata")
 
 
 @route("GET", "/v1/events")
 def events(sandbox: Sandbox, parameters: Json) -> Json:
     """What happened, the newest first."""
-    wanted = parameters.get("types") or ([parameters["type"]] if parameters.get("type") else None)
-    return listing(
-        sandbox,
-        "event",
-        "/v1/events",
-        parameters,
-        lambda body: wanted is None or body["type"] in wanted,
-    )
+    only, types = parameters.get("type"), parameters.get("types")
+    if only and types:
+        raise ApiError(400, "Give type or types, not both.", param="types")
+    is_delivered = parameters.get("delivery_success")
+
+    def fits(body: Json) -> bool:
+        is_done = body["pending_webhooks"] == 0
+        return (not types or body["type"] in types) and is_delivered in {None, is_done}
+
+    is_pattern = bool(only and only.endswith("*"))
+    equal = {"type": only} if only and not is_pattern else {}
+    if is_pattern:
+        start = only.removesuffix("*")
+        return listing(
+            sandbox,
+            "event",
+            "/v1/events",
+            parameters,
+            fits=lambda body: fits(body) and body["type"].startswith(start),
+        )
+    return listing(sandbox, "event", "/v1/events", parameters, equal=equal, fits=fits)
 
 
 @route("POST", ENDPOINTS)
 def create_endpoint(sandbox: Sandbox, parameters: Json) -> Json:
     """Register an address; its secret is told this once."""
+    _check_address(parameters["url"])
     secret = f"whsec_{random_text(32)}"
     endpoint = sandbox.new(
         "webhook_endpoint",
@@ -41,21 +57,26 @@ def create_endpoint(sandbox: Sandbox, parameters: Json) -> Json:
 def update_endpoint(sandbox: Sandbox, parameters: Json, identity: str) -> Json:
     """Change an endpoint."""
     endpoint = sandbox.store.get(identity, "webhook_endpoint")
-    is_disabled = parameters.pop("disabled", None)
-    if is_disabled is not None:
-        endpoint["status"] = "disabled" if is_disabled else "enabled"
-    change(endpoint, parameters)
-    sandbox.store.touch(endpoint)
+    if "url" in parameters:
+        _check_address(parameters["url"])
+    if parameters.get("disabled") is not None:
+        endpoint["status"] = "disabled" if parameters["disabled"] else "enabled"
+    change(endpoint, {name: parameters[name] for name in OWN_FIELDS if name in parameters})
     return endpoint
 
 
 @route("DELETE", f"{ENDPOINTS}/<identity>")
 def delete_endpoint(sandbox: Sandbox, _parameters: Json, identity: str) -> Json:
-    """Deliver nothing there any more."""
-    endpoint = sandbox.store.get(identity, "webhook_endpoint")
-    endpoint["status"] = "disabled"
-    sandbox.store.touch(endpoint)
+    """Deliver nothing there any more, not even what is waiting."""
+    sandbox.store.get(identity, "webhook_endpoint")
+    sandbox.store.remove(identity)
+    sandbox.outbox.forget_endpoint(identity)
     return {"id": identity, "object": "webhook_endpoint", "deleted": True}
+
+
+def _check_address(url: str) -> None:
+    if not url.startswith(("http://", "https://")):
+        raise ApiError(400, "An address begins with http:// or https://.", param="url")
 
 
 readable("event", "/v1/events")

@@ -1,11 +1,9 @@
 """Payment methods: cards by test number, bank accounts, IBANs."""
 
-import copy
-
 from tiktoktoe.sandbox.stripe import cards
 from tiktoktoe.sandbox.stripe.errors import ApiError
-from tiktoktoe.sandbox.stripe.routes import change, readable, route
-from tiktoktoe.sandbox.stripe.sandbox import Sandbox
+from tiktoktoe.sandbox.stripe.routes import change, listing, route
+from tiktoktoe.sandbox.stripe.sandbox import Sandbox, snapshot
 from tiktoktoe.sandbox.stripe.spec import Json
 
 PATH = "/v1/payment_methods"
@@ -17,19 +15,37 @@ def create(sandbox: Sandbox, parameters: Json) -> Json:
     return make(sandbox, parameters)
 
 
+@route("GET", PATH)
+def listed(sandbox: Sandbox, parameters: Json) -> Json:
+    """Methods that are stored with a customer."""
+    equal = {name: parameters[name] for name in ("customer", "type") if parameters.get(name)}
+    return listing(
+        sandbox,
+        "payment_method",
+        PATH,
+        parameters,
+        equal=equal,
+        fits=lambda method: method["customer"] is not None,
+    )
+
+
 @route("GET", f"{PATH}/<identity>")
 def read(sandbox: Sandbox, _parameters: Json, identity: str) -> Json:
-    """A method; a ready-made test method is made when it is first asked for."""
+    """A method; a ready-made test method is made when it is asked for."""
     return method_of(sandbox, identity)
 
 
 @route("POST", f"{PATH}/<identity>")
 def update(sandbox: Sandbox, parameters: Json, identity: str) -> Json:
-    """Change a method's billing details or metadata."""
+    """Change a method's billing details, expiry or metadata."""
     method = sandbox.store.get(identity, "payment_method")
-    method["billing_details"] |= parameters.pop("billing_details", {})
+    if method["customer"] is None:
+        raise ApiError(400, "Only a method that is stored with a customer can be changed.")
+    method["billing_details"] |= parameters.get("billing_details") or {}
+    expiry = {"exp_month", "exp_year"} & set(parameters.get("card") or {})
+    for name in expiry:
+        method["card"][name] = int(parameters["card"][name])
     change(method, {"metadata": parameters.get("metadata")})
-    sandbox.store.touch(method)
     sandbox.tell("payment_method.updated", method)
     return method
 
@@ -41,14 +57,12 @@ def attach_method(sandbox: Sandbox, parameters: Json, identity: str) -> Json:
 
 
 @route("POST", f"{PATH}/<identity>/detach")
-def detach(sandbox: Sandbox, _parameters: Json, identity: str) -> Json:
+def detach_method(sandbox: Sandbox, _parameters: Json, identity: str) -> Json:
     """Take a method from its customer."""
     method = sandbox.store.get(identity, "payment_method")
     if method["customer"] is None:
         raise ApiError(400, "This payment method is not attached to a customer.")
-    method["customer"] = None
-    sandbox.store.touch(method)
-    sandbox.tell("payment_method.detached", method)
+    detach(sandbox, method)
     return method
 
 
@@ -56,7 +70,27 @@ def method_of(sandbox: Sandbox, identity: str) -> Json:
     """A stored method, or a new one for the name of a ready-made one."""
     if identity in cards.READY_MADE:
         return make(sandbox, {"type": "card", "card": {"number": cards.READY_MADE[identity]}})
-    return sandbox.store.get(identity, "payment_method")
+    if identity in cards.READY_MADE_ACCOUNTS:
+        number = cards.READY_MADE_ACCOUNTS[identity]
+        account = {"account_number": number, "routing_number": "110000000"}
+        return make(sandbox, {"type": "us_bank_account", "us_bank_account": account})
+    return sandbox.store.get(identity, "payment_method", param="payment_method")
+
+
+def usable_method(sandbox: Sandbox, identity: str, customer: str | None) -> Json:
+    """A method that a customer, or somebody unknown, may pay with.
+
+    Raises:
+        ApiError: 400, if it is another customer's, was detached, or was used up.
+    """
+    method = method_of(sandbox, identity)
+    if method["customer"] not in {None, customer}:
+        message = "The payment method belongs to another customer."
+        raise ApiError(400, message, param="payment_method")
+    if sandbox.store.private(method["id"]).get("is_spent"):
+        message = "This payment method was detached, or used without a customer, and is used up."
+        raise ApiError(400, message, param="payment_method")
+    return method
 
 
 def number_of(sandbox: Sandbox, method: Json) -> str:
@@ -65,23 +99,32 @@ def number_of(sandbox: Sandbox, method: Json) -> str:
 
 
 def attach(sandbox: Sandbox, method: Json, customer_id: str) -> Json:
-    """Store a method with a customer.
+    """Store a method with a customer; one that is stored already stays as it is.
 
     Raises:
-        ApiError: 402, if its issuer declines.
+        ApiError: 402, if its issuer declines; 400, if it cannot be this customer's.
     """
+    customer = sandbox.store.get(customer_id, "customer", param="customer")
+    usable_method(sandbox, method["id"], customer["id"])
     number = number_of(sandbox, method)
     refusal = cards.DECLINED_ON_CHARGE.get(number)
     if refusal is not None and number != cards.ATTACHES_BUT_DECLINES:
         raise declined(refusal, method)
-    method["customer"] = sandbox.store.get(customer_id, "customer")["id"]
-    sandbox.store.touch(method)
-    sandbox.tell("payment_method.attached", method)
+    if method["customer"] is None:
+        method["customer"] = customer["id"]
+        sandbox.tell("payment_method.attached", method)
     return method
 
 
+def detach(sandbox: Sandbox, method: Json) -> None:
+    """Take a method from its customer; it cannot be used again."""
+    method["customer"] = None
+    sandbox.store.private(method["id"])["is_spent"] = True
+    sandbox.tell("payment_method.detached", method)
+
+
 def declined(refusal: cards.Refusal, method: Json, **details: object) -> ApiError:
-    """The error of a card that is declined."""
+    """The error of a method that is declined."""
     return ApiError(
         402,
         cards.message(refusal),
@@ -89,7 +132,7 @@ def declined(refusal: cards.Refusal, method: Json, **details: object) -> ApiErro
         code=refusal.code,
         decline_code=refusal.decline_code,
         advice_code=refusal.advice_code,
-        payment_method=copy.deepcopy(method),
+        payment_method=snapshot(method),
         **details,
     )
 
@@ -98,10 +141,12 @@ def make(sandbox: Sandbox, parameters: Json) -> Json:
     """Make a method.
 
     Raises:
-        ApiError: 402, if a card number cannot be one.
+        ApiError: 402, if a card number cannot be one; 400, if the kind is not known here.
     """
-    kind = parameters["type"]
-    details, number = _DETAILS.get(kind, _nothing)(sandbox, parameters.get(kind) or {})
+    kind = parameters.get("type")
+    if kind not in _DETAILS:
+        raise ApiError(400, f"The sandbox has no methods of type {kind}.", param="type")
+    details, number = _DETAILS[kind](sandbox, parameters.get(kind) or {})
     billing = {
         **sandbox.spec.skeleton("billing_details"),
         **(parameters.get("billing_details") or {}),
@@ -118,11 +163,11 @@ def make(sandbox: Sandbox, parameters: Json) -> Json:
 
 
 def _card(sandbox: Sandbox, given: Json) -> tuple[Json, str]:
-    number = str(given.get("number") or cards.GOOD).replace(" ", "")
+    number = str(given.get("number") or cards.READY_MADE.get(given.get("token", ""), cards.GOOD))
+    number = number.replace(" ", "")
     if not cards.is_number(number):
-        raise ApiError(
-            402, "Your card number is incorrect.", kind="card_error", code="incorrect_number"
-        )
+        message = "The card number is incorrect."
+        raise ApiError(402, message, kind="card_error", code="incorrect_number", param="number")
     brand = cards.brand(number)
     details = {
         **sandbox.spec.skeleton("payment_method_card"),
@@ -142,7 +187,20 @@ def _card(sandbox: Sandbox, given: Json) -> tuple[Json, str]:
         "networks": {"available": [brand], "preferred": None},
         "three_d_secure_usage": {"supported": True},
     }
+    _check_expiry(sandbox, details)
     return details, number
+
+
+def _check_expiry(sandbox: Sandbox, card: Json) -> None:
+    from_now = sandbox.today()
+    if not 1 <= card["exp_month"] <= 12:
+        code, name = "invalid_expiry_month", "exp_month"
+    elif (card["exp_year"], card["exp_month"]) < (from_now.year, from_now.month):
+        code, name = "invalid_expiry_year", "exp_year"
+    else:
+        return
+    message = "The card's expiry is not possible."
+    raise ApiError(402, message, kind="card_error", code=code, param=name)
 
 
 def _us_bank_account(sandbox: Sandbox, given: Json) -> tuple[Json, str]:
@@ -173,9 +231,4 @@ def _sepa_debit(sandbox: Sandbox, given: Json) -> tuple[Json, str]:
     return details, iban
 
 
-def _nothing(_sandbox: Sandbox, _given: Json) -> tuple[Json, str]:
-    return {}, ""
-
-
 _DETAILS = {"card": _card, "us_bank_account": _us_bank_account, "sepa_debit": _sepa_debit}
-readable("payment_method", PATH, ["customer", "type"])

@@ -1,0 +1,38 @@
+"""The sandbox's time: the real one, moved by as much as somebody asked for."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tiktoktoe.sandbox.stripe.store import Store
+
+
+class Clock:
+    """Seconds since 1970. It goes on from where it was set, over restarts too."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._offset = int(store.setting("clock_offset", 0))
+        self._moment: int | None = None
+
+    def now(self) -> int:
+        """The time, or the moment at which something planned happens."""
+        return int(time.time()) + self._offset if self._moment is None else self._moment
+
+    def set(self, moment: int) -> None:
+        """Let it be a certain time."""
+        self._offset = moment - int(time.time())
+        self._store.keep_setting("clock_offset", self._offset)
+
+    def forget(self) -> None:
+        """Show the real time."""
+        self._offset = 0
+
+    @contextmanager
+    def at(self, moment: int) -> Iterator[None]:
+        """Let what is planned happen when it was planned for, however late we come to it."""
+        self._moment = moment
+        try:
+            yield
+        finally:
+            self._moment = None
