@@ -24,12 +24,6 @@ def data_dir() -> Path:
     return Path(os.environ.get("TTT_DATA") or ROOT / ".data").absolute()
 
 
-def has_command(name: str) -> bool:
-    """Whether the project, or Django, has a management command of this name."""
-    own = (*ROOT.glob("*/management/commands"), *ROOT.glob("tiktoktoe/*/management/commands"))
-    return name == "collectstatic" or any((folder / f"{name}.py").exists() for folder in own)
-
-
 def make_folders(base: Path) -> None:
     """Make the data folder and its parts.
 

@@ -65,7 +65,7 @@ def start_everything(stack: Stack) -> str:
     stack.start_servers()
     prepare(stack)
     stack.start_application(port)
-    if stack.has_own_stripe and stack.env.get("STRIPE_API_HOST"):
+    if stack.has_own_stripe:
         register_webhook(stack)
     say_ready(stack.console, address)
     return address
@@ -105,14 +105,16 @@ def collect(stack: Stack) -> Callable[[], None]:
 
 
 def make_demo(stack: Stack) -> None:
-    """Make the demo company where there is none; one cut short is made anew at the next start."""
+    """Make the demo company where there is none; one cut short is made anew at the next start.
+
+    It pays in the sandbox, so there is none with a Stripe of the environment.
+    """
     marks = stack.base / "marks"
     has_made_it = stack.has_own_database and (marks / DEMO_DONE).exists()
-    if stack.env.get("NO_DEMO") or has_made_it or not places.has_command("seed_demo"):
+    if has_made_it or stack.env.get("NO_DEMO") or not stack.has_own_stripe:
         return
     if stack.has_own_database:
         (marks / DEMO_BEGUN).touch()
-    stack.console.say("  making the demo company, if there is no customer yet")
     with stack.console.step("demo company"):
         stack.manage("seed_demo", "--if-empty", is_shown=True)
     if stack.has_own_database:

@@ -67,7 +67,7 @@ class Stack:
     def start_servers(self, *, with_sandbox: bool = True) -> None:
         """PostgreSQL, Valkey and the payment sandbox, except those that the environment names."""
         waits = [self._database(), self._broker()]
-        if with_sandbox and (places.ROOT / "tiktoktoe/sandbox/stripe/__main__.py").exists():
+        if with_sandbox:
             waits.append(self._sandbox())
         for name, wait in filter(None, waits):
             with self.console.step(name):
@@ -149,8 +149,6 @@ class Stack:
         Raises:
             LauncherError: If it fails; with the end of what it printed.
         """
-        if not places.has_command(arguments[0]):
-            return
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             env=self.env,
@@ -160,6 +158,7 @@ class Stack:
             stdout=None if is_shown else subprocess.PIPE,
             stderr=None if is_shown else subprocess.STDOUT,
             text=True,
+            start_new_session=True,  # Ctrl-C is for us alone; we end it
             preexec_fn=die_with_parent(signal.SIGKILL),
         )
         if done.returncode != 0:
