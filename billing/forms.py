@@ -1,13 +1,20 @@
-"""What staff type about invoices."""
+"""What staff and customers type about invoices, plans and signing up."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from babel import Locale
 from django import forms
+from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.db.models import OuterRef, QuerySet, Subquery
 
-from billing.models import Invoice
+from billing.models import CreditNote, Invoice, Payment
+from subscriptions.forms import time_zone_choices
 from subscriptions.models import PlanVersion, Subscription
+from subscriptions.services.customers import CustomerDetails
+from tiktoktoe.accounts.models import User
 from tiktoktoe.kernel.ids import uuid7
 
 OVERDUE = "overdue"
@@ -73,3 +80,152 @@ class PlanChangeForm(forms.Form):
         field = self.fields["plan_version"]
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = offered.select_related("plan").order_by("plan__rank", "plan__name")
+
+
+def country_choices() -> list[tuple[str, str]]:
+    """Every country by its English name."""
+    names = Locale("en").territories
+    found = [(code, name) for code, name in names.items() if len(code) == 2 and code.isalpha()]
+    return sorted((pair for pair in found if pair[0] not in NO_COUNTRIES), key=lambda p: p[1])
+
+
+NO_COUNTRIES = frozenset({"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"})
+
+
+def offered_versions(at: datetime, currency: str = "") -> QuerySet[PlanVersion]:
+    """The newest version on sale of every public plan, in one currency or in each."""
+    newest = (
+        PlanVersion.objects.published()
+        .filter(plan=OuterRef("plan"), currency=OuterRef("currency"), effective_from__lte=at)
+        .order_by("-number")
+        .values("pk")[:1]
+    )
+    rows = PlanVersion.objects.filter(pk=Subquery(newest), plan__is_public=True)
+    if currency:
+        rows = rows.filter(currency=currency)
+    return rows.select_related("plan").order_by("plan__rank", "currency")
+
+
+class SubscriptionForm(forms.Form):
+    """Which plan a customer is put on, and how many."""
+
+    plan_version = forms.ModelChoiceField(PlanVersion.objects.none(), label="Plan")
+    quantity = forms.IntegerField(min_value=1, max_value=1_000_000, initial=1)
+    trial_days = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=365,
+        label="Trial days",
+        help_text="Left empty, the plan's own",
+    )
+
+    def __init__(self, given: Any = None, *, at: datetime, currency: str) -> None:
+        super().__init__(given)
+        choice = self.fields["plan_version"]
+        assert isinstance(choice, forms.ModelChoiceField)
+        choice.queryset = offered_versions(at, currency)
+
+
+class SignUpForm(forms.Form):
+    """A company signs up by itself."""
+
+    plan_version = forms.ModelChoiceField(
+        PlanVersion.objects.none(), label="Plan", widget=forms.RadioSelect, empty_label=None
+    )
+    quantity = forms.IntegerField(min_value=1, max_value=10_000, initial=1, label="Seats")
+    name = forms.CharField(max_length=200, label="Company")
+    email = forms.EmailField(label="E-mail", help_text="You sign in with it; invoices go there.")
+    password = forms.CharField(
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="At least 8 characters, not a common one.",
+    )
+    address_line1 = forms.CharField(max_length=200, label="Street")
+    postal_code = forms.CharField(max_length=20, label="Postal code")
+    city = forms.CharField(max_length=100)
+    country = forms.ChoiceField(choices=country_choices)
+    tax_number = forms.CharField(max_length=32, required=False, label="VAT number")
+    time_zone = forms.ChoiceField(
+        choices=time_zone_choices, help_text="Billing days start at midnight there."
+    )
+
+    def __init__(self, given: Any = None, *, at: datetime, time_zone: str = "UTC") -> None:
+        super().__init__(given, initial={"time_zone": time_zone, "country": "DE"})
+        choice = self.fields["plan_version"]
+        assert isinstance(choice, forms.ModelChoiceField)
+        choice.queryset = offered_versions(at)
+
+    def clean_email(self) -> str:
+        """An address that nobody signs in with yet."""
+        email = str(self.cleaned_data["email"]).lower()
+        if User.objects.filter(email=email).exists():
+            raise ValidationError("Somebody signs in with this address already.")
+        return email
+
+    def clean(self) -> dict[str, Any]:
+        """Hold the password against the rules, knowing who chose it."""
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("password"):
+            try:
+                validate_password(cleaned["password"], User(email=cleaned.get("email", "")))
+            except ValidationError as problem:
+                self.add_error("password", problem)
+        return cleaned
+
+    def details(self) -> CustomerDetails:
+        """What was typed, for the service."""
+        given = self.cleaned_data
+        return CustomerDetails(
+            name=given["name"],
+            email=given["email"],
+            country=given["country"],
+            currency=given["plan_version"].currency,
+            time_zone=given["time_zone"],
+            address_line1=given["address_line1"],
+            postal_code=given["postal_code"],
+            city=given["city"],
+            tax_number=given["tax_number"],
+        )
+
+
+class PaymentFilter(forms.Form):
+    """How a list of payments is narrowed: words, a state, a customer, days."""
+
+    q = forms.CharField(required=False, label="Search", strip=True)
+    state = forms.ChoiceField(
+        required=False,
+        choices=[("", "All"), *Payment.State.choices],
+        widget=forms.HiddenInput,
+    )
+    customer = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    start = forms.DateField(required=False, label="From", widget=DAY)
+    end = forms.DateField(required=False, label="to", widget=DAY)
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse days that are the wrong way round."""
+        cleaned = super().clean() or self.cleaned_data
+        start, end = cleaned.get("start"), cleaned.get("end")
+        if start and end and start > end:
+            raise ValidationError({"end": "The last day is before the first."})
+        return cleaned
+
+
+class RefundForm(forms.Form):
+    """How much of a payment is given back, why, and for which credit note."""
+
+    amount = forms.DecimalField(max_digits=19, decimal_places=4, min_value=Decimal("0.0001"))
+    reason = forms.CharField(max_length=200)
+    credit_note = forms.ModelChoiceField(
+        CreditNote.objects.none(),
+        required=False,
+        empty_label="None: the invoice is owed again by as much",
+        help_text="With one, what is given back is not owed any more.",
+    )
+    key = forms.CharField(max_length=64, widget=forms.HiddenInput)
+
+    def __init__(self, given: Any = None, *, payment: Payment) -> None:
+        """Offer all that is left; the key makes sending the form twice harmless."""
+        left = (payment.amount - payment.amount_refunded).amount
+        super().__init__(given, initial={"amount": left, "key": str(uuid7())})
+        self.fields["amount"].max_value = left  # type: ignore[attr-defined]
+        notes = CreditNote.objects.filter(invoice=payment.invoice_id)
+        self.fields["credit_note"].queryset = notes  # type: ignore[attr-defined]

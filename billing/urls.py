@@ -2,9 +2,24 @@
 
 from django.urls import path
 
-from billing.views import billing_runs, credit_notes, documents, invoices, plan_changes, portal
+from billing.views import (
+    billing_runs,
+    credit_notes,
+    documents,
+    invoices,
+    payments,
+    plan_changes,
+    portal,
+    signup,
+)
 
 urlpatterns = [
+    path("sign-up/", signup.sign_up, name="sign_up"),
+    path(
+        "customers/<int:customer_id>/subscriptions/new/",
+        signup.subscription_create,
+        name="subscription_create",
+    ),
     path("invoices/", invoices.invoice_list, name="invoice_list"),
     path("invoices.csv", invoices.invoice_csv, name="invoice_csv"),
     path("invoices/<str:key>/", invoices.invoice_detail, name="invoice_detail"),
@@ -52,6 +67,12 @@ urlpatterns = [
         documents.portal_invoice_document,
         name="portal_invoice_pdf",
     ),
+    path("payments/", payments.payment_list, name="payment_list"),
+    path("payments.csv", payments.payment_csv, name="payment_csv"),
+    path("payments/<uuid:payment_id>/", payments.payment_detail, name="payment_detail"),
+    path("payments/<uuid:payment_id>/look/", payments.payment_look, name="payment_look"),
+    path("payments/<uuid:payment_id>/attempt/", payments.payment_attempt, name="payment_attempt"),
+    path("payments/<uuid:payment_id>/refunds/", payments.refund_create, name="refund_create"),
     path("portal/", portal.portal_home, name="portal_home"),
     path("portal/invoices/", portal.portal_invoices, name="portal_invoices"),
     path("portal/invoices/<str:number>/", portal.portal_invoice, name="portal_invoice"),

@@ -1,0 +1,118 @@
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from billing.models import Invoice
+from subscriptions.models import Customer, PlanVersion, Subscription
+from tests.factories.accounts import make_user
+from tests.factories.subscriptions import (
+    JAN_1,
+    make_customer,
+    make_plan,
+    published_version,
+    recurring,
+)
+from tiktoktoe.accounts.models import User
+from tiktoktoe.accounts.roles import Role
+
+pytestmark = pytest.mark.django_db
+
+
+def form(version: PlanVersion, **fields: str) -> dict[str, Any]:
+    return {
+        "plan_version": version.pk,
+        "quantity": "3",
+        "name": "Beta Inc.",
+        "email": "Ada@beta.example",
+        "password": "noughts and crosses",
+        "address_line1": "2 Side Street",
+        "postal_code": "97205",
+        "city": "Portland",
+        "country": "US",
+        "time_zone": "America/Los_Angeles",
+        **fields,
+    }
+
+
+def test_a_company_signs_up_and_is_billed() -> None:
+    version = published_version(recurring("15", charge_model="per_unit"))
+    client = Client()
+
+    answer = client.post("/sign-up/", form(version))
+
+    assert (answer.status_code, answer["Location"]) == (302, "/portal/")
+    invoice = Invoice.objects.get()
+    assert invoice.total.amount == 45
+    assert invoice.customer.members.get().user.email == "ada@beta.example"
+    assert client.get("/portal/").status_code == 200
+
+
+def test_only_the_newest_version_of_public_plans_is_offered() -> None:
+    plan = make_plan()
+    published_version(recurring("10"), plan=plan)
+    newest = published_version(recurring("12"), plan=plan)
+    published_version(recurring("1"), plan=make_plan(is_public=False))
+
+    page = Client().get("/sign-up/")
+
+    assert list(page.context["offers"]) == [newest]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"password": "12345"}, {"email": "taken@beta.example"}, {"country": "XX"}, {"quantity": "0"}],
+)
+def test_bad_details_are_refused_and_nothing_is_kept(fields: dict[str, str]) -> None:
+    make_user(Role.CUSTOMER, email="taken@beta.example")
+
+    answer = Client().post("/sign-up/", form(published_version(recurring()), **fields))
+
+    assert answer.status_code == 200
+    assert next(iter(fields)) in answer.context["form"].errors
+    assert not Customer.objects.exists()
+    assert User.objects.count() == 1
+
+
+def test_a_country_whose_tax_is_unknown_is_refused_whole() -> None:
+    answer = Client().post("/sign-up/", form(published_version(recurring()), country="DE"))
+
+    assert answer.status_code == 200
+    assert not Customer.objects.exists()
+    assert not User.objects.exists()
+    assert not Subscription.objects.exists()
+
+
+def test_staff_put_a_customer_on_a_plan() -> None:
+    customer = make_customer()
+    version = published_version(recurring("99"))
+    client = Client()
+    client.force_login(make_user())
+    path = f"/customers/{customer.pk}/subscriptions/new/"
+    assert client.get(path).status_code == 200
+
+    client.post(path, {"plan_version": version.pk, "quantity": 1, "trial_days": ""})
+
+    assert Invoice.objects.get().total.amount == 99
+    again = client.post(path, {"plan_version": version.pk, "quantity": 1, "trial_days": "-1"})
+    assert again.status_code == 200
+
+
+def test_support_may_not_start_subscriptions() -> None:
+    client = Client()
+    client.force_login(make_user(Role.SUPPORT))
+    customer = make_customer()
+
+    assert client.get(f"/customers/{customer.pk}/subscriptions/new/").status_code == 403
+
+
+def test_another_currency_is_not_offered() -> None:
+    euro = published_version(recurring(), currency="EUR", at=JAN_1)
+    client = Client()
+    client.force_login(make_user())
+
+    path = f"/customers/{make_customer().pk}/subscriptions/new/"
+    answer = client.post(path, {"plan_version": euro.pk, "quantity": 1})
+
+    assert answer.status_code == 200
+    assert "plan_version" in answer.context["form"].errors
