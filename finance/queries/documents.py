@@ -7,17 +7,18 @@ from uuid import UUID
 
 from billing.models import CreditNote, Invoice, Payment, Refund
 
-Names = list[tuple[UUID, str, str]]
+Names = list[tuple[UUID, str, str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentName:
-    """What a document is called, and the number of the invoice that it belongs to."""
+    """What a document is called, its number, and that of the invoice it belongs to."""
 
     source_type: str
     source_id: UUID
     words: str
-    invoice_number: str = ""
+    number: str
+    invoice_number: str
 
 
 def document_names(documents: Iterable[tuple[str, UUID]]) -> dict[UUID, DocumentName]:
@@ -26,31 +27,31 @@ def document_names(documents: Iterable[tuple[str, UUID]]) -> dict[UUID, Document
     for source_type, source_id in documents:
         ids[source_type].add(source_id)
     return {
-        pk: DocumentName(source_type, pk, words, number)
+        pk: DocumentName(source_type, pk, words, number, invoice)
         for source_type, read in _READERS.items()
         if ids[source_type]
-        for pk, words, number in read(ids[source_type])
+        for pk, words, number, invoice in read(ids[source_type])
     }
 
 
 def _invoices(ids: set[UUID]) -> Names:
     rows = Invoice.objects.filter(pk__in=ids).values_list("pk", "number")
-    return [(pk, f"Invoice {number}", str(number)) for pk, number in rows]
+    return [(pk, f"Invoice {number}", str(number), str(number)) for pk, number in rows]
 
 
 def _credit_notes(ids: set[UUID]) -> Names:
     rows = CreditNote.objects.filter(pk__in=ids).values_list("pk", "number", "invoice__number")
-    return [(pk, f"Credit note {number}", str(invoice)) for pk, number, invoice in rows]
+    return [(pk, f"Credit note {number}", number, str(invoice)) for pk, number, invoice in rows]
 
 
 def _payments(ids: set[UUID]) -> Names:
     rows = Payment.objects.filter(pk__in=ids).values_list("pk", "invoice__number")
-    return [(pk, f"Payment of {invoice}", str(invoice)) for pk, invoice in rows]
+    return [(pk, f"Payment of {invoice}", "", str(invoice)) for pk, invoice in rows]
 
 
 def _refunds(ids: set[UUID]) -> Names:
     rows = Refund.objects.filter(pk__in=ids).values_list("pk", "payment__invoice__number")
-    return [(pk, f"Refund of {invoice}", str(invoice)) for pk, invoice in rows]
+    return [(pk, f"Refund of {invoice}", "", str(invoice)) for pk, invoice in rows]
 
 
 _READERS: Mapping[str, Callable[[set[UUID]], Names]] = {

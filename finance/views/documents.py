@@ -26,9 +26,12 @@ def document_links(entries: Iterable[JournalEntry]) -> dict[UUID, DocumentLink]:
 
 def _address(name: DocumentName) -> str:
     """Its own page, or else that of the invoice it belongs to."""
-    own = {"payment": ("payment_detail", name.source_id)}
+    own: dict[str, tuple[str, object]] = {
+        "payment": ("payment_detail", name.source_id),
+        "credit_note": ("credit_note_detail", name.number),
+    }
     invoice = ("invoice_detail", name.invoice_number)
-    for url_name, key in filter(None, [own.get(name.source_type), invoice]):
+    for url_name, key in (own.get(name.source_type, invoice), invoice):
         try:
             return reverse(url_name, args=[key])
         except NoReverseMatch:

@@ -1,0 +1,190 @@
+"""Posting under stress: many workers at once, a worker killed, and any order of documents."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.db.models import Count, Sum
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from billing.models import Invoice
+from billing.services.credit_notes import issue_credit_note
+from billing.services.invoicing import mark_uncollectible, void_invoice
+from finance.models import Account, JournalEntry, Posting
+from finance.queries import (
+    account_balances,
+    receivables,
+    trial_balance,
+    unposted_count,
+)
+from finance.services import posting
+from finance.services.posting import post_documents
+from tests.factories.billing import open_invoice
+from tests.factories.subscriptions import JAN_1, make_customer, published_version, recurring
+from tests.finance.services.test_posting import pay, refund
+
+LATER = datetime(2026, 3, 1, tzinfo=UTC)
+POST_IN_A_LOOP = """
+import django; django.setup()
+from datetime import UTC, datetime
+from finance.services import posting
+posting.BATCH_SIZE = 1
+print("ready", flush=True)
+posting.post_documents(at=datetime(2026, 3, 1, tzinfo=UTC))
+print("done", flush=True)
+"""
+
+
+def make_documents(count: int) -> None:
+    version = published_version(recurring())
+    for _ in range(count):
+        pay(open_invoice(version=version))
+
+
+def assert_each_document_is_posted_once(count: int) -> None:
+    assert unposted_count(at=LATER) == 0
+    assert JournalEntry.objects.count() == count
+    per_document = JournalEntry.objects.values("source_id", "kind").annotate(n=Count("pk"))
+    assert {row["n"] for row in per_document} == {1}
+    assert trial_balance(on=LATER.date(), currency="USD").difference_minor == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_workers_at_once_post_each_document_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_documents(12)
+    monkeypatch.setattr(posting, "BATCH_SIZE", 3)
+
+    def work(_: int) -> int:
+        try:
+            return post_documents(at=LATER).total
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as workers:
+        totals = list(workers.map(work, range(4)))
+
+    assert sum(totals) == 24
+    assert_each_document_is_posted_once(24)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_its_turn_a_worker_still_posts_nothing_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The lock only saves work: the unique key is what keeps the promise.
+    make_documents(12)
+    monkeypatch.setattr(posting, "_wait_for_turn", lambda: None)
+
+    def work(_: int) -> int:
+        try:
+            return post_documents(at=LATER).total
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as workers:
+        totals = list(workers.map(work, range(4)))
+
+    assert sum(totals) == 24
+    assert_each_document_is_posted_once(24)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_killed_half_way_leaves_nothing_twice_and_nothing_out() -> None:
+    make_documents(40)
+    database = connection.settings_dict
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "DATABASE_URL": f"postgresql://{database['USER']}@/{database['NAME']}"
+        f"?host={database['HOST']}",
+    }
+    worker = subprocess.Popen(
+        [sys.executable, "-c", POST_IN_A_LOOP], env=environment, stdout=subprocess.PIPE
+    )
+    assert worker.stdout is not None
+    assert worker.stdout.readline() == b"ready\n"
+    while JournalEntry.objects.count() < 5:
+        time.sleep(0.002)
+
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+    worker.stdout.close()
+
+    done = JournalEntry.objects.count()
+    assert 5 <= done < 80
+    post_documents(at=LATER)
+    assert_each_document_is_posted_once(80)
+
+
+ACTS = ["pay", "credit", "refund", "void", "give up", "post"]
+
+
+@pytest.mark.django_db
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(st.lists(st.tuples(st.sampled_from(ACTS), st.integers(1, 98)), max_size=14))
+def test_any_sequence_of_documents_keeps_the_books_balanced_and_true(
+    acts: list[tuple[str, int]],
+) -> None:
+    customer = make_customer()
+    version = published_version(recurring())
+    mine = [open_invoice(customer=customer, version=version)]
+
+    for act, units in acts:
+        _do(act, units, mine)
+    post_documents(at=LATER)
+
+    assert unposted_count(at=LATER) == 0
+    assert trial_balance(on=LATER.date(), currency="USD").difference_minor == 0
+    sums = Posting.objects.values("entry").annotate(total=Sum("amount_minor"))
+    assert {row["total"] for row in sums} <= {0}
+    owed = sum(int(i.amount_due.amount * 100) for i in _fresh(mine) if i.state != "uncollectible")
+    booked = {row.customer_id: row.balance_minor for row in receivables(on=LATER.date())}
+    assert booked.get(customer.pk, 0) == owed
+    codes = {row.account.code for row in account_balances(on=LATER.date())}
+    assert codes <= set(Account.objects.values_list("code", flat=True))
+
+
+def _fresh(invoices: list[Invoice]) -> list[Invoice]:
+    return list(Invoice.objects.filter(pk__in=[invoice.pk for invoice in invoices]))
+
+
+def _do(act: str, units: int, mine: list[Invoice]) -> None:
+    """One thing that may happen to the invoices that are in a state for it."""
+    if act == "post":
+        post_documents(at=LATER)
+        return
+    for invoice in _fresh(mine):
+        attempts = [a for p in invoice.payments.all() for a in p.attempts.all()]
+        amount = Decimal(units)
+        if act == "pay" and invoice.state in {"open", "uncollectible"} and not attempts:
+            if invoice.amount_due:
+                pay(invoice)
+        elif act == "credit" and invoice.state == "open":
+            if amount < invoice.amount_due.amount:
+                issue_credit_note(
+                    invoice=invoice,
+                    reason="r",
+                    idempotency_key=f"c{units}",
+                    at=JAN_1,
+                    amount=amount,
+                )
+        elif act == "void" and invoice.state == "open" and not invoice.amount_credited:
+            void_invoice(invoice=invoice, at=JAN_1)
+        elif act == "give up" and invoice.state == "open":
+            mark_uncollectible(invoice=invoice)
+        elif act == "refund" and attempts and not invoice.amount_refunded:
+            amount = min(amount, attempts[0].payment.amount.amount)
+            refund(attempts[0], str(amount))
+            Invoice.objects.filter(pk=invoice.pk).update(amount_refunded=amount)
