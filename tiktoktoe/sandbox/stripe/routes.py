@@ -17,13 +17,14 @@ PAGE_SIZE_MAX = 100
 
 
 def route(method: str, path: str) -> Callable[[Handler], Handler]:
-    """Let a function answer a path; `<name>` is a part that it is given."""
+    """Let a function answer a path; `<name>` is a part that it is given. The first one wins."""
     pattern = re.compile(re.sub(r"<(\w+)>", r"(?P<\1>[^/]+)", path))
 
     def register(handler: Handler) -> Handler:
         known = _routes.setdefault((method, path.count("/")), [])
+        known.append((pattern, handler))
         # A path without parts comes first: /search is not the object called "search".
-        known.insert(0 if "<" not in path else len(known), (pattern, handler))
+        known.sort(key=lambda row: "(" in row[0].pattern)
         return handler
 
     return register
@@ -47,7 +48,10 @@ def known_routes() -> list[tuple[str, str]]:
 
 
 def readable(kind: str, path: str, filters: Iterable[str] = ()) -> None:
-    """Let objects of a kind be read one by one and listed, filtered by equal fields."""
+    """Let objects of a kind be read one by one and listed, filtered by equal fields.
+
+    What is registered for these paths before stays.
+    """
     names = tuple(filters)
 
     @route("GET", f"{path}/<identity>")

@@ -70,7 +70,7 @@ class Sandbox:
     def __init__(self, spec: Spec, data_dir: Path, address: str) -> None:
         self.spec = spec
         self.address = address
-        self.store = Store(data_dir / "stripe.sqlite3")
+        self.store = Store(data_dir / "account.sqlite3")
         self.agenda = Agenda(self.store)
         self.outbox = Outbox(self.store)
         self.clock = Clock(self.store)

@@ -11,27 +11,19 @@ OWN_FIELDS = ("url", "enabled_events", "description", "metadata")
 
 @route("GET", "/v1/events")
 def events(sandbox: Sandbox, parameters: Json) -> Json:
-    """What happened, the newest first."""
-    only, types = parameters.get("type"), parameters.get("types")
+    """What happened, the newest first; a type may end in `.*`."""
+    only, types = parameters.get("type") or "", parameters.get("types") or []
     if only and types:
         raise ApiError(400, "Give type or types, not both.", param="types")
+    start = only.removesuffix("*")
+    equal = {"type": only} if only and start == only else {}
     is_delivered = parameters.get("delivery_success")
 
     def fits(body: Json) -> bool:
         is_done = body["pending_webhooks"] == 0
-        return (not types or body["type"] in types) and is_delivered in {None, is_done}
+        is_named = body["type"] in types if types else body["type"].startswith(start)
+        return is_named and is_delivered in {None, is_done}
 
-    is_pattern = bool(only and only.endswith("*"))
-    equal = {"type": only} if only and not is_pattern else {}
-    if is_pattern:
-        start = only.removesuffix("*")
-        return listing(
-            sandbox,
-            "event",
-            "/v1/events",
-            parameters,
-            fits=lambda body: fits(body) and body["type"].startswith(start),
-        )
     return listing(sandbox, "event", "/v1/events", parameters, equal=equal, fits=fits)
 
 

@@ -60,9 +60,7 @@ def not_confirmed(intent: Json, method: Json) -> Json:
 
 def unexpected(intent: Json) -> ApiError:
     """The error of an intent that is in a state for something else."""
-    return ApiError(
-        400,
-        f"This {intent['object']} is {intent['status']}.",
-        code=f"{intent['object']}_unexpected_state",
-        **{intent["object"]: snapshot(intent)},
-    )
+    kind = intent["object"]
+    error = ApiError(400, f"This {kind} is {intent['status']}.", code=f"{kind}_unexpected_state")
+    error.body["error"][kind] = snapshot(intent)
+    return error

@@ -67,11 +67,12 @@ def search(sandbox: Sandbox, parameters: Json) -> Json:
 def update(sandbox: Sandbox, parameters: Json, identity: str) -> Json:
     """Change an intent that has not been paid; of others, what is only written on it."""
     intent = sandbox.store.get(identity, "payment_intent")
-    given = {name: parameters[name] for name in OWN_FIELDS if name in parameters}
+    given: Json = {name: parameters[name] for name in OWN_FIELDS if name in parameters}
     is_money = {"amount", "currency", "customer", "payment_method"} & set(parameters)
     if is_money and intent["status"] not in BEFORE_CONFIRMATION:
         raise unexpected(intent)
-    check_amount(given.get("amount", intent["amount"]), given.get("currency", intent["currency"]))
+    money = {"amount": intent["amount"], "currency": intent["currency"], **given}
+    check_amount(money["amount"], money["currency"])
     change(intent, given)
     if parameters.get("payment_method"):
         _take_method(sandbox, intent, parameters["payment_method"])

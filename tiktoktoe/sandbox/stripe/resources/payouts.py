@@ -1,5 +1,7 @@
 """Payouts: what is available leaves for the bank, and a list says what it was made of."""
 
+from typing import Any
+
 from tiktoktoe.sandbox.stripe.errors import ApiError
 from tiktoktoe.sandbox.stripe.resources.balance import DAY, UNPAID, book
 from tiktoktoe.sandbox.stripe.routes import change, readable, route
@@ -93,7 +95,7 @@ def arrive(sandbox: Sandbox, payout: Json) -> None:
 
 
 def _start(
-    sandbox: Sandbox, currency: str, amount: int, *, is_automatic: bool, **fields: object
+    sandbox: Sandbox, currency: str, amount: int, *, is_automatic: bool, **fields: Any
 ) -> Json:
     arrives = sandbox.now() + ARRIVES_AFTER_DAYS * DAY
     payout = sandbox.new(

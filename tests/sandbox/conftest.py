@@ -1,0 +1,57 @@
+"""One sandbox for all of these tests; each leaves its faults and deliveries as they were."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import stripe
+
+from tests.sandbox.server import RunningSandbox, running_sandbox
+
+KEY = "sk_test_" + "a" * 24
+VERSION = "2026-05-27.dahlia"
+
+
+def client_of(address: str, key: str = KEY, timeout_seconds: float = 20) -> Any:
+    """Stripe's own client, pointed at a sandbox; it sends each request once."""
+    http_client = stripe.RequestsClient(timeout=timeout_seconds)
+    return stripe.StripeClient(
+        key,
+        stripe_version=VERSION,
+        base_addresses={"api": address},
+        max_network_retries=0,
+        http_client=http_client,
+    ).v1
+
+
+@pytest.fixture(scope="session")
+def shared_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    """The process."""
+    with running_sandbox(tmp_path_factory.mktemp("sandbox")) as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox(shared_sandbox: RunningSandbox) -> Iterator[RunningSandbox]:
+    """The process, without faults when the test begins and when it ends."""
+    yield shared_sandbox
+    shared_sandbox.control.clear_faults()
+    shared_sandbox.control.set_webhooks()
+
+
+@pytest.fixture
+def client(sandbox: RunningSandbox) -> Any:
+    """Stripe's own client."""
+    return client_of(sandbox.address)
+
+
+@pytest.fixture
+def customer(client: Any) -> str:
+    """The id of a customer."""
+    return str(client.customers.create({"name": "Ada", "email": "ada@example.com"}).id)
+
+
+@pytest.fixture
+def card(client: Any, customer: str) -> str:
+    """The id of a card that the customer has stored."""
+    return str(client.payment_methods.attach("pm_card_visa", {"customer": customer}).id)
