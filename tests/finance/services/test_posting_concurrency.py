@@ -176,7 +176,7 @@ def _do(act: str, units: int, mine: list[Invoice]) -> None:
                 issue_credit_note(
                     invoice=invoice,
                     reason="r",
-                    idempotency_key=f"c{units}",
+                    idempotency_key=f"{invoice.pk}:{units}",
                     at=JAN_1,
                     amount=amount,
                 )
