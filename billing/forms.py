@@ -8,6 +8,7 @@ from babel import Locale
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from billing.models import CreditNote, Invoice, Payment
@@ -226,6 +227,6 @@ class RefundForm(forms.Form):
         """Offer all that is left; the key makes sending the form twice harmless."""
         left = (payment.amount - payment.amount_refunded).amount
         super().__init__(given, initial={"amount": left, "key": str(uuid7())})
-        self.fields["amount"].max_value = left  # type: ignore[attr-defined]
+        self.fields["amount"].validators.append(MaxValueValidator(left))
         notes = CreditNote.objects.filter(invoice=payment.invoice_id)
         self.fields["credit_note"].queryset = notes  # type: ignore[attr-defined]

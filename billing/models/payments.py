@@ -110,6 +110,19 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
         """Those that are being collected."""
         return self.filter(state__in=["open", "processing", "requires_action"])
 
+    def matching(self, text: str) -> "PaymentQuerySet":
+        """Those of an invoice number or a gateway's reference, or whose customer contains it."""
+        if not text:
+            return self
+        attempts = PaymentAttempt.objects.filter(payment=models.OuterRef("pk"))
+        named = attempts.filter(gateway_reference=text) | attempts.filter(gateway_session=text)
+        return self.filter(
+            models.Q(invoice__number__iexact=text)
+            | models.Q(customer__name__icontains=text)
+            | models.Q(customer__email__icontains=text)
+            | models.Q(models.Exists(named))
+        )
+
     def due_for_attempt(self, at: "datetime") -> "PaymentQuerySet":
         """Those whose next try has come."""
         return self.filter(state="open", next_attempt_at__lte=at)

@@ -1,0 +1,201 @@
+"""Staff pages of payments: find one, see what happened, ask again, try again, refund."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import Count, Prefetch
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from billing.forms import PaymentFilter, RefundForm
+from billing.models import Payment, PaymentAttempt
+from billing.models.payments import PaymentQuerySet
+from billing.queries.payments import decline_in_words, payment_history, payment_sums
+from billing.services.charging import charge_invoice
+from billing.services.reconciling import look_into
+from billing.services.refunds import look_into_refund, refund_payment
+from subscriptions.services.transitions import Actor
+from tiktoktoe.accounts.models import User
+from tiktoktoe.accounts.roles import Permission
+from tiktoktoe.kernel.clock import now
+from tiktoktoe.kernel.errors import Conflict, GatewayError
+from tiktoktoe.kernel.money import Money
+from tiktoktoe.web.access import requires
+from tiktoktoe.web.csv_export import csv_response
+from tiktoktoe.web.pagination import paginate
+
+UNPROVEN = {"dispatched", "unknown"}
+CSV_HEADER = [
+    "payment",
+    "created",
+    "state",
+    "customer",
+    "invoice",
+    "currency",
+    "amount",
+    "refunded",
+    "paid",
+    "next_attempt",
+]
+
+
+@require_GET
+@requires(Permission.VIEW_BILLING)
+def payment_list(request: HttpRequest) -> HttpResponse:
+    """Payments by state, words, customer and days, and what they add up to."""
+    form = PaymentFilter(request.GET)
+    asked = _asked(form)
+    found = _narrowed(asked)
+    counts = dict(found.order_by().values_list("state").annotate(n=Count("pk")))
+    shown = found.filter(state=asked["state"]) if asked["state"] else found
+    last_first = PaymentAttempt.objects.order_by("-sequence")
+    rows = shown.select_related("customer", "invoice").prefetch_related(
+        Prefetch("attempts", last_first, to_attr="last_first")
+    )
+    context = {
+        "form": form,
+        "page": paginate(request, rows),
+        "sums": payment_sums(shown),
+        "state": asked["state"],
+        "choices": [(s.value, s.label, counts.get(s.value, 0)) for s in Payment.State],
+        "total_count": sum(counts.values()),
+    }
+    return render(request, "billing/payment_list.html", context)
+
+
+@require_GET
+@requires(Permission.VIEW_BILLING)
+def payment_csv(request: HttpRequest) -> HttpResponseBase:
+    """What the list shows, as a file."""
+    asked = _asked(PaymentFilter(request.GET))
+    found = _narrowed(asked)
+    shown = found.filter(state=asked["state"]) if asked["state"] else found
+    return csv_response("payments.csv", CSV_HEADER, _csv_rows(shown))
+
+
+@require_GET
+@requires(Permission.VIEW_BILLING)
+def payment_detail(request: HttpRequest, payment_id: UUID) -> HttpResponse:
+    """One payment: its attempts, what they cost, its refunds, and everything that happened."""
+    return _detail(request, _find(payment_id))
+
+
+@require_POST
+@requires(Permission.CHANGE_BILLING)
+def payment_look(request: HttpRequest, payment_id: UUID) -> HttpResponse:
+    """Ask the gateway now what became of what is not known yet."""
+    payment, actor, at = _find(payment_id), _actor(request), now()
+    for attempt in payment.attempts.filter(next_check_at__isnull=False):
+        look_into(attempt=attempt, actor=actor, at=at)
+    for refund in payment.refunds.filter(next_check_at__isnull=False):
+        look_into_refund(refund=refund, actor=actor, at=at)
+    messages.info(request, "The gateway was asked; this is what is known now.")
+    return redirect("payment_detail", payment.pk)
+
+
+@require_POST
+@requires(Permission.CHANGE_BILLING)
+def payment_attempt(request: HttpRequest, payment_id: UUID) -> HttpResponse:
+    """Charge the default method for the invoice of a payment now, without waiting."""
+    payment = _find(payment_id)
+    try:
+        attempt = charge_invoice(invoice=payment.invoice, actor=_actor(request), at=now())
+    except (Conflict, GatewayError) as refusal:
+        messages.error(request, f"Nothing was charged: {refusal}.")
+        return redirect("payment_detail", payment.pk)
+    messages.info(request, f"The attempt is {str(attempt.state).replace('_', ' ')}.")
+    return redirect("payment_detail", attempt.payment_id)
+
+
+@require_POST
+@requires(Permission.REFUND)
+def refund_create(request: HttpRequest, payment_id: UUID) -> HttpResponse:
+    """Give back part or all of a payment."""
+    payment = _find(payment_id)
+    form = RefundForm(request.POST, payment=payment)
+    if not form.is_valid():
+        return _detail(request, payment, form=form, status=422)
+    wanted = form.cleaned_data
+    try:
+        refund = refund_payment(
+            payment=payment,
+            amount=Money(wanted["amount"], payment.currency),
+            reason=wanted["reason"],
+            credit_note=wanted["credit_note"],
+            actor=_actor(request),
+            idempotency_key=f"refund:{wanted['key']}",
+            at=now(),
+        )
+    except (Conflict, GatewayError) as refusal:
+        messages.error(request, f"Nothing was refunded: {refusal}.")
+    else:
+        messages.info(request, f"The refund is {str(refund.state).replace('_', ' ')}.")
+    return redirect("payment_detail", payment.pk)
+
+
+def _detail(
+    request: HttpRequest, payment: Payment, *, form: RefundForm | None = None, status: int = 200
+) -> HttpResponse:
+    attempts = list(payment.attempts.select_related("method").order_by("-sequence"))
+    left = payment.amount - payment.amount_refunded
+    is_refundable = payment.state == Payment.State.PAID and left.amount > 0
+    context = {
+        "payment": payment,
+        "attempts": [(attempt, decline_in_words(attempt)) for attempt in attempts],
+        "refunds": payment.refunds.select_related("credit_note"),
+        "history": payment_history(payment),
+        "unproven": next((a for a in attempts if a.state in UNPROVEN), None),
+        "has_contradiction": payment.events.filter(event="gateway_contradicts").exists(),
+        "is_chargeable": payment.state in {"open", "failed"} and payment.invoice.state == "open",
+        "left": left,
+        "form": form or (RefundForm(payment=payment) if is_refundable else None),
+    }
+    return render(request, "billing/payment_detail.html", context, status=status)
+
+
+def _find(payment_id: UUID) -> Payment:
+    payments = Payment.objects.select_related("customer", "invoice")
+    return get_object_or_404(payments, pk=payment_id)
+
+
+def _asked(form: PaymentFilter) -> dict[str, Any]:
+    """What was asked for; a filter that makes no sense asks for what of it does."""
+    form.is_valid()
+    return {name: form.cleaned_data.get(name) or "" for name in form.fields}
+
+
+def _narrowed(asked: dict[str, Any]) -> PaymentQuerySet:
+    payments = Payment.objects.matching(asked["q"])
+    if asked["customer"]:
+        payments = payments.filter(customer=asked["customer"])
+    if asked["start"]:
+        payments = payments.filter(created_at__date__gte=asked["start"])
+    if asked["end"]:
+        payments = payments.filter(created_at__date__lt=asked["end"] + timedelta(days=1))
+    return payments
+
+
+def _actor(request: HttpRequest) -> Actor:
+    assert isinstance(request.user, User)
+    return Actor(source="finance", user=request.user)
+
+
+def _csv_rows(payments: PaymentQuerySet) -> Iterator[list[object]]:
+    ordered = payments.select_related("customer", "invoice").order_by("created_at", "pk")
+    for payment in ordered.iterator(chunk_size=1000):
+        yield [
+            str(payment.pk),
+            payment.created_at.date(),
+            payment.state,
+            payment.customer.name,
+            payment.invoice.number,
+            payment.currency,
+            payment.amount.amount,
+            payment.amount_refunded.amount,
+            payment.paid_at.date() if payment.paid_at else None,
+            payment.next_attempt_at.date() if payment.next_attempt_at else None,
+        ]

@@ -1,0 +1,219 @@
+"""The customer's own pages, and that nobody else's can be guessed."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from billing.models import Invoice, Payment, PaymentAttempt, PaymentMethod
+from billing.services.charging import charge_invoice
+from subscriptions.models import Customer
+from tests.factories.accounts import make_user
+from tests.factories.subscriptions import make_customer, make_member
+from tests.stripe_world import (
+    NOW,
+    PERSON,
+    StripeWorld,
+    customer_with_card,
+    customer_with_token,
+    invoice_of,
+)
+from tiktoktoe.accounts.roles import Role
+from tiktoktoe.kernel.clock import moved_to
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _in_the_first_period() -> Iterator[None]:
+    with moved_to(NOW.replace(day=15)):
+        yield
+
+
+def member_of(customer: Customer) -> Client:
+    client = Client()
+    client.force_login(make_member(customer).user)
+    return client
+
+
+def test_home_shows_plan_usage_next_invoice_and_method(stripe: StripeWorld) -> None:
+    customer = customer_with_card(stripe)
+    invoice = invoice_of(customer)
+
+    answer = member_of(customer).get(reverse("portal_home"))
+
+    (overview,) = answer.context["overviews"]
+    text = answer.content.decode()
+    assert overview["plan"].name == "Team"
+    assert [meter.label for meter in overview["meters"]] == ["API calls"]
+    assert str(overview["next_invoice"].totals.total.amount) == "99.00"
+    assert str(invoice) in text
+    assert "visa 4242" in text
+    assert answer.context["troubles"] == []
+
+
+def test_home_says_what_failed_and_where_to_fix_it(stripe: StripeWorld) -> None:
+    customer = customer_with_token("pm_card_chargeDeclinedExpiredCard")
+    invoice = invoice_of(customer)
+    charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+
+    text = member_of(customer).get(reverse("portal_home")).content.decode()
+
+    assert f"Invoice {invoice} could not be collected. This card can no longer be used." in text
+    assert reverse("portal_invoice", args=[invoice.number]) in text
+
+
+def test_a_customer_without_anything_sees_a_friendly_page() -> None:
+    answer = member_of(make_customer()).get(reverse("portal_home"))
+
+    assert answer.status_code == 200
+    assert "No subscription" in answer.content.decode()
+
+
+def test_paying_goes_to_the_gateways_page_and_back_to_the_truth(stripe: StripeWorld) -> None:
+    customer = make_customer()
+    invoice = invoice_of(customer)
+    client = member_of(customer)
+
+    answer = client.post(reverse("portal_pay", args=[invoice.number]), {"save": "yes"})
+    assert answer.status_code == 303
+    assert answer.headers["Location"].startswith(stripe.address)
+    back = reverse("portal_payment", args=[Payment.objects.get().pk])
+    assert "has not been made yet" in client.get(back, {"status": "paid"}).content.decode()
+    stripe.pay_on_page(answer.headers["Location"])
+
+    assert "the payment has arrived" in client.get(back).content.decode()
+    invoice.refresh_from_db()
+    assert invoice.state == "paid"
+    assert PaymentMethod.objects.get().customer == customer
+
+
+def test_paying_what_is_paid_says_so(stripe: StripeWorld) -> None:
+    customer = customer_with_card(stripe)
+    invoice = invoice_of(customer)
+    charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+
+    answer = member_of(customer).post(reverse("portal_pay", args=[invoice.number]), follow=True)
+
+    assert "Nothing is to be collected" in answer.content.decode()
+    assert stripe.charged(invoice) == [9900]
+
+
+def test_a_gateway_that_is_down_gives_a_sentence_and_no_second_attempt(
+    stripe: StripeWorld,
+) -> None:
+    customer = make_customer()
+    invoice = invoice_of(customer)
+    stripe.control.add_fault("POST /v1/checkout/sessions$", "reset_before", times=5)
+    client = member_of(customer)
+
+    for _ in range(2):
+        answer = client.post(reverse("portal_pay", args=[invoice.number]), follow=True)
+        assert answer.status_code == 200
+
+    assert PaymentAttempt.objects.count() == 1
+    assert PaymentAttempt.objects.get().state == "unknown"
+
+
+def test_a_card_is_added_made_default_and_removed(stripe: StripeWorld) -> None:
+    customer = customer_with_card(stripe)
+    first = PaymentMethod.objects.get()
+    client = member_of(customer)
+
+    answer = client.post(reverse("portal_method_add"))
+    session = answer.headers["Location"].rpartition("/")[2]
+    stripe.control.complete_checkout(session, card="5555555555554444")
+    client.get(reverse("portal_method_return"), {"session": session})
+    second = PaymentMethod.objects.exclude(pk=first.pk).get()
+    client.post(reverse("portal_method_default", args=[second.pk]))
+    client.post(reverse("portal_method_removal", args=[first.pk]))
+
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (first.state, first.is_default) == ("removed", False)
+    assert (second.brand, second.is_default) == ("mastercard", True)
+
+
+def test_another_customers_setup_page_is_not_taken_over(stripe: StripeWorld) -> None:
+    client, stranger = member_of(make_customer()), member_of(make_customer())
+    session = stranger.post(reverse("portal_method_add")).headers["Location"].rpartition("/")[2]
+    stripe.control.complete_checkout(session)
+
+    client.get(reverse("portal_method_return"), {"session": session})
+
+    assert not PaymentMethod.objects.exists()
+
+
+@pytest.mark.parametrize("session", ["", "cs_test_no", "../v1/refunds", "x" * 5000])
+def test_a_made_up_session_adds_nothing(stripe: StripeWorld, session: str) -> None:
+    client = member_of(make_customer())
+
+    answer = client.get(reverse("portal_method_return"), {"session": session})
+
+    assert answer.status_code == 302
+    assert not PaymentMethod.objects.exists()
+
+
+def test_every_page_of_another_customer_is_not_there(stripe: StripeWorld) -> None:
+    victim = customer_with_card(stripe)
+    invoice = invoice_of(victim)
+    charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+    payment, method = Payment.objects.get(), PaymentMethod.objects.get()
+    thief = member_of(make_customer())
+
+    seen = [
+        thief.get(reverse("portal_home"), {"customer": victim.external_id}),
+        thief.get(reverse("portal_invoices"), {"customer": victim.external_id}),
+        thief.get(reverse("portal_payment_methods"), {"customer": victim.external_id}),
+        thief.get(reverse("portal_invoice", args=[invoice.number])),
+        thief.get(reverse("portal_invoice_pdf", args=[invoice.number])),
+        thief.post(reverse("portal_pay", args=[invoice.number])),
+        thief.get(reverse("portal_payment", args=[payment.pk])),
+        thief.post(reverse("portal_method_default", args=[method.pk])),
+        thief.post(reverse("portal_method_removal", args=[method.pk])),
+    ]
+
+    assert [answer.status_code for answer in seen] == [404] * len(seen)
+    method.refresh_from_db()
+    assert method.state == "active"
+
+
+def test_a_draft_is_not_shown_to_its_customer() -> None:
+    customer = make_customer()
+    invoice = invoice_of(customer)
+    drafts = Invoice.objects.filter(customer=customer, state="draft")
+
+    numbers = member_of(customer).get(reverse("portal_invoices")).context["page"]
+
+    assert [shown.pk for shown in numbers] == [invoice.pk]
+    assert not drafts.exists()
+
+
+@pytest.mark.parametrize("role", [Role.FINANCE, Role.SUPPORT, None])
+def test_the_portal_is_for_customers(role: Role | None) -> None:
+    client = Client()
+    if role:
+        client.force_login(make_user(role))
+
+    for name in ("portal_home", "portal_invoices", "portal_payment_methods"):
+        assert client.get(reverse(name)).status_code == (403 if role else 302)
+
+
+def test_someone_who_acts_for_nobody_finds_nothing() -> None:
+    client = Client()
+    client.force_login(make_user(Role.CUSTOMER))
+
+    assert client.get(reverse("portal_home")).status_code == 404
+
+
+def test_a_person_of_two_customers_can_look_at_both() -> None:
+    first, second = make_customer(name="A"), make_customer(name="B")
+    user = make_member(first).user
+    make_member(second, user)
+    client = Client()
+    client.force_login(user)
+
+    assert client.get(reverse("portal_home")).context["customer"] == first
+    other = client.get(reverse("portal_home"), {"customer": second.external_id})
+    assert other.context["customer"] == second
