@@ -146,12 +146,16 @@ class Stack:
     def manage(self, *arguments: str, is_shown: bool = False) -> None:
         """Run a management command as the database's owner.
 
+        Args:
+            is_shown: Whether what it prints goes to the terminal; then without its log.
+
         Raises:
             LauncherError: If it fails; with the end of what it printed.
         """
+        quiet = {"LOG_LEVEL": self.env.get("LOG_LEVEL") or "WARNING"} if is_shown else {}
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
-            env=self.env,
+            env={**self.env, **quiet},
             cwd=places.ROOT,
             check=False,
             stdin=subprocess.DEVNULL,
