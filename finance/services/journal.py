@@ -1,6 +1,6 @@
 """Writing entries into the ledger: many at once, each key once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
 from uuid import UUID
@@ -79,9 +79,9 @@ def post_entries(*, books: Entity, entries: Sequence[SourcedEntry]) -> PostedEnt
         return PostedEntries(0, 0)
     # Everybody inserts keys in the same order, so that two at once wait and never deadlock.
     ordered = sorted(entries, key=lambda sourced: sourced.entry.key)
-    values = _values(books, ordered)
+    values = values_of(books, ordered)
     try:
-        posted = _insert(values)
+        posted = insert(INSERT, values)
     except IntegrityError as refusal:
         raise _explained(refusal) from refusal
     if posted < len(ordered):
@@ -89,16 +89,18 @@ def post_entries(*, books: Entity, entries: Sequence[SourcedEntry]) -> PostedEnt
     return PostedEntries(posted, len(ordered) - posted)
 
 
-def _insert(values: dict[str, Any]) -> int:
+def insert(statement: LiteralString, values: Mapping[str, Any]) -> int:
+    """Run the statement that writes entries with their postings; gives how many were new."""
     connection.ensure_connection()
     # Arrays travel in binary and apart from the statement, which Django's cursor cannot do.
     with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
-        row = cursor.execute(INSERT, values).fetchone()
+        row = cursor.execute(statement, values).fetchone()
     assert row is not None
     return int(row[0])
 
 
-def _values(books: Entity, ordered: Sequence[SourcedEntry]) -> dict[str, Any]:
+def values_of(books: Entity, ordered: Sequence[SourcedEntry]) -> dict[str, Any]:
+    """What the statement is given: a column of values for each column of the two tables."""
     entries = [sourced.entry for sourced in ordered]
     ids = [uuid7() for _ in entries]
     lines = [(i, n, p) for i, e in zip(ids, entries, strict=True) for n, p in _numbered(e)]
