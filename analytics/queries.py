@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Sum
 
 from analytics.domain.mrr import Bridge, MovementKind, bridge
 from analytics.models import MrrDay, MrrMovement
@@ -15,6 +15,8 @@ from subscriptions.models import RejectedEvent, Subscription
 from tiktoktoe.kernel.clock import utc
 from tiktoktoe.kernel.money import Money, zero
 from tiktoktoe.kernel.periods import add_months
+
+LEFT_TO_PAY = F("total") - F("amount_credited") - F("amount_paid") + F("amount_refunded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +128,22 @@ def receivables(currency: str, *, overdue_at: datetime | None = None) -> SumOf:
     rows = Invoice.objects.filter(currency=currency, state=Invoice.State.OPEN)
     if overdue_at is not None:
         rows = rows.filter(due_at__lt=overdue_at)
-    left = F("total") - F("amount_credited") - F("amount_paid") + F("amount_refunded")
-    sums = rows.aggregate(total=Sum(left), n=Count("pk"))
+    sums = rows.aggregate(total=Sum(LEFT_TO_PAY), n=Count("pk"))
     return SumOf(_money(sums["total"], currency), sums["n"])
 
 
 def failed_payments(currency: str) -> SumOf:
-    """Payments whose last try failed and that are not collected yet."""
-    sums = Payment.objects.filter(
-        currency=currency, state__in=["failed", "requires_action"]
-    ).aggregate(total=Sum("amount"), n=Count("pk"))
+    """Open invoices whose last payment failed, and what is left to pay of them."""
+    last = Payment.objects.filter(invoice=OuterRef("pk")).order_by("-created_at", "-pk")
+    declined = PaymentAttempt.objects.filter(
+        payment=OuterRef("last_payment"), state__in=["declined", "not_sent"]
+    )
+    rows = (
+        Invoice.objects.filter(currency=currency, state=Invoice.State.OPEN)
+        .annotate(last_payment=Subquery(last.values("pk")[:1]))
+        .filter(Exists(declined))
+    )
+    sums = rows.aggregate(total=Sum(LEFT_TO_PAY), n=Count("pk"))
     return SumOf(_money(sums["total"], currency), sums["n"])
 
 

@@ -12,7 +12,8 @@ from decimal import Decimal
 from random import Random
 
 from analytics.services.movements import record_movements
-from billing.models import Payment, PaymentMethod
+from billing.models import Invoice, Payment, PaymentMethod
+from billing.services.checkout import confirm_payment, open_payment_page
 from billing.services.collection import collect_due, mark_overdue, resume_collection
 from billing.services.credit_notes import issue_credit_note
 from billing.services.payment_methods import (
@@ -42,13 +43,16 @@ GOOD, EUROPEAN, DECLINING = "4242424242424242", "4000002500000003", "40000000000
 PORTAL, FINANCE = Actor(source="portal"), Actor(source="finance")
 MORNING = time(6, 0)
 APPETITE = {"starter": 60_000, "team": 900_000, "scale": 6_000_000}
-CHURN_A_MONTH = {"starter": 0.035, "team": 0.018, "scale": 0.008, "team-yearly": 0.0}
+CHURN_A_MONTH = {"starter": 0.055, "team": 0.032, "scale": 0.015, "team-yearly": 0.0}
 UPGRADE_A_MONTH = 0.03
-DOWNGRADE_A_MONTH = 0.006
+DOWNGRADE_A_MONTH = 0.01
 SEAT_CHANGE_A_MONTH = 0.04
 REFUND_A_DAY = 0.05
-BAD_CARD = 0.06
-FIX_CARD_A_DAY = 0.12
+BAD_CARD = 0.08
+FIX_CARD_A_DAY = 0.06
+PAYS_BY_HAND = 0.12
+PAYS_A_DAY = 0.09
+PATIENCE = timedelta(days=30)
 
 
 @dataclass
@@ -64,6 +68,7 @@ class Company:
     last_day: date
     habits: dict[int, Habit] = field(default_factory=dict)
     declining: dict[int, Customer] = field(default_factory=dict)
+    by_hand: set[int] = field(default_factory=set)
     debt: float = 0.0
 
     def __post_init__(self) -> None:
@@ -88,10 +93,12 @@ class Company:
         self._sign_up(day, at)
         collect_due(at=at)
         self._fix_cards(at)
+        self._pay_by_hand(at)
         self._change_minds(at)
         self._refund_somebody(at)
         if day.weekday() == 0:
             mark_overdue(at=at)
+            self._give_up_on_some(at)
             fold_deltas()
             post_documents(at=at)
 
@@ -114,10 +121,7 @@ class Company:
         started = start_subscription(
             customer=customer, plan_version=version, quantity=seats, at=at, actor=PORTAL
         )
-        is_bad = self.dice.random() < BAD_CARD
-        self.store_card(customer, DECLINING if is_bad else self._good_card(customer), at)
-        if is_bad:
-            self.declining[customer.pk] = customer
+        self._choose_how_to_pay(customer, at)
         if code in APPETITE:
             self.habits[started.subscription.pk] = Habit(
                 customer=customer.external_id,
@@ -127,6 +131,17 @@ class Company:
                 storage_gb=0.0 if code == "starter" else self.dice.uniform(20, 260),
             )
         return started.subscription
+
+    def _choose_how_to_pay(self, customer: Customer, at: datetime) -> None:
+        """Most store a good card; some a declining one; some pay each invoice by hand."""
+        roll = self.dice.random()
+        if roll < PAYS_BY_HAND:
+            self.by_hand.add(customer.pk)
+        elif roll < PAYS_BY_HAND + BAD_CARD:
+            self.store_card(customer, DECLINING, at)
+            self.declining[customer.pk] = customer
+        else:
+            self.store_card(customer, self._good_card(customer), at)
 
     def store_card(self, customer: Customer, card: str, at: datetime) -> PaymentMethod:
         """Store a card on the gateway's page, as the customer would, and make it the default."""
@@ -204,6 +219,30 @@ class Company:
                 resume_collection(customer=customer, actor=PORTAL, at=at)
                 del self.declining[customer.pk]
 
+    def _pay_by_hand(self, at: datetime) -> None:
+        """Those without a stored card pay on the gateway's page, sooner or later."""
+        owed = Invoice.objects.collectable().filter(customer__in=self.by_hand)
+        for invoice in owed.select_related("customer").order_by("number"):
+            if self.dice.random() > PAYS_A_DAY:
+                continue
+            session = open_payment_page(invoice=invoice, actor=PORTAL, at=at).rpartition("/")[2]
+            self.sandbox.complete_checkout(session, card=self._good_card(invoice.customer))
+            payment = invoice.payments.latest("created_at")
+            confirm_payment(payment=payment, actor=PORTAL, at=at)
+
+    def _give_up_on_some(self, at: datetime) -> None:
+        """Who has been past due for too long is let go at the end of the period."""
+        late = Subscription.objects.filter(
+            state="past_due",
+            cancel_at__isnull=True,
+            invoices__state="open",
+            invoices__due_at__lt=at - PATIENCE,
+        )
+        for subscription in late.distinct().order_by("pk"):
+            schedule_cancellation(
+                subscription=subscription, actor=FINANCE, reason="unpaid for a month", at=at
+            )
+
     def _refund_somebody(self, at: datetime) -> None:
         """Now and then a complaint is met with a credit note and a refund."""
         if self.dice.random() > REFUND_A_DAY:
@@ -211,7 +250,7 @@ class Company:
         recent = Payment.objects.filter(
             state="paid", amount_refunded=0, paid_at__gte=at - timedelta(days=20)
         ).select_related("invoice")
-        rows = list(recent.order_by("paid_at", "pk")[:50])
+        rows = list(recent.order_by("paid_at", "invoice__number")[:50])
         if not rows:
             return
         payment = self.dice.choice(rows)
