@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import psycopg
@@ -17,7 +18,7 @@ from tests.launcher.launching import (
     run_to_end,
     wait_until_gone,
 )
-from tiktoktoe.launcher.servers import Postgres, _is_stale
+from tiktoktoe.launcher.servers import NOBODY, Postgres, _is_stale
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -99,3 +100,20 @@ def test_a_pid_file_is_stale_when_its_number_is_another_programs(tmp_path: Path)
     assert _is_stale(pid_file)
     pid_file.write_text("999999999\n")
     assert _is_stale(pid_file)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
+def test_root_without_user_namespaces_runs_postgresql_as_nobody(tmp_path: Path) -> None:
+    refusing = tmp_path / "unshare"
+    refusing.write_text("#!/bin/sh\nexit 1\n")
+    refusing.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own is closed to nobody
+        data = Path(folder)
+
+        with launcher(SERVERS_ONLY, data, PATH=path) as process, database(data) as owner:
+            assert owner.execute("SELECT 1").fetchone() == (1,)
+            assert (data / "postgres" / "PG_VERSION").stat().st_uid == NOBODY
+            process.kill()
+
+        assert wait_until_gone(data) == []
