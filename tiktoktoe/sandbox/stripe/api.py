@@ -52,13 +52,13 @@ class Api:
                 known = self._keys.recall(key, request)
                 if known is not None:
                     return known
-                answer = self._executed(request, operation)
+                answer = shown = self._executed(request, operation)
                 if fault is not None and fault.mode is Mode.ERROR_AFTER:
-                    answer = injected_error("after it was done")
-                if fault is None or fault.is_kept:
-                    self._keys.keep(key, request, answer)
+                    shown = injected_error("after it was done")
+                    answer = shown if fault.is_kept else answer
+                self._keys.keep(key, request, answer)
                 self._sandbox.store.save()
-                return answer
+                return shown
 
     def _executed(self, request: Request, operation: Operation) -> Answer:
         """Run a request. A refusal keeps what was noted, a fault of ours keeps nothing."""

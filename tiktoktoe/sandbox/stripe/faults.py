@@ -26,8 +26,9 @@ class Fault:
     Attributes:
         times: After so many it is over.
         seconds: How long SLOW waits before, and HANG_AFTER after, it is done.
-        is_kept: Whether ERROR_AFTER is also what the idempotency key is answered with later,
-            as if Stripe itself had failed; or else as if only something on the way had.
+        is_kept: Whether the error of ERROR_AFTER is also what the idempotency key is answered
+            with later, as if Stripe itself had failed; else something on the way had, and the
+            real answer comes later.
     """
 
     match: str
