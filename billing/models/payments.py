@@ -100,7 +100,8 @@ class PaymentMethod(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.brand or self.kind} {self.last4}".strip()
+        name = (self.brand or self.kind).replace("_", " ").capitalize()
+        return f"{name} ending {self.last4}" if self.last4 else name
 
 
 class PaymentQuerySet(models.QuerySet["Payment"]):

@@ -45,7 +45,7 @@ def usage_so_far(subscription: Subscription) -> list[MeterUse]:
             label=price.name,
             used=used.quantity(Aggregation(price.meter.aggregation)),
             included=price.included_units or None,
-            unit=price.meter.unit,
+            unit=_unit_beside(price.name, price.meter.unit),
         )
         for price, used in zip(prices, totals, strict=True)
         if price.meter is not None
@@ -68,9 +68,15 @@ def uncollected_invoices(customer: Customer) -> list[Trouble]:
 
 
 def last_failure(payments: Iterable[Payment]) -> PaymentAttempt | None:
-    """The last attempt of the newest payment, if it was declined and none is on its way."""
+    """The last attempt of the newest payment that came to anything, if it was declined.
+
+    A page that was opened and left changes nothing about that.
+    """
     newest = next(iter(payments), None)
-    last = newest.attempts.order_by("-sequence").first() if newest else None
+    if newest is None:
+        return None
+    came_to_nothing = ["abandoned", "not_sent", "requires_action"]
+    last = newest.attempts.exclude(state__in=came_to_nothing).order_by("-sequence").first()
     return last if last is not None and last.state == PaymentAttempt.State.DECLINED else None
 
 
@@ -79,6 +85,11 @@ def why_declined(attempt: PaymentAttempt) -> str:
     if not attempt.decline_class:
         return ""
     return POLICIES[DeclineClass(attempt.decline_class)].advice
+
+
+def _unit_beside(label: str, unit: str) -> str:
+    """The unit, unless the label says it already."""
+    return "" if unit.lower() in label.lower() else unit
 
 
 def _span(subscription: Subscription, price: Price) -> UsageSpan:

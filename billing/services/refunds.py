@@ -239,7 +239,7 @@ def _record(refund: Refund, from_state: str, actor: Actor, at: datetime) -> None
         to_state=refund.state,
         details={
             "refund": str(refund.pk),
-            "amount": str(refund.amount.amount),
+            "amount": str(quantize(refund.amount).amount),
             "reason": refund.reason,
             **({"message": refund.message} if refund.message else {}),
         },

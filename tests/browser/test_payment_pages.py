@@ -134,10 +134,10 @@ def test_a_customer_stores_a_card_by_hand(world: StripeWorld, reader: Reader) ->
     page.wait_for_url(re.compile(f"^{re.escape(world.address)}/c/pay/"))
     page.get_by_role("button", name=re.compile("4242")).first.click()
 
-    page.get_by_text("visa 4242 was added.").wait_for()
+    page.get_by_text("Visa ending 4242 was added.").wait_for()
     page.get_by_role("button", name="Remove").click()
     page.get_by_role("dialog").get_by_role("button", name="Remove").click()
-    page.get_by_text("visa 4242 was removed.").wait_for()
+    page.get_by_text("Visa ending 4242 was removed.").wait_for()
 
 
 def _picture(reader: Reader, name: str) -> None:
@@ -147,4 +147,5 @@ def _picture(reader: Reader, name: str) -> None:
     for size, suffix in ((DESKTOP, "desktop"), (PHONE, "phone")):
         reader.page.emulate_media(color_scheme="light")
         reader.page.set_viewport_size(size)  # type: ignore[arg-type]
+        reader.page.reload()
         reader.page.screenshot(path=str(Path(PICTURES) / f"{name}-{suffix}.png"), full_page=True)

@@ -6,9 +6,11 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from billing.models import Invoice, Payment, PaymentAttempt, PaymentMethod
+from billing.models import Payment, PaymentAttempt, PaymentMethod
 from billing.services.charging import charge_invoice
-from subscriptions.models import Customer
+from billing.services.drafting import draft_invoices, next_boundary
+from billing.services.writing import write_drafts
+from subscriptions.models import Customer, Subscription
 from tests.factories.accounts import make_user
 from tests.factories.subscriptions import make_customer, make_member
 from tests.stripe_world import (
@@ -49,7 +51,7 @@ def test_home_shows_plan_usage_next_invoice_and_method(stripe: StripeWorld) -> N
     assert [meter.label for meter in overview["meters"]] == ["API calls"]
     assert str(overview["next_invoice"].totals.total.amount) == "99.00"
     assert str(invoice) in text
-    assert "visa 4242" in text
+    assert "Visa ending 4242" in text
     assert answer.context["troubles"] == []
 
 
@@ -181,13 +183,28 @@ def test_every_page_of_another_customer_is_not_there(stripe: StripeWorld) -> Non
 
 def test_a_draft_is_not_shown_to_its_customer() -> None:
     customer = make_customer()
+    issued = invoice_of(customer)
+    boundary = next_boundary(Subscription.objects.get())
+    assert boundary is not None
+    (draft_id,) = write_drafts(draft_invoices([boundary]), at=NOW)
+    client = member_of(customer)
+
+    shown = client.get(reverse("portal_invoices")).context["page"]
+
+    assert [invoice.pk for invoice in shown] == [issued.pk]
+    assert client.get(reverse("portal_invoice", args=[str(draft_id)])).status_code == 404
+
+
+def test_what_failed_stays_a_trouble_while_a_page_is_open(stripe: StripeWorld) -> None:
+    customer = customer_with_token("pm_card_authenticationRequired")
     invoice = invoice_of(customer)
-    drafts = Invoice.objects.filter(customer=customer, state="draft")
+    charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+    client = member_of(customer)
+    client.post(reverse("portal_pay", args=[invoice.number]))
 
-    numbers = member_of(customer).get(reverse("portal_invoices")).context["page"]
+    (trouble,) = client.get(reverse("portal_home")).context["troubles"]
 
-    assert [shown.pk for shown in numbers] == [invoice.pk]
-    assert not drafts.exists()
+    assert "wants the payment confirmed" in trouble.words
 
 
 @pytest.mark.parametrize("role", [Role.FINANCE, Role.SUPPORT, None])
