@@ -1,60 +1,47 @@
 """Usage events are taken in: each exactly once per source and id, whoever sends it how often.
 
 A batch is one transaction. Keys and events are written with COPY, as if all were new; only
-when the key's index objects is the batch done again, leaving out what is known by then.
+when the key's index objects is what is known by then left out, and the rest written again.
 Beside the events go their sums per customer, meter and local day (UsageDelta), so that a
 quantity never has to be counted from the events.
 """
 
-import json
 import logging
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+import msgspec
 from django.conf import settings
 from django.db import connection, transaction
 from psycopg.errors import DeadlockDetected, UniqueViolation
-from psycopg.types.json import Jsonb
 
-from subscriptions.domain.events import EventBody, check_body
-from subscriptions.domain.metering import UsageTotal, counted_at
+from subscriptions.domain.events import EventBody, check_body, written_properties
+from subscriptions.domain.metering import counted_at
 from subscriptions.errors import EventInvalid
-from subscriptions.models import (
-    Customer,
-    EventSource,
-    Meter,
-    RejectedEvent,
-    UsageClosing,
-    UsageEventKey,
+from subscriptions.models import Customer, EventSource, Meter, UsageClosing
+from subscriptions.services.usage_writing import (
+    Refused,
+    Row,
+    clean,
+    describe,
+    write_deltas,
+    write_events,
+    write_keys,
+    write_refused,
 )
 from tiktoktoe.kernel.errors import InvalidInput
 
 logger = logging.getLogger(__name__)
 INGEST_LOCK = 7002
-BODY_KEPT = 4000
-REFUSED_KEPT = 1000
-DAY = 86_400  # seconds
 TRIES = 8
-EVENT_COLUMNS = (
-    "source_id, event_id, occurred_at, customer_id, meter_id, quantity, "
-    "counted_at, counted_on, properties, received_at"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """An event that was not taken: its place in the batch, and why."""
-
-    index: int
-    event_id: str
-    field: str
-    code: str
-    reason: str
-    body: str = ""
+CODES = {"EventTooLate": "too_late", "EventInFuture": "in_future", "UnknownName": "unknown"}
+KNOWN = """
+SELECT event_id, body_hash FROM subscriptions_usageeventkey
+WHERE source_id = %s AND event_id = ANY(%s)
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,34 +53,36 @@ class BatchResult:
     refused: tuple[Refused, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(msgspec.Struct, frozen=True, gc=False):
     """An event that could be read, and its place in the batch."""
 
     index: int
     body: EventBody
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """An event ready to be written."""
-
-    index: int
-    body: EventBody
-    body_hash: bytes
-    customer_id: int
-    meter_id: int
-    counted_at: datetime
-    counted_on: date
+class UnknownName(EventInvalid):
+    """The event names a customer or meter that does not exist."""
 
 
 @dataclass
 class _Batch:
     """The work in hand: what is good so far, and what was refused."""
 
-    rows: list[_Row] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     duplicates: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a batch's events are held against."""
+
+    customers: Mapping[str, tuple[int, ZoneInfo]]
+    meters: Mapping[str, int]
+    closings: Mapping[tuple[int, int], datetime]
+    at: datetime
+    late_days: int
+    future_seconds: int
 
 
 def record_events(
@@ -110,15 +99,7 @@ def record_events(
     body it is refused.
     """
     ensure_partitions((e.body.occurred_at for e in events), at)
-    result = None
-    for attempt in range(TRIES):
-        try:
-            result = _record(source, events, refused, at, is_first_try=attempt == 0)
-            break
-        except (UniqueViolation, DeadlockDetected):
-            if attempt == TRIES - 1:
-                raise
-    assert result is not None
+    result = _record(source, events, refused, at)
     logger.info(
         "usage recorded",
         extra={
@@ -133,24 +114,16 @@ def record_events(
 
 @transaction.atomic
 def _record(
-    source: EventSource,
-    events: Sequence[Incoming],
-    refused: Sequence[Refused],
-    at: datetime,
-    *,
-    is_first_try: bool,
+    source: EventSource, events: Sequence[Incoming], refused: Sequence[Refused], at: datetime
 ) -> BatchResult:
     batch = _Batch(refused=list(refused))
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [INGEST_LOCK])
     _resolve(batch, events, at)
-    if not is_first_try:
-        _leave_out_known(batch, source)
-    _leave_out_repeats(batch)
-    _write_keys(batch.rows, source)
-    _write_events(batch.rows, source, at)
-    _write_deltas(batch.rows)
-    _write_refused(batch.refused, source, at)
+    _claim_ids(batch, source)
+    write_events(batch.rows, source, at)
+    write_deltas(batch.rows)
+    write_refused(batch.refused, source, at)
     return BatchResult(
         accepted=len(batch.rows),
         duplicates=batch.duplicates,
@@ -161,65 +134,63 @@ def _record(
 def _resolve(batch: _Batch, events: Sequence[Incoming], at: datetime) -> None:
     """Find each event's customer, meter and day; set aside what cannot be counted."""
     customers = {
-        external_id: (pk, zone)
-        for external_id, pk, zone in Customer.objects.filter(
+        external_id: (pk, zone(time_zone))
+        for external_id, pk, time_zone in Customer.objects.filter(
             external_id__in={clean(e.body.customer) for e in events}
         ).values_list("external_id", "pk", "time_zone")
     }
-    meters = dict(
-        Meter.objects.filter(code__in={clean(e.body.meter) for e in events}).values_list(
-            "code", "pk"
-        )
+    meters = Meter.objects.filter(code__in={clean(e.body.meter) for e in events})
+    known = _Known(
+        customers=customers,
+        meters=dict(meters.values_list("code", "pk")),
+        closings=_closings([pk for pk, _ in customers.values()]),
+        at=at,
+        late_days=settings.USAGE_LATE_DAYS,
+        future_seconds=settings.USAGE_FUTURE_SECONDS,
     )
-    closings = _closings([pk for pk, _ in customers.values()])
     for event in events:
         try:
-            batch.rows.append(_row(event, customers, meters, closings, at))
+            batch.rows.append(_row(event, known))
         except InvalidInput as problem:
-            code = type(problem).__name__
             batch.refused.append(
                 Refused(
                     event.index,
                     event.body.event_id[:128],
                     problem.field,
-                    CODES.get(code, "invalid"),
+                    CODES.get(type(problem).__name__, "invalid"),
                     str(problem)[:300],
                     describe(event.body),
                 )
             )
 
 
-CODES = {"EventTooLate": "too_late", "EventInFuture": "in_future", "UnknownName": "unknown"}
-
-
-class UnknownName(EventInvalid):
-    """The event names a customer or meter that does not exist."""
-
-
-def _row(
-    event: Incoming,
-    customers: Mapping[str, tuple[int, str]],
-    meters: Mapping[str, int],
-    closings: Mapping[tuple[int, int], datetime],
-    at: datetime,
-) -> _Row:
+def _row(event: Incoming, known: _Known) -> Row:
     body = event.body
     check_body(body)
-    if body.customer not in customers:
+    properties = written_properties(body.properties)
+    if body.customer not in known.customers:
         raise UnknownName(f"no customer is called {body.customer[:64]!r}", field="customer")
-    if body.meter not in meters:
+    if body.meter not in known.meters:
         raise UnknownName(f"no meter is called {body.meter[:64]!r}", field="meter")
-    customer_id, time_zone = customers[body.customer]
-    meter_id = meters[body.meter]
+    customer_id, time_zone = known.customers[body.customer]
+    meter_id = known.meters[body.meter]
     counted = counted_at(
         occurred_at=body.occurred_at,
-        received_at=at,
-        closed_through=closings.get((customer_id, meter_id)),
-        late_days=settings.USAGE_LATE_DAYS,
-        future_seconds=settings.USAGE_FUTURE_SECONDS,
+        received_at=known.at,
+        closed_through=known.closings.get((customer_id, meter_id)),
+        late_days=known.late_days,
+        future_seconds=known.future_seconds,
     )
-    day = counted.astimezone(zone(time_zone)).date()
-    return _Row(event.index, body, body.body_hash(), customer_id, meter_id, counted, day)
+    return Row(
+        event.index,
+        body,
+        properties,
+        body.body_hash(properties),
+        customer_id,
+        meter_id,
+        counted,
+        counted.astimezone(time_zone).date(),
+    )
 
 
 def _closings(customer_ids: Sequence[int]) -> dict[tuple[int, int], datetime]:
@@ -232,10 +203,32 @@ def _closings(customer_ids: Sequence[int]) -> dict[tuple[int, int], datetime]:
     }
 
 
+def _claim_ids(batch: _Batch, source: EventSource) -> None:
+    """Write the keys of what is new; duplicates and reused ids are set aside.
+
+    An id that another batch commits meanwhile makes the key table object once more; by then
+    it is known.
+    """
+    resolved, refused = batch.rows, list(batch.refused)
+    _leave_out_repeats(batch)
+    for attempt in range(TRIES):
+        try:
+            with transaction.atomic():
+                write_keys(batch.rows, source)
+        except (UniqueViolation, DeadlockDetected):
+            if attempt == TRIES - 1:
+                raise
+            batch.rows, batch.refused, batch.duplicates = resolved, list(refused), 0
+            _leave_out_known(batch, source)
+            _leave_out_repeats(batch)
+        else:
+            return
+
+
 def _leave_out_repeats(batch: _Batch) -> None:
     """Of events with one id in the batch, keep the first; none of them is known yet."""
     seen: dict[str, bytes] = {}
-    rows = []
+    rows: list[Row] = []
     for row in batch.rows:
         known = seen.setdefault(row.body.event_id, row.body_hash)
         if known is row.body_hash:
@@ -246,19 +239,11 @@ def _leave_out_repeats(batch: _Batch) -> None:
 
 
 def _leave_out_known(batch: _Batch, source: EventSource) -> None:
-    """Leave out what is recorded already.
-
-    An id that another batch commits after this look makes the key table refuse the batch once
-    more; by the next look it is known.
-    """
-    ids = [row.body.event_id for row in batch.rows]
-    known = {
-        event_id: bytes(body_hash)
-        for event_id, body_hash in UsageEventKey.objects.filter(
-            source_id=source.pk, event_id__in=ids
-        ).values_list("event_id", "body_hash")
-    }
-    rows = []
+    """Leave out what is recorded by now."""
+    with connection.cursor() as cursor:
+        cursor.execute(KNOWN, [source.pk, [row.body.event_id for row in batch.rows]])
+        known = {event_id: bytes(body_hash) for event_id, body_hash in cursor.fetchall()}
+    rows: list[Row] = []
     for row in batch.rows:
         if row.body.event_id in known:
             _set_aside(batch, row, known[row.body.event_id])
@@ -267,7 +252,7 @@ def _leave_out_known(batch: _Batch, source: EventSource) -> None:
     batch.rows = rows
 
 
-def _set_aside(batch: _Batch, row: _Row, known_hash: bytes) -> None:
+def _set_aside(batch: _Batch, row: Row, known_hash: bytes) -> None:
     if row.body_hash == known_hash:
         batch.duplicates += 1
         return
@@ -283,130 +268,29 @@ def _set_aside(batch: _Batch, row: _Row, known_hash: bytes) -> None:
     )
 
 
-def _write_keys(rows: Sequence[_Row], source: EventSource) -> None:
-    """Claim the ids, in one order for everybody, so that batches rarely deadlock.
-
-    They still may, because COPY writes to one hash partition after another; then
-    `record_events` tries again.
-    """
-    statement = (
-        "COPY subscriptions_usageeventkey (source_id, event_id, occurred_at, body_hash) "
-        "FROM STDIN (FORMAT BINARY)"
-    )
-    types = ["int8", "varchar", "timestamptz", "bytea"]
-    ordered = sorted(rows, key=lambda row: row.body.event_id)
-    _copy(
-        statement,
-        types,
-        ((source.pk, r.body.event_id, r.body.occurred_at, r.body_hash) for r in ordered),
-    )
-
-
-def _write_events(rows: Sequence[_Row], source: EventSource, at: datetime) -> None:
-    statement = f"COPY subscriptions_usageevent ({EVENT_COLUMNS}) FROM STDIN (FORMAT BINARY)"
-    types = [
-        *("int8", "varchar", "timestamptz", "int8", "int8", "numeric"),
-        *("timestamptz", "date", "jsonb", "timestamptz"),
-    ]
-    _copy(
-        statement,
-        types,
-        (
-            (
-                source.pk,
-                r.body.event_id,
-                r.body.occurred_at,
-                r.customer_id,
-                r.meter_id,
-                r.body.quantity,
-                r.counted_at,
-                r.counted_on,
-                Jsonb(r.body.properties) if r.body.properties else None,
-                at,
-            )
-            for r in rows
-        ),
-    )
-
-
-def _write_deltas(rows: Sequence[_Row]) -> None:
-    totals: dict[tuple[int, int, date], UsageTotal] = defaultdict(UsageTotal)
-    for row in rows:
-        key = (row.customer_id, row.meter_id, row.counted_on)
-        totals[key] = totals[key].plus(UsageTotal(1, row.body.quantity, row.body.quantity))
-    statement = (
-        "COPY subscriptions_usagedelta (customer_id, meter_id, day, event_count, quantity_sum, "
-        "quantity_max) FROM STDIN (FORMAT BINARY)"
-    )
-    types = ["int8", "int8", "date", "int8", "numeric", "numeric"]
-    _copy(
-        statement,
-        types,
-        (
-            (*key, total.event_count, total.quantity_sum, total.quantity_max)
-            for key, total in totals.items()
-        ),
-    )
-
-
-def _copy(statement: str, types: Sequence[str], rows: Iterable[tuple[object, ...]]) -> None:
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.set_types(types)
-        for row in rows:
-            copy.write_row(row)
-
-
-def _write_refused(refused: Sequence[Refused], source: EventSource, at: datetime) -> None:
-    """Record what was refused; of a batch with very many, the first."""
-    RejectedEvent.objects.bulk_create(
-        RejectedEvent(
-            source=source,
-            event_id=clean(r.event_id)[:128],
-            field=r.field[:64],
-            code=r.code,
-            reason=clean(r.reason)[:300],
-            body=clean(r.body)[:BODY_KEPT],
-            received_at=at,
-        )
-        for r in refused[:REFUSED_KEPT]
-    )
-
-
-def clean(text: str) -> str:
-    """The text without the one character that PostgreSQL cannot keep."""
-    return text.replace("\x00", "\ufffd")
-
-
-def describe(body: EventBody) -> str:
-    """The event as text, to be kept with its refusal."""
-    event: dict[str, object] = {
-        "id": body.event_id,
-        "customer": body.customer,
-        "meter": body.meter,
-        "occurred_at": body.occurred_at.isoformat(),
-        "quantity": str(body.quantity),
-    }
-    try:
-        return json.dumps({**event, "properties": body.properties}, default=str)[:BODY_KEPT]
-    except RecursionError:
-        return json.dumps(event)[:BODY_KEPT]
-
-
 def ensure_partitions(moments: Iterable[datetime], at: datetime) -> None:
     """Make the monthly tables that events of these instants go to, if they are missing.
 
     Only months that an event may fall into are made; in its own short transactions, so that
     no batch holds the catalog's locks.
     """
-    first, last = at.timestamp() - DAY * settings.USAGE_LATE_DAYS, at.timestamp() + DAY
+    first = at - timedelta(days=settings.USAGE_LATE_DAYS)
+    last = at + timedelta(seconds=settings.USAGE_FUTURE_SECONDS)
     wanted = {
         (moment.year, moment.month): moment
-        for moment in moments
-        if moment.tzinfo is not None and first <= moment.timestamp() <= last
+        for moment in (_in_utc(moment) for moment in moments if moment.tzinfo is not None)
+        if first <= moment <= last
     }
     for moment in wanted.values():
         with connection.cursor() as cursor:
             cursor.execute("SELECT subscriptions_ensure_usage_partition(%s)", [moment])
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """The instant in UTC, whose months the tables are; one at the end of time stays as it is."""
+    if moment.tzinfo is UTC or not 1 < moment.year < 9999:
+        return moment
+    return moment.astimezone(UTC)
 
 
 @lru_cache(maxsize=1024)

@@ -20,7 +20,8 @@ from subscriptions.domain.events import EventBody
 from subscriptions.domain.wire import UNREADABLE
 from subscriptions.errors import EventInvalid
 from subscriptions.models import EventSource
-from subscriptions.services.usage import BatchResult, Incoming, Refused, record_events
+from subscriptions.services.usage import BatchResult, Incoming, record_events
+from subscriptions.services.usage_writing import Refused
 from tiktoktoe.kernel.errors import InvalidInput
 
 logger = logging.getLogger(__name__)

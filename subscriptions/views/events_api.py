@@ -11,7 +11,8 @@ from django.views.decorators.http import require_POST
 from subscriptions.domain.wire import ContentType, Malformed, read_events
 from subscriptions.models import EventSource
 from subscriptions.services.event_sources import source_of_key
-from subscriptions.services.usage import BatchResult, Incoming, Refused, record_events
+from subscriptions.services.usage import BatchResult, Incoming, record_events
+from subscriptions.services.usage_writing import Refused
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.web.access import public
 

@@ -23,7 +23,7 @@ from subscriptions.models import (
     UsageEventKey,
 )
 from subscriptions.queries import UsageSpan, usage_totals
-from subscriptions.services import usage
+from subscriptions.services import usage, usage_writing
 from subscriptions.services.rollups import fold_deltas
 from subscriptions.services.usage import Closing, Incoming, close_usage, record_events
 from tests.factories.subscriptions import make_customer, make_meter
@@ -170,14 +170,14 @@ def test_closing_waits_for_a_batch_that_has_begun(monkeypatch: pytest.MonkeyPatc
     february = (date(2026, 2, 1), date(2026, 3, 1))
     march = datetime(2026, 3, 1, tzinfo=UTC)
     has_begun = Event()
-    write_events = usage._write_events
+    write_events = usage_writing.write_events
 
     def write_slowly(*arguments: Any) -> None:
         has_begun.set()
         sleep(0.5)
         write_events(*arguments)
 
-    monkeypatch.setattr(usage, "_write_events", write_slowly)
+    monkeypatch.setattr(usage, "write_events", write_slowly)
 
     def close_and_bill() -> int:
         assert has_begun.wait(timeout=20)

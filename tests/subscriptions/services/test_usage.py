@@ -1,7 +1,7 @@
 """Whatever is sent, in whichever order: quantities equal an independent recount."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from itertools import count
 from zoneinfo import ZoneInfo
@@ -154,6 +154,32 @@ def test_an_event_counts_on_the_customers_own_day() -> None:
     use(tokyo, 1, datetime(2026, 3, 9, 16, tzinfo=UTC), received_at=NOON)
 
     assert UsageEvent.objects.get().counted_on == date(2026, 3, 10)
+
+
+def test_a_month_is_made_for_every_event_however_its_time_is_written() -> None:
+    customer, source = make_customer(), make_source()
+    make_meter()
+    ahead = timezone(timedelta(hours=2))
+    moments = [datetime(2033, 3, 1, 0, 30, tzinfo=ahead), datetime(2033, 3, 5, tzinfo=ahead)]
+    bodies = [
+        EventBody(
+            event_id=f"e{number}",
+            customer=customer.external_id,
+            meter="api_calls",
+            occurred_at=moment,
+            quantity=Decimal(1),
+        )
+        for number, moment in enumerate(moments)
+    ]
+
+    result = record_events(
+        source=source,
+        events=[Incoming(index, body) for index, body in enumerate(bodies)],
+        at=datetime(2033, 3, 6, tzinfo=UTC),
+    )
+
+    assert result.accepted == 2
+    assert UsageEvent.objects.get(event_id="e0").counted_on == date(2033, 2, 28)
 
 
 def test_a_late_event_of_a_closed_period_counts_in_the_open_one() -> None:
