@@ -250,7 +250,7 @@ def test_the_number_of_queries_does_not_grow_with_the_subscriptions(settings: An
 
 def test_a_chunk_whose_usage_is_not_closed_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     subscription_since(JAN_1)
-    monkeypatch.setattr(renewal, "close_due_usage", lambda *, at: None)
+    monkeypatch.setattr(renewal, "close_due_usage", lambda **_given: None)
 
     run = run_billing(at=FEB_1)
 

@@ -28,13 +28,13 @@ BAR = 32
 class Command(BaseCommand):
     """`manage.py seed_demo`"""
 
-    help = "Make a demo company: 13 months, some 240 customers, deterministic by seed."
+    help = "Make a demo company: a year, some 220 customers, deterministic by seed."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The seed and the size."""
         parser.add_argument("--seed", type=int, default=3)
-        parser.add_argument("--customers", type=int, default=240)
-        parser.add_argument("--days", type=int, default=396)
+        parser.add_argument("--customers", type=int, default=220)
+        parser.add_argument("--days", type=int, default=372)
         parser.add_argument("--if-empty", action="store_true", help="do nothing if there is data")
 
     def handle(self, *_args: Any, **options: Any) -> None:
