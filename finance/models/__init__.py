@@ -1,6 +1,7 @@
 """Tables of the books."""
 
 from finance.models.ledger import (
+    MAIN_BOOKS,
     Account,
     Entity,
     JournalEntry,
@@ -10,6 +11,7 @@ from finance.models.ledger import (
 )
 
 __all__ = [
+    "MAIN_BOOKS",
     "Account",
     "Entity",
     "JournalEntry",

@@ -11,6 +11,7 @@ from finance.domain.chart import AccountType
 from tiktoktoe.kernel.clock import now
 
 TYPE_CHOICES = [(kind.value, kind.value.title()) for kind in AccountType]
+MAIN_BOOKS = 1  # the one entity that migrations make
 
 
 class Entity(models.Model):

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from finance.domain.journal import Entry
 from finance.errors import DocumentInconsistent, EntryAlreadyReversed, EntryReused
-from finance.models import Entity, NothingToPost
+from finance.models import MAIN_BOOKS, Entity, NothingToPost
 from finance.queries import DOCUMENT_KINDS, DocumentKind, final_rows, unposted
 from finance.services.document_entries import Found, entries_of
 from finance.services.journal import SourcedEntry, post_entries
@@ -21,7 +21,6 @@ logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 2_000
 POSTING_LOCK = 7004
-MAIN_BOOKS = 1
 
 
 @dataclass(slots=True)

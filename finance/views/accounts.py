@@ -1,5 +1,6 @@
 """Pages of balances: the trial balance, the accounts, and one account's ledger."""
 
+from collections import defaultdict
 from datetime import UTC, date
 from typing import Any
 from uuid import UUID
@@ -9,8 +10,9 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from finance.forms import BalanceForm, LedgerForm
-from finance.models import Account, Posting
+from finance.models import MAIN_BOOKS, Account, Posting
 from finance.queries import (
+    AccountBalance,
     LedgerPosition,
     account_balances,
     currencies_used,
@@ -41,20 +43,23 @@ def trial_balance_page(request: HttpRequest) -> HttpResponse:
 @require_GET
 @requires(Permission.VIEW_BOOKS)
 def account_list(request: HttpRequest) -> HttpResponse:
-    """The chart of accounts, with today's balances."""
-    balances = account_balances(on=_today())
-    accounts = [
-        {"account": account, "balances": [b for b in balances if b.account.pk == account.pk]}
-        for account in Account.objects.select_related("entity")
+    """The chart of accounts, a row for each currency that one has moved in."""
+    balances: dict[int, list[AccountBalance | None]] = defaultdict(list)
+    for balance in account_balances(on=_today()):
+        balances[balance.account.pk].append(balance)
+    rows = [
+        (account, balance)
+        for account in Account.objects.filter(entity_id=MAIN_BOOKS)
+        for balance in balances[account.pk] or [None]
     ]
-    return render(request, "finance/account_list.html", {"accounts": accounts})
+    return render(request, "finance/account_list.html", {"rows": rows})
 
 
 @require_GET
 @requires(Permission.VIEW_BOOKS)
 def account_ledger(request: HttpRequest, code: str) -> HttpResponse:
     """What made an account's balance, line by line."""
-    account = get_object_or_404(Account, code=code, entity_id=1)
+    account = get_object_or_404(Account, code=code, entity_id=MAIN_BOOKS)
     form = LedgerForm(request.GET, currencies=_currencies_of(account))
     context: dict[str, Any] = {"account": account, "form": form}
     if form.is_valid():
