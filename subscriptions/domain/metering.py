@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 
 from subscriptions.errors import EventInFuture, EventTooLate
 from tiktoktoe.kernel.clock import utc
@@ -111,16 +112,27 @@ def counted_at(
         EventInFuture: If it is more than `future_seconds` ahead of the clock.
     """
     occurred, received = utc(occurred_at), utc(received_at)
-    if occurred < received - timedelta(days=late_days):
+    age = received - occurred
+    if age > _days(late_days):
         raise EventTooLate(
             f"it occurred more than {late_days} days ago",
             field="occurred_at",
             remedy="usage is accepted later only by a correction of the invoice",
         )
-    if occurred > received + timedelta(seconds=future_seconds):
+    if age < _seconds(-future_seconds):
         raise EventInFuture(
             f"it is more than {future_seconds} seconds ahead",
             field="occurred_at",
             remedy="check the sender's clock and time zone",
         )
     return occurred if closed_through is None else max(occurred, utc(closed_through))
+
+
+@lru_cache
+def _days(number: int) -> timedelta:
+    return timedelta(days=number)
+
+
+@lru_cache
+def _seconds(number: int) -> timedelta:
+    return timedelta(seconds=number)

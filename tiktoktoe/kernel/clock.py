@@ -71,6 +71,8 @@ def utc(at: datetime) -> datetime:
     Raises:
         InvalidInput: If it has no time zone, and so is no instant.
     """
+    if at.tzinfo is UTC:
+        return at
     if at.utcoffset() is None:
         raise InvalidInput(f"{at.isoformat()} has no time zone", remedy="write 2026-01-31T00:00Z")
     return at.astimezone(UTC)
