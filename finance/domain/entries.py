@@ -85,6 +85,7 @@ class PaymentFact:
     customer: str
     amount: Money
     fee: Money
+    invoice_number: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +95,7 @@ class RefundFact:
     id: str
     customer: str
     amount: Money
+    invoice_number: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +178,7 @@ def payment_captured(payment: PaymentFact, *, on: date) -> Entry | None:
         kind="payment_captured",
         document=f"payment:{payment.id}:captured",
         on=on,
-        description="Payment",
+        description=f"Payment of {payment.invoice_number}".removesuffix(" of "),
         postings=[
             debit(chart.GATEWAY_CLEARING, payment.amount, **who),
             credit(chart.RECEIVABLE, payment.amount, **who),
@@ -193,7 +195,7 @@ def processor_fee_charged(payment: PaymentFact, *, on: date) -> Entry | None:
         kind="processor_fee_charged",
         document=f"payment:{payment.id}:fee",
         on=on,
-        description="Processor fee",
+        description=f"Processor fee of {payment.invoice_number}".removesuffix(" of "),
         postings=[
             debit(chart.PROCESSOR_FEES, payment.fee, **who),
             credit(chart.GATEWAY_CLEARING, payment.fee, **who),
@@ -208,7 +210,7 @@ def refund_paid(refund: RefundFact, *, on: date) -> Entry | None:
         kind="refund_paid",
         document=f"refund:{refund.id}:paid",
         on=on,
-        description="Refund",
+        description=f"Refund of {refund.invoice_number}".removesuffix(" of "),
         postings=[
             debit(chart.RECEIVABLE, refund.amount, **who),
             credit(chart.GATEWAY_CLEARING, refund.amount, **who),

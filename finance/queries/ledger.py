@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet, Sum
 
 from finance.domain.chart import RECEIVABLE
-from finance.models import Account, Posting
+from finance.models import MAIN_BOOKS, Account, Entity, Posting
 
 LEDGER_ORDER = ("-effective_on", "-entry_id", "-line_no")
 
@@ -111,9 +111,12 @@ class Receivable:
     balance_minor: int
 
 
-def currencies_used() -> list[str]:
-    """The currencies that have been posted in."""
-    return list(Posting.objects.order_by("currency").values_list("currency", flat=True).distinct())
+def currencies_used(account: Account | None = None) -> list[str]:
+    """The currencies that have been posted in, or on an account; that of the books first."""
+    postings = Posting.objects.filter(account=account) if account else Posting.objects.all()
+    used = set(postings.order_by().values_list("currency", flat=True).distinct())
+    own = Entity.objects.values_list("functional_currency", flat=True).get(pk=MAIN_BOOKS)
+    return sorted(used, key=lambda currency: (currency != own, currency))
 
 
 def trial_balance(*, on: date, currency: str) -> TrialBalance:

@@ -140,22 +140,30 @@ def _late_fees(rows: Rows, days: PostingDay) -> Iterator[Found]:
 
 def _payments(rows: Rows) -> Iterator[tuple[PaymentFact, datetime]]:
     fields = ("payment_id", "payment__customer_id", "payment__currency", "payment__amount")
-    for pk, customer, currency, amount, fee, resolved_at in rows.values_list(
-        *fields, "fee", "resolved_at"
+    for pk, customer, currency, amount, number, fee, resolved_at in rows.values_list(
+        *fields, "payment__invoice__number", "fee", "resolved_at"
     ):
         fact = PaymentFact(
             id=str(pk),
             customer=str(customer),
             amount=Money(amount, currency),
             fee=Money(fee or Decimal(0), currency),
+            invoice_number=number,
         )
         yield fact, resolved_at
 
 
 def _refunds(rows: Rows, days: PostingDay) -> Iterator[Found]:
-    fields = ("pk", "payment__customer_id", "currency", "amount", "resolved_at")
-    for pk, customer, currency, amount, resolved_at in rows.values_list(*fields):
-        fact = RefundFact(id=str(pk), customer=str(customer), amount=Money(amount, currency))
+    fields = ("pk", "payment__customer_id", "currency", "amount", "payment__invoice__number")
+    for pk, customer, currency, amount, number, resolved_at in rows.values_list(
+        *fields, "resolved_at"
+    ):
+        fact = RefundFact(
+            id=str(pk),
+            customer=str(customer),
+            amount=Money(amount, currency),
+            invoice_number=number,
+        )
         yield pk, _built(rules.refund_paid, fact, days.of(resolved_at))
 
 

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from finance.forms import BalanceForm, LedgerForm
-from finance.models import MAIN_BOOKS, Account, Posting
+from finance.models import MAIN_BOOKS, Account
 from finance.queries import (
     AccountBalance,
     LedgerPosition,
@@ -60,7 +60,7 @@ def account_list(request: HttpRequest) -> HttpResponse:
 def account_ledger(request: HttpRequest, code: str) -> HttpResponse:
     """What made an account's balance, line by line."""
     account = get_object_or_404(Account, code=code, entity_id=MAIN_BOOKS)
-    form = LedgerForm(request.GET, currencies=_currencies_of(account))
+    form = LedgerForm(request.GET, currencies=currencies_used(account))
     context: dict[str, Any] = {"account": account, "form": form}
     if form.is_valid():
         ledger = ledger_page(
@@ -76,11 +76,6 @@ def account_ledger(request: HttpRequest, code: str) -> HttpResponse:
 def _today() -> date:
     """The day of the books; they are kept in UTC."""
     return now().astimezone(UTC).date()
-
-
-def _currencies_of(account: Account) -> list[str]:
-    used = Posting.objects.filter(account=account).order_by("currency")
-    return list(used.values_list("currency", flat=True).distinct())
 
 
 def _position(text: str | None) -> LedgerPosition | None:

@@ -62,8 +62,8 @@ def test_a_balance_leads_down_to_its_document(finance_reader: Reader, booked: Jo
     page = finance_reader.open("/books/trial-balance/?currency=USD")
 
     page.get_by_role("row", name="1100 Gateway clearing").get_by_role("link").click()
-    page.get_by_role("link", name="Payment", exact=True).first.click()
     page.get_by_role("link", name="Payment of INV").first.click()
+    page.get_by_role("definition").get_by_role("link", name="Payment of INV").click()
 
     assert "/payments/" in page.url or "/invoices/" in page.url
 
