@@ -10,7 +10,12 @@ from billing.models import (
     Invoice,
     InvoiceLine,
     NumberSeries,
+    Payment,
+    PaymentAttempt,
+    PaymentEvent,
+    PaymentMethod,
     PlanChange,
+    Refund,
     TaxRate,
 )
 from tiktoktoe.web.admin import ReadOnlyAdmin, ReadOnlyInline
@@ -95,3 +100,68 @@ class NumberSeriesAdmin(ReadOnlyAdmin[NumberSeries]):
     """Where the numbers stand."""
 
     list_display = ["code", "prefix", "next_number"]
+
+
+class PaymentAttemptInline(ReadOnlyInline[PaymentAttempt, Payment]):
+    """How it was tried."""
+
+    model = PaymentAttempt
+    fields = [
+        "sequence",
+        "gateway",
+        "channel",
+        "state",
+        "decline_code",
+        "gateway_reference",
+        "fee",
+        "dispatched_at",
+    ]
+
+
+class RefundInline(ReadOnlyInline[Refund, Payment]):
+    """What was given back."""
+
+    model = Refund
+    fields = ["amount", "state", "reason", "credit_note", "gateway_reference", "requested_at"]
+
+
+class PaymentEventInline(ReadOnlyInline[PaymentEvent, Payment]):
+    """Everything that happened to it."""
+
+    model = PaymentEvent
+    fields = ["at", "event", "from_state", "to_state", "actor", "details"]
+
+
+@admin.register(Payment)
+class PaymentAdmin(ReadOnlyAdmin[Payment]):
+    """Payments; they are charged and refunded on the finance pages."""
+
+    list_display = [
+        "__str__",
+        "customer",
+        "state",
+        "amount",
+        "amount_refunded",
+        "next_attempt_at",
+        "created_at",
+    ]
+    list_filter = ["state", "purpose", "currency", "created_at"]
+    search_fields = [
+        "invoice__number",
+        "customer__name",
+        "customer__email",
+        "attempts__gateway_reference",
+    ]
+    list_select_related = ["customer", "invoice"]
+    date_hierarchy = "created_at"
+    inlines = [PaymentAttemptInline, RefundInline, PaymentEventInline]
+
+
+@admin.register(PaymentMethod)
+class PaymentMethodAdmin(ReadOnlyAdmin[PaymentMethod]):
+    """Stored ways to pay, as far as they may be shown."""
+
+    list_display = ["__str__", "customer", "kind", "is_default", "state", "expires_on"]
+    list_filter = ["state", "kind", "brand", "is_default"]
+    search_fields = ["customer__name", "customer__email", "last4"]
+    list_select_related = ["customer"]

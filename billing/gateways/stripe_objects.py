@@ -4,13 +4,14 @@ from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
+from fractions import Fraction
 from typing import Any
 
 from billing.domain.attempts import Answer
 from billing.gateways.base import MethodDetails, Outcome, Page
 from billing.gateways.stripe_amounts import from_stripe
 from billing.gateways.stripe_client import decline_of
-from tiktoktoe.kernel.money import Money
+from tiktoktoe.kernel.money import Money, quantize_amount
 
 _ANSWER_OF_INTENT: Mapping[str, Answer] = {
     "succeeded": Answer.SUCCEEDED,
@@ -118,11 +119,21 @@ def _action_url(intent: Json) -> str:
 
 
 def _fee(charge: object) -> Money | None:
-    """The processor's fee, once the charge's balance transaction is there and expanded."""
+    """The processor's fee, once the charge's balance transaction is there and expanded.
+
+    It is taken in the account's currency; where that is another than the charge's, it is put
+    back into the charge's by the rate at which Stripe exchanged this very charge.
+    """
     transaction = charge.get("balance_transaction") if isinstance(charge, Mapping) else None
-    if not isinstance(transaction, Mapping):
+    if not isinstance(charge, Mapping) or not isinstance(transaction, Mapping):
         return None
-    return from_stripe(int(transaction["fee"]), str(transaction["currency"]))
+    fee = from_stripe(int(transaction["fee"]), str(transaction["currency"]))
+    if str(charge["currency"]).upper() == fee.currency.code:
+        return fee
+    rate = transaction.get("exchange_rate")
+    if not rate:
+        return None
+    return quantize_amount(Fraction(fee.amount) / Fraction(str(rate)), charge["currency"].upper())
 
 
 def _method_of_intent(intent: Json) -> MethodDetails | None:

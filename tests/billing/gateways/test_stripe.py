@@ -187,6 +187,24 @@ def test_the_status_of_an_intent(status: str, error: object, answer: Answer) -> 
     assert outcome_of_intent(intent).answer == answer
 
 
+@pytest.mark.parametrize(
+    ("charged", "settled", "rate", "fee"),
+    [
+        ("usd", "usd", None, Money("3.20", "USD")),
+        ("eur", "usd", 1.25, Money("2.56", "EUR")),
+        ("eur", "usd", None, None),
+    ],
+)
+def test_a_fee_is_told_in_the_currency_of_the_charge(
+    charged: str, settled: str, rate: float | None, fee: Money | None
+) -> None:
+    transaction = {"fee": 320, "currency": settled, "exchange_rate": rate}
+    charge = {"currency": charged, "balance_transaction": transaction}
+    intent = {"id": "pi_1", "status": "succeeded", "currency": charged, "latest_charge": charge}
+
+    assert outcome_of_intent(intent).fee == fee
+
+
 def test_an_unfinished_page_is_no_outcome_even_after_a_decline() -> None:
     declined = {
         "id": "pi_1",

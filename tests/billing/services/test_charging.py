@@ -15,7 +15,8 @@ from billing.services.collection import collect_due
 from billing.services.reconciling import look_into, reconcile_attempts
 from billing.services.settling import settle_attempt
 from subscriptions.models import Subscription
-from tests.factories.subscriptions import make_customer
+from tests.factories.billing import open_invoice
+from tests.factories.subscriptions import make_customer, published_version, recurring
 from tests.stripe_world import (
     NOW,
     PERSON,
@@ -49,6 +50,22 @@ def test_a_good_card_pays_the_invoice_once_and_the_fee_is_known(stripe: StripeWo
         "attempt_succeeded",
         "payment_paid",
     ]
+
+
+def test_a_euro_invoice_is_paid_in_euro(stripe: StripeWorld) -> None:
+    customer = make_customer(currency="EUR")
+    stripe.store_card(customer)
+    invoice = open_invoice(
+        NOW, customer=customer, version=published_version(recurring("99.00"), currency="EUR")
+    )
+
+    attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+
+    payment = Payment.objects.get()
+    invoice.refresh_from_db()
+    assert payment.amount == Money("99.00", "EUR")
+    assert (payment.currency, attempt.currency, invoice.currency) == ("EUR", "EUR", "EUR")
+    assert (invoice.state, invoice.amount_paid) == ("paid", Money("99.00", "EUR"))
 
 
 def test_a_paid_invoice_is_not_charged_again(stripe: StripeWorld) -> None:
