@@ -278,7 +278,12 @@ def test_a_bad_line_does_not_cost_the_others(sender: Sender) -> None:
         (b" ", {}, "application/json", 400),
         (b"[" * 100_000, {}, "application/json", 400),
         (b"not gzip", {"Content-Encoding": "gzip"}, "application/json", 400),
-        (gzip.compress(b"{}" * 1000, mtime=0)[:-9], {"Content-Encoding": "gzip"}, "application/json", 400),
+        (
+            gzip.compress(b"{}" * 1000, mtime=0)[:-9],
+            {"Content-Encoding": "gzip"},
+            "application/json",
+            400,
+        ),
         (b"{}", {"Content-Encoding": "br"}, "application/json", 415),
         (b"a=1", {}, "application/x-www-form-urlencoded", 415),
         (b"{}", {"Authorization": "Bearer wrong"}, "application/json", 401),
