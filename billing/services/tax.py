@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from django.conf import settings
 from stdnum.eu import vat
+from stdnum.exceptions import ValidationError
 
 from billing.domain.tax import EU_COUNTRIES, TaxTreatment, tax_outcome
 from billing.domain.tax import TaxRate as TaxRateValue
@@ -59,5 +60,8 @@ def is_vat_number(number: str, country: str) -> bool:
     """Whether a text is a VAT number of an EU country by form and check digits, offline."""
     if country not in EU_COUNTRIES or not number:
         return False
-    compact = vat.compact(number)
-    return compact[:2] == NUMBER_PREFIX.get(country, country) and bool(vat.is_valid(compact))
+    try:
+        compact = str(vat.validate(number))
+    except ValidationError:
+        return False
+    return compact[:2] == NUMBER_PREFIX.get(country, country)

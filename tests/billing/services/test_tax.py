@@ -1,0 +1,71 @@
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from billing.domain.tax import TaxTreatment
+from billing.errors import TaxRateMissing
+from billing.models import TaxRate
+from billing.services.tax import TaxTable, is_vat_number
+from tests.factories.subscriptions import make_customer
+
+pytestmark = pytest.mark.django_db
+JAN_1 = date(2026, 1, 1)
+
+
+def rate(country: str, percentage: str, since: date, until: date | None = None) -> None:
+    TaxRate.objects.create(
+        code=f"{country.lower()}-vat",
+        name="VAT",
+        country=country,
+        percentage=Decimal(percentage),
+        valid_from=since,
+        valid_to=until,
+    )
+
+
+def test_the_rate_of_the_day_counts() -> None:
+    rate("DE", "16", date(2020, 7, 1), date(2020, 12, 31))
+    rate("DE", "19", date(2021, 1, 1))
+    customer = make_customer(country="DE")
+    table = TaxTable(["DE"])
+
+    assert table.outcome(customer, date(2020, 12, 31)).percentage == Decimal(16)
+    assert table.outcome(customer, date(2021, 1, 1)).percentage == Decimal(19)
+
+
+def test_a_rate_that_has_ended_is_no_rate() -> None:
+    rate("DE", "16", date(2020, 7, 1), date(2020, 12, 31))
+
+    with pytest.raises(TaxRateMissing):
+        TaxTable(["DE"]).outcome(make_customer(country="DE"), JAN_1)
+
+
+@pytest.mark.parametrize(
+    ("country", "tax_number", "treatment"),
+    [
+        ("FR", "FR40303265045", TaxTreatment.REVERSE_CHARGE),
+        ("FR", "FR40303265046", TaxTreatment.TAXED),
+        ("FR", "DE136695976", TaxTreatment.TAXED),
+        ("DE", "DE136695976", TaxTreatment.TAXED),
+        ("GR", "EL094259216", TaxTreatment.REVERSE_CHARGE),
+        ("US", "", TaxTreatment.OUT_OF_SCOPE),
+    ],
+)
+def test_who_is_charged(country: str, tax_number: str, treatment: TaxTreatment) -> None:
+    for taxed in ("DE", "FR", "GR"):
+        rate(taxed, "20", date(2021, 1, 1))
+    customer = make_customer(country=country, tax_number=tax_number)
+
+    assert TaxTable([country]).outcome(customer, JAN_1).treatment == treatment
+
+
+def test_an_exempt_customer_is_not_charged() -> None:
+    customer = make_customer(country="DE", is_tax_exempt=True)
+
+    assert TaxTable(["DE"]).outcome(customer, JAN_1).treatment == TaxTreatment.EXEMPT
+
+
+@pytest.mark.parametrize("number", ["", "FR", "FR1", "hello", "ÄÖ12", "FR" + "9" * 40])
+def test_what_is_no_vat_number_is_none(number: str) -> None:
+    assert not is_vat_number(number, "FR")
