@@ -31,8 +31,8 @@ def reset() -> None:
             raise LauncherError(f"{base} cannot be removed ({problem.strerror})") from None
 
 
-def on_scratch_servers(command: str, arguments: list[str]) -> None:
-    """Run a management command on servers of its own, which are thrown away after it.
+def on_scratch_servers(*command: str) -> None:
+    """Run a program of ours on servers of its own, which are thrown away after it.
 
     Servers that the environment names are left alone: they may hold somebody's books.
 
@@ -47,7 +47,7 @@ def on_scratch_servers(command: str, arguments: list[str]) -> None:
         stack.start_servers()
         with stack.console.step("tables"):
             stack.manage("migrate", "--no-input", "-v0")
-        stack.manage(command, *arguments, is_shown=True)
+        stack.python(*command, is_shown=True)
     finally:
         stack.stop()
         shutil.rmtree(base, ignore_errors=True)
@@ -69,9 +69,9 @@ def main(arguments: list[str]) -> int:
                 read_env_file(places.ROOT / ".env")
                 reset()
             case "bench":
-                on_scratch_servers("bench", rest)
+                on_scratch_servers("-m", "tests.benchmarks", *rest)
             case "demo-trace":
-                on_scratch_servers("demo_trace", rest)
+                on_scratch_servers("manage.py", "demo_trace", *rest)
             case _:
                 print(f"TikTokToe: {word!r} is no command; see `make help`", file=sys.stderr)
                 return 2

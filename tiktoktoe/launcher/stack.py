@@ -144,7 +144,11 @@ class Stack:
         return places.free_port(wanted, is_strict=bool(asked), name=name, console=self.console)
 
     def manage(self, *arguments: str, is_shown: bool = False) -> None:
-        """Run a management command as the database's owner.
+        """Run a management command as the database's owner; see `python`."""
+        self.python("manage.py", *arguments, is_shown=is_shown)
+
+    def python(self, *arguments: str, is_shown: bool = False) -> None:
+        """Run a program of ours as the database's owner.
 
         Args:
             is_shown: Whether what it prints goes to the terminal; then without its log.
@@ -154,7 +158,7 @@ class Stack:
         """
         quiet = {"LOG_LEVEL": self.env.get("LOG_LEVEL") or "WARNING"} if is_shown else {}
         done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
+            [sys.executable, *arguments],
             env={**self.env, **quiet},
             cwd=places.ROOT,
             check=False,
@@ -167,7 +171,7 @@ class Stack:
         )
         if done.returncode != 0:
             tail = "\n".join((done.stdout or "").splitlines()[-15:])
-            raise LauncherError(f"manage.py {' '.join(arguments)} failed\n{tail}")
+            raise LauncherError(f"{' '.join(arguments)} failed\n{tail}")
 
     def stop(self) -> None:
         """Stop everything that was started; a second Ctrl-C changes nothing."""

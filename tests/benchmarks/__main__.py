@@ -1,0 +1,29 @@
+"""`make bench`: every benchmark in turn, on the scratch servers that the launcher started."""
+
+import os
+import platform
+import sys
+
+
+def main() -> int:
+    """Run the named benchmarks, or all, and print what was measured."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+    import django
+
+    django.setup()
+    from tests.benchmarks import billing_run, ingest, ledger
+
+    known = {"ingest": ingest.run, "billing-run": billing_run.run, "ledger": ledger.run}
+    wanted = sys.argv[1:] or list(known)
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}")
+    for name in wanted:
+        if name not in known:
+            print(f"{name!r} is no benchmark; there are {', '.join(known)}")
+            return 2
+        print(f"\n── {name} ──")
+        known[name]()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
