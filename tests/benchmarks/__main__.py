@@ -3,6 +3,7 @@
 import os
 import platform
 import sys
+from collections.abc import Callable
 
 
 def main() -> int:
@@ -13,7 +14,11 @@ def main() -> int:
     django.setup()
     from tests.benchmarks import billing_run, ingest, ledger
 
-    known = {"ingest": ingest.run, "billing-run": billing_run.run, "ledger": ledger.run}
+    known: dict[str, Callable[[], object]] = {
+        "ingest": ingest.run,
+        "billing-run": billing_run.run,
+        "ledger": ledger.run,
+    }
     wanted = sys.argv[1:] or list(known)
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}")
     for name in wanted:
