@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 
 from billing.domain.attempts import Answer
 from billing.domain.declines import stripe_decline
@@ -13,6 +14,7 @@ from billing.models import Invoice, Payment, PaymentAttempt
 from billing.services.charging import Channel, charge_invoice, open_attempt, send_attempt
 from billing.services.collection import collect_due
 from billing.services.reconciling import look_into, reconcile_attempts
+from billing.services.refunds import refund_payment
 from billing.services.settling import settle_attempt
 from subscriptions.models import Subscription
 from tests.factories.billing import open_invoice
@@ -42,7 +44,7 @@ def test_a_good_card_pays_the_invoice_once_and_the_fee_is_known(stripe: StripeWo
     assert (attempt.state, payment.state, invoice.state) == ("succeeded", "paid", "paid")
     assert invoice.amount_paid.amount == Decimal("99.00")
     assert (payment.paid_at, invoice.paid_at) == (NOW, NOW)
-    assert attempt.fee.amount == Decimal("3.47")  # 3.25 % and 0.25
+    assert attempt.fee.amount == Decimal("3.17")  # 2.9 % and 0.30
     assert attempt.next_check_at is None
     assert stripe.charged(invoice) == [9900]
     assert [event.event for event in payment.events.all()] == [
@@ -66,6 +68,27 @@ def test_a_euro_invoice_is_paid_in_euro(stripe: StripeWorld) -> None:
     assert payment.amount == Money("99.00", "EUR")
     assert (payment.currency, attempt.currency, invoice.currency) == ("EUR", "EUR", "EUR")
     assert (invoice.state, invoice.amount_paid) == ("paid", Money("99.00", "EUR"))
+
+
+def test_the_role_that_the_application_works_as_may_do_all_of_it(stripe: StripeWorld) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET ROLE tiktoktoe_app")
+        try:
+            invoice = invoice_of(customer_with_card(stripe))
+            assert collect_due(at=NOW).succeeded == 1
+            refund = refund_payment(
+                payment=Payment.objects.get(),
+                amount=Money("1.00", "USD"),
+                reason="goodwill",
+                actor=PERSON,
+                idempotency_key="r",
+                at=NOW,
+            )
+        finally:
+            cursor.execute("RESET ROLE")
+
+    assert refund.state == "succeeded"
+    assert stripe.charged(invoice) == [9900]
 
 
 def test_a_paid_invoice_is_not_charged_again(stripe: StripeWorld) -> None:
