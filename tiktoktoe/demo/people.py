@@ -86,7 +86,7 @@ class Directory:
             return ""
         if country == "AT":
             digits = f"{self._dice.randrange(10**7):07d}"
-            return f"ATU{digits}{uid.calc_check_digit(digits)}"
+            return f"ATU{digits}{uid.calc_check_digit(f'U{digits}')}"
         if country == "FR":
             digits = f"{self._dice.randrange(10**8):08d}"
             siren = digits + luhn.calc_check_digit(digits)

@@ -1,0 +1,73 @@
+"""The demo company, in short: it lives through the real services, and its books hold."""
+
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from stdnum.eu import vat
+
+from analytics import queries
+from billing.models import Invoice, Payment
+from finance.queries.ledger import trial_balance
+from finance.queries.unposted import unposted_count
+from subscriptions.models import Customer, Subscription, UsageEvent
+from tests.factories.subscriptions import make_customer
+from tests.stripe_world import StripeWorld
+from tiktoktoe.accounts.models import User
+from tiktoktoe.demo.people import Directory
+from tiktoktoe.demo.usage import season
+from tiktoktoe.kernel import clock
+
+DAYS = 40
+LAST = datetime(2026, 3, 20, 8, tzinfo=UTC)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_company_lives_and_its_books_balance(stripe: StripeWorld, capsys: Any) -> None:
+    with clock.moved_to(LAST):
+        call_command("seed_demo", "--days", str(DAYS), "--customers", "14")
+
+    assert 12 <= Customer.objects.count() <= 16
+    assert Payment.objects.filter(state="paid").exists()
+    assert UsageEvent.objects.exists()
+    assert unposted_count(at=LAST) == 0
+    assert trial_balance(on=LAST.date(), currency="EUR").difference_minor == 0
+    live = Subscription.objects.filter(state="active").count()
+    assert (queries.mrr_at(LAST, "EUR").amount > 0) == (live > 0)
+    numbers = sorted(str(invoice) for invoice in Invoice.objects.final())
+    assert numbers == [f"INV-{n:06d}" for n in range(1, len(numbers) + 1)]
+    assert User.objects.count() == 3
+    assert "customers" in capsys.readouterr().out
+
+
+@pytest.mark.django_db
+def test_it_is_made_only_in_an_empty_database(stripe: StripeWorld) -> None:
+    make_customer()
+
+    call_command("seed_demo", "--if-empty")
+    with pytest.raises(CommandError, match="there are customers already"):
+        call_command("seed_demo")
+
+    assert Customer.objects.count() == 1
+
+
+def test_the_same_seed_makes_the_same_companies_with_valid_tax_numbers() -> None:
+    first, second = (
+        [directory.company() for _ in range(200)]
+        for directory in (Directory(Random(3)), Directory(Random(3)))
+    )
+
+    assert first == second
+    assert len({company.name for company in first}) == 200
+    numbers = [company.tax_number for company in first if company.tax_number]
+    assert numbers
+    assert all(vat.is_valid(number) for number in numbers)
+
+
+def test_usage_is_lower_at_weekends_and_at_the_new_year() -> None:
+    monday = date(2026, 5, 4)
+
+    assert season(monday + timedelta(days=5)) < season(monday) / 2
+    assert season(date(2025, 12, 29)) < season(date(2025, 12, 15))
