@@ -41,7 +41,8 @@ class StripeWorld:
 
     def store_card(self, customer: Customer, card: str = GOOD_CARD) -> PaymentMethod:
         """Store a card of a customer, by way of the setup page."""
-        session = open_setup_page(customer=customer, at=datetime.now(UTC)).rpartition("/")[2]
+        at = datetime.fromtimestamp(self.control.stats()["now"], UTC)
+        session = open_setup_page(customer=customer, at=at).rpartition("/")[2]
         self.control.complete_checkout(session, card=card)
         method = take_over_method(session=session, customer=customer, at=NOW)
         assert method is not None

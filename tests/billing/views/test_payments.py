@@ -64,7 +64,7 @@ def test_the_list_adds_up_what_it_shows(stripe: StripeWorld) -> None:
         "198.0000",
         "99.0000",
     )
-    assert str(found.fees.amount) == "6.9400"
+    assert str(found.fees.amount) == "6.3400"
 
 
 def test_the_list_costs_the_same_for_many_payments(

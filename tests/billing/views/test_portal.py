@@ -28,8 +28,10 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _in_the_first_period() -> Iterator[None]:
-    with moved_to(NOW.replace(day=15)):
+def _in_the_first_period(stripe: StripeWorld) -> Iterator[None]:
+    today = NOW.replace(day=15)
+    stripe.control.set_clock(today)
+    with moved_to(today):
         yield
 
 

@@ -14,6 +14,8 @@ from tiktoktoe.sandbox.stripe.spec import Json
 from tiktoktoe.sandbox.stripe.store import Search
 
 DEPTH_MAX = 4
+LISTS = frozenset({"list", "search_result"})
+NEVER_ANY = frozenset({"sources", "subscriptions", "tax_ids"})
 
 
 def expand(sandbox: Sandbox, body: Json, paths: Iterable[str]) -> None:
@@ -39,16 +41,29 @@ def _expand(sandbox: Sandbox, body: Any, parts: list[str], path: str) -> None:
     name, *rest = parts
     if isinstance(body, dict) and (made := _included(sandbox, body, name)) is not None:
         body[name] = made
-    if not isinstance(body, dict) or name not in body:
+    if not isinstance(body, dict) or not _may_have(sandbox, body, name):
         raise ApiError(400, f"This cannot be expanded: {path}", param="expand")
+    if name not in body:
+        return
     found = sandbox.store.find(body[name])
     if found is not None:
         body[name] = snapshot(found)
     _expand(sandbox, body[name], rest, path)
 
 
+def _may_have(sandbox: Sandbox, body: Json, name: str) -> bool:
+    """Whether an object of this kind has such a property, if not always."""
+    kind = str(body.get("object"))
+    if kind in LISTS:
+        return name in body
+    schema = sandbox.spec.schemas.get(kind)
+    return schema is None or name in schema["properties"]
+
+
 def _included(sandbox: Sandbox, body: Json, name: str) -> Json | None:
     """Lists that an object only shows when it is asked to."""
+    if body.get("object") == "customer" and name in NEVER_ANY:
+        return list_of([], f"/v1/customers/{body['id']}/{name}")
     if (body.get("object"), name) == ("charge", "refunds"):
         of_charge = Search(equal={"charge": body["id"]})
         refunds = [snapshot(r) for r in sandbox.store.newest_first("refund", of_charge)]
