@@ -75,7 +75,8 @@ def invoice_history(invoice: Invoice) -> list[Happening]:
         happenings.append(Happening(what="Voided", at=invoice.voided_at, tone="bad"))
     if invoice.paid_at and invoice.state == Invoice.State.PAID:
         happenings.append(Happening(what="Paid", at=invoice.paid_at, tone="good"))
-    return sorted(reversed(happenings), key=lambda happening: happening.at, reverse=True)
+    happenings.sort(key=lambda happening: happening.at)
+    return happenings[::-1]
 
 
 def _payment_events(invoice: Invoice) -> list[PaymentEvent]:

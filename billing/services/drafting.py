@@ -5,7 +5,7 @@ A preview and a billing run go through here, so that they cannot differ.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -73,6 +73,16 @@ class Boundary:
 
 
 @dataclass(frozen=True, slots=True)
+class _Stretch:
+    """A part of the closed period on one price and quantity, and its share of the whole's days."""
+
+    version_id: int
+    quantity: int
+    period: Period
+    share: Fraction
+
+
+@dataclass(frozen=True, slots=True)
 class _Metered:
     """A usage price for a stretch of time, and where its quantity will come from."""
 
@@ -127,7 +137,8 @@ def draft_invoices(boundaries: Sequence[Boundary]) -> list[DraftInvoice]:
     versions = {phase.plan_version_id for group in phases.values() for phase in group}
     versions |= {b.subscription.plan_version_id for b in boundaries}
     book = PriceBook(versions)
-    metered = [m for b in boundaries for m in _metered(b, phases[b.subscription.pk], book)]
+    stretches = {b.subscription.pk: _stretches(b, phases[b.subscription.pk]) for b in boundaries}
+    metered = [m for b in boundaries for m in _metered(b, stretches[b.subscription.pk], book)]
     used = dict(zip(map(id, metered), usage_totals([m.span for m in metered]), strict=True))
     taxes = TaxTable(b.subscription.customer.country for b in boundaries)
     by_boundary: dict[int, list[_Metered]] = defaultdict(list)
@@ -136,7 +147,7 @@ def draft_invoices(boundaries: Sequence[Boundary]) -> list[DraftInvoice]:
     drafts = []
     for boundary in boundaries:
         lines = [
-            *_arrears_lines(boundary, phases[boundary.subscription.pk], book),
+            *_arrears_lines(boundary, stretches[boundary.subscription.pk], book),
             *(_usage_line(m, used[id(m)]) for m in by_boundary[id(boundary)]),
             *_advance_lines(boundary, book),
         ]
@@ -195,37 +206,53 @@ def _phases(boundaries: Sequence[Boundary]) -> dict[int, list[SubscriptionPhase]
     return phases
 
 
-def _stretches(
-    boundary: Boundary, phases: Sequence[SubscriptionPhase]
-) -> Iterator[tuple[SubscriptionPhase, Period, Fraction]]:
-    """The parts of the closed period that belong to each phase, and each part's share of days."""
+def _stretches(boundary: Boundary, phases: Sequence[SubscriptionPhase]) -> list[_Stretch]:
+    """The parts of the closed period that belong to each phase."""
     closed = boundary.closed
     if closed is None:
-        return
+        return []
     zone = boundary.subscription.time_zone
     whole = boundary.subscription.billing_periods.period_at(closed.start)
+    whole_days = max(whole.days(zone), 1)
+    stretches = []
     for phase in phases:
         end = phase.ends_at or max(closed.end, phase.starts_at + timedelta(days=1))
-        stretch = Period(phase.starts_at, end).intersection(closed)
-        if stretch is not None:
-            share = Fraction(stretch.days(zone) or 1, max(whole.days(zone), 1))
-            yield phase, stretch, min(share, Fraction(1))
+        part = Period(phase.starts_at, end).intersection(closed)
+        if part is not None:
+            share = min(Fraction(part.days(zone) or 1, whole_days), Fraction(1))
+            stretches.append(_Stretch(phase.plan_version_id, phase.quantity, part, share))
+    return stretches
+
+
+def _on_one_price(stretches: Iterable[_Stretch]) -> Iterator[_Stretch]:
+    """Stretches that differ only in quantity as one: more seats do not start the tiers anew."""
+    held: _Stretch | None = None
+    for stretch in stretches:
+        if held is not None and held.version_id == stretch.version_id:
+            joined = Period(held.period.start, stretch.period.end)
+            held = replace(stretch, period=joined, share=held.share + stretch.share)
+            continue
+        if held is not None:
+            yield held
+        held = stretch
+    if held is not None:
+        yield held
 
 
 def _metered(
-    boundary: Boundary, phases: Sequence[SubscriptionPhase], book: PriceBook
+    boundary: Boundary, stretches: Iterable[_Stretch], book: PriceBook
 ) -> Iterator[_Metered]:
     subscription = boundary.subscription
-    for phase, stretch, share in _stretches(boundary, phases):
-        for loaded in book.usage(phase.plan_version_id):
+    for stretch in _on_one_price(stretches):
+        for loaded in book.usage(stretch.version_id):
             assert loaded.meter is not None
             span = UsageSpan(
                 subscription.customer_id,
                 loaded.meter.pk,
-                local_date(stretch.start, subscription.time_zone),
-                _day_after(stretch.end, subscription.time_zone),
+                local_date(stretch.period.start, subscription.time_zone),
+                _day_after(stretch.period.end, subscription.time_zone),
             )
-            yield _Metered(boundary, loaded, stretch, share, span)
+            yield _Metered(boundary, loaded, stretch.period, stretch.share, span)
 
 
 def _day_after(end: datetime, time_zone: str) -> date:
@@ -267,11 +294,11 @@ def _advance_lines(boundary: Boundary, book: PriceBook) -> Iterator[DraftLine]:
 
 
 def _arrears_lines(
-    boundary: Boundary, phases: Sequence[SubscriptionPhase], book: PriceBook
+    boundary: Boundary, stretches: Iterable[_Stretch], book: PriceBook
 ) -> Iterator[DraftLine]:
-    for phase, stretch, _share in _stretches(boundary, phases):
-        for loaded in book.recurring(phase.plan_version_id, "arrears"):
-            yield fee_line(boundary.subscription, loaded, stretch, phase.quantity)
+    for stretch in stretches:
+        for loaded in book.recurring(stretch.version_id, "arrears"):
+            yield fee_line(boundary.subscription, loaded, stretch.period, stretch.quantity)
 
 
 def fee_line(

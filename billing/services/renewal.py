@@ -196,8 +196,8 @@ def bill_chunk(ids: Sequence[int], *, run: BillingRun, at: datetime) -> ChunkRes
     )
     boundaries = _with_closed_usage(_boundaries(locked))
     ready = [boundary.subscription for boundary in boundaries]
-    apply_scheduled_changes(ready, at=at)
-    boundaries = _boundaries(ready)
+    if apply_scheduled_changes(ready, at=at):
+        boundaries = _boundaries(ready)
     drafts = draft_invoices(boundaries)
     invoice_ids = write_drafts(drafts, at=at)
     _move_on(boundaries, at)

@@ -35,11 +35,13 @@ def put_on_plan(subscription: Subscription, change: PlanChange) -> None:
         subscription.anchor_on = local_date(boundary, subscription.time_zone)
 
 
-def apply_scheduled_changes(subscriptions: Sequence[Subscription], *, at: datetime) -> None:
+def apply_scheduled_changes(subscriptions: Sequence[Subscription], *, at: datetime) -> int:
     """Apply what was scheduled for the boundary that locked subscriptions are being billed at.
 
-    In the caller's transaction. One that ends there needs no other plan any more.
+    In the caller's transaction; gives how many went to another plan. One that ends there
+    needs none any more.
     """
+    applied = 0
     for change in scheduled_changes(subscriptions):
         subscription = change.subscription
         boundary = subscription.next_billing_at
@@ -58,3 +60,5 @@ def apply_scheduled_changes(subscriptions: Sequence[Subscription], *, at: dateti
         put_on_plan(subscription, change)
         subscription.save(update_fields=["anchor_on"])
         PlanChange.objects.filter(pk=change.pk).update(state="applied", applied_at=at)
+        applied += 1
+    return applied

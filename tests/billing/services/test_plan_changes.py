@@ -186,6 +186,22 @@ def test_more_seats_are_charged_for_the_days_left() -> None:
     assert done.invoice.total == Money("28.00", "USD")
 
 
+def test_more_seats_do_not_start_the_included_usage_anew() -> None:
+    seats = recurring("31.00", charge_model="per_unit")
+    version = published_version(seats, per_call("0.01", included="310"), plan=make_plan())
+    subscription = started(version)
+    use(subscription.customer, 300, datetime(2026, 1, 5, tzinfo=UTC))
+    use(subscription.customer, 110, datetime(2026, 1, 25, tzinfo=UTC))
+
+    change_plan(
+        subscription=subscription, plan_version=version, quantity=3, actor=TEST_ACTOR, at=JAN_18
+    )
+    run_billing(at=FEB_1)
+
+    usage = InvoiceLine.objects.get(kind="usage")
+    assert (usage.quantity, usage.amount.amount) == (Decimal(410), Decimal("1.0000"))
+
+
 @pytest.mark.parametrize("quantity", [0, -1])
 def test_a_change_to_nothing_is_refused(quantity: int) -> None:
     subscription = started(fee("10.00"))
