@@ -1,4 +1,4 @@
-"""A shop's webhook: takes what is posted, and answers as it is told."""
+"""A shop: its webhook takes what is posted and answers as it is told, its page says hello."""
 
 import json
 import threading
@@ -50,6 +50,12 @@ def receiving() -> Iterator[Receiver]:
             receiver.posts.append((content, self.headers["Stripe-Signature"]))
             self.send_response(receiver.statuses.pop(0) if receiver.statuses else 200)
             self.end_headers()
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/plain")
+            self.end_headers()
+            self.wfile.write(b"back in the shop")
 
         def log_message(self, *_arguments: object) -> None:
             """Say nothing."""

@@ -1,7 +1,6 @@
 """dj-stripe mirrors what the sandbox has: the second client that is held against it."""
 
 import io
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,7 +23,7 @@ MODELS = [
 @pytest.fixture
 def mirrored(
     sandbox: RunningSandbox, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[RunningSandbox]:
+) -> RunningSandbox:
     """The sandbox as dj-stripe's Stripe, its owner known."""
     settings.STRIPE_API_HOST = sandbox.address
     settings.STRIPE_TEST_SECRET_KEY = KEY

@@ -48,16 +48,18 @@ def pay_page(session: Json, name: str, *, problem: str) -> str:
     title = "Pay" if is_payment else "Store a payment method"
     words = f"Pay {money(session['amount_total'], session['currency'])}" if is_payment else "Store"
     cancel = session["cancel_url"]
+    # The page is also shown in answer to the bank's question, at another address.
+    here = f"/c/pay/{session['id']}"
     parts = [
         f"<h1>{escape(name or title)}</h1>",
         f'<p class="amount">{words.removeprefix("Pay ")}</p>'
         if is_payment
         else '<p class="soft">Nothing is charged now.</p>',
         f'<p class="bad" role="alert">{escape(problem)}</p>' if problem else "",
-        _choices("Test cards", CARDS),
-        _card_form(words),
+        _choices("Test cards", CARDS, here),
+        _card_form(words, here),
         *(
-            _choices("Test bank debits", DEBITS[kind])
+            _choices("Test bank debits", DEBITS[kind], here)
             for kind in session["payment_method_types"]
             if kind in DEBITS
         ),
@@ -103,18 +105,19 @@ def money(amount: int, currency: str) -> str:
     return f"{Decimal(amount).scaleb(-places):,.{places}f} {currency.upper()}"
 
 
-def _choices(title: str, choices: tuple[Choice, ...]) -> str:
+def _choices(title: str, choices: tuple[Choice, ...], action: str) -> str:
     buttons = "".join(
         f'<button name="number" value="{choice.number}"><span>{choice.name}</span>'
         f'<span class="soft">{choice.number[-4:]}, {choice.effect}</span></button>'
         for choice in choices
     )
-    return f'<form method="post" class="card"><h2>{title}</h2>{buttons}</form>'
+    return f'<form method="post" action="{action}" class="card"><h2>{title}</h2>{buttons}</form>'
 
 
-def _card_form(words: str) -> str:
+def _card_form(words: str, action: str) -> str:
     return (
-        '<form method="post" class="card" autocomplete="off"><h2>Any test card</h2>'
+        f'<form method="post" action="{action}" class="card" autocomplete="off">'
+        "<h2>Any test card</h2>"
         '<div class="fields"><label class="wide">Card number'
         '<input name="number" inputmode="numeric" required></label>'
         '<label>Expiry (MM/YY)<input name="expiry" value="12/34"></label>'
