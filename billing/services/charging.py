@@ -11,9 +11,11 @@ from enum import StrEnum
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, Max
+from django.db.models import F
 
 from billing.domain.attempts import (
+    LIVE_ATTEMPT_STATES,
+    LIVE_PAYMENT_STATES,
     UNPROVEN_ATTEMPT_STATES,
     PaymentState,
     ensure_payment_move,
@@ -127,10 +129,8 @@ def write_attempt(
     due = invoice.amount_due
     if invoice.state not in PAYABLE_STATES[channel] or due.amount <= 0:
         raise InvoiceNotOpen(f"nothing is to be collected on invoice {invoice}")
-    payment = _payment_for(invoice, due, channel=channel, actor=actor, at=at)
-    if payment.attempts.live().exists():
-        raise PaymentInFlight(_IN_FLIGHT)
-    sequence = (payment.attempts.aggregate(last=Max("sequence"))["last"] or 0) + 1
+    payment, earlier = _payment_for(invoice, due, channel=channel, at=at, actor=actor)
+    sequence = max((attempt.sequence for attempt in earlier), default=0) + 1
     attempt = PaymentAttempt.objects.create(
         id=uuid7(),
         payment=payment,
@@ -144,7 +144,8 @@ def write_attempt(
         dispatched_at=at,
         next_check_at=at + send_deadline(),
     )
-    _start_processing(payment, attempt, actor, at)
+    is_retry = channel == Channel.STORED_METHOD and any(a.channel == channel for a in earlier)
+    _start_processing(payment, attempt, actor=actor, is_retry=is_retry, at=at)
     return attempt
 
 
@@ -179,29 +180,32 @@ _IN_FLIGHT = "a payment of this invoice is on its way; its outcome must be known
 
 def _payment_for(
     invoice: Invoice, due: Money, *, channel: Channel, actor: Actor, at: datetime
-) -> Payment:
-    """The payment being collected, or a new one; one for another amount is given up first."""
-    payments = Payment.objects.select_for_update(of=("self",)).filter(invoice=invoice)
-    live = payments.live().first()
-    retries_done = 0
+) -> tuple[Payment, list[PaymentAttempt]]:
+    """The payment being collected, or a new one, with its attempts so far, all of them dead.
+
+    A payment for another amount is given up first: something was credited since.
+    """
+    payments = list(Payment.objects.select_for_update(of=("self",)).filter(invoice=invoice))
+    live = next((payment for payment in payments if payment.state in LIVE_PAYMENT_STATES), None)
+    earlier = list(live.attempts.all()) if live else []
+    if any(attempt.state in LIVE_ATTEMPT_STATES for attempt in earlier):
+        raise PaymentInFlight(_IN_FLIGHT)
     if live is not None and live.amount == due:
-        return live
+        return live, earlier
     if live is not None:
-        if live.attempts.live().exists():
-            raise PaymentInFlight(_IN_FLIGHT)
-        retries_done = live.retries_done
         _cancel(live, actor, at)
-    return Payment.objects.create(
+    payment = Payment.objects.create(
         id=uuid7(),
         customer_id=invoice.customer_id,
         invoice=invoice,
         currency=invoice.currency,
         amount=due.amount,
         purpose="off_session" if channel == Channel.STORED_METHOD else "on_session",
-        idempotency_key=f"{invoice.pk}:{payments.count() + 1}",
-        retries_done=retries_done,
+        idempotency_key=f"{invoice.pk}:{len(payments) + 1}",
+        retries_done=live.retries_done if live else 0,
         created_at=at,
     )
+    return payment, []
 
 
 def _cancel(payment: Payment, actor: Actor, at: datetime) -> None:
@@ -220,14 +224,13 @@ def _cancel(payment: Payment, actor: Actor, at: datetime) -> None:
 
 
 def _start_processing(
-    payment: Payment, attempt: PaymentAttempt, actor: Actor, at: datetime
+    payment: Payment, attempt: PaymentAttempt, *, actor: Actor, is_retry: bool, at: datetime
 ) -> None:
     ensure_payment_move(payment.state, PaymentState.PROCESSING)
     from_state, payment.state = payment.state, PaymentState.PROCESSING
     if attempt.channel == Channel.STORED_METHOD:
         payment.next_attempt_at = None
-        earlier = payment.attempts.filter(channel=Channel.STORED_METHOD).exclude(pk=attempt.pk)
-        payment.retries_done += 1 if earlier.exists() else 0
+        payment.retries_done += 1 if is_retry else 0
     payment.save(update_fields=["state", "next_attempt_at", "retries_done"])
     record_event(
         payment=payment,

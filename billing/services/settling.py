@@ -28,6 +28,7 @@ from billing.gateways.registry import gateway_named
 from billing.models import Invoice, Payment, PaymentAttempt
 from billing.services.payment_events import record_event
 from billing.services.stored_methods import keep_method
+from subscriptions.models import Subscription
 from subscriptions.services.lifecycle import mark_past_due, mark_recovered
 from subscriptions.services.transitions import Actor
 
@@ -61,12 +62,18 @@ def settle_attempt(
 
 
 def _lock(attempt: PaymentAttempt) -> PaymentAttempt:
-    """The attempt as it is now; invoice, payment, attempt are always locked in this order."""
-    invoice = Invoice.objects.select_for_update(of=("self",)).get(payments__attempts=attempt.pk)
-    payment = Payment.objects.select_for_update(of=("self",)).get(attempts=attempt.pk)
-    locked = PaymentAttempt.objects.select_for_update(of=("self",)).get(pk=attempt.pk)
-    payment.invoice = invoice
-    locked.payment = payment
+    """The attempt as it is now; the invoice is always locked first, so that nobody deadlocks."""
+    invoice = (
+        Invoice.objects.select_for_update(of=("self",))
+        .select_related("subscription")
+        .get(payments__attempts=attempt.pk)
+    )
+    locked = (
+        PaymentAttempt.objects.select_for_update(of=("self", "payment"))
+        .select_related("payment__customer")
+        .get(pk=attempt.pk)
+    )
+    locked.payment.invoice = invoice
     return locked
 
 
@@ -164,7 +171,7 @@ def _follow(attempt: PaymentAttempt, outcome: Outcome, actor: Actor, at: datetim
         payment.paid_at, payment.next_attempt_at = at, None
         _move_payment(payment, PaymentState.PAID, actor, at)
         _credit_invoice(payment, at)
-        if outcome.method is not None and (attempt.saves_method or attempt.method_id):
+        if outcome.method is not None and attempt.saves_method:
             keep_method(customer_id=payment.customer_id, details=outcome.method, at=at)
     elif attempt.state in _RESOLVED and attempt.channel == STORED_METHOD:
         _plan_next_try(attempt, actor, at)
@@ -201,8 +208,10 @@ def _credit_invoice(payment: Payment, at: datetime) -> None:
     if invoice.amount_due.amount <= 0 and invoice.state != Invoice.State.VOID:
         invoice.state, invoice.paid_at = Invoice.State.PAID, at
     invoice.save(update_fields=["amount_paid", "state", "paid_at"])
-    if invoice.subscription and not _is_still_behind(invoice, at):
-        mark_recovered(subscription=invoice.subscription, at=at)
+    subscription = invoice.subscription
+    is_behind = subscription is not None and subscription.state == Subscription.State.PAST_DUE
+    if subscription is not None and is_behind and not _is_still_behind(invoice, at):
+        mark_recovered(subscription=subscription, at=at)
 
 
 def _is_still_behind(invoice: Invoice, at: datetime) -> bool:
