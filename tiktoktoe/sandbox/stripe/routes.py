@@ -12,6 +12,7 @@ from tiktoktoe.sandbox.stripe.store import Search
 
 Handler = Callable[..., Json]
 _routes: dict[tuple[str, int], list[tuple[re.Pattern[str], Handler]]] = {}
+PART = re.compile(r"\(\?P<\w+>\[\^/\]\+\)")
 PAGE_SIZE = 10
 PAGE_SIZE_MAX = 100
 
@@ -38,13 +39,13 @@ def find(method: str, path: str) -> tuple[Handler, dict[str, str]] | None:
     return None
 
 
-def known_routes() -> list[tuple[str, str]]:
-    """Every method and path that is answered."""
-    return [
-        (method, pattern.pattern)
+def answered() -> set[str]:
+    """Every "METHOD /path" that is answered; `{}` stands for a part of the path."""
+    return {
+        f"{method} {PART.sub('{}', pattern.pattern)}"
         for (method, _), patterns in _routes.items()
         for pattern, _ in patterns
-    ]
+    }
 
 
 def readable(kind: str, path: str, filters: Iterable[str] = ()) -> None:
