@@ -11,6 +11,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Sum
 from analytics.domain.mrr import Bridge, MovementKind, bridge
 from analytics.models import MrrDay, MrrMovement
 from billing.models import BillingFailure, Invoice, Payment, PaymentAttempt, Refund
+from billing.models.invoices import InvoiceQuerySet
 from subscriptions.models import RejectedEvent, Subscription
 from tiktoktoe.kernel.clock import utc
 from tiktoktoe.kernel.money import Money, zero
@@ -133,18 +134,41 @@ def receivables(currency: str, *, overdue_at: datetime | None = None) -> SumOf:
 
 
 def failed_payments(currency: str) -> SumOf:
-    """Open invoices whose last payment failed, and what is left to pay of them."""
+    """What is left to pay of open invoices whose last payment failed."""
+    sums = failed_invoices(currency).aggregate(total=Sum(LEFT_TO_PAY), n=Count("pk"))
+    return SumOf(_money(sums["total"], currency), sums["n"])
+
+
+def failed_invoices(currency: str) -> InvoiceQuerySet:
+    """Open invoices whose last payment has failed at least once, the oldest first."""
     last = Payment.objects.filter(invoice=OuterRef("pk")).order_by("-created_at", "-pk")
     declined = PaymentAttempt.objects.filter(
         payment=OuterRef("last_payment"), state__in=["declined", "not_sent"]
     )
-    rows = (
-        Invoice.objects.filter(currency=currency, state=Invoice.State.OPEN)
+    return (
+        Invoice.objects.collectable()
+        .filter(currency=currency)
         .annotate(last_payment=Subquery(last.values("pk")[:1]))
         .filter(Exists(declined))
+        .select_related("customer")
+        .order_by("finalized_at", "number")
     )
-    sums = rows.aggregate(total=Sum(LEFT_TO_PAY), n=Count("pk"))
-    return SumOf(_money(sums["total"], currency), sums["n"])
+
+
+def payments_in(*, start: datetime, end: datetime, currency: str) -> list[Payment]:
+    """The payments that arrived in a stretch of time, the latest first."""
+    rows = Payment.objects.filter(currency=currency, paid_at__gte=start, paid_at__lt=end)
+    return list(rows.select_related("customer", "invoice").order_by("-paid_at", "-pk"))
+
+
+def refunds_in(*, start: datetime, end: datetime, currency: str) -> list[Refund]:
+    """The refunds that left in a stretch of time, the latest first."""
+    rows = Refund.objects.filter(
+        currency=currency, state="succeeded", resolved_at__gte=start, resolved_at__lt=end
+    )
+    return list(
+        rows.select_related("payment__customer", "payment__invoice").order_by("-resolved_at", "-pk")
+    )
 
 
 @dataclass(frozen=True, slots=True)

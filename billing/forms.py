@@ -127,10 +127,18 @@ class SubscriptionForm(forms.Form):
         choice.queryset = offered_versions(at, currency)
 
 
+class PlanChoice(forms.ModelChoiceField[PlanVersion]):
+    """A choice among what is on sale, by the plan's name."""
+
+    def label_from_instance(self, obj: PlanVersion) -> str:
+        """As a customer knows it."""
+        return f"{obj.plan.name}, in {obj.currency}"
+
+
 class SignUpForm(forms.Form):
     """A company signs up by itself."""
 
-    plan_version = forms.ModelChoiceField(
+    plan_version = PlanChoice(
         PlanVersion.objects.none(), label="Plan", widget=forms.RadioSelect, empty_label=None
     )
     quantity = forms.IntegerField(min_value=1, max_value=10_000, initial=1, label="Seats")

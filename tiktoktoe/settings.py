@@ -217,4 +217,6 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env_str("LOG_LEVEL", "INFO")},
+    # A line for every request to a gateway says little and costs much.
+    "loggers": {"stripe": {"level": "WARNING"}, "httpx": {"level": "WARNING"}},
 }

@@ -41,7 +41,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "mrr": bridges[-1].bridge.closing,
         "mrr_change": change_of(bridges),
         "mrr_trend": [int(row.bridge.closing.amount) for row in bridges],
-        "cash": queries.cash_in(start=month.start, end=at, currency=currency),
+        "cash": queries.cash_in(start=month.start, end=month.after.start, currency=currency),
         "cash_trend": [int(row.collected.amount) for row in paid],
         "owed": queries.receivables(currency),
         "overdue": queries.receivables(currency, overdue_at=at),

@@ -35,6 +35,9 @@ def subscription() -> Subscription:
     [
         "/overview/",
         "/overview/mrr/",
+        "/overview/cash/",
+        "/overview/failed-payments/",
+        "/search/?search=blauwal",
         "/customers/",
         "/customers/new/",
         "/customers/{customer}/",

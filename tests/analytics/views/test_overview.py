@@ -4,10 +4,20 @@ import pytest
 from django.test import Client
 
 from analytics.services.movements import record_movements
+from billing.services.charging import charge_invoice
 from tests.factories.accounts import make_user
 from tests.factories.subscriptions import JAN_1, make_member, subscription_since
+from tests.stripe_world import (
+    NOW,
+    PERSON,
+    StripeWorld,
+    customer_with_card,
+    customer_with_token,
+    invoice_of,
+)
 from tiktoktoe.accounts.roles import Role
 from tiktoktoe.kernel import clock
+from tiktoktoe.kernel.money import Money
 
 pytestmark = pytest.mark.django_db
 FEB_10 = datetime(2026, 2, 10, tzinfo=UTC)
@@ -35,14 +45,31 @@ def test_the_overview_shows_mrr_and_leads_to_its_movements() -> None:
 
 def test_the_overview_of_an_empty_company_works() -> None:
     assert client_of(Role.FINANCE).get("/overview/").status_code == 200
-    assert client_of(Role.FINANCE).get("/overview/mrr/").status_code == 200
+    for path in ("mrr/", "cash/", "cash/?month=2026-02", "cash/?month=x", "failed-payments/"):
+        assert client_of(Role.FINANCE).get(f"/overview/{path}").status_code == 200
 
 
 def test_support_and_customers_do_not_see_it() -> None:
     member = Client()
     member.force_login(make_member().user)
 
-    for path in ("/overview/", "/overview/mrr/"):
+    for path in ("/overview/", "/overview/mrr/", "/overview/cash/", "/overview/failed-payments/"):
         assert client_of(Role.SUPPORT).get(path).status_code == 403
         assert member.get(path).status_code == 403
         assert Client().get(path).status_code == 302
+
+
+def test_the_lists_behind_the_figures_add_up_to_them(stripe: StripeWorld) -> None:
+    good, bad = customer_with_card(stripe), customer_with_token("pm_card_chargeDeclined")
+    for customer in (good, bad):
+        charge_invoice(invoice=invoice_of(customer), actor=PERSON, at=NOW)
+
+    with clock.moved_to(NOW):
+        client = client_of(Role.FINANCE)
+        overview = client.get("/overview/").context
+        cash = client.get("/overview/cash/").context
+        failed = client.get("/overview/failed-payments/").context
+
+    assert cash["collected"] == overview["cash"].amount == Money(99, "USD")
+    assert failed["total"] == overview["failed"].amount == Money(99, "USD")
+    assert [invoice.customer for invoice in failed["invoices"]] == [bad]
