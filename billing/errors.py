@@ -15,6 +15,10 @@ class TaxRateMissing(InvalidInput):
     """No tax rate is known for this country and day."""
 
 
+class BillingNotDue(Conflict):
+    """The subscription's period is not over, or is being billed by somebody else."""
+
+
 class InvoiceNotDraft(Conflict):
     """The invoice is final; corrections are credit notes."""
 

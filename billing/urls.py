@@ -46,6 +46,7 @@ urlpatterns = [
     path("billing-runs/", billing_runs.billing_run_list, name="billing_run_list"),
     path("billing-runs/preview/", billing_runs.billing_run_preview, name="billing_run_preview"),
     path("billing-runs/start/", billing_runs.billing_run_start, name="billing_run_start"),
+    path("billing-runs/drafts/<slug:reference>/", billing_runs.draft_create, name="draft_create"),
     path("billing-runs/<int:run_id>/", billing_runs.billing_run_detail, name="billing_run_detail"),
     path(
         "billing-failures/<int:failure_id>/release/",

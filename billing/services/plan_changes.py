@@ -84,7 +84,7 @@ def preview_plan_change(
         quantity=quantity,
         is_immediate=is_immediate,
         effective_at=effective_at,
-        draft=_draft(loaded, boundary, lines, at) if is_immediate and lines else None,
+        draft=_draft(loaded, boundary, lines) if is_immediate and lines else None,
         fee_before=_fee(book, loaded.plan_version_id, loaded.quantity, loaded.currency),
         fee_after=_fee(book, plan_version.pk, quantity, loaded.currency),
     )
@@ -169,7 +169,7 @@ def _check(
 
 
 def _draft(
-    subscription: Subscription, boundary: datetime, lines: Sequence[DraftLine], at: datetime
+    subscription: Subscription, boundary: datetime, lines: Sequence[DraftLine]
 ) -> DraftInvoice:
     return make_draft(
         subscription=subscription,
@@ -178,7 +178,7 @@ def _draft(
         period_end=subscription.current_period_end,
         lines=lines,
         taxes=TaxTable([subscription.customer.country]),
-        idempotency_key=f"change:{subscription.pk}:{at.isoformat()}",
+        idempotency_key=f"change:{subscription.pk}:{subscription.plan_changes.count() + 1}",
     )
 
 

@@ -9,12 +9,14 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Exists, F, OuterRef
 
-from billing.models import BillingFailure, BillingRun
+from billing.errors import BillingNotDue
+from billing.models import BillingFailure, BillingRun, Invoice
 from billing.services.drafting import Boundary, draft_invoices, ends_at, next_boundary
 from billing.services.scheduled_changes import apply_scheduled_changes
 from billing.services.writing import finalize_drafts, write_drafts
@@ -187,8 +189,35 @@ def bill_chunk(ids: Sequence[int], *, run: BillingRun, at: datetime) -> ChunkRes
 
     Those that another worker holds, or whose usage is not closed yet, are left for later.
     """
+    boundaries = _claim(ids, run.at, at)
+    invoice_ids = _draft_and_move_on(boundaries, at)
+    finalize_drafts(invoice_ids, at=at)
+    BillingRun.objects.filter(pk=run.pk).update(invoice_count=F("invoice_count") + len(invoice_ids))
+    return ChunkResult(billed=len(boundaries), invoices=len(invoice_ids), failures=0)
+
+
+def draft_invoice(*, subscription: Subscription, at: datetime) -> Invoice | None:
+    """Bill what a subscription is due for as a draft, to be looked at before it is issued.
+
+    The subscription moves on to its next period, so that no run bills this one again. None
+    if nothing is owed.
+
+    Raises:
+        BillingNotDue: If its period is not over, or a run is billing it right now.
+    """
+    close_due_usage(at=at)
+    with transaction.atomic():
+        boundaries = _claim([subscription.pk], at, at)
+        if not boundaries:
+            raise BillingNotDue(f"{subscription} has nothing to bill right now")
+        invoice_ids = _draft_and_move_on(boundaries, at)
+    return Invoice.objects.filter(pk__in=invoice_ids).first()
+
+
+def _claim(ids: Sequence[int], due_by: datetime, at: datetime) -> list[Boundary]:
+    """Lock what is due of these, and put it on the plan that was scheduled for this boundary."""
     locked = list(
-        due(run.at)
+        due(due_by)
         .filter(pk__in=ids)
         .select_for_update(of=("self",), skip_locked=True)
         .select_related("customer", "plan_version__plan")
@@ -197,13 +226,14 @@ def bill_chunk(ids: Sequence[int], *, run: BillingRun, at: datetime) -> ChunkRes
     boundaries = _with_closed_usage(_boundaries(locked))
     ready = [boundary.subscription for boundary in boundaries]
     if apply_scheduled_changes(ready, at=at):
-        boundaries = _boundaries(ready)
-    drafts = draft_invoices(boundaries)
-    invoice_ids = write_drafts(drafts, at=at)
+        return _boundaries(ready)
+    return boundaries
+
+
+def _draft_and_move_on(boundaries: Sequence[Boundary], at: datetime) -> list[UUID]:
+    invoice_ids = write_drafts(draft_invoices(boundaries), at=at)
     _move_on(boundaries, at)
-    finalize_drafts(invoice_ids, at=at)
-    BillingRun.objects.filter(pk=run.pk).update(invoice_count=F("invoice_count") + len(drafts))
-    return ChunkResult(billed=len(boundaries), invoices=len(drafts), failures=0)
+    return invoice_ids
 
 
 def _boundaries(subscriptions: Sequence[Subscription]) -> list[Boundary]:
@@ -254,12 +284,17 @@ def _set_aside(
 ) -> ChunkResult:
     """Leave out a subscription that cannot be billed until somebody has looked at it."""
     logger.error("billing failed", exc_info=problem, extra={"subscription": subscription_id})
-    BillingFailure.objects.create(
-        run=run,
+    _, is_new = BillingFailure.objects.get_or_create(
         subscription_id=subscription_id,
-        error=f"{type(problem).__name__}: {problem}"[:2000],
-        failed_at=at,
+        released_at=None,
+        defaults={
+            "run": run,
+            "error": f"{type(problem).__name__}: {problem}"[:2000],
+            "failed_at": at,
+        },
     )
+    if not is_new:  # another worker met it at the same time
+        return NOTHING
     BillingRun.objects.filter(pk=run.pk).update(failure_count=F("failure_count") + 1)
     return ChunkResult(billed=0, invoices=0, failures=1)
 

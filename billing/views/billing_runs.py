@@ -7,10 +7,12 @@ from django.views.decorators.http import require_GET, require_POST
 
 from billing.models import BillingFailure, BillingRun
 from billing.services.dry_run import dry_run
-from billing.services.renewal import due, release_failure
+from billing.services.renewal import draft_invoice, due, release_failure
 from billing.tasks import bill_due
+from subscriptions.models import Subscription
 from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now
+from tiktoktoe.kernel.errors import Conflict, InvalidInput
 from tiktoktoe.web.access import requires
 from tiktoktoe.web.pagination import paginate
 
@@ -49,6 +51,22 @@ def billing_run_start(request: HttpRequest) -> HttpResponse:
     bill_due.delay()
     messages.success(request, "The workers are on it.")
     return redirect("billing_run_list")
+
+
+@require_POST
+@requires(Permission.CHANGE_BILLING)
+def draft_create(request: HttpRequest, reference: str) -> HttpResponse:
+    """Bill one subscription that is due as a draft, to look at it before it is issued."""
+    subscription = get_object_or_404(Subscription, reference=reference)
+    try:
+        invoice = draft_invoice(subscription=subscription, at=now())
+    except (Conflict, InvalidInput) as refusal:
+        messages.error(request, f"Nothing was drafted: {refusal}.")
+        return redirect("billing_run_preview")
+    if invoice is None:
+        messages.info(request, "Nothing was owed; the subscription moved on.")
+        return redirect("billing_run_preview")
+    return redirect("invoice_detail", invoice.address_key)
 
 
 @require_GET

@@ -134,8 +134,8 @@ def test_a_line_explains_itself_down_to_its_events() -> None:
         signed_in(Role.SUPPORT), reverse("invoice_line_detail", args=[invoice.number, line.pk])
     )
 
-    assert "1000 × 0.01 = 10" in page  # noqa: RUF001
-    assert "500 × 0.005 = 2.5" in page  # noqa: RUF001
+    assert "1000 × 0.01 = 10" in page
+    assert "500 × 0.005 = 2.5" in page
     assert "All 2 events" in page
     assert "start=2026-01-15&amp;end=2026-01-15" in page
     assert "adds up to something else" not in page
@@ -278,6 +278,23 @@ def test_bill_now_bills_and_a_released_failure_is_billed_with_the_next_run() -> 
         run = BillingRun.objects.first()
         assert run is not None
         assert "Done" in text_of(client, reverse("billing_run_detail", args=[run.pk]))
+
+
+def test_a_draft_is_looked_at_and_then_issued() -> None:
+    subscription = subscription_since(JAN_1)
+    client = signed_in()
+    with clock.moved_to(FEB_1):
+        client.post(reverse("draft_create", args=[subscription.reference]))
+        draft = Invoice.objects.get()
+        page = text_of(client, reverse("invoice_detail", args=[draft.address_key]))
+        again = client.post(reverse("draft_create", args=[subscription.reference]), follow=True)
+        assert client.get(reverse("invoice_pdf", args=[draft.address_key])).status_code == 200
+        client.post(reverse("invoice_finalization", args=[draft.address_key]))
+
+    assert "Draft invoice" in page
+    assert b"Nothing was drafted" in again.content
+    invoice = Invoice.objects.get()
+    assert (invoice.number, invoice.state) == ("INV-000001", "open")
 
 
 def test_a_running_run_is_followed() -> None:
