@@ -168,3 +168,25 @@ def test_a_payout_by_hand_takes_no_more_than_there_is(sandbox: RunningSandbox, c
     assert payout.reconciliation_status == "not_applicable"
     after = {b.currency: b.amount for b in client.balance.retrieve().available}["nok"]
     assert after == available - 100
+
+
+def test_a_later_payout_takes_nothing_from_an_earlier_one(
+    sandbox: RunningSandbox, client: Any
+) -> None:
+    def paid_out() -> set[str]:
+        pay(client, payment_method="pm_card_visa", currency="dkk")
+        sandbox.control.advance_clock(2 * DAY + 60)
+        payouts.append(sandbox.control.pay_out("dkk")["id"])
+        return made_of(payouts[-1])
+
+    def made_of(payout: str) -> set[str]:
+        rows = client.balance_transactions.list({"payout": payout, "limit": 100}).data
+        return {row.id for row in rows}
+
+    payouts: list[str] = []
+    first = paid_out()
+
+    second = paid_out()
+
+    assert (len(first), len(second)) == (2, 2)
+    assert made_of(payouts[0]) == first
