@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tiktoktoe.kernel.clock import utc
@@ -227,6 +228,7 @@ def local_midnight(day: date, time_zone: str) -> datetime:
     return local_instant(day, time_zone, MIDNIGHT)
 
 
+@lru_cache(maxsize=16_384)  # a billing run asks for the same few midnights again and again
 def local_instant(day: date, time_zone: str, at: time) -> datetime:
     """The instant at which clocks in a time zone first show a day and time, in UTC.
 
