@@ -20,6 +20,7 @@ from subscriptions.models import Customer
 from subscriptions.services.transitions import Actor
 from tests.factories.billing import open_invoice
 from tests.factories.subscriptions import make_customer
+from tests.sandbox.server import CACHE
 from tiktoktoe.sandbox.control import SandboxControl
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -80,7 +81,8 @@ def sandbox_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         port = probe.getsockname()[1]
     folder = tmp_path_factory.mktemp("stripe")
     command = [sys.executable, "-m", "tiktoktoe.sandbox.stripe", "--port", str(port)]
-    process = subprocess.Popen([*command, "--data", str(folder)], cwd=ROOT)
+    command += ["--data", str(folder), "--cache", str(CACHE)]
+    process = subprocess.Popen(command, cwd=ROOT)
     address = f"http://127.0.0.1:{port}"
     try:
         _await(address, process)

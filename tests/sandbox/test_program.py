@@ -98,6 +98,17 @@ def test_the_document_is_the_version_that_the_shop_pins() -> None:
     assert load_spec(CACHE).version == "2026-05-27.dahlia"
 
 
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://evil.example"}, {"Host": "rebound.example:80"}]
+)
+def test_a_web_page_cannot_use_the_controls(
+    sandbox: RunningSandbox, headers: dict[str, str]
+) -> None:
+    answer = httpx.post(f"{sandbox.address}/_sandbox/reset", headers=headers, content="{}")
+
+    assert answer.status_code == 403
+
+
 def test_there_is_no_control_of_an_unknown_name(sandbox: RunningSandbox) -> None:
     answer = httpx.post(f"{sandbox.address}/_sandbox/unicorn", headers=AUTHORIZATION, json={})
 

@@ -24,6 +24,7 @@ from tiktoktoe.sandbox.stripe.webhooks import Webhooks
 
 logger = logging.getLogger(__name__)
 HOST = "127.0.0.1"
+LOCAL_NAMES = frozenset({HOST, "localhost"})
 CONTENT_MAX = 1_000_000
 TICK_SECONDS = 1.0
 RATE_LIMITED = Answer(
@@ -117,6 +118,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             content.decode()
             if address.path.startswith(PREFIX):
+                self._refuse_browsers()
                 body = json.loads(content or b"{}")
                 self._send_answer(Answer(200, self.application.control.answer(address.path, body)))
             elif address.path.startswith("/v1/"):
@@ -127,6 +129,16 @@ class Handler(BaseHTTPRequestHandler):
             self._send_answer(Answer(error.status, error.body))
         except ValueError:
             self._send_answer(Answer(400, {"error": {"message": "the content cannot be read"}}))
+
+    def _refuse_browsers(self) -> None:
+        """Keep web pages, which may post anywhere, from the controls.
+
+        Raises:
+            ApiError: 403.
+        """
+        host = self.headers.get("Host", "").rpartition(":")[0]
+        if "Origin" in self.headers or host not in LOCAL_NAMES:
+            raise ApiError(403, "The controls are for programs on this machine.")
 
     def _serve_api(self, method: str, path: str, query: str, content: bytes) -> None:
         fault = self.application.faults.strike(f"{method} {path}")
