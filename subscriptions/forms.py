@@ -105,6 +105,8 @@ class UsageFilter(forms.Form):
         if start and end:
             if start > end:
                 raise ValidationError({"end": "The last day is before the first."})
+            if end == date.max:
+                raise ValidationError({"end": "Choose an earlier day."})
             if (end - start).days >= self.DAYS_MAX:
                 raise ValidationError({"start": f"Choose at most {self.DAYS_MAX} days."})
         return cleaned

@@ -76,6 +76,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "tiktoktoe.web.middleware.ViewerZone",
+    "tiktoktoe.web.middleware.NoNulCharacters",
     "tiktoktoe.web.middleware.DefaultDeny",
 ]
 ROOT_URLCONF = "tiktoktoe.urls"

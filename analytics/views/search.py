@@ -15,7 +15,7 @@ from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.web.access import requires
 
 SHOWN = 8
-AMOUNT_MAX = Decimal(10) ** 12
+DIGITS_MAX = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,7 @@ def _amount_is(text: str, field: str) -> Q:
         amount = Decimal(text.replace(",", ""))
     except InvalidOperation:
         return Q(pk__in=[])
-    if not amount.is_finite() or abs(amount) > AMOUNT_MAX or not 0 < len(text) < 20:
+    is_amount = amount.is_finite() and abs(amount.adjusted()) < DIGITS_MAX
+    if not is_amount or not 0 < len(text) < 20:
         return Q(pk__in=[])
     return Q(**{field: amount})

@@ -1,7 +1,6 @@
 """Staff pages of invoices: find one, read it, see why each line is what it is, move it on."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -167,7 +166,7 @@ def _narrowed(form: InvoiceFilter) -> InvoiceQuerySet:
     if asked["start"]:
         invoices = invoices.filter(finalized_at__date__gte=asked["start"])
     if asked["end"]:
-        invoices = invoices.filter(finalized_at__date__lt=asked["end"] + timedelta(days=1))
+        invoices = invoices.filter(finalized_at__date__lte=asked["end"])
     return invoices
 
 

@@ -1,7 +1,6 @@
 """Staff pages of payments: find one, see what happened, ask again, try again, refund."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -175,7 +174,7 @@ def _narrowed(asked: dict[str, Any]) -> PaymentQuerySet:
     if asked["start"]:
         payments = payments.filter(created_at__date__gte=asked["start"])
     if asked["end"]:
-        payments = payments.filter(created_at__date__lt=asked["end"] + timedelta(days=1))
+        payments = payments.filter(created_at__date__lte=asked["end"])
     return payments
 
 

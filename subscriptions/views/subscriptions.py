@@ -80,7 +80,7 @@ def cancellation_create(request: HttpRequest, reference: str) -> HttpResponse:
         canceled = schedule_cancellation(
             subscription=subscription,
             actor=staff_actor(request),
-            reason=request.POST.get("reason", "")[:200],
+            reason=request.POST.get("reason", "").replace("\x00", "")[:200],
             at=now(),
         )
     except SubscriptionEnded as refusal:
