@@ -36,7 +36,10 @@ def reconcile_attempts(*, at: datetime, limit: int = 100) -> int:
     """
     claimed = _claim_due(at, limit)
     for attempt in claimed:
-        look_into(attempt=attempt, actor=RECONCILER, at=at)
+        try:
+            look_into(attempt=attempt, actor=RECONCILER, at=at)
+        except Exception:  # one that cannot be looked into must not keep the others from it
+            logger.exception("attempt not settled", extra={"attempt": str(attempt.pk)})
     return len(claimed)
 
 

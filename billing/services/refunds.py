@@ -159,7 +159,10 @@ def reconcile_refunds(*, at: datetime, limit: int = 100) -> int:
             later = next_check_at(checks_done=refund.checks, at=at + send_deadline())
             Refund.objects.filter(pk=refund.pk).update(next_check_at=later)
     for refund in claimed:
-        look_into_refund(refund=refund, actor=RECONCILER, at=at)
+        try:
+            look_into_refund(refund=refund, actor=RECONCILER, at=at)
+        except Exception:  # one that cannot be looked into must not keep the others from it
+            logger.exception("refund not settled", extra={"refund": str(refund.pk)})
     return len(claimed)
 
 

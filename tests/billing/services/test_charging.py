@@ -28,6 +28,7 @@ from tests.stripe_world import (
     invoice_of,
     later,
 )
+from tiktoktoe.kernel.errors import InvariantViolation
 from tiktoktoe.kernel.money import Money
 
 pytestmark = pytest.mark.django_db
@@ -326,3 +327,28 @@ def _reconcile_until_quiet() -> None:
 
 def _collect_again() -> None:
     collect_due(at=later(minutes=30))
+
+
+def test_an_attempt_that_cannot_be_looked_into_keeps_no_other_from_it(
+    stripe: StripeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[PaymentAttempt] = []
+
+    def look(*, attempt: PaymentAttempt, **_: object) -> None:
+        seen.append(attempt)
+        raise InvariantViolation("a fault of ours")
+
+    for _ in range(2):
+        customer = customer_with_card(stripe)
+        open_attempt(
+            invoice=invoice_of(customer),
+            channel=Channel.STORED_METHOD,
+            gateway="stripe",
+            method=customer.payment_methods.get(),
+            actor=PERSON,
+            at=NOW,
+        )
+    monkeypatch.setattr("billing.services.reconciling.look_into", look)
+
+    assert reconcile_attempts(at=later(minutes=5)) == 2
+    assert len({attempt.pk for attempt in seen}) == 2

@@ -11,7 +11,12 @@ from billing.errors import PaymentNotRefundable, RefundExceedsPayment
 from billing.models import Invoice, Payment, Refund
 from billing.services.charging import charge_invoice
 from billing.services.collection import collect_due
-from billing.services.refunds import look_into_refund, reconcile_refunds, refund_payment
+from billing.services.refunds import (
+    look_into_refund,
+    open_refund,
+    reconcile_refunds,
+    refund_payment,
+)
 from tests.stripe_world import (
     NOW,
     PERSON,
@@ -21,7 +26,7 @@ from tests.stripe_world import (
     invoice_of,
     later,
 )
-from tiktoktoe.kernel.errors import Conflict
+from tiktoktoe.kernel.errors import Conflict, InvariantViolation
 from tiktoktoe.kernel.money import Money
 
 pytestmark = pytest.mark.django_db
@@ -174,3 +179,24 @@ def _attempted(payment: Payment) -> Callable[[int], str]:
             connection.close()
 
     return attempt
+
+
+def test_a_refund_that_cannot_be_looked_into_keeps_no_other_from_it(
+    stripe: StripeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment = paid(stripe)
+    terms = {"payment": payment, "reason": "goodwill", "actor": PERSON, "at": NOW}
+    first, second = (
+        open_refund(amount=usd("10.00"), idempotency_key=key, **terms) for key in ("a", "b")
+    )
+
+    def look(*, refund: Refund, **rest: object) -> Refund:
+        if refund.pk == first.pk:
+            raise InvariantViolation("a fault of ours")
+        return look_into_refund(refund=refund, actor=PERSON, at=later(minutes=5))
+
+    monkeypatch.setattr("billing.services.refunds.look_into_refund", look)
+    reconcile_refunds(at=later(minutes=5))
+
+    second.refresh_from_db()
+    assert second.state == "succeeded"
