@@ -104,7 +104,7 @@ def _figures() -> dict[str, Any]:
         "layout": {"yaxis": {"tickprefix": "$"}},
     }
     rows = [
-        (month, f"${new:,}", f"−${-churn:,}", f"${new + churn:,}")  # noqa: RUF001
+        (month, f"${new:,}", f"−${-churn:,}", f"${new + churn:,}")
         for month, new, churn in zip(MONTHS, NEW, CHURN, strict=True)
     ]
     table = {"headers": ["Month", "New", "Churn", "Net"], "rows": rows}

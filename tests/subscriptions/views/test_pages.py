@@ -105,7 +105,7 @@ def test_a_cancellation_is_scheduled_and_withdrawn_from_the_page() -> None:
     client.post(path, {"reason": "too dear"})
     subscription.refresh_from_db()
     assert subscription.cancel_at == subscription.current_period_end
-    assert subscription.transitions.last().reason == "too dear"
+    assert subscription.transitions.filter(reason="too dear").exists()
     client.post(f"{path}withdrawal/")
     subscription.refresh_from_db()
     assert subscription.cancel_at is None

@@ -37,9 +37,9 @@ def period_days(start: datetime | date, end: datetime | date, zone: str = "") ->
     if first == last:
         return first.strftime(DAY)
     if (first.year, first.month) == (last.year, last.month):
-        return f"{first.day}–{last.strftime(DAY)}"  # noqa: RUF001 — a range has an en dash
+        return f"{first.day}–{last.strftime(DAY)}"
     opening = first.strftime("%-d %b" if first.year == last.year else DAY)
-    return f"{opening} – {last.strftime(DAY)}"  # noqa: RUF001
+    return f"{opening} – {last.strftime(DAY)}"
 
 
 @register.simple_tag
