@@ -22,6 +22,7 @@ from billing.errors import (
 )
 from billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
 from billing.services.invoicing import ensure_nothing_in_flight, lock_invoice
+from billing.services.settling import recover_subscription
 from billing.services.writing import CREDIT_NOTE_SERIES, take_numbers
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import Money, total
@@ -186,3 +187,5 @@ def _count_on_invoice(invoice: Invoice, note: CreditNote, at: datetime) -> None:
         invoice.paid_at = at
         fields += ["state", "paid_at"]
     invoice.save(update_fields=fields)
+    if invoice.state == Invoice.State.PAID:
+        recover_subscription(invoice, at)

@@ -16,6 +16,7 @@ from billing.services.drafting import (
     start_boundary,
 )
 from billing.services.scheduled_changes import put_on_plan, scheduled_changes
+from billing.services.settling import recover_subscription
 from billing.services.writing import finalize_drafts, write_drafts
 from subscriptions.models import Subscription
 
@@ -93,6 +94,7 @@ def void_invoice(*, invoice: Invoice, at: datetime) -> Invoice:
     locked.state = Invoice.State.VOID
     locked.voided_at = at
     locked.save(update_fields=["state", "voided_at"])
+    recover_subscription(locked, at)
     logger.info("invoice voided", extra={"invoice": locked.number})
     return locked
 

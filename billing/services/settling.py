@@ -208,6 +208,11 @@ def _credit_invoice(payment: Payment, at: datetime) -> None:
     if invoice.amount_due.amount <= 0 and invoice.state != Invoice.State.VOID:
         invoice.state, invoice.paid_at = Invoice.State.PAID, at
     invoice.save(update_fields=["amount_paid", "state", "paid_at"])
+    recover_subscription(invoice, at)
+
+
+def recover_subscription(invoice: Invoice, at: datetime) -> None:
+    """After an invoice was settled: a past-due subscription that owes nothing else recovers."""
     subscription = invoice.subscription
     is_behind = subscription is not None and subscription.state == Subscription.State.PAST_DUE
     if subscription is not None and is_behind and not _is_still_behind(invoice, at):

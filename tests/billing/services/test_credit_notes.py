@@ -12,6 +12,7 @@ from billing.errors import (
 from billing.models import CreditNote, Invoice, Payment, PaymentAttempt, TaxRate
 from billing.services.credit_notes import issue_credit_note
 from billing.services.invoicing import mark_uncollectible, void_invoice
+from subscriptions.services.lifecycle import mark_past_due
 from tests.factories.billing import only_line, open_invoice
 from tests.factories.subscriptions import JAN_1, make_customer, published_version, recurring
 from tiktoktoe.kernel.ids import uuid7
@@ -160,3 +161,18 @@ def test_nothing_is_taken_back_while_a_payment_is_on_its_way() -> None:
 
     invoice.refresh_from_db()
     assert (invoice.state, invoice.amount_credited) == ("open", Money(0, "USD"))
+
+
+@pytest.mark.parametrize("settle", ["credit", "void"])
+def test_a_subscription_that_owes_nothing_any_more_is_not_past_due(settle: str) -> None:
+    invoice = taxed_invoice()
+    assert invoice.subscription is not None
+    mark_past_due(subscription=invoice.subscription, reason="overdue", at=JAN_1)
+
+    if settle == "credit":
+        issue_credit_note(invoice=invoice, reason="Mistake", idempotency_key="a", at=JAN_1)
+    else:
+        void_invoice(invoice=invoice, at=JAN_1)
+
+    invoice.subscription.refresh_from_db()
+    assert invoice.subscription.state == "active"
