@@ -1,5 +1,6 @@
 """Settings for every environment; each value comes from env.py with a safe default."""
 
+import secrets
 from pathlib import Path
 
 import django_stubs_ext
@@ -25,7 +26,8 @@ DEBUG = env_bool("DEBUG")
 SECRET_KEY = env_secret(
     "SECRET_KEY",
     fallback_file=DATA_DIR / "secret_key",
-    insecure_default="insecure-until-a-data-folder-or-SECRET_KEY-exists",
+    # A key that everybody can read would let anybody sign sessions: each process makes its own.
+    insecure_default=secrets.token_urlsafe(50),
 )
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]", "testserver"])
 BASE_URL = env_str("BASE_URL", "http://127.0.0.1:8000")
