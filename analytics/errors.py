@@ -1,10 +1,6 @@
 """What analytics refuses."""
 
-from tiktoktoe.kernel.errors import InvalidInput, InvariantViolation
-
-
-class RangeInvalid(InvalidInput):
-    """A report's range of days cannot be used."""
+from tiktoktoe.kernel.errors import InvariantViolation
 
 
 class MovementsDisagree(InvariantViolation):

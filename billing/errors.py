@@ -27,10 +27,6 @@ class InvoiceNotOpen(Conflict):
     """Only an open invoice can be paid, voided or written off."""
 
 
-class InvoiceEmpty(Conflict):
-    """An invoice needs a line to be issued."""
-
-
 class CreditExceedsInvoice(Conflict):
     """More would be credited than was invoiced."""
 
@@ -55,10 +51,6 @@ class PaymentInFlight(Conflict):
     """An attempt may already have moved this money; its outcome must be known first."""
 
 
-class PaymentNotRetryable(Conflict):
-    """The payment is settled, or its last decline forbids another try."""
-
-
 class PaymentMethodMissing(Conflict):
     """The customer has no stored way to pay."""
 
@@ -77,10 +69,6 @@ class StateMoveNotAllowed(Conflict):
 
 class TotalsDisagree(InvariantViolation):
     """A document's parts do not add up to its total."""
-
-
-class CardDeclined(GatewayError):
-    """The card's issuer, or the gateway for it, said no."""
 
 
 class GatewayUnavailable(GatewayError):

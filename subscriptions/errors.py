@@ -45,7 +45,3 @@ class EventTooLate(EventInvalid):
 
 class EventInFuture(EventInvalid):
     """The event happens later than a wrong clock explains."""
-
-
-class EventReused(Conflict):
-    """The event's id has been used for another body."""

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from babel.numbers import format_currency
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
@@ -18,6 +17,7 @@ from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.money import Money
 from tiktoktoe.kernel.rates import ratio
 from tiktoktoe.web.access import requires
+from tiktoktoe.web.templatetags.numbers import money
 
 MONTHS = 12
 RECENT = 8
@@ -104,7 +104,7 @@ def change_of(rows: Sequence[MonthBridge]) -> dict[str, str]:
     last = rows[-1].bridge
     moved = last.closing - last.opening
     share = ratio(moved.amount, last.opening.amount)
-    words = shown(moved) if share is None else f"{float(share * 100):+.1f} %"
+    words = money(moved) if share is None else f"{float(share * 100):+.1f} %"
     tone = "good" if moved.amount > 0 else "bad" if moved.amount < 0 else "quiet"
     return {"words": words, "tone": tone}
 
@@ -120,7 +120,7 @@ def bridge_table(rows: Sequence[MonthBridge]) -> dict[str, Any]:
             [
                 f"{row.month.first:%b %Y}",
                 *(
-                    shown(amount)
+                    money(amount)
                     for amount in (
                         row.bridge.opening,
                         row.bridge.new,
@@ -142,11 +142,6 @@ def paid_table(rows: Sequence[PaidMonth]) -> dict[str, Any]:
     return {
         "headers": ["Month", "Invoiced", "Collected"],
         "rows": [
-            [f"{row.month.first:%b %Y}", shown(row.invoiced), shown(row.collected)] for row in rows
+            [f"{row.month.first:%b %Y}", money(row.invoiced), money(row.collected)] for row in rows
         ],
     }
-
-
-def shown(money: Money) -> str:
-    """An amount as people read it."""
-    return str(format_currency(money.amount, money.currency.code, locale="en"))

@@ -24,7 +24,7 @@ from billing.services.payment_events import RECONCILER, record_event
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.errors import Conflict
 from tiktoktoe.kernel.ids import uuid7
-from tiktoktoe.kernel.money import Money, quantize
+from tiktoktoe.kernel.money import Money, quantize, total
 
 logger = logging.getLogger(__name__)
 
@@ -183,8 +183,19 @@ def _check_amount(payment: Payment, amount: Money, credit_note: CreditNote | Non
     if payment.amount_refunded + amount > payment.amount:
         left = payment.amount - payment.amount_refunded
         raise RefundExceedsPayment(f"at most {left} can be refunded")
-    if credit_note is not None and credit_note.invoice_id != payment.invoice_id:
+    if credit_note is not None:
+        _check_note(payment, amount, credit_note)
+
+
+def _check_note(payment: Payment, amount: Money, credit_note: CreditNote) -> None:
+    """What is given back for a note is not owed any more; what is more would be owed again."""
+    if credit_note.invoice_id != payment.invoice_id:
         raise PaymentNotRefundable(f"credit note {credit_note} is of another invoice")
+    counted = Refund.objects.filter(credit_note=credit_note, state__in=COUNTED_REFUND_STATES)
+    given = total((refund.amount for refund in counted), payment.currency)
+    if given + amount > credit_note.total:
+        left = credit_note.total - given
+        raise PaymentNotRefundable(f"{left} is left of credit note {credit_note}")
 
 
 def _request(refund: Refund) -> RefundRequest:

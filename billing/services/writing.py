@@ -11,11 +11,10 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 from psycopg.types.json import Jsonb
 
 from billing.errors import InvoiceNotDraft
-from billing.models import NumberSeries
 from billing.services.drafting import DraftInvoice
 from subscriptions.models import Customer
 from tiktoktoe.kernel.ids import uuid7
@@ -126,13 +125,6 @@ def take_numbers(series: str, prefix: str, count: int) -> list[str]:
     assert row is not None
     kept_prefix, after = row
     return [f"{kept_prefix}{number:06d}" for number in range(after - count, after)]
-
-
-@transaction.atomic
-def rename_series(*, code: str, prefix: str) -> NumberSeries:
-    """Give the documents to come another prefix; the count goes on."""
-    series, _ = NumberSeries.objects.update_or_create(code=code, defaults={"prefix": prefix})
-    return series
 
 
 def bill_to(customer: Customer) -> dict[str, str]:

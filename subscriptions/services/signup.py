@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from subscriptions.domain.schedule import opening
+from subscriptions.domain.schedule import Opening, opening
 from subscriptions.errors import PlanVersionNotOnSale, SubscriptionInvalid
 from subscriptions.models import (
     Customer,
@@ -53,29 +53,7 @@ def subscribe(
         interval=plan.billing_interval,
         trial_days=days,
     )
-    state = Subscription.State.TRIALING if days else Subscription.State.ACTIVE
-    subscription = Subscription.objects.create(
-        reference=short_id("sub"),
-        customer=buyer,
-        plan_version=plan_version,
-        quantity=quantity,
-        currency=plan_version.currency,
-        state=state,
-        time_zone=buyer.time_zone,
-        anchor_on=first.anchor_on,
-        started_at=at,
-        trial_ends_at=first.trial_ends_at,
-        current_period_start=first.period.start,
-        current_period_end=first.period.end,
-        next_billing_at=first.period.end,
-        created_at=at,
-    )
-    SubscriptionPhase.objects.create(
-        subscription=subscription,
-        plan_version=plan_version,
-        quantity=quantity,
-        starts_at=first.period.start,
-    )
+    subscription = _write(buyer, plan_version, quantity, first, at)
     record_transition(
         subscription=subscription,
         from_state="",
@@ -86,6 +64,41 @@ def subscribe(
     )
     logger.info("subscribed", extra={"subscription": subscription.reference, "plan": plan.code})
     return subscription
+
+
+def _write(
+    customer: Customer, version: PlanVersion, quantity: int, first: Opening, at: datetime
+) -> Subscription:
+    """The subscription and its first phase."""
+    subscription = Subscription.objects.create(
+        reference=short_id("sub"),
+        customer=customer,
+        plan_version=version,
+        quantity=quantity,
+        currency=version.currency,
+        state=_state_of(first),
+        time_zone=customer.time_zone,
+        anchor_on=first.anchor_on,
+        started_at=at,
+        trial_ends_at=first.trial_ends_at,
+        current_period_start=first.period.start,
+        current_period_end=first.period.end,
+        next_billing_at=first.period.end,
+        created_at=at,
+    )
+    SubscriptionPhase.objects.create(
+        subscription=subscription,
+        plan_version=version,
+        quantity=quantity,
+        starts_at=first.period.start,
+    )
+    return subscription
+
+
+def _state_of(first: Opening) -> str:
+    """A trial where there is one, else active at once."""
+    has_trial = first.trial_ends_at is not None
+    return Subscription.State.TRIALING if has_trial else Subscription.State.ACTIVE
 
 
 def _check_numbers(quantity: int, trial_days: int | None) -> None:
