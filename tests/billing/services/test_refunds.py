@@ -11,6 +11,7 @@ from billing.errors import PaymentNotRefundable, RefundExceedsPayment
 from billing.models import Invoice, Payment, Refund
 from billing.services.charging import charge_invoice
 from billing.services.collection import collect_due
+from billing.services.credit_notes import issue_credit_note
 from billing.services.refunds import (
     look_into_refund,
     open_refund,
@@ -200,3 +201,24 @@ def test_a_refund_that_cannot_be_looked_into_keeps_no_other_from_it(
 
     second.refresh_from_db()
     assert second.state == "succeeded"
+
+
+def test_with_a_credit_note_no_more_is_given_back_than_it_takes_back(stripe: StripeWorld) -> None:
+    payment = paid(stripe)
+    note = issue_credit_note(
+        invoice=payment.invoice,
+        reason="Outage",
+        idempotency_key="n",
+        amount=Decimal("40.00"),
+        at=NOW,
+    )
+    terms = {"payment": payment, "reason": "outage", "actor": PERSON, "at": NOW}
+
+    refund_payment(amount=usd("30.00"), credit_note=note, idempotency_key="a", **terms)
+    with pytest.raises(PaymentNotRefundable):
+        refund_payment(amount=usd("10.01"), credit_note=note, idempotency_key="b", **terms)
+    refund_payment(amount=usd("10.00"), credit_note=note, idempotency_key="c", **terms)
+
+    invoice = Invoice.objects.get()
+    assert (invoice.state, invoice.amount_due) == ("paid", usd("0.00"))
+    assert stripe.refunded() == 4000
