@@ -63,10 +63,11 @@ def _given_up_invoices(at: datetime) -> Rows:
 
 
 def _recovered_invoices(at: datetime) -> Rows:
-    """Given up once, and paid or pursued again since."""
-    again = [Invoice.State.PAID, Invoice.State.OPEN]
+    """Given up once, and since then paid, pursued again, or credited in full."""
+    again = Q(state__in=[Invoice.State.PAID, Invoice.State.OPEN])
+    credited = Q(state=Invoice.State.UNCOLLECTIBLE, amount_credited=F("total"))
     return Invoice.objects.filter(
-        Exists(_entries("invoice_written_off", "pk")), state__in=again, finalized_at__lte=at
+        again | credited, Exists(_entries("invoice_written_off", "pk")), finalized_at__lte=at
     )
 
 

@@ -194,6 +194,19 @@ def test_post_documents_writes_off_what_is_uncollectible_until_it_is_paid() -> N
     assert balances() == {"1100": 95_83, "1200": 0, "2200": -99_00, "5000": 3_17, "5100": 0}
 
 
+def test_post_documents_takes_back_a_write_off_of_what_is_credited_later() -> None:
+    invoice = open_invoice()
+    mark_uncollectible(invoice=invoice)
+    post_documents(at=LATER)
+
+    issue_credit_note(invoice=invoice, reason="Mistake", idempotency_key="a", at=JAN_1)
+    report = post_documents(at=LATER)
+
+    assert report.posted == {"credit_note_issued": 1, "invoice_written_off_reversal": 1}
+    assert balances() == {"1200": 0, "2200": 0, "5100": 0}
+    assert unposted_count(at=LATER) == 0
+
+
 def test_post_documents_takes_back_a_refund_that_the_bank_returned() -> None:
     attempt = pay(open_invoice(), fee="0")
     given = refund(attempt, "99.00")
