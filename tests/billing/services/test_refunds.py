@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -186,7 +187,7 @@ def test_a_refund_that_cannot_be_looked_into_keeps_no_other_from_it(
     stripe: StripeWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     payment = paid(stripe)
-    terms = {"payment": payment, "reason": "goodwill", "actor": PERSON, "at": NOW}
+    terms: dict[str, Any] = {"payment": payment, "reason": "goodwill", "actor": PERSON, "at": NOW}
     first, second = (
         open_refund(amount=usd("10.00"), idempotency_key=key, **terms) for key in ("a", "b")
     )
@@ -212,7 +213,7 @@ def test_with_a_credit_note_no_more_is_given_back_than_it_takes_back(stripe: Str
         amount=Decimal("40.00"),
         at=NOW,
     )
-    terms = {"payment": payment, "reason": "outage", "actor": PERSON, "at": NOW}
+    terms: dict[str, Any] = {"payment": payment, "reason": "outage", "actor": PERSON, "at": NOW}
 
     refund_payment(amount=usd("30.00"), credit_note=note, idempotency_key="a", **terms)
     with pytest.raises(PaymentNotRefundable):
