@@ -86,6 +86,9 @@ def written_properties(properties: Mapping[str, object] | None) -> bytes:
 def _check_quantity(quantity: Decimal) -> None:
     if not quantity.is_finite():
         raise EventInvalid("is not a finite number", field="quantity")
+    if not quantity and abs(quantity.adjusted()) > QUANTITY_PLACES:
+        # PostgreSQL keeps no zero of that many digits, and others would be written out in full.
+        raise EventInvalid("is a zero of too many digits", field="quantity", remedy="send 0")
     if quantity < 0:
         raise EventInvalid("is negative", field="quantity", remedy="corrections are credit notes")
     if quantity > QUANTITY_MAX:

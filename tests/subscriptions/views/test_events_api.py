@@ -226,6 +226,8 @@ def test_repeats_inside_a_batch_are_told_apart(sender: Sender) -> None:
         ({"occurred_at": "0001-01-01T00:00:00+14:00"}, "occurred_at", "invalid"),
         ({"occurred_at": 1_767_225_600}, "occurred_at", "unreadable"),
         ({"customer": "ac\x00me"}, "customer", "unknown"),
+        ({"quantity": "0e-99999"}, "quantity", "invalid"),
+        ({"quantity": "0e+99999"}, "quantity", "invalid"),
         ({"meter": "\x00"}, "meter", "unknown"),
         ({"id": "a\x00"}, "id", "invalid"),
         ({"properties": {"a": ["\x00"]}}, "properties", "invalid"),
