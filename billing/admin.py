@@ -1,6 +1,10 @@
-"""Support's view of invoices, credit notes, payments and runs: all of it read-only."""
+"""Support's view of subscriptions, invoices, payments and runs; read-only but for a start."""
 
-from django.contrib import admin
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from billing.models import (
     BillingFailure,
@@ -18,6 +22,12 @@ from billing.models import (
     Refund,
     TaxRate,
 )
+from billing.services.subscribing import start_subscription
+from subscriptions.models import Subscription, SubscriptionPhase, SubscriptionTransition
+from subscriptions.services.transitions import Actor
+from tiktoktoe.accounts.models import User
+from tiktoktoe.kernel.clock import now
+from tiktoktoe.kernel.errors import Conflict, InvalidInput
 from tiktoktoe.web.admin import ReadOnlyAdmin, ReadOnlyInline
 
 
@@ -165,3 +175,80 @@ class PaymentMethodAdmin(ReadOnlyAdmin[PaymentMethod]):
     list_filter = ["state", "kind", "brand", "is_default"]
     search_fields = ["customer__name", "customer__email", "last4"]
     list_select_related = ["customer"]
+
+
+class PhaseInline(ReadOnlyInline[SubscriptionPhase, Subscription]):
+    """On which prices it was, and when."""
+
+    model = SubscriptionPhase
+    fields = ["plan_version", "quantity", "starts_at", "ends_at"]
+
+
+class TransitionInline(ReadOnlyInline[SubscriptionTransition, Subscription]):
+    """Everything that happened to it."""
+
+    model = SubscriptionTransition
+    fields = ["effective_at", "event", "from_state", "to_state", "source", "actor", "reason"]
+
+
+class StartForm(forms.ModelForm[Subscription]):
+    """Who is put on which plan."""
+
+    class Meta:
+        model = Subscription
+        fields = ["customer", "plan_version", "quantity"]
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(ReadOnlyAdmin[Subscription]):
+    """Subscriptions: started here, as on the finance pages, with their first bill.
+
+    It stands in billing because starting one makes an invoice. Later changes have pages.
+    """
+
+    list_display = ["reference", "customer", "plan_version", "quantity", "state", "next_billing_at"]
+    list_filter = ["state", "plan_version__plan", "currency"]
+    search_fields = ["reference", "customer__name", "customer__email", "customer__external_id"]
+    list_select_related = ["customer", "plan_version__plan"]
+    inlines = [PhaseInline, TransitionInline]
+    autocomplete_fields = ["customer", "plan_version"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """By role; read-only admins allow it to nobody."""
+        return admin.ModelAdmin.has_add_permission(self, request)
+
+    form = StartForm
+
+    def get_fields(self, request: HttpRequest, obj: Subscription | None = None) -> Any:
+        """The form's fields when one is started, else everything there is to read."""
+        return StartForm.Meta.fields if obj is None else [f.name for f in obj._meta.fields]
+
+    def get_inlines(self, request: HttpRequest, obj: Subscription | None) -> Any:
+        """History, once there is some."""
+        return self.inlines if obj is not None else []
+
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Start a subscription; a refusal is said, and nothing is kept."""
+        try:
+            return super().add_view(request, *args, **kwargs)
+        except (Conflict, InvalidInput) as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: Subscription,
+        form: Any,
+        change: bool,  # noqa: FBT001 - Django's
+    ) -> None:
+        """Start it by the service that bills its first fee."""
+        assert isinstance(request.user, User)
+        started = start_subscription(
+            customer=obj.customer,
+            plan_version=obj.plan_version,
+            quantity=obj.quantity,
+            actor=Actor(source="admin", user=request.user),
+            at=now(),
+        )
+        obj.__dict__.update(started.subscription.__dict__)

@@ -1,4 +1,4 @@
-"""Support's view of customers, catalog and subscriptions; what moves money is read-only."""
+"""Support's view of customers, catalog and usage; subscriptions are in billing's admin."""
 
 from typing import Any
 
@@ -18,8 +18,6 @@ from subscriptions.models import (
     Product,
     RejectedEvent,
     Subscription,
-    SubscriptionPhase,
-    SubscriptionTransition,
     Tier,
 )
 from subscriptions.services.catalog import publish_plan_version
@@ -167,31 +165,6 @@ class PriceAdmin(admin.ModelAdmin[Price]):
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Only with their version."""
         return False
-
-
-class PhaseInline(ReadOnlyInline[SubscriptionPhase, Subscription]):
-    """On which prices it was, and when."""
-
-    model = SubscriptionPhase
-    fields = ["plan_version", "quantity", "starts_at", "ends_at"]
-
-
-class TransitionInline(ReadOnlyInline[SubscriptionTransition, Subscription]):
-    """Everything that happened to it."""
-
-    model = SubscriptionTransition
-    fields = ["effective_at", "event", "from_state", "to_state", "source", "actor", "reason"]
-
-
-@admin.register(Subscription)
-class SubscriptionAdmin(ReadOnlyAdmin[Subscription]):
-    """Subscriptions; they are made and changed through their services' pages."""
-
-    list_display = ["reference", "customer", "plan_version", "quantity", "state", "next_billing_at"]
-    list_filter = ["state", "plan_version__plan", "currency"]
-    search_fields = ["reference", "customer__name", "customer__email", "customer__external_id"]
-    list_select_related = ["customer", "plan_version__plan"]
-    inlines = [PhaseInline, TransitionInline]
 
 
 @admin.register(EventSource)

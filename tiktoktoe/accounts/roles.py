@@ -36,7 +36,8 @@ def admin_allows(role: Role, permission: str) -> bool:
     """Whether a role has a Django permission ("app.verb_model") in the admin.
 
     Support reads subscriptions and billing and corrects customers; finance also edits the
-    catalog. Neither may touch users, mirrors of the gateway, or anything that moves money.
+    catalog and starts subscriptions. Neither may touch users, mirrors of the gateway, or
+    anything that moves money.
     """
     app, _, codename = permission.partition(".")
     verb, _, model = codename.partition("_")
@@ -45,4 +46,5 @@ def admin_allows(role: Role, permission: str) -> bool:
     if verb == "view" or (model, verb) == ("customer", "change"):
         return True
     is_catalog_edit = model in CATALOG_MODELS and verb in {"add", "change", "delete"}
-    return role == Role.FINANCE and is_catalog_edit
+    starts_billing = (model, verb) == ("subscription", "add")
+    return role == Role.FINANCE and (is_catalog_edit or starts_billing)
