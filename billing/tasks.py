@@ -45,6 +45,9 @@ def settle_reported(kind: str, reference: str, our_reference: str) -> str:
     return look_at_reported(kind=kind, reference=reference, our_reference=our_reference, at=now())
 
 
+BEAT_SECONDS = 60
+
+
 @shared_task
 def bill_due() -> int:
     """Put workers on what is due to be billed; gives how many."""
@@ -54,7 +57,8 @@ def bill_due() -> int:
     chunks = -(-run.due_count // settings.BILLING_CHUNK_SIZE)
     workers = max(1, min(chunks, settings.BILLING_WORKERS))
     for _ in range(workers):
-        work_on_run.delay(run.pk)
+        # One that finds every worker busy is dropped: the next minute puts another.
+        work_on_run.apply_async((run.pk,), expires=BEAT_SECONDS)
     return workers
 
 

@@ -107,11 +107,13 @@ def collect(stack: Stack) -> Callable[[], None]:
 def make_demo(stack: Stack) -> None:
     """Make the demo company where there is none; one cut short is made anew at the next start.
 
-    It pays in the sandbox, so there is none with a Stripe of the environment.
+    It pays in the sandbox, so there is none with a Stripe of the environment. A database of
+    the environment gets one, with its published passwords, only when DEMO asks for it.
     """
     marks = stack.base / "marks"
     has_made_it = stack.has_own_database and (marks / DEMO_DONE).exists()
-    if has_made_it or stack.env.get("NO_DEMO") or not stack.has_own_stripe:
+    is_wanted = stack.has_own_database or stack.env.get("DEMO")
+    if has_made_it or not is_wanted or stack.env.get("NO_DEMO") or not stack.has_own_stripe:
         return
     if stack.has_own_database:
         (marks / DEMO_BEGUN).touch()
