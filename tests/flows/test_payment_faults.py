@@ -28,6 +28,7 @@ from tests.stripe_world import (
     invoice_of,
     later,
 )
+from tests.web.management.scratch import address
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.errors import TikTokToeError
 
@@ -162,13 +163,9 @@ def _instant() -> datetime:
 
 
 def _environment(stripe: StripeWorld) -> dict[str, str]:
-    database = connection.settings_dict
-    port = f"&port={database['PORT']}" if database["PORT"] else ""
     return {
         **os.environ,
-        "DATABASE_URL": (
-            f"postgresql://{database['USER']}@/{database['NAME']}?host={database['HOST']}{port}"
-        ),
+        "DATABASE_URL": address(connection.settings_dict["NAME"]),
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "STRIPE_API_HOST": stripe.address,
     }

@@ -32,4 +32,5 @@ def test_a_server_that_lets_us_make_no_roles_is_told_and_not_an_error() -> None:
     call_command("grant_app_role", stdout=out, stderr=err)
 
     assert out.getvalue() == ""
-    assert f"The role {APP_ROLE} cannot be made here (permission denied" in err.getvalue()
+    # The reason is PostgreSQL's own, and its words differ between releases.
+    assert f"The role {APP_ROLE} cannot be made here (" in err.getvalue()

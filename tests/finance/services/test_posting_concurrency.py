@@ -30,6 +30,7 @@ from finance.services.posting import post_documents
 from tests.factories.billing import open_invoice
 from tests.factories.subscriptions import JAN_1, make_customer, published_version, recurring
 from tests.finance.services.test_posting import pay, refund
+from tests.web.management.scratch import address
 
 LATER = datetime(2026, 3, 1, tzinfo=UTC)
 POST_IN_A_LOOP = """
@@ -99,12 +100,10 @@ def test_without_its_turn_a_worker_still_posts_nothing_twice(
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_killed_half_way_leaves_nothing_twice_and_nothing_out() -> None:
     make_documents(40)
-    database = connection.settings_dict
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "DATABASE_URL": f"postgresql://{database['USER']}@/{database['NAME']}"
-        f"?host={database['HOST']}",
+        "DATABASE_URL": address(connection.settings_dict["NAME"]),
     }
     worker = subprocess.Popen(
         [sys.executable, "-c", POST_IN_A_LOOP], env=environment, stdout=subprocess.PIPE
@@ -112,6 +111,7 @@ def test_a_worker_killed_half_way_leaves_nothing_twice_and_nothing_out() -> None
     assert worker.stdout is not None
     assert worker.stdout.readline() == b"ready\n"
     while JournalEntry.objects.count() < 5:
+        assert worker.poll() is None, "it ended by itself"
         time.sleep(0.002)
 
     worker.send_signal(signal.SIGKILL)
