@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from billing.models import Invoice
 from billing.services.invoicing import bill_start
+from subscriptions.errors import CustomerInvalid
 from subscriptions.models import Customer, PlanVersion, Subscription
 from subscriptions.services.customers import CustomerDetails, add_member, create_customer
 from subscriptions.services.signup import subscribe
@@ -70,13 +71,17 @@ def sign_up(
 ) -> SignedUp:
     """Take a customer in by itself: the company, its first person, its subscription.
 
-    The caller has checked the password, and that nobody signs in by this e-mail yet.
+    The caller has checked the password.
 
     Raises:
-        CustomerInvalid, PlanVersionNotOnSale, TaxRateMissing: Then nothing is kept.
+        CustomerInvalid: If somebody signs in by this e-mail already; nothing is kept.
+        PlanVersionNotOnSale, TaxRateMissing: Then nothing is kept either.
     """
     customer = create_customer(details=details, at=at)
-    user = User.objects.create_user(details.email, password, role=Role.CUSTOMER)
+    try:
+        user = User.objects.create_user(details.email, password, role=Role.CUSTOMER)
+    except IntegrityError:
+        raise CustomerInvalid("somebody signs in with it already", field="email") from None
     add_member(customer=customer, user=user, at=at)
     started = start_subscription(
         customer=customer,

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from billing.forms import SignUpForm
 from billing.models import Invoice
 from subscriptions.models import Customer, PlanVersion, Subscription
 from tests.factories.accounts import make_user
@@ -72,6 +73,19 @@ def test_bad_details_are_refused_and_nothing_is_kept(fields: dict[str, str]) -> 
     assert next(iter(fields)) in answer.context["form"].errors
     assert not Customer.objects.exists()
     assert User.objects.count() == 1
+
+
+def test_of_two_who_sign_up_at_once_by_one_address_the_second_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(SignUpForm, "clean_email", lambda form: "taken@beta.example")
+    make_user(Role.CUSTOMER, email="taken@beta.example")
+
+    answer = Client().post("/sign-up/", form(published_version(recurring())))
+
+    assert answer.status_code == 200
+    assert "somebody signs in with it already" in answer.content.decode()
+    assert not Customer.objects.exists()
 
 
 def test_a_country_whose_tax_is_unknown_is_refused_whole() -> None:
