@@ -21,7 +21,12 @@ class DocumentLink:
 def document_links(entries: Iterable[JournalEntry]) -> dict[UUID, DocumentLink]:
     """The document of each entry, by its id."""
     names = document_names((entry.source_type, entry.source_id) for entry in entries)
-    return {pk: DocumentLink(name.words, _address(name)) for pk, name in names.items()}
+    return {pk: link_of(name) for pk, name in names.items()}
+
+
+def link_of(name: DocumentName) -> DocumentLink:
+    """A document in words, with its page."""
+    return DocumentLink(name.words, _address(name))
 
 
 def _address(name: DocumentName) -> str:

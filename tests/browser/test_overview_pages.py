@@ -37,6 +37,7 @@ def subscription() -> Subscription:
         "/overview/mrr/",
         "/overview/cash/",
         "/overview/failed-payments/",
+        "/books/unposted/",
         "/search/?search=blauwal",
         "/customers/",
         "/customers/new/",

@@ -78,7 +78,7 @@ def test_bad_details_are_refused_and_nothing_is_kept(fields: dict[str, str]) -> 
 def test_of_two_who_sign_up_at_once_by_one_address_the_second_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(SignUpForm, "clean_email", lambda form: "taken@beta.example")
+    monkeypatch.setattr(SignUpForm, "clean_email", lambda _form: "taken@beta.example")
     make_user(Role.CUSTOMER, email="taken@beta.example")
 
     answer = Client().post("/sign-up/", form(published_version(recurring())))
