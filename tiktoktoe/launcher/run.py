@@ -67,7 +67,7 @@ def start_everything(stack: Stack) -> str:
     stack.start_application(port)
     if stack.has_own_stripe:
         register_webhook(stack)
-    say_ready(stack.console, address)
+    say_ready(stack, address)
     return address
 
 
@@ -104,16 +104,20 @@ def collect(stack: Stack) -> Callable[[], None]:
     return work
 
 
-def make_demo(stack: Stack) -> None:
-    """Make the demo company where there is none; one cut short is made anew at the next start.
+def wants_demo(stack: Stack) -> bool:
+    """Whether there is to be a demo company.
 
     It pays in the sandbox, so there is none with a Stripe of the environment. A database of
     the environment gets one, with its published passwords, only when DEMO asks for it.
     """
+    is_asked = stack.has_own_database or bool(stack.env.get("DEMO"))
+    return is_asked and stack.has_own_stripe and not stack.env.get("NO_DEMO")
+
+
+def make_demo(stack: Stack) -> None:
+    """Make the demo company where there is none; one cut short is made anew at the next start."""
     marks = stack.base / "marks"
-    has_made_it = stack.has_own_database and (marks / DEMO_DONE).exists()
-    is_wanted = stack.has_own_database or stack.env.get("DEMO")
-    if has_made_it or not is_wanted or stack.env.get("NO_DEMO") or not stack.has_own_stripe:
+    if not wants_demo(stack) or (stack.has_own_database and (marks / DEMO_DONE).exists()):
         return
     if stack.has_own_database:
         (marks / DEMO_BEGUN).touch()
@@ -144,9 +148,13 @@ def register_webhook(stack: Stack) -> None:
     once(stack.base, "webhook", " ".join([*wanted, fingerprint(*WEBHOOK_FILES)]), work)
 
 
-def say_ready(console: Console, address: str) -> None:
+def say_ready(stack: Stack, address: str) -> None:
     """The address, and who can sign in."""
-    console.say(f"\nReady after {console.elapsed:.0f} s:  {address}\n")
-    for role, email in SIGN_INS.items():
-        console.say(f"  {role:<9} {email:<30} {PASSWORD}")
-    console.say("\nCtrl-C stops everything; the data stay. `make reset` starts afresh.")
+    say = stack.console.say
+    say(f"\nReady after {stack.console.elapsed:.0f} s:  {address}\n")
+    if wants_demo(stack):
+        for role, email in SIGN_INS.items():
+            say(f"  {role:<9} {email:<30} {PASSWORD}")
+    else:
+        say("  no demo company here; `manage.py createsuperuser` makes the first who can sign in")
+    say("\nCtrl-C stops everything; the data stay. `make reset` starts afresh.")
