@@ -29,4 +29,4 @@ def test_the_product_answers_and_when_killed_leaves_no_program(tmp_path: Path, p
         assert any(" beat " in command for command in left_over(tmp_path))
         process.kill()
 
-    assert wait_until_gone(tmp_path) == []
+    assert wait_until_gone(tmp_path, seconds=60) == []
