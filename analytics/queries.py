@@ -6,18 +6,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
 
 from analytics.domain.mrr import Bridge, MovementKind, bridge
 from analytics.models import MrrDay, MrrMovement
 from billing.models import BillingFailure, Invoice, Payment, PaymentAttempt, Refund
-from billing.models.invoices import InvoiceQuerySet
+from billing.models.invoices import LEFT_TO_PAY, InvoiceQuerySet
 from subscriptions.models import RejectedEvent, Subscription
 from tiktoktoe.kernel.clock import utc
 from tiktoktoe.kernel.money import Money, zero
 from tiktoktoe.kernel.periods import add_months
-
-LEFT_TO_PAY = F("total") - F("amount_credited") - F("amount_paid") + F("amount_refunded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,21 +112,17 @@ def movements_in(
 
 def cash_in(*, start: datetime, end: datetime, currency: str) -> SumOf:
     """Payments that arrived less refunds that left in a stretch of time."""
-    paid = Payment.objects.filter(currency=currency, paid_at__gte=start, paid_at__lt=end).aggregate(
-        total=Sum("amount"), n=Count("pk")
-    )
-    refunded = Refund.objects.filter(
-        currency=currency, state="succeeded", resolved_at__gte=start, resolved_at__lt=end
-    ).aggregate(total=Sum("amount"))
+    paid = _paid(start, end, currency).aggregate(total=Sum("amount"), n=Count("pk"))
+    refunded = _refunded(start, end, currency).aggregate(total=Sum("amount"))
     amount = _money(paid["total"], currency) - _money(refunded["total"], currency)
     return SumOf(amount, paid["n"])
 
 
 def receivables(currency: str, *, overdue_at: datetime | None = None) -> SumOf:
     """What is left to pay of open invoices; with an instant, only of those overdue then."""
-    rows = Invoice.objects.filter(currency=currency, state=Invoice.State.OPEN)
-    if overdue_at is not None:
-        rows = rows.filter(due_at__lt=overdue_at)
+    known = Invoice.objects
+    rows = known.collectable() if overdue_at is None else known.overdue(overdue_at)
+    rows = rows.filter(currency=currency)
     sums = rows.aggregate(total=Sum(LEFT_TO_PAY), n=Count("pk"))
     return SumOf(_money(sums["total"], currency), sums["n"])
 
@@ -157,17 +151,24 @@ def failed_invoices(currency: str) -> InvoiceQuerySet:
 
 def payments_in(*, start: datetime, end: datetime, currency: str) -> list[Payment]:
     """The payments that arrived in a stretch of time, the latest first."""
-    rows = Payment.objects.filter(currency=currency, paid_at__gte=start, paid_at__lt=end)
-    return list(rows.select_related("customer", "invoice").order_by("-paid_at", "-pk"))
+    rows = _paid(start, end, currency).select_related("customer", "invoice")
+    return list(rows.order_by("-paid_at", "-pk"))
 
 
 def refunds_in(*, start: datetime, end: datetime, currency: str) -> list[Refund]:
     """The refunds that left in a stretch of time, the latest first."""
-    rows = Refund.objects.filter(
+    rows = _refunded(start, end, currency).select_related("payment__customer", "payment__invoice")
+    return list(rows.order_by("-resolved_at", "-pk"))
+
+
+def _paid(start: datetime, end: datetime, currency: str) -> QuerySet[Payment]:
+    """What the figure and the list behind it both count, so that they cannot differ."""
+    return Payment.objects.filter(currency=currency, paid_at__gte=start, paid_at__lt=end)
+
+
+def _refunded(start: datetime, end: datetime, currency: str) -> QuerySet[Refund]:
+    return Refund.objects.filter(
         currency=currency, state="succeeded", resolved_at__gte=start, resolved_at__lt=end
-    )
-    return list(
-        rows.select_related("payment__customer", "payment__invoice").order_by("-resolved_at", "-pk")
     )
 
 

@@ -2,21 +2,20 @@
 
 from datetime import date, timedelta
 from typing import Any, ClassVar
-from zoneinfo import available_timezones
 
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from subscriptions.models import Customer, Meter, Subscription
-from subscriptions.services.customers import CustomerDetails
+from subscriptions.services.customers import CustomerDetails, known_time_zones
 
 COUNTRY_HELP = "Two letters, like DE"
 
 
 def time_zone_choices() -> list[tuple[str, str]]:
     """Every IANA time zone with a place in its name, and UTC."""
-    return [("UTC", "UTC"), *((n, n) for n in sorted(available_timezones()) if "/" in n)]
+    return [("UTC", "UTC"), *((n, n) for n in sorted(known_time_zones()) if "/" in n)]
 
 
 class CustomerForm(forms.ModelForm[Customer]):

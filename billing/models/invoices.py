@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 
 FINAL_STATES = ("open", "paid", "uncollectible", "void")
 
+# `Invoice.amount_due` of an open invoice, in SQL.
+LEFT_TO_PAY = (
+    models.F("total")
+    - models.F("amount_credited")
+    - models.F("amount_paid")
+    + models.F("amount_refunded")
+)
+
 
 class InvoiceQuerySet(models.QuerySet["Invoice"]):
     """Named sets of invoices."""

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Case, Count, DecimalField, F, Sum, Value, When
+from django.db.models import Case, Count, DecimalField, Sum, Value, When
 from django.db.models.functions import Greatest
 
 from billing.models import Invoice, PaymentEvent
-from billing.models.invoices import InvoiceQuerySet
+from billing.models.invoices import LEFT_TO_PAY, InvoiceQuerySet
 from tiktoktoe.kernel.money import Money
 
 
@@ -36,11 +36,10 @@ class Happening:
 def invoice_sums(invoices: InvoiceQuerySet) -> list[InvoiceSum]:
     """What invoices come to and what is left to pay of them, by currency."""
     amount = DecimalField(max_digits=24, decimal_places=4)
-    # No annotation below may be called like a field that `left` needs.
-    left = F("total") - F("amount_credited") - F("amount_paid") + F("amount_refunded")
+    # No annotation below may be called like a field that LEFT_TO_PAY needs.
     due = Case(
         When(state__in=("draft", "void"), then=Value(0, output_field=amount)),
-        default=Greatest(left, Value(0, output_field=amount), output_field=amount),
+        default=Greatest(LEFT_TO_PAY, Value(0, output_field=amount), output_field=amount),
         output_field=amount,
     )
     rows = (

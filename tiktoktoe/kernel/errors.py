@@ -24,10 +24,6 @@ class Conflict(TikTokToeError):
     """The thing is not in a state that allows what was asked; nothing was changed."""
 
 
-class NotAllowed(TikTokToeError):
-    """This person may not do this."""
-
-
 class InvariantViolation(TikTokToeError):
     """Something that must always hold does not: a fault of ours, to be reported."""
 
