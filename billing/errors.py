@@ -77,3 +77,11 @@ class GatewayUnavailable(GatewayError):
 
 class GatewayRefused(GatewayError):
     """The gateway understood the request and refused it: a fault of ours or of the set-up."""
+
+
+class WebhookForged(InvalidInput):
+    """The request does not come from the gateway: its signature is missing or wrong."""
+
+
+class WebhookUnreadable(InvalidInput):
+    """The request cannot be read as events of the gateway."""

@@ -197,6 +197,9 @@ if not STRIPE_API_HOST:
     del STRIPE_API_HOST
 STRIPE_TIMEOUT_SECONDS = env_int("STRIPE_TIMEOUT_SECONDS", 20)
 DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
+GATEWAY_TIMEOUT_SECONDS = env_int("GATEWAY_TIMEOUT_SECONDS", 20)  # of the others
+# What is not configured is absent. Names are what payments and methods are kept under.
+GATEWAYS: dict[str, dict[str, str]] = {"stripe": {"kind": "stripe"}}
 # The pages may send a form on to the hosted payment page.
 CSP_FORM_ACTION = env_list("CSP_FORM_ACTION", ["https://checkout.stripe.com"])
 SILENCED_SYSTEM_CHECKS = ["djstripe.W002"]  # a local API host is meant

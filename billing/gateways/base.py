@@ -1,9 +1,9 @@
 """What every gateway is asked, and what it may answer: plain values, no library's types."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from billing.domain.attempts import Answer, LookUpRule
 from billing.domain.declines import Decline
@@ -12,14 +12,42 @@ from tiktoktoe.kernel.money import Money
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a gateway can do; an empty set of currencies means every one."""
+    """What a gateway can do; an empty set of currencies or countries means every one.
+
+    Attributes:
+        kinds: Which kinds of method it takes: card, bank_debit, wallet.
+        countries: Where the customer may be.
+        remembers_keys_for: How long the same key surely gives the first answer again.
+        look_up: When a search by our reference proves something; without one, only its
+            answers and its signed events tell.
+        refunds_within: How long after the charge money can be given back; None: no end.
+        authorization_lasts: How long authorized money can be captured; None: it cannot be.
+        settles_after_days: How many days until the money is paid out.
+    """
 
     kinds: frozenset[str]
     currencies: frozenset[str] = frozenset()
+    countries: frozenset[str] = frozenset()
     has_hosted_page: bool
+    has_three_d_secure: bool = False
     has_partial_refund: bool
+    has_partial_capture: bool = False
+    has_multi_capture: bool = False
     remembers_keys_for: timedelta
-    look_up: LookUpRule
+    look_up: LookUpRule | None
+    refunds_within: timedelta | None = None
+    authorization_lasts: timedelta | None = None
+    settles_after_days: int = 0
+
+    def why_not(self, *, kind: str, currency: str, country: str = "") -> str:
+        """Why it cannot take a payment, in words for staff; empty if it can."""
+        if kind not in self.kinds:
+            return f"takes no {kind.replace('_', ' ')}"
+        if self.currencies and currency not in self.currencies:
+            return f"takes no {currency}"
+        if country and self.countries and country not in self.countries:
+            return f"takes nothing from {country}"
+        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +87,26 @@ class PageRequest:
     cancel_url: str
     expires_at: datetime
     saves_method: bool
+    idempotency_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureRequest:
+    """Take part or all of what was authorized."""
+
+    our_reference: str
+    charge_reference: str
+    amount: Money
+    is_last: bool = True
+    idempotency_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoidRequest:
+    """Let go of what was authorized and not captured."""
+
+    our_reference: str
+    charge_reference: str
     idempotency_key: str
 
 
@@ -117,8 +165,29 @@ class Page:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayEvent:
+    """Something that a gateway says has happened, its signature verified.
+
+    Attributes:
+        event_id: The same for every copy of the event.
+        name: The gateway's own word for what happened.
+        about: payment, page, refund, method, report, or other.
+        outcome: What the event proves by itself. Only gateways that cannot be asked give one;
+            of the others an event is a hint to look.
+    """
+
+    event_id: str
+    name: str
+    about: str
+    reference: str = ""
+    our_reference: str = ""
+    happened_at: datetime | None = None
+    outcome: Outcome | None = None
+
+
 class Gateway(Protocol):
-    """A processor of payments.
+    """A processor of payments: one account at a gateway, under a name of ours.
 
     Methods that may move money never raise for what the outside does: they answer with an
     Outcome. The others raise GatewayUnavailable or GatewayRefused.
@@ -137,6 +206,18 @@ class Gateway(Protocol):
 
     def charge(self, request: ChargeRequest) -> Outcome:
         """Take money by a stored method. The same key never takes it twice."""
+        ...
+
+    def authorize(self, request: ChargeRequest) -> Outcome:
+        """Reserve money by a stored method, to be captured or let go later."""
+        ...
+
+    def capture(self, request: CaptureRequest) -> Outcome:
+        """Take what was authorized; SUCCEEDED, or PENDING where the gateway tells later."""
+        ...
+
+    def void(self, request: VoidRequest) -> Outcome:
+        """Let go of what was authorized; ABANDONED, or PENDING where the gateway tells later."""
         ...
 
     def open_page(self, request: PageRequest) -> Outcome:
@@ -183,4 +264,20 @@ class Gateway(Protocol):
 
     def read_method(self, reference: str) -> MethodDetails:
         """A stored method; without a customer when it is detached."""
+        ...
+
+
+@runtime_checkable
+class HearsEvents(Protocol):
+    """A gateway whose events come in at our own door; Stripe's come in by dj-stripe's."""
+
+    name: str
+
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
+        """The events in a request, once it is proven that the gateway has signed it.
+
+        Raises:
+            WebhookForged: If the signature is missing or not the gateway's.
+            WebhookUnreadable: If it is signed, or cannot be told to be, but makes no sense.
+        """
         ...

@@ -1,13 +1,24 @@
-"""The gateways, by name."""
+"""The gateways, by name: those that the settings configure, and no others."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
+
+from django.conf import settings
 
 from billing.errors import GatewayRefused
-from billing.gateways.base import Gateway
+from billing.gateways.base import Gateway, HearsEvents
 from billing.gateways.stripe import StripeGateway
 
 DEFAULT_GATEWAY = "stripe"
-GATEWAYS: Mapping[str, Gateway] = {"stripe": StripeGateway()}
+Terms = Mapping[str, str]
+_KINDS: Mapping[str, Callable[[str, Terms], Gateway]] = {
+    "stripe": lambda _name, _terms: StripeGateway(),
+}
+
+
+def gateway_names() -> list[str]:
+    """The names of the gateways that are configured, the default one first."""
+    return sorted(settings.GATEWAYS, key=lambda name: (name != DEFAULT_GATEWAY, name))
 
 
 def gateway_named(name: str) -> Gateway:
@@ -16,7 +27,25 @@ def gateway_named(name: str) -> Gateway:
     Raises:
         GatewayRefused: If there is none, or none any more.
     """
-    try:
-        return GATEWAYS[name]
-    except KeyError:
-        raise GatewayRefused(f"there is no gateway named {name!r}") from None
+    terms = settings.GATEWAYS.get(name)
+    if terms is None:
+        raise GatewayRefused(f"there is no gateway named {name!r}")
+    return _made(name, tuple(sorted(terms.items())))
+
+
+def gateway_that_hears(name: str) -> HearsEvents:
+    """The gateway of that name, if its events come in at our own door.
+
+    Raises:
+        GatewayRefused: If there is none such.
+    """
+    gateway = gateway_named(name)
+    if not isinstance(gateway, HearsEvents):
+        raise GatewayRefused(f"events of {name!r} do not come in here")
+    return gateway
+
+
+@cache
+def _made(name: str, terms: tuple[tuple[str, str], ...]) -> Gateway:
+    known = dict(terms)
+    return _KINDS[known["kind"]](name, known)

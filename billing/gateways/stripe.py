@@ -10,6 +10,7 @@ from billing.domain.attempts import Answer, LookUpRule
 from billing.domain.declines import Decline, DeclineClass
 from billing.gateways.base import (
     Capabilities,
+    CaptureRequest,
     ChargeRequest,
     CustomerRequest,
     MethodDetails,
@@ -17,6 +18,7 @@ from billing.gateways.base import (
     Page,
     PageRequest,
     RefundRequest,
+    VoidRequest,
 )
 from billing.gateways.stripe_amounts import is_chargeable, to_stripe
 from billing.gateways.stripe_client import (
@@ -57,14 +59,19 @@ class StripeGateway:
     def capabilities(self) -> Capabilities:
         """Cards and bank debits by a hosted page; keys live for a day, lists show everything.
 
-        Source: docs.stripe.com/api/idempotent_requests.
+        Source: docs.stripe.com/api/idempotent_requests; for authorizations
+        docs.stripe.com/payments/place-a-hold-on-a-payment-method; payouts: docs.stripe.com/payouts.
         """
         return Capabilities(
             kinds=frozenset({"card", "bank_debit", "wallet"}),
             has_hosted_page=True,
+            has_three_d_secure=True,
             has_partial_refund=True,
+            has_partial_capture=True,
             remembers_keys_for=timedelta(hours=24),
             look_up=LookUpRule(consistency_delay=NOTHING_STAYS_ON_ITS_WAY),
+            authorization_lasts=timedelta(days=7),
+            settles_after_days=2,
         )
 
     def create_customer(self, request: CustomerRequest) -> str:
@@ -79,22 +86,29 @@ class StripeGateway:
 
     def charge(self, request: ChargeRequest) -> Outcome:
         """Create and confirm a PaymentIntent, off session."""
-        if not is_chargeable(request.amount):
-            return _amount_refused()
-        params = {
-            "amount": to_stripe(request.amount),
-            "currency": request.amount.currency.code.lower(),
-            "customer": request.customer_reference,
-            "payment_method": request.method_reference,
-            "confirm": True,
-            "off_session": True,
-            "description": request.description,
-            "metadata": {**request.metadata, OUR_REFERENCE: request.our_reference},
-            "expand": INTENT_DETAILS,
-        }
+        return self._confirm(request, {})
+
+    def authorize(self, request: ChargeRequest) -> Outcome:
+        """As charge, but the money is only held until it is captured."""
+        return self._confirm(request, {"capture_method": "manual"})
+
+    def capture(self, request: CaptureRequest) -> Outcome:
+        """Capture a PaymentIntent, once; what is left of it is let go."""
+        params = {"amount_to_capture": to_stripe(request.amount), "expand": INTENT_DETAILS}
         options = {"idempotency_key": request.idempotency_key}
+        reference = request.charge_reference
         return _outcome(
-            lambda: self._client().payment_intents.create(params, options), outcome_of_intent
+            lambda: self._client().payment_intents.capture(reference, params, options),
+            outcome_of_intent,
+        )
+
+    def void(self, request: VoidRequest) -> Outcome:
+        """Cancel a PaymentIntent."""
+        options = {"idempotency_key": request.idempotency_key}
+        reference = request.charge_reference
+        return _outcome(
+            lambda: self._client().payment_intents.cancel(reference, {}, options),
+            outcome_of_intent,
         )
 
     def open_page(self, request: PageRequest) -> Outcome:
@@ -194,6 +208,26 @@ class StripeGateway:
     def read_method(self, reference: str) -> MethodDetails:
         """A PaymentMethod as it is now."""
         return method_details(self._ask(lambda: self._client().payment_methods.retrieve(reference)))
+
+    def _confirm(self, request: ChargeRequest, terms: Json) -> Outcome:
+        if not is_chargeable(request.amount):
+            return _amount_refused()
+        params = {
+            "amount": to_stripe(request.amount),
+            "currency": request.amount.currency.code.lower(),
+            "customer": request.customer_reference,
+            "payment_method": request.method_reference,
+            "confirm": True,
+            "off_session": True,
+            "description": request.description,
+            "metadata": {**request.metadata, OUR_REFERENCE: request.our_reference},
+            "expand": INTENT_DETAILS,
+            **terms,
+        }
+        options = {"idempotency_key": request.idempotency_key}
+        return _outcome(
+            lambda: self._client().payment_intents.create(params, options), outcome_of_intent
+        )
 
     def _ask(self, call: Callable[[], Any]) -> Json:
         try:

@@ -172,7 +172,8 @@ def request_for(attempt: PaymentAttempt) -> Outcome:
 
 def send_deadline() -> timedelta:
     """After this long, whoever was sending an attempt has stopped waiting, or is dead."""
-    return timedelta(seconds=settings.STRIPE_TIMEOUT_SECONDS) + _GRACE
+    seconds = max(settings.STRIPE_TIMEOUT_SECONDS, settings.GATEWAY_TIMEOUT_SECONDS)
+    return timedelta(seconds=seconds) + _GRACE
 
 
 _IN_FLIGHT = "a payment of this invoice is on its way; its outcome must be known first"

@@ -100,5 +100,9 @@ def _is_replayable(attempt: PaymentAttempt, at: datetime) -> bool:
     return (
         attempt.state in UNPROVEN_ATTEMPT_STATES
         and is_wanted
-        and may_replay(dispatched_at=attempt.dispatched_at, at=at)
+        and may_replay(
+            dispatched_at=attempt.dispatched_at,
+            at=at,
+            remembers_keys_for=gateway_named(attempt.gateway).capabilities.remembers_keys_for,
+        )
     )

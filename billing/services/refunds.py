@@ -140,7 +140,12 @@ def look_into_refund(*, refund: Refund, actor: Actor, at: datetime) -> Refund:
     if known.gateway_reference:
         outcome = gateway.read_refund(known.gateway_reference)
         return settle_refund(refund=known, outcome=outcome, actor=actor, at=at)
-    if known.state in _UNPROVEN and may_replay(dispatched_at=known.requested_at, at=at):
+    may_send = may_replay(
+        dispatched_at=known.requested_at,
+        at=at,
+        remembers_keys_for=gateway.capabilities.remembers_keys_for,
+    )
+    if known.state in _UNPROVEN and may_send:
         known = send_refund(refund=known, actor=actor, at=at)
         if known.state not in _UNPROVEN:
             return known

@@ -172,7 +172,12 @@ def _follow(attempt: PaymentAttempt, outcome: Outcome, actor: Actor, at: datetim
         _move_payment(payment, PaymentState.PAID, actor, at)
         _credit_invoice(payment, at)
         if outcome.method is not None and attempt.saves_method:
-            keep_method(customer_id=payment.customer_id, details=outcome.method, at=at)
+            keep_method(
+                customer_id=payment.customer_id,
+                details=outcome.method,
+                at=at,
+                gateway=attempt.gateway,
+            )
     elif attempt.state in _RESOLVED and attempt.channel == STORED_METHOD:
         _plan_next_try(attempt, actor, at)
     else:

@@ -181,6 +181,20 @@ def test_an_unknown_one_is_looked_at_ever_more_rarely_but_for_ever() -> None:
     assert delays[-1] == delays[-2] == timedelta(days=1)
 
 
-def test_a_key_is_replayed_only_while_the_gateway_surely_knows_it() -> None:
-    assert may_replay(dispatched_at=AT - timedelta(hours=19, minutes=59), at=AT)
-    assert not may_replay(dispatched_at=AT - timedelta(hours=20), at=AT)
+@pytest.mark.parametrize(
+    ("keeps_keys_for", "sent_until"),
+    [
+        (timedelta(hours=24), timedelta(hours=20)),
+        (timedelta(hours=6), timedelta(hours=5)),
+        (timedelta(days=7), timedelta(days=5, hours=20)),
+        (timedelta(0), timedelta(0)),
+    ],
+)
+def test_a_key_is_replayed_only_while_the_gateway_surely_knows_it(
+    keeps_keys_for: timedelta, sent_until: timedelta
+) -> None:
+    def may(age: timedelta) -> bool:
+        return may_replay(dispatched_at=AT - age, at=AT, remembers_keys_for=keeps_keys_for)
+
+    assert may(sent_until - timedelta(seconds=1))
+    assert not may(sent_until)

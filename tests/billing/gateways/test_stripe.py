@@ -10,7 +10,13 @@ import stripe as library
 from billing.domain.attempts import Answer
 from billing.domain.declines import DeclineClass
 from billing.errors import GatewayRefused, GatewayUnavailable
-from billing.gateways.base import ChargeRequest, CustomerRequest, RefundRequest
+from billing.gateways.base import (
+    CaptureRequest,
+    ChargeRequest,
+    CustomerRequest,
+    RefundRequest,
+    VoidRequest,
+)
 from billing.gateways.registry import gateway_named
 from billing.gateways.stripe import StripeGateway
 from billing.gateways.stripe_client import client_for, outcome_of_error
@@ -165,6 +171,36 @@ def test_more_than_was_charged_is_refused_by_the_gateway_too(stripe: StripeWorld
     )
 
     assert outcome.answer == Answer.REFUSED_BEFORE_EXECUTION
+
+
+def test_what_was_authorized_is_captured_in_part_and_the_rest_let_go(stripe: StripeWorld) -> None:
+    held = StripeGateway().authorize(charge(amount="50.00"))
+    capture = CaptureRequest(
+        our_reference="c",
+        charge_reference=held.reference,
+        amount=Money("30.00", "USD"),
+        idempotency_key=str(uuid7()),
+    )
+
+    first, second = (StripeGateway().capture(capture) for _ in range(2))
+
+    assert (held.answer, held.amount) == (Answer.AUTHORIZED, Money(0, "USD"))
+    assert (first.answer, first.amount) == (Answer.SUCCEEDED, Money("30.00", "USD"))
+    assert second == first
+
+
+def test_what_was_authorized_is_let_go_and_cannot_be_captured_then(stripe: StripeWorld) -> None:
+    held = StripeGateway().authorize(charge(amount="50.00"))
+    void = VoidRequest(our_reference="v", charge_reference=held.reference, idempotency_key="void")
+    capture = CaptureRequest(
+        our_reference="c",
+        charge_reference=held.reference,
+        amount=Money("50.00", "USD"),
+        idempotency_key=str(uuid7()),
+    )
+
+    assert StripeGateway().void(void).answer == Answer.ABANDONED
+    assert StripeGateway().capture(capture).answer == Answer.REFUSED_BEFORE_EXECUTION
 
 
 @pytest.mark.parametrize(
