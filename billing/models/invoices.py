@@ -97,6 +97,9 @@ class Invoice(models.Model):
     due_at = models.DateTimeField(null=True, blank=True)
     paid_at = models.DateTimeField(null=True, blank=True)
     voided_at = models.DateTimeField(null=True, blank=True)
+    written_off_at = models.DateTimeField(
+        null=True, blank=True, help_text="when it was last given up"
+    )
 
     objects = InvoiceQuerySet.as_manager()
 
@@ -158,8 +161,19 @@ class Invoice(models.Model):
         """
         if self.state in {self.State.DRAFT, self.State.VOID}:
             return Money(0, self.currency)
+        return max(self._left_to_pay(), Money(0, self.currency))
+
+    @property
+    def amount_overpaid(self) -> Money:
+        """What was paid beyond what was owed, and is the customer's: it can be refunded."""
+        if self.state == self.State.VOID:
+            kept: Money = self.amount_paid - self.amount_refunded
+            return kept
+        return max(-self._left_to_pay(), Money(0, self.currency))
+
+    def _left_to_pay(self) -> Money:
         left: Money = self.total - self.amount_credited - self.amount_paid + self.amount_refunded
-        return max(left, Money(0, self.currency))
+        return left
 
 
 class InvoiceLine(models.Model):

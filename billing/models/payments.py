@@ -5,7 +5,6 @@ row is committed before the first byte leaves, and the index `attempt_one_live` 
 attempt at a time be able to move money.
 """
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django.db import models
@@ -166,8 +165,9 @@ class Payment(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["invoice"],
-                condition=models.Q(state__in=["open", "processing", "requires_action"])
-                | models.Q(state="paid", amount_refunded=Decimal(0)),
+                # Not the paid ones: an invoice may be paid again after a refund, and the bank
+                # may send that refund back. What is too much then is `amount_overpaid`.
+                condition=models.Q(state__in=["open", "processing", "requires_action"]),
                 name="payment_one_live_per_invoice",
             ),
         ]

@@ -72,6 +72,8 @@ def invoice_history(invoice: Invoice) -> list[Happening]:
     happenings += [_payment_event(event) for event in _payment_events(invoice)]
     if invoice.voided_at:
         happenings.append(Happening(what="Voided", at=invoice.voided_at, tone="bad"))
+    if invoice.written_off_at:
+        happenings.append(Happening(what="Given up", at=invoice.written_off_at, tone="bad"))
     if invoice.paid_at and invoice.state == Invoice.State.PAID:
         happenings.append(Happening(what="Paid", at=invoice.paid_at, tone="good"))
     happenings.sort(key=lambda happening: happening.at)

@@ -100,7 +100,7 @@ def void_invoice(*, invoice: Invoice, at: datetime) -> Invoice:
 
 
 @transaction.atomic
-def mark_uncollectible(*, invoice: Invoice) -> Invoice:
+def mark_uncollectible(*, invoice: Invoice, at: datetime) -> Invoice:
     """Give up on collecting an open invoice; it can still be paid.
 
     Raises:
@@ -110,7 +110,8 @@ def mark_uncollectible(*, invoice: Invoice) -> Invoice:
     if locked.state != Invoice.State.OPEN:
         raise InvoiceNotOpen(f"{locked} is {locked.state}; only an open one can be given up")
     locked.state = Invoice.State.UNCOLLECTIBLE
-    locked.save(update_fields=["state"])
+    locked.written_off_at = at
+    locked.save(update_fields=["state", "written_off_at"])
     logger.info("invoice uncollectible", extra={"invoice": locked.number})
     return locked
 

@@ -21,6 +21,7 @@ from billing.gateways.registry import gateway_named
 from billing.models import CreditNote, Invoice, Payment, PaymentAttempt, Refund
 from billing.services.charging import send_deadline
 from billing.services.payment_events import RECONCILER, record_event
+from billing.services.settling import note_overpayment, recover_subscription
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.errors import Conflict
 from tiktoktoe.kernel.ids import uuid7
@@ -226,16 +227,23 @@ def _move(refund: Refund, to_state: RefundState, actor: Actor, at: datetime) -> 
         payment.save(update_fields=["amount_refunded"])
     if to_state in {RefundState.SUCCEEDED, RefundState.FAILED}:
         refund.resolved_at = at
-        _follow(invoice)
+        _follow(invoice, at)
     _record(refund, from_state, actor, at)
+    if to_state == RefundState.FAILED:
+        note_overpayment(payment, actor, at)
     logger.info("refund settled", extra={"refund": str(refund.pk), "state": str(to_state)})
 
 
-def _follow(invoice: Invoice) -> None:
-    """A paid invoice is open again while something of it is owed again."""
-    if invoice.state == Invoice.State.PAID and invoice.amount_due.amount > 0:
+def _follow(invoice: Invoice, at: datetime) -> None:
+    """A paid invoice is open while something of it is owed again, and paid when it is not."""
+    is_owed = invoice.amount_due.amount > 0
+    if invoice.state == Invoice.State.PAID and is_owed:
         invoice.state, invoice.paid_at = Invoice.State.OPEN, None
+    elif invoice.state in {Invoice.State.OPEN, Invoice.State.UNCOLLECTIBLE} and not is_owed:
+        invoice.state, invoice.paid_at = Invoice.State.PAID, at
     invoice.save(update_fields=["amount_refunded", "state", "paid_at"])
+    if invoice.state == Invoice.State.PAID:
+        recover_subscription(invoice, at)
 
 
 def _look_again(refund: Refund, at: datetime) -> None:

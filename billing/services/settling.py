@@ -31,6 +31,7 @@ from billing.services.stored_methods import keep_method
 from subscriptions.models import Subscription
 from subscriptions.services.lifecycle import mark_past_due, mark_recovered
 from subscriptions.services.transitions import Actor
+from tiktoktoe.kernel.money import quantize
 
 logger = logging.getLogger(__name__)
 
@@ -170,7 +171,7 @@ def _follow(attempt: PaymentAttempt, outcome: Outcome, actor: Actor, at: datetim
     if attempt.state == AttemptState.SUCCEEDED:
         payment.paid_at, payment.next_attempt_at = at, None
         _move_payment(payment, PaymentState.PAID, actor, at)
-        _credit_invoice(payment, at)
+        _credit_invoice(payment, actor, at)
         if outcome.method is not None and attempt.saves_method:
             keep_method(
                 customer_id=payment.customer_id,
@@ -207,13 +208,29 @@ def _move_payment(
     payment.save(update_fields=["state", "paid_at", "next_attempt_at"])
 
 
-def _credit_invoice(payment: Payment, at: datetime) -> None:
+def _credit_invoice(payment: Payment, actor: Actor, at: datetime) -> None:
     invoice = payment.invoice
     invoice.amount_paid += payment.amount
     if invoice.amount_due.amount <= 0 and invoice.state != Invoice.State.VOID:
         invoice.state, invoice.paid_at = Invoice.State.PAID, at
     invoice.save(update_fields=["amount_paid", "state", "paid_at"])
+    note_overpayment(payment, actor, at)
     recover_subscription(invoice, at)
+
+
+def note_overpayment(payment: Payment, actor: Actor, at: datetime) -> None:
+    """Write down that an invoice has been paid beyond what it is owed; a person may refund it."""
+    too_much = payment.invoice.amount_overpaid
+    if too_much.amount <= 0:
+        return
+    record_event(
+        payment=payment,
+        event="invoice_overpaid",
+        actor=actor,
+        at=at,
+        details={"too_much": str(quantize(too_much).amount)},
+    )
+    logger.warning("invoice overpaid", extra={"invoice": payment.invoice.number})
 
 
 def recover_subscription(invoice: Invoice, at: datetime) -> None:

@@ -127,7 +127,7 @@ def invoice_voiding(request: HttpRequest, key: str) -> HttpResponse:
 @requires(Permission.CHANGE_BILLING)
 def invoice_write_off(request: HttpRequest, key: str) -> HttpResponse:
     """Give up on collecting an open invoice."""
-    return _act(request, key, lambda i: mark_uncollectible(invoice=i), "is given up")
+    return _act(request, key, lambda i: mark_uncollectible(invoice=i, at=now()), "is given up")
 
 
 def find_invoice(key: str) -> Invoice:

@@ -100,7 +100,10 @@ class RefundFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteOffFact:
-    """What is given up of an invoice: its net, and the tax on it."""
+    """What is given up of an invoice: its net, and the tax on it; negative when it is taken back.
+
+    `turn` counts the entries of this sort that the invoice has had.
+    """
 
     invoice_id: str
     number: str
@@ -108,6 +111,7 @@ class WriteOffFact:
     net: Money
     tax: Money
     is_tax_relieved: bool = False
+    turn: int = 0
 
 
 def invoice_finalized(invoice: InvoiceFact, *, on: date) -> Entry | None:
@@ -219,14 +223,18 @@ def refund_paid(refund: RefundFact, *, on: date) -> Entry | None:
 
 
 def invoice_written_off(loss: WriteOffFact, *, on: date) -> Entry | None:
-    """D bad debt; C receivable. The tax is a loss too, unless the tax office gives it back."""
+    """D bad debt; C receivable. The tax is a loss too, unless the tax office gives it back.
+
+    What is taken back goes the other way: paid after all, credited, or pursued again.
+    """
     who = {"customer": loss.customer, "document": loss.invoice_id}
+    is_taken_back = (loss.net + loss.tax).amount < 0
     tax_account = chart.VAT_BAD_DEBT_RELIEF if loss.is_tax_relieved else chart.BAD_DEBT
     return _entry(
-        kind="invoice_written_off",
-        document=f"invoice:{loss.invoice_id}:written_off",
+        kind=f"invoice_written_off{'_reversal' if is_taken_back else ''}",
+        document=f"invoice:{loss.invoice_id}:written_off{f':{loss.turn}' if loss.turn else ''}",
         on=on,
-        description=f"Write-off of invoice {loss.number}",
+        description=f"{'Recovery' if is_taken_back else 'Write-off'} of invoice {loss.number}",
         postings=[
             debit(chart.BAD_DEBT, loss.net, **who),
             debit(tax_account, loss.tax, **who),

@@ -42,6 +42,7 @@ from finance.queries.unposted import (
     unposted_documents,
     unposted_list,
 )
+from finance.queries.write_offs import write_off_counts
 
 __all__ = [
     "DOCUMENT_KINDS",
@@ -78,4 +79,5 @@ __all__ = [
     "unposted_documents",
     "unposted_list",
     "with_postings",
+    "write_off_counts",
 ]

@@ -12,6 +12,7 @@ from billing.models import CreditNote, Invoice, PaymentAttempt, Refund
 from billing.models.invoices import FINAL_STATES
 from finance.domain.chart import PROCESSOR_FEES
 from finance.models import JournalEntry, NothingToPost, Posting
+from finance.queries.write_offs import recovered_invoices, written_off_invoices
 
 Rows = QuerySet[Any]
 
@@ -21,7 +22,8 @@ class DocumentKind:
     """A kind of entry, and the documents that it is posted for.
 
     `source` is the path from a row to the document's id; `reverses` is the kind of the
-    entry that is taken back, for kinds that do.
+    entry that is taken back, for kinds that do. A kind that `may_recur` has an entry each
+    time its documents and the books differ; all others are posted once.
     """
 
     kind: str
@@ -30,6 +32,7 @@ class DocumentKind:
     final_by: Callable[[datetime], Rows]
     source: str = "pk"
     reverses: str = ""
+    may_recur: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +59,6 @@ def _invoices(at: datetime) -> Rows:
 
 def _void_invoices(at: datetime) -> Rows:
     return Invoice.objects.filter(state=Invoice.State.VOID, voided_at__lte=at)
-
-
-def _given_up_invoices(at: datetime) -> Rows:
-    return Invoice.objects.filter(state=Invoice.State.UNCOLLECTIBLE, finalized_at__lte=at)
-
-
-def _recovered_invoices(at: datetime) -> Rows:
-    """Given up once, and since then paid, pursued again, or credited in full."""
-    again = Q(state__in=[Invoice.State.PAID, Invoice.State.OPEN])
-    credited = Q(state=Invoice.State.UNCOLLECTIBLE, amount_credited=F("total"))
-    return Invoice.objects.filter(
-        again | credited, Exists(_entries("invoice_written_off", "pk")), finalized_at__lte=at
-    )
 
 
 def _credit_notes(at: datetime) -> Rows:
@@ -106,7 +96,6 @@ DOCUMENT_KINDS = (
     DocumentKind("payment_captured", "payment", "Payments", _captures, source="payment_id"),
     DocumentKind("processor_fee_charged", "payment", "Late fees", _late_fees, source="payment_id"),
     DocumentKind("refund_paid", "refund", "Refunds", _refunds),
-    DocumentKind("invoice_written_off", "invoice", "Write-offs", _given_up_invoices),
     DocumentKind(
         "invoice_finalized_reversal",
         "invoice",
@@ -115,11 +104,14 @@ DOCUMENT_KINDS = (
         reverses="invoice_finalized",
     ),
     DocumentKind(
+        "invoice_written_off", "invoice", "Write-offs", written_off_invoices, may_recur=True
+    ),
+    DocumentKind(
         "invoice_written_off_reversal",
         "invoice",
         "Recovered write-offs",
-        _recovered_invoices,
-        reverses="invoice_written_off",
+        recovered_invoices,
+        may_recur=True,
     ),
     DocumentKind(
         "refund_paid_reversal",
@@ -133,6 +125,8 @@ DOCUMENT_KINDS = (
 
 def unposted(document: DocumentKind, *, at: datetime) -> Rows:
     """The rows of a kind that are final by an instant and not posted, by the document's id."""
+    if document.may_recur:
+        return final_rows(document, at=at)
     settled = NothingToPost.objects.filter(
         source_id=OuterRef(document.source), kind=document.kind, source_type=document.source_type
     )

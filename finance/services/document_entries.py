@@ -29,8 +29,8 @@ from finance.domain.journal import Entry, Posting
 from finance.errors import DocumentInconsistent
 from finance.models import Entity, JournalEntry, NothingToPost
 from finance.models import Posting as PostingRow
-from finance.queries import DocumentKind, Rows
-from tiktoktoe.kernel.money import Money, allocate, zero
+from finance.queries import DocumentKind, Rows, write_off_counts
+from tiktoktoe.kernel.money import Money, allocate, from_minor, zero
 
 Found = tuple[UUID, Entry | DocumentInconsistent | None]
 
@@ -168,22 +168,27 @@ def _refunds(rows: Rows, days: PostingDay) -> Iterator[Found]:
 
 
 def _write_offs(rows: Rows, days: PostingDay) -> Iterator[Found]:
-    for invoice in rows:
-        due = invoice.amount_due
-        # The tax share of what is left, to the minor unit and without loss.
-        net, tax = (
-            allocate(due, [invoice.subtotal.amount, invoice.tax.amount])
-            if due.amount
-            else (due, due)
-        )
+    """The difference between what is given up and what the books have lost, either way."""
+    invoices = list(rows)
+    turns = write_off_counts([invoice.pk for invoice in invoices])
+    for invoice in invoices:
+        missing = int(invoice.given_up_minor - invoice.lost_minor)
+        difference = from_minor(missing, invoice.currency)
+        # The tax share of it, to the minor unit and without loss.
+        net, tax = allocate(difference, [invoice.subtotal.amount, invoice.tax.amount])
         fact = WriteOffFact(
             invoice_id=str(invoice.pk),
             number=invoice.number,
             customer=str(invoice.customer_id),
             net=net,
             tax=tax,
+            turn=turns.get(invoice.pk, 0),
         )
-        yield invoice.pk, _built(rules.invoice_written_off, fact, days.of(days.at))
+        happened_at = invoice.written_off_at if missing > 0 else invoice.paid_at
+        yield (
+            invoice.pk,
+            _built(rules.invoice_written_off, fact, days.of(happened_at or days.at)),
+        )
 
 
 def _built(
@@ -246,7 +251,6 @@ def _posted_entries(kind: str, source_ids: Sequence[UUID]) -> dict[UUID, Entry]:
 
 _REVERSED_AT: Mapping[str, str] = {
     "invoice_finalized_reversal": "voided_at",
-    "invoice_written_off_reversal": "paid_at",
     "refund_paid_reversal": "resolved_at",
 }
 _BUILDERS: Mapping[str, Callable[[Any, PostingDay], Iterator[Found]]] = {
@@ -256,4 +260,5 @@ _BUILDERS: Mapping[str, Callable[[Any, PostingDay], Iterator[Found]]] = {
     "processor_fee_charged": _late_fees,
     "refund_paid": _refunds,
     "invoice_written_off": _write_offs,
+    "invoice_written_off_reversal": _write_offs,
 }

@@ -34,7 +34,7 @@ def booked(transactional_db: None) -> JournalEntry:
     refund(attempt, "40.00")
     post_documents(at=LATER)
     void_invoice(invoice=open_invoice(version=version), at=JAN_1)
-    mark_uncollectible(invoice=open_invoice(version=version))
+    mark_uncollectible(invoice=open_invoice(version=version), at=JAN_1)
     euro = published_version(recurring(), currency="EUR")
     open_invoice(customer=make_customer(currency="EUR"), version=euro)
     post_documents(at=LATER)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import cache
 
-from moneyed import Currency, CurrencyDoesNotExist, Money, get_currency
+from moneyed import CURRENCIES, Currency, CurrencyDoesNotExist, Money, get_currency
 
 from tiktoktoe.kernel.errors import InvalidInput, InvariantViolation
 from tiktoktoe.kernel.rates import Exact, round_half_away
@@ -18,6 +18,7 @@ __all__ = [
     "CurrencyMismatch",
     "Money",
     "allocate",
+    "currencies_with_decimals",
     "currency_of",
     "from_minor",
     "minor_unit",
@@ -58,6 +59,12 @@ def minor_unit(currency: str | Currency) -> int:
     shows no decimals for some currencies that have them, such as IQD (3) and RSD (2).
     """
     return len(str(currency_of(currency).sub_unit)) - 1
+
+
+@cache
+def currencies_with_decimals(places: int) -> tuple[str, ...]:
+    """The codes of all currencies whose payable amounts have so many decimals."""
+    return tuple(sorted(code for code in CURRENCIES if minor_unit(code) == places))
 
 
 def quantize(money: Money) -> Money:

@@ -183,8 +183,8 @@ def test_an_invoice_that_was_given_up_can_still_be_paid_by_its_customer(
     stripe: StripeWorld,
 ) -> None:
     customer = customer_with_card(stripe)
-    invoice = mark_uncollectible(invoice=invoice_of(customer))
     at = now()
+    invoice = mark_uncollectible(invoice=invoice_of(customer), at=at)
     assert collect_due(at=at).attempts == 0
 
     stripe.pay_on_page(open_payment_page(invoice=invoice, actor=PERSON, at=at))

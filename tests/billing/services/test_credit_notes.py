@@ -123,7 +123,7 @@ def test_a_void_invoice_cannot_be_credited_nor_voided_again() -> None:
 
 def test_an_uncollectible_invoice_can_still_be_credited() -> None:
     invoice = open_invoice()
-    mark_uncollectible(invoice=invoice)
+    mark_uncollectible(invoice=invoice, at=JAN_1)
 
     issue_credit_note(invoice=invoice, reason="x", idempotency_key="a", at=JAN_1)
 

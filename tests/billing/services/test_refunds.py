@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from billing.errors import PaymentNotRefundable, RefundExceedsPayment
-from billing.models import Invoice, Payment, Refund
+from billing.models import Invoice, Payment, PaymentEvent, Refund
 from billing.services.charging import charge_invoice
 from billing.services.collection import collect_due
 from billing.services.credit_notes import issue_credit_note
@@ -144,6 +144,55 @@ def test_a_refund_that_the_bank_sends_back_is_taken_back(stripe: StripeWorld) ->
     assert refund.state == "failed"
     assert payment.amount_refunded == usd("0.00")
     assert invoice.amount_refunded == usd("0.00")
+
+
+def test_a_refund_that_is_sent_back_leaves_the_invoice_paid_again(stripe: StripeWorld) -> None:
+    payment = paid(stripe, "pm_card_refundFail")
+    refund = give_back(payment, "99.00")
+    assert Invoice.objects.get().state == "open"
+
+    stripe.control.advance_clock(10 * 86_400)
+    look_into_refund(refund=refund, actor=PERSON, at=later(days=10))
+
+    invoice = Invoice.objects.get()
+    assert (invoice.state, invoice.paid_at) == ("paid", later(days=10))
+    assert (invoice.amount_due, invoice.amount_overpaid) == (usd("0.00"), usd("0.00"))
+
+
+def test_a_full_refund_that_is_sent_back_after_the_invoice_was_paid_again_is_an_overpayment(
+    stripe: StripeWorld,
+) -> None:
+    first = paid(stripe, "pm_card_refundFail")
+    refund = give_back(first, "99.00")
+    charge_invoice(invoice=first.invoice, actor=PERSON, at=later(days=1))
+
+    stripe.control.advance_clock(10 * 86_400)
+    refund = look_into_refund(refund=refund, actor=PERSON, at=later(days=10))
+
+    invoice = Invoice.objects.get()
+    first.refresh_from_db()
+    second = invoice.payments.exclude(pk=first.pk).get()
+    assert refund.state == "failed"
+    assert (first.amount_refunded, first.state, second.state) == (usd("0.00"), "paid", "paid")
+    assert (invoice.state, invoice.amount_paid) == ("paid", usd("198.00"))
+    assert (invoice.amount_due, invoice.amount_overpaid) == (usd("0.00"), usd("99.00"))
+    noted = PaymentEvent.objects.get(event="invoice_overpaid")
+    assert (noted.payment, noted.details["too_much"]) == (first, "99.00")
+
+
+def test_what_was_overpaid_is_given_back_and_the_invoice_stays_paid(stripe: StripeWorld) -> None:
+    first = paid(stripe, "pm_card_refundFail")
+    returned = give_back(first, "99.00")
+    charge_invoice(invoice=first.invoice, actor=PERSON, at=later(days=1))
+    stripe.control.advance_clock(10 * 86_400)
+    look_into_refund(refund=returned, actor=PERSON, at=later(days=10))
+    second = Payment.objects.exclude(pk=first.pk).get()
+
+    give_back(second, "99.00", "k2")
+
+    invoice = Invoice.objects.get()
+    assert (invoice.state, invoice.amount_due) == ("paid", usd("0.00"))
+    assert invoice.amount_overpaid == usd("0.00")
 
 
 def test_a_pending_refund_is_settled_when_the_gateway_says_so(stripe: StripeWorld) -> None:

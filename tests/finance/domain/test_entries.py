@@ -182,6 +182,21 @@ def test_a_write_off_is_a_loss_of_net_and_tax_unless_the_tax_is_given_back() -> 
     }
 
 
+def test_what_is_taken_back_of_a_write_off_goes_the_other_way_under_a_key_of_its_own() -> None:
+    fact = WriteOffFact(
+        invoice_id="1", number="INV-1", customer="7", net=cents(-4000), tax=cents(-760), turn=1
+    )
+
+    entry = invoice_written_off(fact, on=ON)
+
+    assert entry is not None
+    assert (entry.kind, entry.key) == (
+        "invoice_written_off_reversal",
+        "invoice:1:written_off:1:v1",
+    )
+    assert _balances(entry) == {chart.BAD_DEBT: -4760, chart.RECEIVABLE: 4760}
+
+
 def test_a_month_of_revenue_moves_from_the_liability_to_income() -> None:
     entry = revenue_recognized(
         schedule="9",

@@ -34,7 +34,7 @@ def pay(invoice: Invoice, *, fee: str | None = "3.17", at: datetime = JAN_1) -> 
         amount_refunded=Decimal(0),
         state=Payment.State.PAID,
         purpose="on_session",
-        idempotency_key=f"pay:{invoice.pk}",
+        idempotency_key=str(uuid7()),
         paid_at=at,
     )
     attempt = PaymentAttempt.objects.create(
@@ -44,7 +44,7 @@ def pay(invoice: Invoice, *, fee: str | None = "3.17", at: datetime = JAN_1) -> 
         gateway="stripe",
         channel="hosted_page",
         state=PaymentAttempt.State.SUCCEEDED,
-        idempotency_key=f"attempt:{invoice.pk}",
+        idempotency_key=str(uuid7()),
         currency=invoice.currency,
         fee=None if fee is None else Decimal(fee),
         dispatched_at=at,
@@ -182,7 +182,7 @@ def test_post_documents_posts_an_invoice_that_is_void_already_and_its_reversal()
 
 def test_post_documents_writes_off_what_is_uncollectible_until_it_is_paid() -> None:
     invoice = open_invoice()
-    mark_uncollectible(invoice=invoice)
+    mark_uncollectible(invoice=invoice, at=JAN_1)
     post_documents(at=LATER)
     assert balances() == {"1200": 0, "2200": -99_00, "5100": 99_00}
     invoice.refresh_from_db()
@@ -196,7 +196,7 @@ def test_post_documents_writes_off_what_is_uncollectible_until_it_is_paid() -> N
 
 def test_post_documents_takes_back_a_write_off_of_what_is_credited_later() -> None:
     invoice = open_invoice()
-    mark_uncollectible(invoice=invoice)
+    mark_uncollectible(invoice=invoice, at=JAN_1)
     post_documents(at=LATER)
 
     issue_credit_note(invoice=invoice, reason="Mistake", idempotency_key="a", at=JAN_1)
@@ -204,6 +204,74 @@ def test_post_documents_takes_back_a_write_off_of_what_is_credited_later() -> No
 
     assert report.posted == {"credit_note_issued": 1, "invoice_written_off_reversal": 1}
     assert balances() == {"1200": 0, "2200": 0, "5100": 0}
+    assert unposted_count(at=LATER) == 0
+
+
+def test_post_documents_takes_back_of_a_write_off_what_is_credited_in_part() -> None:
+    invoice = open_invoice()
+    mark_uncollectible(invoice=invoice, at=JAN_1)
+    post_documents(at=LATER)
+
+    issue_credit_note(
+        invoice=invoice, reason="Outage", idempotency_key="a", at=JAN_1, amount=Decimal("40.00")
+    )
+    report = post_documents(at=LATER)
+
+    assert report.posted == {"credit_note_issued": 1, "invoice_written_off_reversal": 1}
+    assert balances() == {"1200": 0, "2200": -59_00, "5100": 59_00}
+    assert unposted_count(at=LATER) == 0
+    assert post_documents(at=LATER).total == 0
+
+
+def test_post_documents_writes_off_only_what_a_credit_note_of_the_same_hour_leaves() -> None:
+    invoice = open_invoice()
+    mark_uncollectible(invoice=invoice, at=JAN_1)
+    issue_credit_note(
+        invoice=invoice, reason="Outage", idempotency_key="a", at=JAN_1, amount=Decimal("40.00")
+    )
+
+    post_documents(at=LATER)
+
+    assert balances() == {"1200": 0, "2200": -59_00, "5100": 59_00}
+    assert JournalEntry.objects.filter(kind__startswith="invoice_written_off").count() == 1
+
+
+def test_post_documents_writes_an_invoice_off_again_after_it_was_recovered() -> None:
+    invoice = open_invoice()
+    mark_uncollectible(invoice=invoice, at=JAN_1)
+    post_documents(at=LATER)
+    invoice.refresh_from_db()
+    attempt = pay(invoice, fee="0")
+    post_documents(at=LATER)
+    refund(attempt, "99.00")
+    Invoice.objects.filter(pk=invoice.pk).update(amount_refunded="99.00", state="open")
+    post_documents(at=LATER)
+    again_at = datetime.fromisoformat("2026-02-20T12:00:00+00:00")
+    mark_uncollectible(invoice=invoice, at=again_at)
+
+    report = post_documents(at=LATER)
+
+    entries = JournalEntry.objects.filter(kind__startswith="invoice_written_off")
+    assert report.posted == {"invoice_written_off": 1}
+    assert balances() == {"1100": 0, "1200": 0, "2200": -99_00, "5100": 99_00}
+    assert [(e.kind, e.effective_on.isoformat()) for e in entries.order_by("seq")] == [
+        ("invoice_written_off", "2026-01-01"),
+        ("invoice_written_off_reversal", "2026-01-01"),
+        ("invoice_written_off", "2026-02-20"),
+    ]
+    assert unposted_count(at=LATER) == 0
+
+
+def test_post_documents_writes_off_in_the_minor_units_of_each_currency() -> None:
+    for currency, amount in (("JPY", "9900"), ("KWD", "9.905")):
+        version = published_version(recurring(amount), currency=currency)
+        invoice = open_invoice(customer=make_customer(currency=currency), version=version)
+        mark_uncollectible(invoice=invoice, at=JAN_1)
+
+    post_documents(at=LATER)
+
+    lost = Posting.objects.filter(account__code="5100").values_list("currency", "amount_minor")
+    assert dict(lost) == {"JPY": 9900, "KWD": 9905}
     assert unposted_count(at=LATER) == 0
 
 

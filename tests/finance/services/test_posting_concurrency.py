@@ -31,12 +31,14 @@ from tests.factories.billing import open_invoice
 from tests.factories.subscriptions import JAN_1, make_customer, published_version, recurring
 from tests.finance.services.test_posting import pay, refund
 from tests.web.management.scratch import address
+from tiktoktoe.kernel.money import Money
 
 LATER = datetime(2026, 3, 1, tzinfo=UTC)
 POST_IN_A_LOOP = """
 import django; django.setup()
 from datetime import UTC, datetime
 from finance.services import posting
+from tiktoktoe.kernel.money import Money
 posting.BATCH_SIZE = 1
 print("ready", flush=True)
 posting.post_documents(at=datetime(2026, 3, 1, tzinfo=UTC))
@@ -168,23 +170,31 @@ def _do(act: str, units: int, mine: list[Invoice]) -> None:
     for invoice in _fresh(mine):
         attempts = [a for p in invoice.payments.all() for a in p.attempts.all()]
         amount = Decimal(units)
-        if act == "pay" and invoice.state in {"open", "uncollectible"} and not attempts:
+        if act == "pay" and invoice.state in {"open", "uncollectible"}:
             if invoice.amount_due:
                 pay(invoice)
-        elif act == "credit" and invoice.state == "open":
-            if amount < invoice.amount_due.amount:
+        elif act == "credit" and invoice.state in {"open", "uncollectible"}:
+            key = f"{invoice.pk}:{units}"
+            is_new = not invoice.credit_notes.filter(idempotency_key=key).exists()
+            if is_new and amount < invoice.amount_due.amount:
                 issue_credit_note(
                     invoice=invoice,
                     reason="r",
-                    idempotency_key=f"{invoice.pk}:{units}",
+                    idempotency_key=key,
                     at=JAN_1,
                     amount=amount,
                 )
-        elif act == "void" and invoice.state == "open" and not invoice.amount_credited:
+        elif (
+            act == "void" and invoice.state == "open" and not (attempts or invoice.amount_credited)
+        ):
             void_invoice(invoice=invoice, at=JAN_1)
         elif act == "give up" and invoice.state == "open":
-            mark_uncollectible(invoice=invoice)
-        elif act == "refund" and attempts and not invoice.amount_refunded:
-            amount = min(amount, attempts[0].payment.amount.amount)
-            refund(attempts[0], str(amount))
-            Invoice.objects.filter(pk=invoice.pk).update(amount_refunded=amount)
+            mark_uncollectible(invoice=invoice, at=JAN_1)
+        elif act == "refund" and attempts and invoice.state == "paid":
+            amount = min(amount, attempts[-1].payment.amount.amount)
+            refund(attempts[-1], str(amount))
+            invoice.amount_refunded += Money(amount, "USD")
+            Invoice.objects.filter(pk=invoice.pk).update(
+                amount_refunded=invoice.amount_refunded.amount,
+                state="open" if invoice.amount_due else "paid",
+            )
