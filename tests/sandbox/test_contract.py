@@ -6,9 +6,9 @@ import pytest
 
 from tests.sandbox.conftest import KEY
 from tests.sandbox.server import CACHE
+from tiktoktoe.sandbox.core.messages import Request
 from tiktoktoe.sandbox.stripe import routes
 from tiktoktoe.sandbox.stripe.api import Api
-from tiktoktoe.sandbox.stripe.messages import Request
 from tiktoktoe.sandbox.stripe.sandbox import Sandbox
 from tiktoktoe.sandbox.stripe.spec import Json, load_spec
 

@@ -7,9 +7,9 @@ import pytest
 
 from tests.sandbox.server import CACHE, ROOT, RunningSandbox
 from tests.sandbox.test_protocol import AUTHORIZATION
+from tiktoktoe.sandbox.core.faults import Mode
 from tiktoktoe.sandbox.stripe import resources, routes
 from tiktoktoe.sandbox.stripe.cards import READY_MADE, READY_MADE_ACCOUNTS
-from tiktoktoe.sandbox.stripe.faults import Mode
 from tiktoktoe.sandbox.stripe.resources.nothing import EMPTY
 from tiktoktoe.sandbox.stripe.spec import load_spec
 

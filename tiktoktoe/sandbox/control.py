@@ -17,7 +17,7 @@ class SandboxControl:
         self._client = httpx.Client(timeout=60)
 
     def add_fault(self, match: str, mode: str, **terms: float) -> None:
-        """Let requests whose "METHOD /path" matches go wrong; see sandbox.stripe.faults."""
+        """Let requests whose "METHOD /path" matches go wrong; see sandbox.core.faults."""
         self._post("faults", {"match": match, "mode": mode, **terms})
 
     def clear_faults(self) -> None:

@@ -2,82 +2,55 @@
 
 import base64
 import binascii
-import logging
 import re
-import time
 from urllib.parse import parse_qsl
 
+from tiktoktoe.sandbox.core.api import Api as CoreApi
+from tiktoktoe.sandbox.core.idempotency import Keys
+from tiktoktoe.sandbox.core.messages import Answer, Request
 from tiktoktoe.sandbox.stripe import forms, resources, routes  # noqa: F401 - registers the routes
-from tiktoktoe.sandbox.stripe.errors import ApiError, ContractBroken
+from tiktoktoe.sandbox.stripe.errors import ApiError
 from tiktoktoe.sandbox.stripe.expansion import expand
-from tiktoktoe.sandbox.stripe.faults import Fault, Mode
-from tiktoktoe.sandbox.stripe.idempotency import Keys
-from tiktoktoe.sandbox.stripe.messages import Answer, Request
+from tiktoktoe.sandbox.stripe.idempotency import RULES
 from tiktoktoe.sandbox.stripe.sandbox import Sandbox, snapshot
 from tiktoktoe.sandbox.stripe.spec import Json, Operation
 
-logger = logging.getLogger(__name__)
 TEST_KEY = re.compile(r"(sk|rk)_test_\w+")
-LOG_LENGTH = 2000
 NO_ONE_ASKED: Json = {"id": None, "idempotency_key": None}
 
 
-class Api:
+class Api(CoreApi):
     """Answers requests to /v1; each is one change of state, or none."""
 
     def __init__(self, sandbox: Sandbox) -> None:
+        super().__init__(sandbox, Keys(sandbox, RULES))
         self._sandbox = sandbox
-        self._keys = Keys(sandbox)
-        self.log: list[Json] = []
-        self.requests = 0
 
-    def answer(self, request: Request, fault: Fault | None = None) -> Answer:
-        """Answer a request, and save what it changed."""
-        try:
-            answer = self._answer(request, fault)
-        except ApiError as error:
-            answer = _error(error)
-        self._note(request, answer)
-        return answer
+    def admit(self, request: Request) -> Operation:
+        """The operation that is asked for.
 
-    def _answer(self, request: Request, fault: Fault | None) -> Answer:
+        Raises:
+            ApiError: 401, without a test key; 404, if Stripe has no such address.
+        """
         _check_key(request.authorization)
-        operation = self._sandbox.spec.operation(request.method, request.path)
-        key = request.idempotency_key if request.method == "POST" else None
-        with self._keys.claimed(key):
-            if fault is not None and fault.mode is Mode.SLOW:
-                time.sleep(fault.seconds)
-            with self._sandbox.lock:
-                self._sandbox.run_due()
-                known = self._keys.recall(key, request)
-                if known is not None:
-                    return known
-                answer = shown = self._executed(request, operation)
-                if fault is not None and fault.mode is Mode.ERROR_AFTER:
-                    shown = injected_error("after it was done")
-                    answer = shown if fault.is_kept else answer
-                self._keys.keep(key, request, answer)
-                self._sandbox.store.save()
-                return shown
+        return self._sandbox.spec.operation(request.method, request.path)
 
-    def _executed(self, request: Request, operation: Operation) -> Answer:
-        """Run a request. A refusal keeps what was noted, a fault of ours keeps nothing."""
+    def run(self, request: Request, admitted: Operation) -> Answer:
+        """Do what is asked for, and note on whose request."""
         sandbox = self._sandbox
         sandbox.request = {"id": request.identity, "idempotency_key": request.idempotency_key}
         try:
-            return Answer(200, self._run(request, operation))
-        except ApiError as error:
-            if error.status != 402:
-                sandbox.store.undo()
-            return _error(error)
-        except Exception as problem:
-            sandbox.store.undo()
-            logger.exception("a fault of the sandbox", extra={"path": request.path})
-            named = str(problem) if isinstance(problem, ContractBroken) else "see the log"
-            message = f"A fault of the sandbox: {named}"
-            return Answer(500, {"error": {"type": "api_error", "message": message}})
+            return Answer(200, self._run(request, admitted))
         finally:
             sandbox.request = NO_ONE_ASKED
+
+    def failed(self, message: str) -> Answer:
+        """A 500 in Stripe's shape."""
+        return Answer(500, {"error": {"type": "api_error", "message": message}})
+
+    def problem_of(self, answer: Answer) -> str | None:
+        """The message of the error object."""
+        return (answer.body.get("error") or {}).get("message")
 
     def _run(self, request: Request, operation: Operation) -> Json:
         parameters = self._parameters(request, operation)
@@ -99,27 +72,6 @@ class Api:
         self._sandbox.spec.check_request(operation, parameters)
         return parameters
 
-    def _note(self, request: Request, answer: Answer) -> None:
-        error = answer.body.get("error") or {}
-        self.requests += 1
-        self.log.append(
-            {
-                "method": request.method,
-                "path": request.path,
-                "status": answer.status,
-                "key": request.idempotency_key,
-                "version": request.version,
-                "is_replay": "Idempotent-Replayed" in answer.headers,
-                "error": error.get("message"),
-            }
-        )
-        del self.log[:-LOG_LENGTH]
-
-
-def injected_error(when: str) -> Answer:
-    """The answer of a fault that was asked for."""
-    return Answer(500, {"error": {"type": "api_error", "message": f"Injected, {when}."}})
-
 
 def _check_key(authorization: str) -> None:
     """Take any test key, as Bearer or as the user of Basic.
@@ -136,7 +88,3 @@ def _check_key(authorization: str) -> None:
             key = ""
     if scheme not in {"Bearer", "Basic"} or not TEST_KEY.fullmatch(key):
         raise ApiError(401, "No valid API key was given: send one that begins with sk_test_.")
-
-
-def _error(error: ApiError) -> Answer:
-    return Answer(error.status, error.body)

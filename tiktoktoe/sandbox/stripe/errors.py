@@ -2,18 +2,17 @@
 
 from typing import Any
 
+from tiktoktoe.sandbox.core.errors import ApiError as CoreApiError
+from tiktoktoe.sandbox.core.errors import ContractBroken
 
-class ApiError(Exception):
+__all__ = ["ApiError", "ContractBroken"]
+
+
+class ApiError(CoreApiError):
     """An error answer: HTTP status, and the `error` object."""
 
     def __init__(
         self, status: int, message: str, *, kind: str = "invalid_request_error", **details: Any
     ) -> None:
-        super().__init__(message)
-        self.status = status
         known = {name: value for name, value in details.items() if value is not None}
-        self.body = {"error": {"type": kind, "message": message, **known}}
-
-
-class ContractBroken(Exception):
-    """An answer of ours is not what Stripe's document says: a fault of the sandbox."""
+        super().__init__(status, message, {"error": {"type": kind, "message": message, **known}})

@@ -3,11 +3,10 @@
 Card numbers are typed here, and so never reach the shop.
 """
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
+from tiktoktoe.sandbox.core.pages import STYLE, Page
 from tiktoktoe.sandbox.stripe import markup
 from tiktoktoe.sandbox.stripe.errors import ApiError
 from tiktoktoe.sandbox.stripe.resources.checkout import next_address, session_of, submit
@@ -16,31 +15,7 @@ from tiktoktoe.sandbox.stripe.resources.setup_intents import finish_setup
 from tiktoktoe.sandbox.stripe.sandbox import Sandbox
 from tiktoktoe.sandbox.stripe.spec import Json
 
-STYLE = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
-POLICY = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; "
 ACCOUNT_NUMBER_LENGTH = 12
-
-
-@dataclass(frozen=True, kw_only=True)
-class Page:
-    """A page, or the address that the browser is sent on to.
-
-    Attributes:
-        leads_to: An address that a form of the page may end up at.
-    """
-
-    status: int = 200
-    html: str = ""
-    location: str = ""
-    kind: str = "text/html"
-    leads_to: str = ""
-
-    @property
-    def policy(self) -> str:
-        """Its content security policy: a browser holds redirects of forms against it too."""
-        address = urlsplit(self.leads_to)
-        shop = f" {address.scheme}://{address.netloc}" if address.netloc else ""
-        return f"{POLICY}form-action 'self'{shop}; frame-ancestors 'none'"
 
 
 def answer_page(sandbox: Sandbox, method: str, path: str, content: bytes) -> Page:

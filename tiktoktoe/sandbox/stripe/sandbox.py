@@ -1,25 +1,16 @@
 """The account that is simulated: its objects, its clock, what is due, what it tells the world."""
 
-import logging
-import secrets
-import string
-import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from tiktoktoe.sandbox.stripe.agenda import Agenda, Due
-from tiktoktoe.sandbox.stripe.clock import Clock
-from tiktoktoe.sandbox.stripe.outbox import Outbox
+from tiktoktoe.sandbox.core.account import Account, random_text, snapshot
 from tiktoktoe.sandbox.stripe.spec import Json, Spec
 from tiktoktoe.sandbox.stripe.store import Search, Store
 
-logger = logging.getLogger(__name__)
-LETTERS = string.ascii_letters + string.digits
+__all__ = ["Sandbox", "action", "listens", "random_text", "snapshot"]
+
 ACCOUNT_ID = "acct_sandbox0000001"
 PREFIXES = {
     "balance_transaction": "txn_",
@@ -64,28 +55,18 @@ def listens(*event_types: str) -> Callable[[Work], Work]:
     return register
 
 
-class Sandbox:
+class Sandbox(Account):
     """All state, behind one lock: a change of state is seen whole or not at all."""
 
+    actions = _actions
+    store: Store
+
     def __init__(self, spec: Spec, data_dir: Path, address: str) -> None:
+        super().__init__(Store(data_dir / "account.sqlite3"), address)
         self.spec = spec
-        self.address = address
-        self.store = Store(data_dir / "account.sqlite3")
-        self.agenda = Agenda(self.store)
-        self.outbox = Outbox(self.store)
-        self.clock = Clock(self.store)
-        self.lock = threading.RLock()
         self.request: Json = {"id": None, "idempotency_key": None}
         if self.store.find(ACCOUNT_ID) is None:
-            self._open_account()
-
-    def now(self) -> int:
-        """The sandbox's time, in seconds."""
-        return self.clock.now()
-
-    def today(self) -> date:
-        """The sandbox's day, in UTC."""
-        return datetime.fromtimestamp(self.now(), UTC).date()
+            self.open()
 
     def new(self, kind: str, *, private: Json | None = None, **fields: Any) -> Json:
         """Make and remember an object that Stripe's document would accept."""
@@ -127,30 +108,8 @@ class Sandbox:
         for work in _listeners.get(event_type, ()):
             work(self, body)
 
-    def plan(self, name: str, body: Json, moment: int) -> None:
-        """Let an action happen to an object at a moment of the sandbox's clock."""
-        self.agenda.plan(Due(moment, name, body["id"]))
-
-    def run_due(self) -> None:
-        """Do what has become due, each at its own moment and on its own."""
-        while due := self.agenda.take(self.clock.now()):
-            self.store.save()
-            try:
-                with self.clock.at(due.moment):
-                    _actions[due.action](self, self.store.get(due.identity))
-            except Exception:
-                # One that fails is not done again, and must not keep the others waiting.
-                self.store.undo()
-                logger.exception("a planned action failed", extra={"action": due.action})
-            self.store.save()
-
-    def reset(self) -> None:
-        """Forget everything and open the account anew."""
-        self.store.clear()
-        self.clock.forget()
-        self._open_account()
-
-    def _open_account(self) -> None:
+    def open(self) -> None:
+        """Make the account itself."""
         skeleton = self.spec.skeleton
         account = skeleton("account")
         account |= {
@@ -176,14 +135,3 @@ class Sandbox:
         }
         self.store.add(account)
         self.store.save()
-
-
-def snapshot(body: Json) -> Json:
-    """A copy that does not follow what happens to the object later."""
-    copied: Json = msgspec.json.decode(msgspec.json.encode(body))
-    return copied
-
-
-def random_text(length: int) -> str:
-    """So many random letters and digits."""
-    return "".join(secrets.choice(LETTERS) for _ in range(length))

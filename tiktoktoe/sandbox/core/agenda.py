@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tiktoktoe.sandbox.stripe.store import Store
+from tiktoktoe.sandbox.core.store import Store
 
 
 @dataclass(frozen=True, slots=True)

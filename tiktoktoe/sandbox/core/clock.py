@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tiktoktoe.sandbox.stripe.store import Store
+from tiktoktoe.sandbox.core.store import Store
 
 
 class Clock:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from tiktoktoe.sandbox.stripe.spec import Json
+from tiktoktoe.sandbox.core.schemas import Json
 
 
 @dataclass(frozen=True, kw_only=True)
