@@ -14,9 +14,11 @@ from subscriptions.models import Customer
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission
+from tiktoktoe.accounts.throttling import SIGN_UP, TooManyTries, take_try
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.errors import Conflict, InvalidInput
 from tiktoktoe.web.access import public, requires
+from tiktoktoe.web.limits import client_address, too_many_tries
 from tiktoktoe.web.middleware import ZONE_COOKIE
 
 
@@ -55,6 +57,11 @@ def sign_up(request: HttpRequest) -> HttpResponse:
     at = now()
     zone = request.COOKIES.get(ZONE_COOKIE, "UTC")
     form = SignUpForm(request.POST or None, at=at, time_zone=zone)
+    if request.method == "POST":
+        try:
+            take_try(SIGN_UP, who=client_address(request), at=at)
+        except TooManyTries as refusal:
+            return too_many_tries(request, refusal)
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         try:

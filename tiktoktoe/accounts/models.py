@@ -84,3 +84,15 @@ class User(AbstractUser):
         if not self.is_active:
             return False
         return self.is_superuser or (self.role != Role.CUSTOMER and app_label in ADMIN_APPS)
+
+
+class Throttle(models.Model):
+    """How far somebody has used a limit up: the instant at which all tries are free again."""
+
+    key = models.CharField(primary_key=True, max_length=80)
+    full_at = models.DateTimeField(db_index=True)
+
+    objects = models.Manager["Throttle"]()
+
+    def __str__(self) -> str:
+        return self.key

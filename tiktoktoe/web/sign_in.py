@@ -3,6 +3,8 @@
 from typing import Any
 
 from django.contrib.auth import views as auth_views
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import NoReverseMatch, reverse, reverse_lazy
@@ -10,7 +12,16 @@ from django.views.decorators.http import require_GET
 
 from tiktoktoe.accounts.forms import SignInForm
 from tiktoktoe.accounts.models import User
+from tiktoktoe.accounts.throttling import (
+    SIGN_IN_AS_PERSON,
+    SIGN_IN_FROM_ADDRESS,
+    TooManyTries,
+    forgive,
+    take_try,
+)
+from tiktoktoe.kernel.clock import now
 from tiktoktoe.web.access import public, signed_in
+from tiktoktoe.web.limits import client_address, too_many_tries
 from tiktoktoe.web.menu import PORTAL_MENU, STAFF_MENU, shown_menu
 
 _sign_in = auth_views.LoginView.as_view(
@@ -27,7 +38,26 @@ _password_change = auth_views.PasswordChangeView.as_view(
 @public
 def sign_in(request: HttpRequest) -> HttpResponseBase:
     """Ask for e-mail and password, then go on to where the person was going."""
-    return _sign_in(request)
+    person = str(request.POST.get("username", "")).strip().lower()[:254]
+    if request.method == "POST":
+        at = now()
+        try:
+            take_try(SIGN_IN_FROM_ADDRESS, who=client_address(request), at=at)
+            take_try(SIGN_IN_AS_PERSON, who=person, at=at)
+        except TooManyTries as refusal:
+            return too_many_tries(request, refusal)
+    response = _sign_in(request)
+    if request.method == "POST" and response.status_code == 302:
+        forgive(SIGN_IN_AS_PERSON, who=person)
+    return response
+
+
+@public
+def admin_sign_in(request: HttpRequest) -> HttpResponseBase:
+    """The admin has no door of its own: there is one sign-in, with one limit."""
+    if request.user.is_authenticated:
+        raise PermissionDenied
+    return redirect_to_login(request.GET.get("next") or reverse("admin:index"), "sign_in")
 
 
 @signed_in
