@@ -23,6 +23,14 @@ class SubscriptionInvalid(InvalidInput):
     """A subscription cannot be made or changed like this."""
 
 
+class PolicyInvalid(InvalidInput):
+    """A billing policy, or for what it is to count, contradicts itself."""
+
+
+class SubscriptionChanged(Conflict):
+    """Somebody else changed the subscription since it was looked at."""
+
+
 class TransitionNotAllowed(Conflict):
     """The subscription's state does not allow this move."""
 

@@ -56,7 +56,8 @@ class Derivation:
     """How a line's amount was made.
 
     `price` says which version of which price; `inputs` what went in, `steps` what was done;
-    `exact` is the sum of the steps, `amount` what it was rounded to; `rule` names the policy.
+    `exact` is the sum of the steps, `amount` what it was rounded to; `rule` names the policy,
+    `policy` holds its rules as they were.
     """
 
     kind: str
@@ -69,6 +70,7 @@ class Derivation:
     rule: str = ""
     events: EventFilter | None = None
     notes: tuple[str, ...] = field(default=())
+    policy: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON that holds only strings, so that no number loses a digit."""
@@ -84,6 +86,7 @@ class Derivation:
             "rule": self.rule,
             "events": self.events.to_json() if self.events else None,
             "notes": list(self.notes),
+            "policy": dict(self.policy),
         }
 
     @classmethod
@@ -104,6 +107,7 @@ class Derivation:
             rule=body["rule"],
             events=_events(body["events"]),
             notes=tuple(body["notes"]),
+            policy=dict(body.get("policy", {})),
         )
 
 
@@ -174,6 +178,7 @@ def proration_derivation(
         amount=amount,
         currency=proration.price.currency.code,
         rule=f"proration policy {proration.policy.name}",
+        policy=proration.policy.to_json(),
     )
 
 

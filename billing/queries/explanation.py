@@ -25,6 +25,14 @@ INPUT_WORDS = {
     "to": "Until",
     "limit": "At most",
 }
+POLICY_WORDS = {
+    "unit": "Time is counted in",
+    "change_day": "The day of a change goes to the",
+    "cancel_day": "The day of a cancellation goes to the",
+    "denominator": "A part is a part of the",
+    "credit_base": "A credit is counted from the",
+    "share_places": "Places a share is rounded to",
+}
 HIDDEN_INPUTS = frozenset({"billed_line"})
 
 
@@ -43,6 +51,7 @@ class Explanation:
 
     derivation: Derivation | None
     inputs: tuple[tuple[str, str], ...]
+    policy: tuple[tuple[str, str], ...]
     tiers: tuple[Tier, ...]
     meter: Meter | None
     days: tuple[DayShare, ...]
@@ -76,6 +85,7 @@ def explain_line(line: InvoiceLine, invoice: Invoice) -> Explanation:
             for name, value in inputs.items()
             if name not in HIDDEN_INPUTS
         ),
+        policy=_policy_words(derivation),
         tiers=tuple(line.price.tiers.all()) if line.price else (),
         meter=meter,
         days=tuple(_share(day.day, day.total, meter) for day in days) if meter else (),
@@ -85,6 +95,16 @@ def explain_line(line: InvoiceLine, invoice: Invoice) -> Explanation:
         last_day=span.to_day - ONE_DAY if span else None,
         gross=line.amount + line.tax_amount,
         credited_line=_credited_line(inputs.get("billed_line")),
+    )
+
+
+def _policy_words(derivation: Derivation | None) -> tuple[tuple[str, str], ...]:
+    """The rules of the policy that was applied, as they were, in words."""
+    rules = derivation.policy if derivation else {}
+    return tuple(
+        (words, rules[name].replace("_", " "))
+        for name, words in POLICY_WORDS.items()
+        if rules.get(name)
     )
 
 

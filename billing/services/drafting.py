@@ -23,10 +23,11 @@ from billing.models import InvoiceLine
 from billing.services.tax import TaxTable
 from billing.services.terms import LoadedPrice, PriceBook
 from subscriptions.domain.metering import Aggregation, UsageTotal
-from subscriptions.domain.proration import charge_part
-from subscriptions.domain.proration_policy import OWN
+from subscriptions.domain.proration import charge_part, whole_of
+from subscriptions.domain.proration_policy import ProrationPolicy
 from subscriptions.models import Customer, Subscription, SubscriptionPhase
 from subscriptions.queries import UsageSpan, usage_totals
+from subscriptions.services.policies import PolicyBook
 from tiktoktoe.kernel.money import Money, quantize
 from tiktoktoe.kernel.periods import Period, local_date, local_midnight
 
@@ -137,6 +138,7 @@ def draft_invoices(boundaries: Sequence[Boundary]) -> list[DraftInvoice]:
     versions = {phase.plan_version_id for group in phases.values() for phase in group}
     versions |= {b.subscription.plan_version_id for b in boundaries}
     book = PriceBook(versions)
+    policies = PolicyBook()
     stretches = {b.subscription.pk: _stretches(b, phases[b.subscription.pk]) for b in boundaries}
     metered = [m for b in boundaries for m in _metered(b, stretches[b.subscription.pk], book)]
     used = dict(zip(map(id, metered), usage_totals([m.span for m in metered]), strict=True))
@@ -147,9 +149,9 @@ def draft_invoices(boundaries: Sequence[Boundary]) -> list[DraftInvoice]:
     drafts = []
     for boundary in boundaries:
         lines = [
-            *_arrears_lines(boundary, stretches[boundary.subscription.pk], book),
+            *_arrears_lines(boundary, stretches[boundary.subscription.pk], book, policies),
             *(_usage_line(m, used[id(m)]) for m in by_boundary[id(boundary)]),
-            *_advance_lines(boundary, book),
+            *_advance_lines(boundary, book, policies),
         ]
         if lines:
             drafts.append(_draft(boundary, lines, taxes))
@@ -284,28 +286,36 @@ def _usage_line(metered: _Metered, used: UsageTotal) -> DraftLine:
     )
 
 
-def _advance_lines(boundary: Boundary, book: PriceBook) -> Iterator[DraftLine]:
+def _advance_lines(
+    boundary: Boundary, book: PriceBook, policies: PolicyBook
+) -> Iterator[DraftLine]:
     """The fees of the coming period; of the opening part of one, that part."""
     if boundary.coming is None:
         return
     subscription = boundary.subscription
     for loaded in book.recurring(subscription.plan_version_id, "advance"):
-        yield fee_line(subscription, loaded, boundary.coming, subscription.quantity)
+        policy = policies.of_plan(loaded.plan_id, boundary.at)
+        yield fee_line(subscription, loaded, boundary.coming, subscription.quantity, policy)
 
 
 def _arrears_lines(
-    boundary: Boundary, stretches: Iterable[_Stretch], book: PriceBook
+    boundary: Boundary, stretches: Iterable[_Stretch], book: PriceBook, policies: PolicyBook
 ) -> Iterator[DraftLine]:
     for stretch in stretches:
         for loaded in book.recurring(stretch.version_id, "arrears"):
-            yield fee_line(boundary.subscription, loaded, stretch.period, stretch.quantity)
+            policy = policies.of_plan(loaded.plan_id, boundary.at)
+            yield fee_line(boundary.subscription, loaded, stretch.period, stretch.quantity, policy)
 
 
 def fee_line(
-    subscription: Subscription, loaded: LoadedPrice, part: Period, quantity: int
+    subscription: Subscription,
+    loaded: LoadedPrice,
+    part: Period,
+    quantity: int,
+    policy: ProrationPolicy,
 ) -> DraftLine:
     """A recurring fee for a period, or for the part of it that is used."""
-    whole = subscription.billing_periods.period_at(part.start)
+    whole = whole_of(part, periods=subscription.billing_periods, policy=policy)
     description = f"{loaded.identity['plan']}: {loaded.price.name}"
     if part == whole:
         terms = loaded.terms
@@ -322,7 +332,7 @@ def fee_line(
             start=part.start,
             end=part.end,
             time_zone=subscription.time_zone,
-            policy=OWN,
+            policy=policy,
         )
         amount = prorated.amount
         derivation = proration_derivation(prorated, kind="recurring", price=loaded.identity)

@@ -21,10 +21,10 @@ from billing.services.tax import TaxTable
 from billing.services.terms import PriceBook
 from subscriptions.domain.lifecycle import BILLED_STATES
 from subscriptions.domain.proration import change_boundary
-from subscriptions.domain.proration_policy import OWN
 from subscriptions.models import Meter, PlanVersion, Subscription
 from subscriptions.services.changes import ensure_sellable, switch_plan
 from subscriptions.services.lifecycle import lock_subscription
+from subscriptions.services.policies import PolicyBook
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.money import Money, quantize, total, zero
 
@@ -66,13 +66,22 @@ def preview_plan_change(
     )
     _check(loaded, plan_version, quantity, at)
     book = PriceBook([loaded.plan_version_id, plan_version.pk])
-    boundary = change_boundary(at=at, time_zone=loaded.time_zone, policy=OWN)
+    from_plan, to_plan = loaded.plan_version.plan_id, plan_version.plan_id
+    policy = PolicyBook().of_change(from_plan, to_plan, at).policy
+    boundary = change_boundary(at=at, time_zone=loaded.time_zone, policy=policy)
     boundary = max(boundary, loaded.current_period_start)
     lines: list[DraftLine] = []
     if loaded.state != Subscription.State.TRIALING:
         lines = [
-            *credit_lines(loaded, boundary, book),
-            *charge_lines(loaded, plan_version, quantity, boundary, book),
+            *credit_lines(loaded, boundary, book, policy),
+            *charge_lines(
+                loaded,
+                plan_version=plan_version,
+                quantity=quantity,
+                boundary=boundary,
+                book=book,
+                policy=policy,
+            ),
         ]
     net = total((line.amount for line in lines), loaded.currency)
     old, new = loaded.plan_version.plan.billing_interval, plan_version.plan.billing_interval

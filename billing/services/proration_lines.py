@@ -11,7 +11,7 @@ from billing.models import CreditNoteLine, Invoice, InvoiceLine
 from billing.services.drafting import DraftLine
 from billing.services.terms import LoadedPrice, PriceBook
 from subscriptions.domain.proration import Billed, Proration, charge_part, credit_unused
-from subscriptions.domain.proration_policy import OWN
+from subscriptions.domain.proration_policy import ProrationPolicy
 from subscriptions.models import PlanVersion, Subscription
 from tiktoktoe.kernel.money import Money, quantize
 from tiktoktoe.kernel.periods import Period
@@ -20,7 +20,7 @@ CHARGED_KINDS = (InvoiceLine.Kind.RECURRING, InvoiceLine.Kind.PRORATION_CHARGE)
 
 
 def credit_lines(
-    subscription: Subscription, boundary: datetime, book: PriceBook
+    subscription: Subscription, boundary: datetime, book: PriceBook, policy: ProrationPolicy
 ) -> list[DraftLine]:
     """What was billed in advance for time that the old plan no longer serves."""
     lines = []
@@ -35,7 +35,7 @@ def credit_lines(
             billed=billed,
             unused_from=boundary,
             time_zone=subscription.time_zone,
-            policy=OWN,
+            policy=policy,
         )
         if not part.amount:
             continue
@@ -56,10 +56,12 @@ def credit_lines(
 
 def charge_lines(
     subscription: Subscription,
+    *,
     plan_version: PlanVersion,
     quantity: int,
     boundary: datetime,
     book: PriceBook,
+    policy: ProrationPolicy,
 ) -> list[DraftLine]:
     """The new plan's fees in advance for the rest of the period."""
     lines = []
@@ -70,7 +72,7 @@ def charge_lines(
             start=boundary,
             end=subscription.current_period_end,
             time_zone=subscription.time_zone,
-            policy=OWN,
+            policy=policy,
         )
         if not part.amount:
             continue

@@ -23,6 +23,11 @@ class LoadedPrice:
     meter: Meter | None
     identity: dict[str, str]
 
+    @property
+    def plan_id(self) -> int:
+        """Whose price it is."""
+        return self.price.plan_version.plan_id
+
     def terms_for_share(self, share: Fraction) -> PriceTerms:
         """The terms for part of a period: included units shrink with it, prices do not."""
         if share == 1 or not self.terms.included_units:

@@ -11,13 +11,20 @@ from fractions import Fraction
 from subscriptions.domain.proration_policy import (
     CreditBase,
     DayGoesTo,
+    Denominator,
     ProrationPolicy,
     ProrationUnit,
 )
 from subscriptions.errors import ChangeOutsidePeriod
 from tiktoktoe.kernel.clock import utc
 from tiktoktoe.kernel.money import CurrencyMismatch, Money, quantize_amount, zero
-from tiktoktoe.kernel.periods import SECOND, Period, local_date, local_midnight
+from tiktoktoe.kernel.periods import (
+    SECOND,
+    BillingPeriods,
+    Period,
+    local_date,
+    local_midnight,
+)
 from tiktoktoe.kernel.rates import TIMES, exact_text, round_half_away
 
 
@@ -193,6 +200,20 @@ def prorate(
         )
     net = charge.amount - credit.amount if credit is not None else charge.amount
     return ChangeProration(takes_effect_at=boundary, credit=credit, charge=charge, net=net)
+
+
+def whole_of(part: Period, *, periods: BillingPeriods, policy: ProrationPolicy) -> Period:
+    """The whole period that a part of one is priced by: the denominator.
+
+    A part that starts with a period belongs to that one under every rule. By `NEXT_CYCLE` any
+    other one belongs to the interval that ends where it, or the period it starts in, ends.
+    """
+    containing = periods.period_at(part.start)
+    if policy.denominator == Denominator.WHOLE_PERIOD or part.start == containing.start:
+        return containing
+    end = min(part.end, containing.end)
+    first_day = periods.interval.add_to(local_date(end, periods.time_zone), -1)
+    return Period(local_midnight(first_day, periods.time_zone), end)
 
 
 def change_boundary(*, at: datetime, time_zone: str, policy: ProrationPolicy) -> datetime:

@@ -1,8 +1,9 @@
 """The rules of proration as a value: which engines disagree on, and what we chose.
 
-Engines disagree on the unit, on whom the day of a change belongs to, and on what a credit is
-counted from. Each is a field of `ProrationPolicy`; the presets reproduce the engines that
-people come from. Source: docs/money.md, with a table.
+Engines disagree on the unit, on whom the day of a change belongs to, on what a credit is
+counted from, on where periods start after a change of interval, and on what happens to time
+that was paid for and is not used. Each is a field of `ProrationPolicy`; the presets reproduce
+the engines that people come from. Source: docs/money.md, with a table.
 """
 
 from collections.abc import Mapping
@@ -24,6 +25,13 @@ class DayGoesTo(StrEnum):
     LATER = "later"  # the new plan; on cancellation, the day is free
 
 
+class Denominator(StrEnum):
+    """What a part of a period is a part of."""
+
+    WHOLE_PERIOD = "whole_period"  # the period that contains it
+    NEXT_CYCLE = "next_cycle"  # one interval back from where the part's cycle ends
+
+
 class CreditBase(StrEnum):
     """What unused time is credited from."""
 
@@ -31,9 +39,59 @@ class CreditBase(StrEnum):
     CURRENT_PRICE = "current_price"  # the price, over the whole period
 
 
+class CreditForm(StrEnum):
+    """As what a change gives unused time back."""
+
+    LINE = "line"  # a line of the invoice that charges the new plan, while that is not below zero
+    NOTE = "note"  # a credit note of the invoice that billed it
+
+
+class AnchorRule(StrEnum):
+    """From which day periods are counted after a change of interval."""
+
+    ANNIVERSARY = "anniversary"  # the same day as before
+    BILLING_DAY = "billing_day"  # the same day of the month, in the month of the change
+    CHANGE_DAY = "change_day"  # the day of the change: a whole period starts there
+
+
+class TrialAnchor(StrEnum):
+    """From which day periods are counted after a trial."""
+
+    TRIAL_END = "trial_end"
+    START = "start"  # the first day of the trial
+
+
+class UnusedTime(StrEnum):
+    """What happens to time that was billed in advance and is not used."""
+
+    CREDIT = "credit"
+    REFUND = "refund"  # what was paid of it goes back; the rest is credited
+    SKIP = "skip"  # nothing
+
+
+class Timing(StrEnum):
+    """When a change of plan takes effect."""
+
+    IMMEDIATE = "immediate"
+    PERIOD_END = "period_end"
+
+
+class ChangeKind(StrEnum):
+    """Which way a change of plan goes: compared by the fees of a year, interval by interval."""
+
+    UPGRADE = "upgrade"  # costs as much or more
+    DOWNGRADE = "downgrade"
+    CROSS_GRADE = "cross_grade"  # is billed in other intervals
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProrationPolicy:
-    """How time becomes money; `share_places` rounds the share of a period first, if set."""
+    """How time becomes money; `share_places` rounds the share of a period first, if set.
+
+    `cross_grade_timing` is None where another interval makes no difference: then the fees of
+    a year decide. `bills_change_at_once`: fees in arrears and usage up to a change of plan are
+    billed with it; else with the period that it falls in.
+    """
 
     name: str
     unit: ProrationUnit
@@ -41,16 +99,32 @@ class ProrationPolicy:
     cancel_day: DayGoesTo
     credit_base: CreditBase
     share_places: int | None = None
+    denominator: Denominator = Denominator.WHOLE_PERIOD
+    credit_form: CreditForm = CreditForm.LINE
+    anchor_rule: AnchorRule = AnchorRule.CHANGE_DAY
+    trial_anchor: TrialAnchor = TrialAnchor.TRIAL_END
+    unused_time: UnusedTime = UnusedTime.CREDIT
+    upgrade_timing: Timing = Timing.IMMEDIATE
+    downgrade_timing: Timing = Timing.PERIOD_END
+    cross_grade_timing: Timing | None = Timing.PERIOD_END
+    bills_change_at_once: bool = False
 
-    def to_json(self) -> dict[str, str | int | None]:
-        """As it is stored with what it was applied to."""
+    def timing_of(self, kind: ChangeKind, *, costs_less: bool) -> Timing:
+        """When a change that goes this way takes effect."""
+        if kind == ChangeKind.CROSS_GRADE and self.cross_grade_timing is not None:
+            return self.cross_grade_timing
+        return self.downgrade_timing if costs_less else self.upgrade_timing
+
+    def to_json(self) -> dict[str, str]:
+        """As it is kept with a line that it was applied to: what decides an amount."""
         return {
             "name": self.name,
             "unit": str(self.unit),
             "change_day": str(self.change_day),
             "cancel_day": str(self.cancel_day),
+            "denominator": str(self.denominator),
             "credit_base": str(self.credit_base),
-            "share_places": self.share_places,
+            "share_places": "" if self.share_places is None else str(self.share_places),
         }
 
 
@@ -67,6 +141,11 @@ LAGO = ProrationPolicy(
     change_day=DayGoesTo.LATER,
     cancel_day=DayGoesTo.EARLIER,
     credit_base=CreditBase.CURRENT_PRICE,
+    credit_form=CreditForm.NOTE,
+    anchor_rule=AnchorRule.ANNIVERSARY,
+    trial_anchor=TrialAnchor.START,
+    cross_grade_timing=None,
+    bills_change_at_once=True,
 )
 KILLBILL = ProrationPolicy(
     name="killbill",
@@ -75,6 +154,11 @@ KILLBILL = ProrationPolicy(
     cancel_day=DayGoesTo.LATER,
     credit_base=CreditBase.BILLED_AMOUNT,
     share_places=9,
+    denominator=Denominator.NEXT_CYCLE,
+    anchor_rule=AnchorRule.BILLING_DAY,
+    downgrade_timing=Timing.IMMEDIATE,
+    cross_grade_timing=Timing.IMMEDIATE,
+    bills_change_at_once=True,
 )
 STRIPE = ProrationPolicy(
     name="stripe",
@@ -82,6 +166,8 @@ STRIPE = ProrationPolicy(
     change_day=DayGoesTo.LATER,
     cancel_day=DayGoesTo.LATER,
     credit_base=CreditBase.CURRENT_PRICE,
+    downgrade_timing=Timing.IMMEDIATE,
+    cross_grade_timing=Timing.IMMEDIATE,
 )
 POLICIES: Mapping[str, ProrationPolicy] = {
     policy.name: policy for policy in (OWN, LAGO, KILLBILL, STRIPE)

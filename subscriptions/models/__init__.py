@@ -2,6 +2,7 @@
 
 from subscriptions.models.catalog import Meter, Plan, PlanVersion, Price, Product, Tier
 from subscriptions.models.customers import Customer, CustomerMember
+from subscriptions.models.policies import BillingPolicy, PolicyRule
 from subscriptions.models.subscriptions import (
     Subscription,
     SubscriptionPhase,
@@ -18,12 +19,14 @@ from subscriptions.models.usage import (
 )
 
 __all__ = [
+    "BillingPolicy",
     "Customer",
     "CustomerMember",
     "EventSource",
     "Meter",
     "Plan",
     "PlanVersion",
+    "PolicyRule",
     "Price",
     "Product",
     "RejectedEvent",
