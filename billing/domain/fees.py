@@ -14,8 +14,9 @@ from tiktoktoe.kernel.rates import basis_points
 class FeeRule:
     """A share and a fixed fee, within bounds, for payments of a kind in a currency.
 
-    An empty `kind` fits every kind, an empty `currency` every currency; the rule that says
-    more wins. Amounts are in the payment's currency.
+    And what it costs when a payment is declined, disputed or returned, and how many days the
+    money is on its way. An empty `kind` fits every kind, an empty `currency` every currency;
+    the rule that says more wins. Amounts are in the payment's currency.
     """
 
     gateway: str
@@ -26,6 +27,10 @@ class FeeRule:
     cross_border_bps: Decimal = Decimal(0)
     minimum: Decimal | None = None
     maximum: Decimal | None = None
+    decline_fee: Decimal = Decimal(0)
+    dispute_fee: Decimal = Decimal(0)
+    return_fee: Decimal = Decimal(0)
+    settle_days: int = 0
     valid_from: date
     valid_to: date | None = None
     source: str
