@@ -53,3 +53,11 @@ class EventTooLate(EventInvalid):
 
 class EventInFuture(EventInvalid):
     """The event happens later than a wrong clock explains."""
+
+
+class FeatureInvalid(InvalidInput):
+    """A feature cannot be made, granted or overridden like this."""
+
+
+class OverrideOverlaps(Conflict):
+    """Another override of the feature decides for this customer at that time."""

@@ -2,14 +2,33 @@
 
 from django.urls import path
 
-from subscriptions.views import catalog, customers, event_sources, events_api, subscriptions, usage
+from subscriptions.views import (
+    catalog,
+    customers,
+    entitlements_api,
+    event_sources,
+    events_api,
+    features,
+    subscriptions,
+    usage,
+)
 
 urlpatterns = [
     path("api/v1/events", events_api.events, name="events_api"),
+    path("api/v1/entitlements", entitlements_api.entitlement_list, name="entitlements_api"),
     path("customers/", customers.customer_list, name="customer_list"),
     path("customers/new/", customers.customer_create, name="customer_create"),
     path("customers/<int:customer_id>/", customers.customer_detail, name="customer_detail"),
     path("customers/<int:customer_id>/edit/", customers.customer_edit, name="customer_edit"),
+    path(
+        "customers/<int:customer_id>/features/",
+        features.customer_features,
+        name="customer_features",
+    ),
+    path("overrides/<int:override_id>/end/", features.override_end, name="override_end"),
+    path("features/", features.feature_list, name="feature_list"),
+    path("plan-versions/<int:version_id>/features/", features.grant_edit, name="grant_edit"),
+    path("grants/<int:grant_id>/removal/", features.grant_removal, name="grant_removal"),
     path("catalog/", catalog.plan_list, name="plan_list"),
     path("catalog/<slug:code>/", catalog.plan_detail, name="plan_detail"),
     path("usage/", usage.usage_explorer, name="usage_explorer"),

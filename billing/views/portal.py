@@ -21,6 +21,7 @@ from billing.services.payment_methods import (
     take_over_method,
 )
 from subscriptions.models import Customer, Subscription
+from subscriptions.queries import entitlements
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission
@@ -55,6 +56,7 @@ def portal_home(request: HttpRequest) -> HttpResponse:
             }
             for subscription in subscriptions
         ],
+        "entitlements": [e for e in entitlements(customer.pk, at=now()) if e.terms.is_granted],
         "invoices": _invoices(request).filter(customer=customer)[:5],
         "method": PaymentMethod.objects.usable().filter(customer=customer, is_default=True).first(),
     }

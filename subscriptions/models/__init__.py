@@ -2,6 +2,7 @@
 
 from subscriptions.models.catalog import Meter, Plan, PlanVersion, Price, Product, Tier
 from subscriptions.models.customers import Customer, CustomerMember
+from subscriptions.models.features import Feature, FeatureGrant, FeatureOverride
 from subscriptions.models.policies import BillingPolicy, PolicyRule
 from subscriptions.models.subscriptions import (
     Subscription,
@@ -23,6 +24,9 @@ __all__ = [
     "Customer",
     "CustomerMember",
     "EventSource",
+    "Feature",
+    "FeatureGrant",
+    "FeatureOverride",
     "Meter",
     "Plan",
     "PlanVersion",

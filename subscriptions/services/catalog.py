@@ -10,6 +10,7 @@ from django.db.models import Max
 
 from subscriptions.errors import PlanVersionPublished, PriceInvalid
 from subscriptions.models import Meter, Plan, PlanVersion, Price, Tier
+from subscriptions.services.features import carry_grants
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,8 @@ def draft_plan_version(
 ) -> PlanVersion:
     """Write down the next version of a plan's prices in a currency; not yet for sale.
 
+    It brings the features of the version before, until `grant_features` says otherwise.
+
     Raises:
         PriceInvalid: If a price contradicts itself; the error names its code and field.
     """
@@ -55,6 +58,7 @@ def draft_plan_version(
     )
     for position, spec in enumerate(prices):
         _write_price(version, spec, position)
+    carry_grants(version)
     return version
 
 

@@ -31,7 +31,7 @@ def plan_detail(request: HttpRequest, code: str) -> HttpResponse:
     prices = Price.objects.select_related("meter").prefetch_related("tiers")
     versions = (
         PlanVersion.objects.filter(plan=plan)
-        .prefetch_related(Prefetch("prices", queryset=prices))
+        .prefetch_related(Prefetch("prices", queryset=prices), "grants__feature__meter")
         .annotate(
             live_count=Count(
                 "subscriptions", filter=Q(subscriptions__state__in=sorted(LIVE_STATES))

@@ -12,13 +12,14 @@ def main() -> int:
     import django
 
     django.setup()
-    from tests.benchmarks import billing_run, ingest, ledger, routing
+    from tests.benchmarks import billing_run, entitlements, ingest, ledger, routing
 
     known: dict[str, Callable[[], object]] = {
         "ingest": ingest.run,
         "billing-run": billing_run.run,
         "ledger": ledger.run,
         "routing": routing.run,
+        "entitlements": entitlements.run,
     }
     wanted = sys.argv[1:] or list(known)
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}")

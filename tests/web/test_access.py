@@ -19,7 +19,15 @@ from tiktoktoe.web.middleware import GUARDED_ELSEWHERE
 
 RULES = {"public", "signed_in", *(p.value for p in Permission)}
 # Pages that strangers may open; a new one has to be put here on purpose.
-PUBLIC_NAMES = {"csp_reports", "sign_in", "admin_sign_in", "sign_up", "events_api", "health"}
+PUBLIC_NAMES = {
+    "csp_reports",
+    "sign_in",
+    "admin_sign_in",
+    "sign_up",
+    "entitlements_api",
+    "events_api",
+    "health",
+}
 
 
 def page(request: HttpRequest) -> HttpResponse:

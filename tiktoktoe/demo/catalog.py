@@ -5,13 +5,14 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from billing.models import TaxRate
-from subscriptions.models import Meter, Plan, PlanVersion, Product
+from subscriptions.models import Feature, Meter, Plan, PlanVersion, Product
 from subscriptions.services.catalog import (
     PriceSpec,
     TierTerms,
     draft_plan_version,
     publish_plan_version,
 )
+from subscriptions.services.features import GrantTerms, create_feature, grant_features
 
 CURRENCY = "EUR"
 # Standard VAT rates. Source: European Commission, "VAT rates applied in the Member States"
@@ -65,6 +66,7 @@ def make_catalog(at: datetime) -> Catalog:
         )
         for rank, (code, name, description, interval, trial_days) in enumerate(PLANS)
     ]
+    _make_features(tokens, at)
     starter, team, scale, yearly = plans
     return Catalog(
         starter=_publish(starter, at, _fee("29"), _tokens(tokens, "2000000", FLAT_TIERS)),
@@ -107,6 +109,18 @@ PLANS = (
     ("scale", "Scale", "For heavy traffic", "month", 0),
     ("team-yearly", "Team yearly", "Two months free, no usage", "year", 0),
 )
+FEATURES = (
+    ("projects", "Projects", "limit", "project"),
+    ("token-guard", "Tokens before a guard stops them", "metered", ""),
+    ("sso", "Single sign-on", "boolean", ""),
+    ("priority-support", "Priority support", "boolean", ""),
+)
+GRANTS: dict[str, dict[str, str | None]] = {
+    "starter": {"projects": "2", "token-guard": "50000000"},
+    "team": {"projects": "5", "token-guard": "500000000", "sso": None},
+    "scale": {"projects": "25", "token-guard": None, "sso": None, "priority-support": None},
+    "team-yearly": {"projects": "5", "sso": None},
+}
 FLAT_TIERS = (TierTerms(up_to=None, unit_amount=Decimal("0.0000040")),)
 TEAM_TIERS = (
     TierTerms(up_to=Decimal(50_000_000), unit_amount=Decimal("0.0000035")),
@@ -121,7 +135,28 @@ SCALE_TIERS = (
 
 def _publish(plan: Plan, at: datetime, *prices: PriceSpec) -> PlanVersion:
     version = draft_plan_version(plan=plan, currency=CURRENCY, prices=prices, effective_from=at)
+    if version.number == 1:  # later versions carry the features on
+        grant_features(version=version, grants=_grants(plan.code))
     return publish_plan_version(version=version, at=at)
+
+
+def _make_features(tokens: Meter, at: datetime) -> None:
+    for code, name, kind, unit in FEATURES:
+        meter = tokens if kind == "metered" else None
+        create_feature(code=code, name=name, kind=kind, unit=unit, meter=meter, at=at)
+
+
+def _grants(plan_code: str) -> list[GrantTerms]:
+    """What a plan brings; no limit: without limit, or had or not."""
+    found = Feature.objects.in_bulk(GRANTS[plan_code], field_name="code")
+    return [
+        GrantTerms(
+            feature=found[code],
+            limit_units=None if limit is None else Decimal(limit),
+            is_per_unit=code == "projects",
+        )
+        for code, limit in GRANTS[plan_code].items()
+    ]
 
 
 def _fee(amount: str) -> PriceSpec:
