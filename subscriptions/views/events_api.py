@@ -10,27 +10,13 @@ from django.views.decorators.http import require_POST
 
 from subscriptions.domain.wire import ContentType, Malformed, read_events
 from subscriptions.models import EventSource
-from subscriptions.services.event_sources import source_of_key
 from subscriptions.services.usage import BatchResult, Incoming, record_events
 from subscriptions.services.usage_writing import Refused
-from tiktoktoe.accounts.throttling import WRONG_KEY, TooManyTries, take_try
+from subscriptions.views.api import Unacceptable, source_of
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.web.access import public
-from tiktoktoe.web.limits import client_address
 
 GZIP = 31  # zlib's window bits for gzip with its checksum
-BEARER = "Bearer "
-
-
-class Unacceptable(Exception):
-    """A request that is refused as a whole, with its HTTP status."""
-
-    def __init__(self, status: int, code: str, reason: str, *, wait_seconds: int = 0) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.code = code
-        self.reason = reason
-        self.wait_seconds = wait_seconds
 
 
 @csrf_exempt
@@ -43,17 +29,11 @@ def events(request: HttpRequest) -> HttpResponse:
     cannot be used. docs/api-events.md has the whole of it.
     """
     try:
-        source = _source(request)
+        source = source_of(request)
         content_type = _content_type(request)
         result = _record(source, _content(request), content_type)
     except Unacceptable as problem:
-        body = {"error": {"code": problem.code, "reason": problem.reason}}
-        response = JsonResponse(body, status=problem.status)
-        if problem.status == 401:
-            response["WWW-Authenticate"] = "Bearer"
-        if problem.wait_seconds:
-            response["Retry-After"] = str(problem.wait_seconds)
-        return response
+        return problem.answer()
     return JsonResponse(_answer(result))
 
 
@@ -75,28 +55,6 @@ def _record(source: EventSource, content: bytes, content_type: ContentType) -> B
         ],
         at=now(),
     )
-
-
-def _source(request: HttpRequest) -> EventSource:
-    header = request.headers.get("Authorization", "")
-    if not header.startswith(BEARER):
-        raise Unacceptable(401, "no_key", "send your key as: Authorization: Bearer KEY")
-    source = source_of_key(header.removeprefix(BEARER).strip())
-    if source is None:
-        _count_wrong_key(request)
-        raise Unacceptable(401, "unknown_key", "this key is unknown or was revoked")
-    return source
-
-
-def _count_wrong_key(request: HttpRequest) -> None:
-    """Limit guesses by address; a right key from the same address is never held up by them."""
-    try:
-        take_try(WRONG_KEY, who=client_address(request), at=now())
-    except TooManyTries as refusal:
-        reason = f"too many wrong keys; try again in {refusal.wait_seconds} seconds"
-        raise Unacceptable(
-            429, "too_many_wrong_keys", reason, wait_seconds=refusal.wait_seconds
-        ) from None
 
 
 def _content_type(request: HttpRequest) -> ContentType:
