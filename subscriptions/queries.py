@@ -230,11 +230,11 @@ def entitlements(
     Usage is counted in the billing period of the first subscription that brings the feature,
     or without one in the customer's calendar month.
     """
-    parameters: dict[str, object] = {
+    parameters: dict[str, int | str | datetime | list[str] | None] = {
         "customer": customer_id,
         "feature": feature,
         "at": at,
-        "states": sorted(BILLED_STATES),
+        "states": [state.value for state in sorted(BILLED_STATES)],
     }
     with connection.cursor() as cursor:
         cursor.execute(ENTITLED, parameters)
@@ -259,7 +259,7 @@ class _EntitledRow(NamedTuple):
     kind: str
     unit: str
     meter_id: int | None
-    aggregation: str | None
+    aggregation: str
     customer_id: int
     customer_zone: str
     override_id: int | None

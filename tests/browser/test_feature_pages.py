@@ -1,13 +1,13 @@
 """The pages of features and entitlements, for staff and in the portal."""
 
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from subscriptions.models import Subscription
+from subscriptions.models import Customer, Feature, FeatureOverride, Subscription
 from subscriptions.services.catalog import draft_plan_version, publish_plan_version
 from subscriptions.services.features import (
     GrantTerms,
@@ -31,6 +31,11 @@ from tests.factories.usage import use
 from tiktoktoe.kernel.clock import now
 
 PICTURES = os.environ.get("PICTURES", "")
+
+
+def override(customer: Customer, feature: Feature, reason: str, at: datetime) -> FeatureOverride:
+    terms = OverrideTerms(feature=feature, reason=reason)
+    return override_feature(customer=customer, terms=terms, actor=TEST_ACTOR, at=at)
 
 
 @pytest.fixture
@@ -57,14 +62,8 @@ def entitled(transactional_db: None) -> Subscription:
     customer = make_customer(name="Acme Widgets International")
     subscription = subscription_since(start, customer=customer, version=version, quantity=3)
     use(customer, 6400, at)
-    for feature, reason in ((sso, "Promised by Mia until the audit"), (seats, "By mistake")):
-        made = override_feature(
-            customer=customer,
-            terms=OverrideTerms(feature=feature, reason=reason),
-            actor=TEST_ACTOR,
-            at=at,
-        )
-    end_override(override=made, at=at)
+    override(customer, sso, "Promised by Mia until the audit", at)
+    end_override(override=override(customer, seats, "By mistake", at), at=at)
     return subscription
 
 

@@ -154,7 +154,9 @@ def test_the_next_version_carries_the_features_on() -> None:
         plan=version.plan, currency="USD", prices=[recurring("109")], effective_from=FEB_1
     )
 
-    assert list(draft.grants.values_list("feature__code", "limit_units")) == [("projects", 5)]
+    assert list(draft.grants.values_list("feature__code", "limit_units")) == [
+        ("projects", Decimal(5))
+    ]
 
 
 def test_published_grants_are_frozen_by_the_service_and_by_the_database() -> None:
