@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from billing.models import (
     BillingFailure,
     BillingRun,
+    CreditBalance,
+    CreditEntry,
     CreditNote,
     CreditNoteLine,
     Invoice,
@@ -66,6 +68,26 @@ class CreditNoteAdmin(ReadOnlyAdmin[CreditNote]):
     search_fields = ["number", "invoice__number", "customer__name"]
     list_select_related = ["customer", "invoice"]
     inlines = [CreditNoteLineInline]
+
+
+@admin.register(CreditBalance)
+class CreditBalanceAdmin(ReadOnlyAdmin[CreditBalance]):
+    """What is left of customers' credit."""
+
+    list_display = ["customer", "currency", "amount"]
+    list_filter = ["currency"]
+    search_fields = ["customer__name", "customer__email"]
+    list_select_related = ["customer"]
+
+
+@admin.register(CreditEntry)
+class CreditEntryAdmin(ReadOnlyAdmin[CreditEntry]):
+    """What moved credit balances."""
+
+    list_display = ["at", "customer", "kind", "amount", "invoice", "credit_note", "reason", "actor"]
+    list_filter = ["kind", "currency", "at"]
+    search_fields = ["customer__name", "invoice__number", "credit_note__number", "reason"]
+    list_select_related = ["customer", "invoice", "credit_note"]
 
 
 @admin.register(BillingRun)

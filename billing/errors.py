@@ -35,6 +35,14 @@ class CreditInvalid(InvalidInput):
     """What is to be credited makes no sense: nothing, or not a payable amount."""
 
 
+class CreditKeyReused(Conflict):
+    """Another credit was granted or withdrawn with this key."""
+
+
+class CreditBalanceTooSmall(Conflict):
+    """More would be taken than is on the credit balance."""
+
+
 class CreditNoteKeyReused(Conflict):
     """Another credit note was made with this key."""
 

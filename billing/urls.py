@@ -5,6 +5,7 @@ from django.urls import path
 from billing.views import (
     billing_runs,
     credit_notes,
+    customer_credit,
     documents,
     invoices,
     payments,
@@ -43,6 +44,14 @@ urlpatterns = [
     ),
     path("credit-notes/<str:number>/", credit_notes.credit_note_detail, name="credit_note_detail"),
     path("credit-notes/<str:number>/pdf/", documents.credit_note_document, name="credit_note_pdf"),
+    path(
+        "credit-notes/<str:number>/refund/",
+        credit_notes.credit_note_refund,
+        name="credit_note_refund",
+    ),
+    path(
+        "customers/<int:customer_id>/credit/", customer_credit.credit_detail, name="credit_detail"
+    ),
     path("billing-runs/", billing_runs.billing_run_list, name="billing_run_list"),
     path("billing-runs/preview/", billing_runs.billing_run_preview, name="billing_run_preview"),
     path("billing-runs/start/", billing_runs.billing_run_start, name="billing_run_start"),

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from analytics.domain.mrr import monthly
+from billing.domain.credit_parts import credit_parts
+from billing.domain.crediting import LineLeft, credit_line
 from billing.domain.rating import ChargeModel, PriceTerms, Tier, rate
 from billing.domain.tax import TaxableLine, TaxRate, TaxRounding, tax_lines
 from finance.domain.recognition import Grain, straight_line
@@ -61,6 +63,8 @@ def test_every_table_of_the_page_is_recounted() -> None:
         "proration",
         "recognition",
         "mrr",
+        "credit_lines",
+        "credit_parts",
     }
 
 
@@ -154,3 +158,23 @@ def test_mrr(row: list[str]) -> None:
     price, interval, quantity, mrr = row
 
     assert monthly(_eur(price), _interval(interval), int(quantity)) == _eur(mrr)
+
+
+@pytest.mark.parametrize("row", _rows("credit_lines"), ids=" ".join)
+def test_credit_lines(row: list[str]) -> None:
+    left = LineLeft(net=_eur(row[0]), tax=_eur(row[1]))
+
+    for net, with_tax in zip(_amounts(row[2]), _amounts(row[3]), strict=True):
+        taken = credit_line(left, net)
+        assert taken.net + taken.tax == with_tax
+        left = LineLeft(net=left.net - taken.net, tax=left.tax - taken.tax)
+    assert left.gross == _eur("0")
+
+
+@pytest.mark.parametrize("row", _rows("credit_parts"), ids=" ".join)
+def test_credit_parts(row: list[str]) -> None:
+    amount, due, refundable, *parts = (_eur(cell) for cell in row)
+
+    divided = credit_parts(amount=amount, due=due, refundable=refundable)
+
+    assert [divided.to_invoice, divided.to_refund, divided.to_balance] == parts

@@ -42,12 +42,6 @@ def totals(
     )
 
 
-def amount_due(*, invoiced: Money, credited: Money, paid: Money, refunded: Money) -> Money:
-    """What is left to pay of an invoice; never below zero, because too much paid is a credit."""
-    left = invoiced - credited - paid + refunded
-    return max(left, zero(invoiced.currency))
-
-
 def creditable(*, invoiced: Money, credited: Money) -> Money:
     """How much of an invoice can still be taken back."""
     return max(invoiced - credited, zero(invoiced.currency))

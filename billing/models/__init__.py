@@ -1,5 +1,6 @@
 """Tables of what is owed and what was paid."""
 
+from billing.models.credit_balance import CreditBalance, CreditEntry
 from billing.models.credit_notes import CreditNote, CreditNoteLine
 from billing.models.invoices import Invoice, InvoiceLine
 from billing.models.numbering import NumberSeries
@@ -18,6 +19,8 @@ from billing.models.tax_rates import TaxRate
 __all__ = [
     "BillingFailure",
     "BillingRun",
+    "CreditBalance",
+    "CreditEntry",
     "CreditNote",
     "CreditNoteLine",
     "GatewayCustomer",

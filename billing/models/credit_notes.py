@@ -19,6 +19,9 @@ class CreditNote(models.Model):
     subtotal = money_field()
     tax = money_field()
     total = money_field()
+    to_invoice = money_field(help_text="what the invoice owes less")
+    to_refund = money_field(help_text="what is given back as money")
+    to_balance = money_field(help_text="what is put on the credit balance")
     reason = models.CharField(max_length=200)
     tax_breakdown = models.JSONField(default=list)
     idempotency_key = models.CharField(max_length=100, unique=True)
@@ -35,6 +38,15 @@ class CreditNote(models.Model):
                 name="credit_note_total_is_subtotal_plus_tax",
             ),
             models.CheckConstraint(condition=models.Q(total__gt=0), name="credit_note_is_positive"),
+            models.CheckConstraint(
+                condition=models.Q(
+                    total=models.F("to_invoice") + models.F("to_refund") + models.F("to_balance"),
+                    to_invoice__gte=0,
+                    to_refund__gte=0,
+                    to_balance__gte=0,
+                ),
+                name="credit_note_parts_are_its_total",
+            ),
         ]
 
     def __str__(self) -> str:

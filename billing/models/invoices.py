@@ -23,6 +23,8 @@ FINAL_STATES = ("open", "paid", "uncollectible", "void")
 LEFT_TO_PAY = (
     models.F("total")
     - models.F("amount_credited")
+    + models.F("amount_to_balance")
+    - models.F("amount_from_balance")
     - models.F("amount_paid")
     + models.F("amount_refunded")
 )
@@ -87,6 +89,8 @@ class Invoice(models.Model):
     amount_paid = money_field()
     amount_credited = money_field()
     amount_refunded = money_field()
+    amount_from_balance = money_field(help_text="paid by the customer's credit balance")
+    amount_to_balance = money_field(help_text="what credit notes put on the credit balance")
     tax_breakdown = models.JSONField(
         default=list, help_text="[{code, name, percentage, base, tax, note}] as exact strings"
     )
@@ -125,6 +129,15 @@ class Invoice(models.Model):
                 name="invoice_amounts_are_not_negative",
             ),
             models.CheckConstraint(
+                condition=models.Q(
+                    amount_from_balance__gte=0,
+                    amount_from_balance__lte=models.F("total"),
+                    amount_to_balance__gte=0,
+                    amount_to_balance__lte=models.F("amount_credited"),
+                ),
+                name="invoice_balance_amounts_fit",
+            ),
+            models.CheckConstraint(
                 condition=models.Q(amount_credited__lte=models.F("total")),
                 name="invoice_not_credited_above_its_total",
             ),
@@ -154,8 +167,15 @@ class Invoice(models.Model):
         return self.state != self.State.DRAFT
 
     @property
+    def amount_taken_off(self) -> Money:
+        """What credit notes take off it; the rest of them is on the credit balance."""
+        off: Money = self.amount_credited - self.amount_to_balance
+        return off
+
+    @property
     def amount_due(self) -> Money:
-        """What is left to pay: the total less credits and payments, plus refunds; never below 0.
+        """What is left to pay, never below 0: the total less what was credited, taken from the
+        balance and paid, plus what was given back as money or put on the balance.
 
         Nothing is due on a draft or a void invoice.
         """
@@ -172,7 +192,9 @@ class Invoice(models.Model):
         return max(-self._left_to_pay(), Money(0, self.currency))
 
     def _left_to_pay(self) -> Money:
-        left: Money = self.total - self.amount_credited - self.amount_paid + self.amount_refunded
+        given: Money = self.amount_credited + self.amount_from_balance + self.amount_paid
+        given_back: Money = self.amount_to_balance + self.amount_refunded
+        left: Money = self.total - given + given_back
         return left
 
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, OuterRef
 
 from billing.domain.attempts import PaymentState, ensure_payment_move
 from billing.errors import InvoiceNotOpen, PaymentInFlight
 from billing.models import Invoice, Payment, PaymentAttempt, PaymentMethod
-from billing.models.invoices import InvoiceQuerySet
+from billing.models.invoices import LEFT_TO_PAY, InvoiceQuerySet
 from billing.services.charging import Channel, send_attempt, write_attempt
+from billing.services.customer_credit import pay_from_balance
 from billing.services.payment_events import record_event
 from subscriptions.models import Customer, Subscription
 from subscriptions.services.lifecycle import mark_past_due
@@ -57,11 +58,16 @@ def collect_due(*, at: datetime, workers: int = 1) -> Collected:
 
 @transaction.atomic(durable=True)
 def open_due_attempts(*, at: datetime, limit: int) -> list[PaymentAttempt]:
-    """Claim invoices that are due and commit one attempt for each; other passes skip them."""
+    """Claim invoices that are due and commit one attempt for each; other passes skip them.
+
+    What is on a customer's credit balance is used first.
+    """
     locked = _due_invoices(at).select_for_update(skip_locked=True, of=("self",))
     claimed = [invoice.pk for invoice in locked.order_by("finalized_at", "pk")[:limit]]
     # Asked again now that they are locked: another pass may have been here since.
-    invoices = list(_due_invoices(at).filter(pk__in=claimed).select_related("customer"))
+    due = _due_invoices(at).filter(pk__in=claimed).select_related("customer")
+    pay_from_balance(list(due.order_by("finalized_at", "pk")), at=at)
+    invoices = list(due.all())
     methods = _default_methods(invoices)
     return [
         attempt
@@ -107,7 +113,8 @@ def _due_invoices(at: datetime) -> InvoiceQuerySet:
     return (
         Invoice.objects.collectable()
         .filter(finalized_at__lte=at)
-        .filter(total__gt=F("amount_credited") + F("amount_paid") - F("amount_refunded"))
+        .alias(left=LEFT_TO_PAY)
+        .filter(left__gt=0)
         .filter(Exists(methods), ~Exists(attempts.live()))
         .filter(Exists(payments.due_for_attempt(at)) | (~Exists(settled) & ~Exists(tried)))
     )

@@ -12,6 +12,8 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Sum
 
+from billing.domain.attempts import COUNTED_REFUND_STATES
+from billing.domain.credit_parts import CreditParts, credit_parts
 from billing.domain.crediting import LineCredit, LineLeft, credit_line, credit_total
 from billing.domain.totals import creditable
 from billing.errors import (
@@ -20,7 +22,9 @@ from billing.errors import (
     CreditNoteKeyReused,
     InvoiceNotOpen,
 )
-from billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
+from billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine, Refund
+from billing.services.credit_balance import credit_from_note, lock_balance
+from billing.services.customer_credit import pay_open_invoices
 from billing.services.invoicing import ensure_nothing_in_flight, lock_invoice
 from billing.services.settling import recover_subscription
 from billing.services.writing import CREDIT_NOTE_SERIES, take_numbers
@@ -41,11 +45,14 @@ def issue_credit_note(
     at: datetime,
     amount: Decimal | None = None,
     line_amounts: Mapping[UUID, Decimal] | None = None,
+    to_refund: Decimal | None = None,
+    to_balance: Decimal | None = None,
 ) -> CreditNote:
     """Take back part of a final invoice, or all that is left of it.
 
-    An open invoice owes that much less, and is settled when nothing is left to pay; money
-    that was paid already is given back by a refund. The same key gives the same note.
+    By default an open invoice owes that much less, and is settled when nothing is left to pay;
+    of the rest, what was paid is to be given back by a refund (`refund_credit_note`), and what
+    came from the credit balance goes back there. The same key gives the same note.
 
     Args:
         invoice: What is corrected.
@@ -54,12 +61,15 @@ def issue_credit_note(
         at: Now.
         amount: How much, tax included; spread over the lines. By default all that is left.
         line_amounts: Instead of an amount, the net amount to take back of each line.
+        to_refund: How much of it is to be given back as money.
+        to_balance: How much of it goes to the customer's credit balance, where it pays open
+            and later invoices. What neither names comes off the invoice.
 
     Raises:
         InvoiceNotOpen: If it is a draft or void.
         PaymentInFlight: If a payment of an open invoice may be going through.
         CreditExceedsInvoice: If more would be credited than was invoiced.
-        CreditInvalid: If the amount makes no sense.
+        CreditInvalid: If the amount or a part of it makes no sense.
         CreditNoteKeyReused: If the key belongs to another invoice's note.
     """
     locked = lock_invoice(invoice.pk)
@@ -70,8 +80,12 @@ def issue_credit_note(
         return known
     _check_creditable(locked)
     credited = _choose(locked, amount, line_amounts)
-    note = _write(locked, credited, reason=reason, key=idempotency_key, at=at)
+    parts = _parts(locked, credited, to_refund, to_balance)
+    note = _write(locked, credited, parts, reason=reason, key=idempotency_key, at=at)
     _count_on_invoice(locked, note, at)
+    if note.to_balance:
+        credit_from_note(note=note, actor="billing", at=at)
+        pay_open_invoices(customer_id=note.customer_id, currency=note.currency, at=at)
     logger.info("credit note issued", extra={"note": note.number, "invoice": locked.number})
     return note
 
@@ -127,11 +141,45 @@ def _left(lines: Sequence[InvoiceLine]) -> dict[UUID, LineLeft]:
     return left
 
 
+def _parts(
+    invoice: Invoice,
+    credited: Sequence[Credited],
+    to_refund: Decimal | None,
+    to_balance: Decimal | None,
+) -> CreditParts:
+    promised = CreditNote.objects.filter(invoice=invoice).aggregate(sum=Sum("to_refund"))["sum"]
+    given_freely = _refunded_without_note(invoice)
+    currency = invoice.currency
+    return credit_parts(
+        amount=total((credit.net + credit.tax for _, credit in credited), currency),
+        due=invoice.amount_due,
+        refundable=invoice.amount_paid - given_freely - Money(promised or 0, currency),
+        to_refund=None if to_refund is None else Money(to_refund, currency),
+        to_balance=None if to_balance is None else Money(to_balance, currency),
+    )
+
+
+def _refunded_without_note(invoice: Invoice) -> Money:
+    """What was, or is being, given back of it for no note; it is owed again."""
+    refunds = Refund.objects.filter(
+        payment__invoice=invoice, credit_note=None, state__in=COUNTED_REFUND_STATES
+    )
+    return total((refund.amount for refund in refunds), invoice.currency)
+
+
 def _write(
-    invoice: Invoice, credited: Sequence[Credited], *, reason: str, key: str, at: datetime
+    invoice: Invoice,
+    credited: Sequence[Credited],
+    parts: CreditParts,
+    *,
+    reason: str,
+    key: str,
+    at: datetime,
 ) -> CreditNote:
     subtotal = total((credit.net for _, credit in credited), invoice.currency)
     tax = total((credit.tax for _, credit in credited), invoice.currency)
+    if parts.to_balance:
+        lock_balance(invoice.customer_id, invoice.currency)
     (number,) = take_numbers(CREDIT_NOTE_SERIES, settings.CREDIT_NOTE_PREFIX, 1)
     note = CreditNote.objects.create(
         id=uuid7(),
@@ -142,6 +190,9 @@ def _write(
         subtotal=subtotal.amount,
         tax=tax.amount,
         total=(subtotal + tax).amount,
+        to_invoice=parts.to_invoice.amount,
+        to_refund=parts.to_refund.amount,
+        to_balance=parts.to_balance.amount,
         reason=reason,
         tax_breakdown=_tax_breakdown(invoice, credited),
         idempotency_key=key,
@@ -181,7 +232,8 @@ def _tax_breakdown(invoice: Invoice, credited: Sequence[Credited]) -> list[dict[
 
 def _count_on_invoice(invoice: Invoice, note: CreditNote, at: datetime) -> None:
     invoice.amount_credited += note.total
-    fields = ["amount_credited"]
+    invoice.amount_to_balance += note.to_balance
+    fields = ["amount_credited", "amount_to_balance"]
     if invoice.state == Invoice.State.OPEN and not invoice.amount_due:
         invoice.state = Invoice.State.PAID
         invoice.paid_at = at

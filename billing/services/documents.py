@@ -113,9 +113,24 @@ def credit_note_content(note: CreditNote) -> Row:
         "totals": [
             *_sums(note.subtotal.amount, note.tax_breakdown, note.currency, wording),
             _total("Total credited", note.total.amount, note.currency, wording, strong=True),
+            *_note_parts(note, wording),
         ],
         "notes": [f"Reason: {note.reason}", *_tax_notes(note.tax_breakdown)],
     }
+
+
+def _note_parts(note: CreditNote, wording: Wording) -> list[Row]:
+    """Where the credit goes."""
+    parts = [
+        (f"Off invoice {note.invoice}", note.to_invoice.amount),
+        ("To be refunded", note.to_refund.amount),
+        ("To your credit balance", note.to_balance.amount),
+    ]
+    return [
+        _total(name, amount, note.currency, wording, strong=False)
+        for name, amount in parts
+        if amount
+    ]
 
 
 def _letter(title: str, kind: str, bill_to: Row, issued: datetime) -> Row:
@@ -195,7 +210,8 @@ def _invoice_totals(invoice: Invoice, wording: Wording) -> list[Row]:
         _total("Total", invoice.total.amount, currency, wording, strong=True),
     ]
     deductions = [
-        ("Credited", -invoice.amount_credited.amount),
+        ("Credited", -invoice.amount_taken_off.amount),
+        ("Paid from your credit balance", -invoice.amount_from_balance.amount),
         ("Paid", -invoice.amount_paid.amount),
         ("Refunded", invoice.amount_refunded.amount),
     ]

@@ -20,6 +20,7 @@ from billing.domain.rating import rate
 from billing.domain.tax import TaxableLine
 from billing.domain.totals import Totals, totals
 from billing.models import InvoiceLine
+from billing.queries.credit_balance import credit_of
 from billing.services.tax import TaxTable
 from billing.services.terms import LoadedPrice, PriceBook
 from subscriptions.domain.metering import Aggregation, UsageTotal
@@ -48,7 +49,11 @@ class DraftLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftInvoice:
-    """An invoice to be, with its totals."""
+    """An invoice to be, with its totals.
+
+    `from_balance` is what the credit balance would pay of it; only previews work it out, since
+    finalising takes what is there then.
+    """
 
     subscription: Subscription
     customer: Customer
@@ -58,6 +63,13 @@ class DraftInvoice:
     lines: tuple[DraftLine, ...]
     totals: Totals
     idempotency_key: str
+    from_balance: Money | None = None
+
+    @property
+    def due(self) -> Money:
+        """What would be left to pay."""
+        total = self.totals.total
+        return total - self.from_balance if self.from_balance else total
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +168,12 @@ def draft_invoices(boundaries: Sequence[Boundary]) -> list[DraftInvoice]:
         if lines:
             drafts.append(_draft(boundary, lines, taxes))
     return drafts
+
+
+def with_credit(draft: DraftInvoice) -> DraftInvoice:
+    """For a preview: the draft with what the credit balance would pay of it now."""
+    held = credit_of(draft.customer.pk, draft.subscription.currency)
+    return replace(draft, from_balance=min(held, draft.totals.total))
 
 
 def make_draft(

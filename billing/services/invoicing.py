@@ -9,11 +9,14 @@ from django.db import transaction
 from billing.errors import InvoiceNotDraft, InvoiceNotOpen, PaymentInFlight
 from billing.models import Invoice, PaymentAttempt
 from billing.models.payments import LIVE_ATTEMPT_STATES
+from billing.services.credit_balance import return_to_balance
+from billing.services.customer_credit import pay_open_invoices
 from billing.services.drafting import (
     DraftInvoice,
     draft_invoices,
     next_boundary,
     start_boundary,
+    with_credit,
 )
 from billing.services.scheduled_changes import put_on_plan, scheduled_changes
 from billing.services.settling import recover_subscription
@@ -51,7 +54,8 @@ def preview_next_invoice(*, subscription: Subscription) -> DraftInvoice | None:
     boundary = next_boundary(loaded)
     if boundary is None:
         return None
-    return next(iter(draft_invoices([boundary])), None)
+    draft = next(iter(draft_invoices([boundary])), None)
+    return with_credit(draft) if draft else None
 
 
 def issue(draft: DraftInvoice, *, at: datetime) -> Invoice:
@@ -82,19 +86,25 @@ def finalize_invoice(*, invoice: Invoice, at: datetime) -> Invoice:
 def void_invoice(*, invoice: Invoice, at: datetime) -> Invoice:
     """Take an open invoice back as if it had never been; nothing may have been paid of it.
 
+    What it took from the credit balance goes back there, and pays what else is open.
+
     Raises:
-        InvoiceNotOpen: If it is not open, or part of it is paid or credited.
+        InvoiceNotOpen: If nothing is to be taken back, or part of it is paid or credited.
         PaymentInFlight: If a payment of it may be going through.
     """
     locked = lock_invoice(invoice.pk)
-    touched = locked.amount_paid or locked.amount_credited
-    if locked.state != Invoice.State.OPEN or touched:
+    if not is_voidable(locked):
         raise InvoiceNotOpen(f"{locked} is {locked.state}; only an untouched open one can be void")
     ensure_nothing_in_flight(locked)
+    if locked.amount_from_balance:
+        return_to_balance(invoice=locked, reason=f"{locked} is void", actor="billing", at=at)
+        locked.state, locked.paid_at = Invoice.State.OPEN, None
+        locked.save(update_fields=["amount_from_balance", "state", "paid_at"])
     locked.state = Invoice.State.VOID
     locked.voided_at = at
     locked.save(update_fields=["state", "voided_at"])
     recover_subscription(locked, at)
+    pay_open_invoices(customer_id=locked.customer_id, currency=locked.currency, at=at)
     logger.info("invoice voided", extra={"invoice": locked.number})
     return locked
 
@@ -114,6 +124,13 @@ def mark_uncollectible(*, invoice: Invoice, at: datetime) -> Invoice:
     locked.save(update_fields=["state", "written_off_at"])
     logger.info("invoice uncollectible", extra={"invoice": locked.number})
     return locked
+
+
+def is_voidable(invoice: Invoice) -> bool:
+    """Whether an invoice can be void: issued, and not paid or credited but from the balance."""
+    is_open = invoice.state == Invoice.State.OPEN
+    from_balance = invoice.state == Invoice.State.PAID and invoice.amount_from_balance.amount > 0
+    return (is_open or from_balance) and not invoice.amount_paid and not invoice.amount_credited
 
 
 def ensure_nothing_in_flight(invoice: Invoice) -> None:

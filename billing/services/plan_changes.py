@@ -14,7 +14,7 @@ from django.db import transaction
 
 from billing.errors import PlanChangeInvalid, PlanChangeNotNow
 from billing.models import Invoice, PlanChange
-from billing.services.drafting import DraftInvoice, DraftLine, make_draft
+from billing.services.drafting import DraftInvoice, DraftLine, make_draft, with_credit
 from billing.services.invoicing import issue
 from billing.services.proration_lines import charge_lines, credit_lines
 from billing.services.tax import TaxTable
@@ -46,8 +46,8 @@ class PlanChangePreview:
 
     @property
     def due_now(self) -> Money:
-        """What is invoiced at once, with tax."""
-        return self.draft.totals.total if self.draft else zero(self.subscription.currency)
+        """What is to pay at once: with tax, less what the credit balance pays."""
+        return self.draft.due if self.draft else zero(self.subscription.currency)
 
 
 def preview_plan_change(
@@ -180,7 +180,7 @@ def _check(
 def _draft(
     subscription: Subscription, boundary: datetime, lines: Sequence[DraftLine]
 ) -> DraftInvoice:
-    return make_draft(
+    draft = make_draft(
         subscription=subscription,
         kind=Invoice.Kind.CHANGE,
         boundary=boundary,
@@ -189,6 +189,7 @@ def _draft(
         taxes=TaxTable([subscription.customer.country]),
         idempotency_key=f"change:{subscription.pk}:{subscription.plan_changes.count() + 1}",
     )
+    return with_credit(draft)
 
 
 def _fee(book: PriceBook, version_id: int, quantity: int, currency: str) -> Money:

@@ -199,9 +199,9 @@ def _check_note(payment: Payment, amount: Money, credit_note: CreditNote) -> Non
         raise PaymentNotRefundable(f"credit note {credit_note} is of another invoice")
     counted = Refund.objects.filter(credit_note=credit_note, state__in=COUNTED_REFUND_STATES)
     given = total((refund.amount for refund in counted), payment.currency)
-    if given + amount > credit_note.total:
-        left = credit_note.total - given
-        raise PaymentNotRefundable(f"{left} is left of credit note {credit_note}")
+    if given + amount > credit_note.to_refund:
+        left = credit_note.to_refund - given
+        raise PaymentNotRefundable(f"{left} is left to refund of credit note {credit_note}")
 
 
 def _request(refund: Refund) -> RefundRequest:

@@ -15,6 +15,7 @@ from django.db import connection
 from psycopg.types.json import Jsonb
 
 from billing.errors import InvoiceNotDraft
+from billing.services.credit_balance import use_balance
 from billing.services.drafting import DraftInvoice
 from subscriptions.models import Customer
 from tiktoktoe.kernel.ids import uuid7
@@ -37,6 +38,8 @@ INVOICE_COLUMNS = {
     "amount_paid": "numeric",
     "amount_credited": "numeric",
     "amount_refunded": "numeric",
+    "amount_from_balance": "numeric",
+    "amount_to_balance": "numeric",
     "tax_breakdown": "jsonb",
     "bill_to": "jsonb",
     "idempotency_key": "varchar",
@@ -71,11 +74,12 @@ RETURNING series.prefix, series.next_number
 FINALIZE = """
 UPDATE billing_invoice SET
     number = given.number,
-    state = CASE WHEN total = 0 THEN 'paid' ELSE 'open' END,
-    paid_at = CASE WHEN total = 0 THEN %(at)s::timestamptz END,
+    amount_from_balance = given.used,
+    state = CASE WHEN total = given.used THEN 'paid' ELSE 'open' END,
+    paid_at = CASE WHEN total = given.used THEN %(at)s::timestamptz END,
     finalized_at = %(at)s,
     due_at = %(due_at)s
-FROM unnest(%(ids)s::uuid[], %(numbers)s::text[]) AS given(id, number)
+FROM unnest(%(ids)s::uuid[], %(numbers)s::text[], %(used)s::numeric[]) AS given(id, number, used)
 WHERE billing_invoice.id = given.id AND state = 'draft'
 """
 
@@ -92,7 +96,8 @@ def write_drafts(drafts: Sequence[DraftInvoice], *, at: datetime) -> list[UUID]:
 def finalize_drafts(ids: Sequence[UUID], *, at: datetime) -> int:
     """Make drafts final in the caller's transaction: numbers, due dates, in the order of ids.
 
-    An invoice of nothing is paid when it is made. Returns how many there were.
+    Each takes what is on the customer's credit balance, up to its total; one that owes nothing
+    then is paid when it is made. Returns how many there were.
 
     Raises:
         InvoiceNotDraft: If one is final already; no number is lost by it.
@@ -100,6 +105,7 @@ def finalize_drafts(ids: Sequence[UUID], *, at: datetime) -> int:
     if not ids:
         return 0
     assert connection.in_atomic_block
+    used = use_balance(ids, at=at)
     with connection.cursor() as cursor:
         cursor.execute(
             FINALIZE,
@@ -107,6 +113,7 @@ def finalize_drafts(ids: Sequence[UUID], *, at: datetime) -> int:
                 "at": at,
                 "due_at": at + timedelta(days=settings.INVOICE_DUE_DAYS),
                 "ids": list(ids),
+                "used": [used.get(invoice_id, ZERO) for invoice_id in ids],
                 "numbers": take_numbers(INVOICE_SERIES, settings.INVOICE_PREFIX, len(ids)),
             },
         )
@@ -158,9 +165,7 @@ def _invoice_row(invoice_id: UUID, draft: DraftInvoice, at: datetime) -> tuple[o
         totals.subtotal.amount,
         totals.tax.amount,
         totals.total.amount,
-        ZERO,
-        ZERO,
-        ZERO,
+        *([ZERO] * 5),
         Jsonb([row.to_json() for row in totals.by_rate]),
         Jsonb(bill_to(draft.customer)),
         draft.idempotency_key,

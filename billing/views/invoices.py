@@ -15,7 +15,12 @@ from billing.models import Invoice, InvoiceLine
 from billing.models.invoices import InvoiceQuerySet
 from billing.queries.explanation import explain_line
 from billing.queries.invoices import invoice_history, invoice_sums
-from billing.services.invoicing import finalize_invoice, mark_uncollectible, void_invoice
+from billing.services.invoicing import (
+    finalize_invoice,
+    is_voidable,
+    mark_uncollectible,
+    void_invoice,
+)
 from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.errors import Conflict
@@ -34,6 +39,8 @@ CSV_HEADER = [
     "tax",
     "total",
     "credited",
+    "to_balance",
+    "from_balance",
     "paid",
     "refunded",
     "amount_due",
@@ -88,9 +95,7 @@ def invoice_detail(request: HttpRequest, key: str) -> HttpResponse:
         "is_overdue": invoice.state == "open" and invoice.due_at and invoice.due_at < now(),
         "is_creditable": invoice.state in {"open", "paid", "uncollectible"}
         and invoice.amount_credited < invoice.total,
-        "is_voidable": invoice.state == "open"
-        and not invoice.amount_paid
-        and not invoice.amount_credited,
+        "is_voidable": is_voidable(invoice),
     }
     return render(request, "billing/invoice_detail.html", context)
 
@@ -190,6 +195,8 @@ def _csv_rows(invoices: InvoiceQuerySet) -> Iterator[list[object]]:
             invoice.tax.amount,
             invoice.total.amount,
             invoice.amount_credited.amount,
+            invoice.amount_to_balance.amount,
+            invoice.amount_from_balance.amount,
             invoice.amount_paid.amount,
             invoice.amount_refunded.amount,
             invoice.amount_due.amount,

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from billing.models import Invoice, Payment, PaymentMethod
 from billing.models.invoices import InvoiceQuerySet
+from billing.queries.credit_balance import credit_balances, credit_history
 from billing.queries.portal import uncollected_invoices, usage_so_far, why_declined
 from billing.services.checkout import confirm_payment, open_payment_page
 from billing.services.collection import resume_collection
@@ -58,6 +59,8 @@ def portal_home(request: HttpRequest) -> HttpResponse:
         ],
         "entitlements": [e for e in entitlements(customer.pk, at=now()) if e.terms.is_granted],
         "invoices": _invoices(request).filter(customer=customer)[:5],
+        "credits": credit_balances(customer),
+        "credit_rows": list(credit_history([customer], limit=10)),
         "method": PaymentMethod.objects.usable().filter(customer=customer, is_default=True).first(),
     }
     return render(request, "portal/home.html", context)

@@ -75,6 +75,17 @@ class CreditNoteFact:
     lines: Sequence[CreditLineFact]
     tax: Money
     total: Money
+    to_balance: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditFact:
+    """A movement of a credit balance, as a positive amount."""
+
+    id: str
+    customer: str
+    amount: Money
+    invoice_number: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +159,8 @@ def invoice_voided(finalized: Entry, *, on: date) -> Entry:
 
 
 def credit_note_issued(note: CreditNoteFact, *, on: date) -> Entry | None:
-    """D contract liability, the unearned part; D contra revenue, the earned part; D VAT; C AR.
+    """D contract liability, the unearned part; D contra revenue, the earned part; D VAT; C AR,
+    but for what goes to the credit balance: C customer credit.
 
     Raises:
         DocumentInconsistent: If lines and tax do not add up to the total.
@@ -167,8 +179,47 @@ def credit_note_issued(note: CreditNoteFact, *, on: date) -> Entry | None:
             debit(chart.CONTRACT_LIABILITY, unearned, **who),
             debit(chart.REVENUE_REFUNDS, earned, **who),
             debit(chart.VAT_PAYABLE, note.tax, **who),
-            credit(chart.RECEIVABLE, note.total, **who),
+            credit(chart.RECEIVABLE, note.total - note.to_balance, **who),
+            credit(chart.CUSTOMER_CREDIT, note.to_balance, **who),
         ],
+    )
+
+
+def credit_granted(fact: CreditFact, *, on: date) -> Entry | None:
+    """D contra revenue, C customer credit: what we give for nothing lowers what was earned."""
+    return _credit_moved("granted", "Credit granted", fact, on, _GIVEN)
+
+
+def credit_withdrawn(fact: CreditFact, *, on: date) -> Entry | None:
+    """D customer credit, C contra revenue: unused credit is taken back."""
+    return _credit_moved("withdrawn", "Credit withdrawn", fact, on, _GIVEN[::-1])
+
+
+def credit_applied(fact: CreditFact, *, on: date) -> Entry | None:
+    """D customer credit, C receivable: the balance pays an invoice."""
+    return _credit_moved("applied", "Credit for invoice", fact, on, _PAID_FROM_BALANCE)
+
+
+def credit_returned(fact: CreditFact, *, on: date) -> Entry | None:
+    """D receivable, C customer credit: an invoice that is void gives back what it took."""
+    return _credit_moved("returned", "Credit back from invoice", fact, on, _PAID_FROM_BALANCE[::-1])
+
+
+_GIVEN = (chart.REVENUE_REFUNDS, chart.CUSTOMER_CREDIT)
+_PAID_FROM_BALANCE = (chart.CUSTOMER_CREDIT, chart.RECEIVABLE)
+
+
+def _credit_moved(
+    event: str, words: str, fact: CreditFact, on: date, accounts: tuple[str, ...]
+) -> Entry | None:
+    who = {"customer": fact.customer, "document": fact.id}
+    debited, credited = accounts
+    return _entry(
+        kind=f"credit_{event}",
+        document=f"credit_entry:{fact.id}:{event}",
+        on=on,
+        description=f"{words} {fact.invoice_number}".strip(),
+        postings=[debit(debited, fact.amount, **who), credit(credited, fact.amount, **who)],
     )
 
 

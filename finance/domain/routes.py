@@ -26,6 +26,10 @@ ROUTES: Mapping[str, frozenset[tuple[AccountType, str]]] = {
     "credit_note_issued": frozenset(
         {(_A, CREDIT), (_L, DEBIT), (_L, CREDIT), (_I, DEBIT), (_I, CREDIT)}
     ),
+    "credit_granted": frozenset({(_I, DEBIT), (_L, CREDIT)}),
+    "credit_withdrawn": frozenset({(_L, DEBIT), (_I, CREDIT)}),
+    "credit_applied": frozenset({(_L, DEBIT), (_A, CREDIT)}),
+    "credit_returned": frozenset({(_A, DEBIT), (_L, CREDIT)}),
     "payment_captured": frozenset({(_A, DEBIT), (_A, CREDIT), (_E, DEBIT)}),
     "processor_fee_charged": frozenset({(_E, DEBIT), (_A, CREDIT)}),
     "refund_paid": frozenset({(_A, DEBIT), (_A, CREDIT)}),

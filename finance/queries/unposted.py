@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from billing.models import CreditNote, Invoice, PaymentAttempt, Refund
+from billing.models import CreditEntry, CreditNote, Invoice, PaymentAttempt, Refund
 from billing.models.invoices import FINAL_STATES
 from finance.domain.chart import PROCESSOR_FEES
 from finance.models import JournalEntry, NothingToPost, Posting
@@ -65,6 +65,11 @@ def _credit_notes(at: datetime) -> Rows:
     return CreditNote.objects.filter(issued_at__lte=at)
 
 
+def _credit_moves(kind: str) -> Callable[[datetime], Rows]:
+    """Movements of credit balances; what a credit note puts there is posted with the note."""
+    return lambda at: CreditEntry.objects.filter(kind=kind, at__lte=at)
+
+
 def _captures(at: datetime) -> Rows:
     return PaymentAttempt.objects.filter(state=PaymentAttempt.State.SUCCEEDED, resolved_at__lte=at)
 
@@ -93,6 +98,12 @@ def _returned_refunds(at: datetime) -> Rows:
 DOCUMENT_KINDS = (
     DocumentKind("invoice_finalized", "invoice", "Invoices", _invoices),
     DocumentKind("credit_note_issued", "credit_note", "Credit notes", _credit_notes),
+    DocumentKind("credit_granted", "credit_entry", "Granted credit", _credit_moves("granted")),
+    DocumentKind(
+        "credit_withdrawn", "credit_entry", "Withdrawn credit", _credit_moves("withdrawn")
+    ),
+    DocumentKind("credit_applied", "credit_entry", "Credit used", _credit_moves("applied")),
+    DocumentKind("credit_returned", "credit_entry", "Credit returned", _credit_moves("returned")),
     DocumentKind("payment_captured", "payment", "Payments", _captures, source="payment_id"),
     DocumentKind("processor_fee_charged", "payment", "Late fees", _late_fees, source="payment_id"),
     DocumentKind("refund_paid", "refund", "Refunds", _refunds),

@@ -16,6 +16,7 @@ from uuid import UUID
 from billing.models import CreditNoteLine, InvoiceLine
 from finance.domain import entries as rules
 from finance.domain.entries import (
+    CreditFact,
     CreditLineFact,
     CreditNoteFact,
     Earned,
@@ -92,10 +93,10 @@ def earned_when(kind: str, timing: str | None) -> Earned:
 
 
 def _credit_notes(rows: Rows, days: PostingDay) -> Iterator[Found]:
-    fields = ("pk", "number", "customer_id", "currency", "tax", "total", "issued_at")
+    fields = ("pk", "number", "customer_id", "currency", "tax", "total", "to_balance", "issued_at")
     found = list(rows.values_list(*fields))
     lines = _credit_lines([row[0] for row in found])
-    for pk, number, customer, currency, tax, total, issued_at in found:
+    for pk, number, customer, currency, tax, total, to_balance, issued_at in found:
         fact = CreditNoteFact(
             id=str(pk),
             number=number,
@@ -103,6 +104,7 @@ def _credit_notes(rows: Rows, days: PostingDay) -> Iterator[Found]:
             lines=lines[pk],
             tax=Money(tax, currency),
             total=Money(total, currency),
+            to_balance=Money(to_balance, currency),
         )
         yield pk, _built(rules.credit_note_issued, fact, days.of(issued_at))
 
@@ -125,6 +127,25 @@ def _credit_lines(note_ids: Sequence[UUID]) -> Mapping[UUID, list[CreditLineFact
             )
         )
     return facts
+
+
+def _credit_moves(
+    rule: Callable[..., Entry | None],
+) -> Callable[[Rows, PostingDay], Iterator[Found]]:
+    """The builder of one kind of movement of credit balances."""
+
+    def build(rows: Rows, days: PostingDay) -> Iterator[Found]:
+        fields = ("pk", "customer_id", "currency", "amount", "invoice__number", "at")
+        for pk, customer, currency, amount, number, at in rows.values_list(*fields):
+            fact = CreditFact(
+                id=str(pk),
+                customer=str(customer),
+                amount=Money(abs(amount), currency),
+                invoice_number=number or "",
+            )
+            yield pk, _built(rule, fact, days.of(at))
+
+    return build
 
 
 def _captures(rows: Rows, days: PostingDay) -> Iterator[Found]:
@@ -256,6 +277,10 @@ _REVERSED_AT: Mapping[str, str] = {
 _BUILDERS: Mapping[str, Callable[[Any, PostingDay], Iterator[Found]]] = {
     "invoice_finalized": _invoices,
     "credit_note_issued": _credit_notes,
+    "credit_granted": _credit_moves(rules.credit_granted),
+    "credit_withdrawn": _credit_moves(rules.credit_withdrawn),
+    "credit_applied": _credit_moves(rules.credit_applied),
+    "credit_returned": _credit_moves(rules.credit_returned),
     "payment_captured": _captures,
     "processor_fee_charged": _late_fees,
     "refund_paid": _refunds,

@@ -17,6 +17,7 @@ class Permission(StrEnum):
     VIEW_BILLING = "view_billing"
     CHANGE_BILLING = "change_billing"
     REFUND = "refund"
+    GRANT_CREDIT = "grant_credit"
     VIEW_BOOKS = "view_books"
     VIEW_ANALYTICS = "view_analytics"
     USE_PORTAL = "use_portal"

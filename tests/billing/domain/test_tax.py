@@ -15,7 +15,7 @@ from billing.domain.tax import (
     tax_lines,
     tax_outcome,
 )
-from billing.domain.totals import amount_due, creditable, totals
+from billing.domain.totals import creditable, totals
 from billing.errors import TaxRateMissing
 from tests.golden import cents, in_cents, scenario
 from tests.strategies import currencies
@@ -157,24 +157,6 @@ def test_a_rate_that_must_exist_and_does_not_is_refused(customer: str) -> None:
         )
 
     assert refused.value.field == "country"
-
-
-def test_what_is_due_counts_credits_payments_and_refunds_and_never_falls_below_zero() -> None:
-    def due(credited: int, paid: int, refunded: int) -> int:
-        return in_cents(
-            amount_due(
-                invoiced=cents(10000),
-                credited=cents(credited),
-                paid=cents(paid),
-                refunded=cents(refunded),
-            )
-        )
-
-    assert due(0, 0, 0) == 10000
-    assert due(2000, 5000, 0) == 3000
-    assert due(10000, 10000, 10000) == 0
-    assert due(10000, 10000, 0) == 0
-    assert due(0, 10000, 4000) == 4000
 
 
 def test_no_more_than_the_invoice_can_be_taken_back() -> None:

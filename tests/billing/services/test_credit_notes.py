@@ -23,11 +23,20 @@ pytestmark = pytest.mark.django_db
 
 def taxed_invoice() -> Invoice:
     """100.00 and 19 % VAT."""
+    return taxed_at(Decimal(19), Money("100.00", "EUR"))
+
+
+def taxed_at(percentage: Decimal, fee: Money) -> Invoice:
+    """A fee in EUR with German VAT of some percentage."""
     TaxRate.objects.create(
-        code="de-vat", name="VAT", country="DE", percentage=Decimal(19), valid_from=date(2021, 1, 1)
+        code="de-vat",
+        name="VAT",
+        country="DE",
+        percentage=percentage,
+        valid_from=date(2021, 1, 1),
     )
     customer = make_customer(country="DE", currency="EUR")
-    version = published_version(recurring("100.00"), currency="EUR")
+    version = published_version(recurring(str(fee.amount)), currency="EUR")
     return open_invoice(customer=customer, version=version)
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from finance.domain import chart
 from finance.domain.entries import (
+    CreditFact,
     CreditLineFact,
     CreditNoteFact,
     Earned,
@@ -17,7 +18,11 @@ from finance.domain.entries import (
     PaymentFact,
     RefundFact,
     WriteOffFact,
+    credit_applied,
+    credit_granted,
     credit_note_issued,
+    credit_returned,
+    credit_withdrawn,
     invoice_finalized,
     invoice_voided,
     invoice_written_off,
@@ -43,7 +48,7 @@ def _invoice(lines: Sequence[tuple[int, Earned]], tax: int) -> InvoiceFact:
     )
 
 
-def _credit_note(lines: Sequence[tuple[int, int]], tax: int) -> CreditNoteFact:
+def _credit_note(lines: Sequence[tuple[int, int]], tax: int, to_balance: int = 0) -> CreditNoteFact:
     return CreditNoteFact(
         id="2",
         number="CN-000001",
@@ -51,6 +56,7 @@ def _credit_note(lines: Sequence[tuple[int, int]], tax: int) -> CreditNoteFact:
         lines=[CreditLineFact(unearned=cents(u), earned=cents(e)) for u, e in lines],
         tax=cents(tax),
         total=cents(sum(u + e for u, e in lines) + tax),
+        to_balance=cents(to_balance),
     )
 
 
@@ -160,6 +166,27 @@ def test_a_credit_note_and_its_refund_give_back_what_was_paid() -> None:
         (chart.RECEIVABLE, 11900),
         (chart.GATEWAY_CLEARING, -11900),
     ]
+
+
+def test_what_a_credit_note_puts_on_the_balance_is_owed_to_the_customer() -> None:
+    note = _credit_note([(6000, 4000)], 1900, to_balance=5000)
+
+    assert _postings(credit_note_issued(note, on=ON))[-2:] == [
+        (chart.RECEIVABLE, -6900),
+        (chart.CUSTOMER_CREDIT, -5000),
+    ]
+
+
+def test_credit_is_granted_used_returned_and_withdrawn() -> None:
+    fact = CreditFact(id="5", customer="7", amount=cents(3000), invoice_number="INV-000001")
+    moves = [rule(fact, on=ON) for rule in (credit_granted, credit_applied, credit_returned)]
+
+    assert [_postings(entry) for entry in moves] == [
+        [(chart.REVENUE_REFUNDS, 3000), (chart.CUSTOMER_CREDIT, -3000)],
+        [(chart.CUSTOMER_CREDIT, 3000), (chart.RECEIVABLE, -3000)],
+        [(chart.RECEIVABLE, 3000), (chart.CUSTOMER_CREDIT, -3000)],
+    ]
+    assert _balances(*moves, credit_withdrawn(fact, on=ON)) == {}
 
 
 def test_a_write_off_is_a_loss_of_net_and_tax_unless_the_tax_is_given_back() -> None:

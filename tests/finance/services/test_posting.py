@@ -7,15 +7,23 @@ import pytest
 from django.db import connection
 from django.db.models import Sum
 
-from billing.models import Invoice, Payment, PaymentAttempt, Refund
+from billing.models import CreditBalance, Invoice, Payment, PaymentAttempt, Refund
 from billing.services.credit_notes import issue_credit_note
+from billing.services.customer_credit import grant_credit
 from billing.services.invoicing import mark_uncollectible, void_invoice
 from finance.models import Account, Entity, JournalEntry, NothingToPost, Posting
 from finance.queries import unposted_count, unposted_documents, unposted_list
 from finance.services.posting import post_documents
 from tests.factories.billing import open_invoice
-from tests.factories.subscriptions import JAN_1, make_customer, published_version, recurring
+from tests.factories.subscriptions import (
+    JAN_1,
+    TEST_ACTOR,
+    make_customer,
+    published_version,
+    recurring,
+)
 from tiktoktoe.kernel.ids import uuid7
+from tiktoktoe.kernel.money import Money
 
 pytestmark = pytest.mark.django_db
 
@@ -331,3 +339,36 @@ def test_unposted_documents_counts_by_kind() -> None:
     assert counts["payment_captured"] == 1
     assert counts["refund_paid"] == 0
     assert unposted_count(at=LATER) == 2
+
+
+def test_post_documents_posts_what_moves_a_credit_balance() -> None:
+    version = published_version(recurring())
+    invoice = open_invoice(version=version)
+    customer = invoice.customer
+    grant_credit(
+        customer=customer,
+        amount=Money("120.00", "USD"),
+        reason="Sorry",
+        idempotency_key="g",
+        actor=TEST_ACTOR,
+        at=JAN_1,
+    )  # pays the 99.00 at once
+    invoice.refresh_from_db()
+    void_invoice(invoice=invoice, at=JAN_1)
+    second = open_invoice(customer=customer, version=version)
+    issue_credit_note(
+        invoice=second,
+        reason="outage",
+        idempotency_key="k",
+        at=JAN_1,
+        amount=Decimal("40.00"),
+        to_balance=Decimal("40.00"),
+    )
+
+    report = post_documents(at=LATER)
+
+    assert report.refused == 0
+    assert unposted_count(at=LATER) == 0
+    held = CreditBalance.objects.get(customer=customer).amount
+    assert held == Money("61.00", "USD")
+    assert balances() == {"1200": 0, "2200": -59_00, "2300": -61_00, "4090": 120_00}
