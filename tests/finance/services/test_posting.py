@@ -58,7 +58,8 @@ def pay(invoice: Invoice, *, fee: str | None = "3.17", at: datetime = JAN_1) -> 
         dispatched_at=at,
         resolved_at=at,
     )
-    Invoice.objects.filter(pk=invoice.pk).update(amount_paid=due.amount, state="paid", paid_at=at)
+    paid = (invoice.amount_paid + due).amount
+    Invoice.objects.filter(pk=invoice.pk).update(amount_paid=paid, state="paid", paid_at=at)
     invoice.refresh_from_db()
     return attempt
 
