@@ -19,6 +19,10 @@ class BillingNotDue(Conflict):
     """The subscription's period is not over, or is being billed by somebody else."""
 
 
+class PeriodNotBilled(Conflict):
+    """The subscription's period is over, and what is owed for it has not been billed yet."""
+
+
 class InvoiceNotDraft(Conflict):
     """The invoice is final; corrections are credit notes."""
 

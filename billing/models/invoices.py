@@ -71,6 +71,7 @@ class Invoice(models.Model):
     class Kind(models.TextChoices):
         PERIOD = "period"
         CHANGE = "change"
+        FINAL = "final"
 
     id = models.UUIDField(primary_key=True)
     number = models.CharField(max_length=32, unique=True, null=True, blank=True)

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 
 from billing.models.invoices import Invoice
+from subscriptions.domain.proration_policy import AnchorRule, ChangeKind, UnusedTime
 from subscriptions.models import PlanVersion, Subscription
 
 
@@ -21,6 +22,23 @@ class PlanChange(models.Model):
     plan_version = models.ForeignKey(PlanVersion, on_delete=models.PROTECT, related_name="+")
     quantity = models.PositiveIntegerField()
     state = models.CharField(max_length=16, choices=State.choices)
+    kind = models.CharField(
+        max_length=16,
+        choices=[(str(k), k.name.replace("_", " ").capitalize()) for k in ChangeKind],
+        default=str(ChangeKind.UPGRADE),
+    )
+    policy = models.CharField(max_length=40, blank=True, help_text="whose rules were applied")
+    anchor_rule = models.CharField(
+        max_length=16,
+        choices=[(str(r), r.name.replace("_", " ").capitalize()) for r in AnchorRule],
+        default=str(AnchorRule.CHANGE_DAY),
+    )
+    unused_time = models.CharField(
+        max_length=16,
+        choices=[(str(u), u.name.capitalize()) for u in UnusedTime],
+        default=str(UnusedTime.CREDIT),
+    )
+    reason = models.CharField(max_length=200, blank=True)
     effective_at = models.DateTimeField()
     requested_at = models.DateTimeField()
     applied_at = models.DateTimeField(null=True, blank=True)

@@ -147,16 +147,21 @@ def _parts(
     to_refund: Decimal | None,
     to_balance: Decimal | None,
 ) -> CreditParts:
-    promised = CreditNote.objects.filter(invoice=invoice).aggregate(sum=Sum("to_refund"))["sum"]
-    given_freely = _refunded_without_note(invoice)
     currency = invoice.currency
     return credit_parts(
         amount=total((credit.net + credit.tax for _, credit in credited), currency),
         due=invoice.amount_due,
-        refundable=invoice.amount_paid - given_freely - Money(promised or 0, currency),
+        refundable=refundable_of(invoice),
         to_refund=None if to_refund is None else Money(to_refund, currency),
         to_balance=None if to_balance is None else Money(to_balance, currency),
     )
+
+
+def refundable_of(invoice: Invoice) -> Money:
+    """What was paid of an invoice as money and is neither given back nor promised yet."""
+    promised = CreditNote.objects.filter(invoice=invoice).aggregate(sum=Sum("to_refund"))["sum"]
+    paid: Money = invoice.amount_paid
+    return paid - _refunded_without_note(invoice) - Money(promised or 0, invoice.currency)
 
 
 def _refunded_without_note(invoice: Invoice) -> Money:

@@ -29,8 +29,8 @@ from subscriptions.domain.proration_policy import ProrationPolicy
 from subscriptions.models import Customer, Subscription, SubscriptionPhase
 from subscriptions.queries import UsageSpan, usage_totals
 from subscriptions.services.policies import PolicyBook
-from tiktoktoe.kernel.money import Money, quantize
-from tiktoktoe.kernel.periods import Period, local_date, local_midnight
+from tiktoktoe.kernel.money import Money, quantize, zero
+from tiktoktoe.kernel.periods import BillingPeriods, Period, local_date, local_midnight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +77,21 @@ class Boundary:
     """A subscription at the instant at which it is billed.
 
     `closed` is the period whose usage is owed, `coming` the one whose fee is due in advance.
+    `row` are the periods that the closed one is a part of, where a change has begun others;
+    `is_last`: the subscription stops there, so that the day's usage belongs to the closed one.
     """
 
     subscription: Subscription
     at: datetime
     closed: Period | None
     coming: Period | None
+    row: BillingPeriods | None = None
+    is_last: bool = False
+
+    @property
+    def closed_row(self) -> BillingPeriods:
+        """The periods that the closed one is a part of."""
+        return self.row or self.subscription.billing_periods
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +128,14 @@ def next_boundary(subscription: Subscription) -> Boundary | None:
     at = subscription.next_billing_at
     if at is None:
         return None
+    row = subscription.billing_periods
+    if subscription.state == Subscription.State.PAUSED:
+        return Boundary(subscription, at, None, coming(subscription, at), row)
     is_trial_end = at == subscription.trial_ends_at
     closed = None if is_trial_end else Period(subscription.current_period_start, at)
-    return Boundary(
-        subscription, at, closed, None if ends_at(subscription, at) else coming(subscription, at)
-    )
+    if ends_at(subscription, at) or pauses_at(subscription, at):
+        return Boundary(subscription, at, closed, None, row, is_last=True)
+    return Boundary(subscription, at, closed, coming(subscription, at), row)
 
 
 def ends_at(subscription: Subscription, at: datetime) -> bool:
@@ -132,9 +144,17 @@ def ends_at(subscription: Subscription, at: datetime) -> bool:
     return has_ended or (subscription.cancel_at is not None and subscription.cancel_at <= at)
 
 
+def pauses_at(subscription: Subscription, at: datetime) -> bool:
+    """Whether a subscription is to be paused at an instant."""
+    return subscription.pause_at is not None and subscription.pause_at <= at
+
+
 def coming(subscription: Subscription, at: datetime) -> Period:
-    """The period that starts at a boundary."""
-    return Period(at, subscription.billing_periods.period_at(at).end)
+    """The period that starts at a boundary; it goes no further than the subscription does."""
+    end = subscription.billing_periods.period_at(at).end
+    if subscription.cancel_at is not None and at < subscription.cancel_at:
+        end = min(end, subscription.cancel_at)
+    return Period(at, end)
 
 
 def draft_invoices(boundaries: Sequence[Boundary]) -> list[DraftInvoice]:
@@ -146,6 +166,13 @@ def draft_invoices(boundaries: Sequence[Boundary]) -> list[DraftInvoice]:
     Raises:
         TaxRateMissing: If tax is due in a customer's country and no rate is known.
     """
+    taxes = TaxTable(b.subscription.customer.country for b in boundaries)
+    drafted = zip(boundaries, draft_lines(boundaries), strict=True)
+    return [_draft(boundary, lines, taxes) for boundary, lines in drafted if lines]
+
+
+def draft_lines(boundaries: Sequence[Boundary]) -> list[list[DraftLine]]:
+    """The lines that are owed at each boundary, in their order."""
     phases = _phases(boundaries)
     versions = {phase.plan_version_id for group in phases.values() for phase in group}
     versions |= {b.subscription.plan_version_id for b in boundaries}
@@ -154,25 +181,26 @@ def draft_invoices(boundaries: Sequence[Boundary]) -> list[DraftInvoice]:
     stretches = {b.subscription.pk: _stretches(b, phases[b.subscription.pk]) for b in boundaries}
     metered = [m for b in boundaries for m in _metered(b, stretches[b.subscription.pk], book)]
     used = dict(zip(map(id, metered), usage_totals([m.span for m in metered]), strict=True))
-    taxes = TaxTable(b.subscription.customer.country for b in boundaries)
     by_boundary: dict[int, list[_Metered]] = defaultdict(list)
     for item in metered:
         by_boundary[id(item.boundary)].append(item)
-    drafts = []
-    for boundary in boundaries:
-        lines = [
+    return [
+        [
             *_arrears_lines(boundary, stretches[boundary.subscription.pk], book, policies),
             *(_usage_line(m, used[id(m)]) for m in by_boundary[id(boundary)]),
-            *_advance_lines(boundary, book, policies),
+            *advance_lines(boundary, book, policies),
         ]
-        if lines:
-            drafts.append(_draft(boundary, lines, taxes))
-    return drafts
+        for boundary in boundaries
+    ]
 
 
-def with_credit(draft: DraftInvoice) -> DraftInvoice:
-    """For a preview: the draft with what the credit balance would pay of it now."""
+def with_credit(draft: DraftInvoice, to_come: Money | None = None) -> DraftInvoice:
+    """For a preview: the draft with what the credit balance would pay of it now.
+
+    `to_come` is put on the balance before the invoice is made.
+    """
     held = credit_of(draft.customer.pk, draft.subscription.currency)
+    held += to_come or zero(draft.subscription.currency)
     return replace(draft, from_balance=min(held, draft.totals.total))
 
 
@@ -232,7 +260,7 @@ def _stretches(boundary: Boundary, phases: Sequence[SubscriptionPhase]) -> list[
     if closed is None:
         return []
     zone = boundary.subscription.time_zone
-    whole = boundary.subscription.billing_periods.period_at(closed.start)
+    whole = boundary.closed_row.period_at(closed.start)
     whole_days = max(whole.days(zone), 1)
     stretches = []
     for phase in phases:
@@ -270,15 +298,20 @@ def _metered(
                 subscription.customer_id,
                 loaded.meter.pk,
                 local_date(stretch.period.start, subscription.time_zone),
-                _day_after(stretch.period.end, subscription.time_zone),
+                _last_day(boundary, stretch.period.end),
             )
             yield _Metered(boundary, loaded, stretch.period, stretch.share, span)
 
 
-def _day_after(end: datetime, time_zone: str) -> date:
-    """The first local day that does not belong to what ends at an instant."""
+def _last_day(boundary: Boundary, end: datetime) -> date:
+    """The first local day whose usage does not belong to what ends at an instant.
+
+    A day that goes on on other terms, or in the next period, belongs to those.
+    """
+    time_zone = boundary.subscription.time_zone
     day = local_date(end, time_zone)
-    return day if local_midnight(day, time_zone) == end else day + timedelta(days=1)
+    is_cut = end == boundary.at and boundary.is_last and local_midnight(day, time_zone) != end
+    return day + timedelta(days=1) if is_cut else day
 
 
 def _usage_line(metered: _Metered, used: UsageTotal) -> DraftLine:
@@ -304,16 +337,22 @@ def _usage_line(metered: _Metered, used: UsageTotal) -> DraftLine:
     )
 
 
-def _advance_lines(
-    boundary: Boundary, book: PriceBook, policies: PolicyBook
-) -> Iterator[DraftLine]:
+def advance_lines(boundary: Boundary, book: PriceBook, policies: PolicyBook) -> Iterator[DraftLine]:
     """The fees of the coming period; of the opening part of one, that part."""
     if boundary.coming is None:
         return
     subscription = boundary.subscription
     for loaded in book.recurring(subscription.plan_version_id, "advance"):
         policy = policies.of_plan(loaded.plan_id, boundary.at)
-        yield fee_line(subscription, loaded, boundary.coming, subscription.quantity, policy)
+        whole = whole_of(boundary.coming, periods=subscription.billing_periods, policy=policy)
+        yield fee_line(
+            loaded,
+            boundary.coming,
+            subscription.quantity,
+            whole=whole,
+            time_zone=subscription.time_zone,
+            policy=policy,
+        )
 
 
 def _arrears_lines(
@@ -322,18 +361,26 @@ def _arrears_lines(
     for stretch in stretches:
         for loaded in book.recurring(stretch.version_id, "arrears"):
             policy = policies.of_plan(loaded.plan_id, boundary.at)
-            yield fee_line(boundary.subscription, loaded, stretch.period, stretch.quantity, policy)
+            yield fee_line(
+                loaded,
+                stretch.period,
+                stretch.quantity,
+                whole=whole_of(stretch.period, periods=boundary.closed_row, policy=policy),
+                time_zone=boundary.subscription.time_zone,
+                policy=policy,
+            )
 
 
 def fee_line(
-    subscription: Subscription,
     loaded: LoadedPrice,
     part: Period,
     quantity: int,
+    *,
+    whole: Period,
+    time_zone: str,
     policy: ProrationPolicy,
 ) -> DraftLine:
-    """A recurring fee for a period, or for the part of it that is used."""
-    whole = whole_of(part, periods=subscription.billing_periods, policy=policy)
+    """A recurring fee for a whole period, or for the part of it that is used."""
     description = f"{loaded.identity['plan']}: {loaded.price.name}"
     if part == whole:
         terms = loaded.terms
@@ -349,7 +396,7 @@ def fee_line(
             whole=whole,
             start=part.start,
             end=part.end,
-            time_zone=subscription.time_zone,
+            time_zone=time_zone,
             policy=policy,
         )
         amount = prorated.amount

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing.services.drafting import DraftInvoice, draft_invoices, next_boundary
+from billing.services.drafting import Boundary, DraftInvoice, draft_invoices
 from billing.services.renewal import due
-from billing.services.scheduled_changes import put_on_plan, scheduled_changes
+from billing.services.scheduled_changes import rehearsed_boundaries
 from subscriptions.models import Subscription
 from tiktoktoe.kernel.errors import TikTokToeError
 from tiktoktoe.kernel.money import Money, total
@@ -45,9 +45,7 @@ def dry_run(*, at: datetime) -> DryRun:
     """
     waiting = due(at).select_related("customer", "plan_version__plan")
     subscriptions = list(waiting.order_by("customer_id", "pk")[:DRY_RUN_MAX])
-    for change in scheduled_changes(subscriptions):
-        put_on_plan(change.subscription, change)
-    drafts, failures = _draft_or_halve(subscriptions)
+    drafts, failures = _draft_or_halve(rehearsed_boundaries(subscriptions))
     return DryRun(
         at=at,
         due_count=due(at).count(),
@@ -59,17 +57,16 @@ def dry_run(*, at: datetime) -> DryRun:
 
 
 def _draft_or_halve(
-    subscriptions: Sequence[Subscription],
+    boundaries: Sequence[Boundary],
 ) -> tuple[list[DraftInvoice], list[tuple[Subscription, str]]]:
-    boundaries = [b for s in subscriptions if (b := next_boundary(s)) is not None]
     try:
         return draft_invoices(boundaries), []
     except (TikTokToeError, ArithmeticError) as problem:
-        if len(subscriptions) == 1:
-            return [], [(subscriptions[0], str(problem))]
-        middle = len(subscriptions) // 2
-        first, first_failures = _draft_or_halve(subscriptions[:middle])
-        rest, rest_failures = _draft_or_halve(subscriptions[middle:])
+        if len(boundaries) == 1:
+            return [], [(boundaries[0].subscription, str(problem))]
+        middle = len(boundaries) // 2
+        first, first_failures = _draft_or_halve(boundaries[:middle])
+        rest, rest_failures = _draft_or_halve(boundaries[middle:])
         return [*first, *rest], [*first_failures, *rest_failures]
 
 

@@ -7,18 +7,17 @@ from uuid import UUID
 from django.db import transaction
 
 from billing.errors import InvoiceNotDraft, InvoiceNotOpen, PaymentInFlight
-from billing.models import Invoice, PaymentAttempt
+from billing.models import Invoice, PaymentAttempt, UnusedCredit
 from billing.models.payments import LIVE_ATTEMPT_STATES
 from billing.services.credit_balance import return_to_balance
 from billing.services.customer_credit import pay_open_invoices
 from billing.services.drafting import (
     DraftInvoice,
     draft_invoices,
-    next_boundary,
     start_boundary,
     with_credit,
 )
-from billing.services.scheduled_changes import put_on_plan, scheduled_changes
+from billing.services.scheduled_changes import rehearsed_boundaries
 from billing.services.settling import recover_subscription
 from billing.services.writing import finalize_drafts, write_drafts
 from subscriptions.models import Subscription
@@ -49,12 +48,7 @@ def preview_next_invoice(*, subscription: Subscription) -> DraftInvoice | None:
     loaded = Subscription.objects.select_related("customer", "plan_version__plan").get(
         pk=subscription.pk
     )
-    for change in scheduled_changes([loaded]):
-        put_on_plan(loaded, change)
-    boundary = next_boundary(loaded)
-    if boundary is None:
-        return None
-    draft = next(iter(draft_invoices([boundary])), None)
+    draft = next(iter(draft_invoices(rehearsed_boundaries([loaded]))), None)
     return with_credit(draft) if draft else None
 
 
@@ -103,6 +97,7 @@ def void_invoice(*, invoice: Invoice, at: datetime) -> Invoice:
     locked.state = Invoice.State.VOID
     locked.voided_at = at
     locked.save(update_fields=["state", "voided_at"])
+    UnusedCredit.objects.filter(invoice=locked).update(counts=False)
     recover_subscription(locked, at)
     pay_open_invoices(customer_id=locked.customer_id, currency=locked.currency, at=at)
     logger.info("invoice voided", extra={"invoice": locked.number})

@@ -1,8 +1,10 @@
 """A subscription goes to another plan or quantity: shown first, then done, by the same code.
 
-What costs more takes effect on the customer's day it is asked for, and the difference is
-invoiced at once. What costs less, or is billed in other intervals, takes effect with the next
-period: so nothing paid in advance is lost, and no credit can be farmed by going up and down.
+When a change takes effect, what it charges and how it gives unused time back is said by the
+policy that counts for it. By our own, what costs as much or more takes effect on the
+customer's day it is asked for, and the difference is invoiced at once; what costs less, or is
+billed in other intervals, takes effect with the next period: so nothing paid in advance is
+lost, and no credit can be farmed by going up and down.
 """
 
 import logging
@@ -13,47 +15,99 @@ from datetime import datetime
 from django.db import transaction
 
 from billing.errors import PlanChangeInvalid, PlanChangeNotNow
-from billing.models import Invoice, PlanChange
+from billing.models import CreditNote, Invoice, PlanChange, UnusedCredit
+from billing.services.closing import close_usage_until, closing_lines, early_boundary
 from billing.services.drafting import DraftInvoice, DraftLine, make_draft, with_credit
+from billing.services.giving_back import (
+    NotePlan,
+    Unused,
+    issue_notes,
+    keep_unused,
+    plan_notes,
+    refund_notes,
+    to_come,
+    unused_time,
+)
 from billing.services.invoicing import issue
 from billing.services.proration_lines import charge_lines, credit_lines
 from billing.services.tax import TaxTable
 from billing.services.terms import PriceBook
+from subscriptions.domain.change_kind import change_kind, yearly
 from subscriptions.domain.lifecycle import BILLED_STATES
 from subscriptions.domain.proration import change_boundary
+from subscriptions.domain.proration_policy import (
+    AnchorRule,
+    ChangeKind,
+    CreditForm,
+    Timing,
+    UnusedTime,
+)
+from subscriptions.domain.schedule import anchor_after_change
 from subscriptions.models import Meter, PlanVersion, Subscription
 from subscriptions.services.changes import ensure_sellable, switch_plan
-from subscriptions.services.lifecycle import lock_subscription
-from subscriptions.services.policies import PolicyBook
-from subscriptions.services.transitions import Actor
+from subscriptions.services.lifecycle import change_token, ensure_unchanged, lock_subscription
+from subscriptions.services.policies import NO_OVERRIDE, ChangeOverride, ChangeTerms, PolicyBook
+from subscriptions.services.transitions import SCHEDULE, Actor, record_transition
 from tiktoktoe.kernel.money import Money, quantize, total, zero
+from tiktoktoe.kernel.periods import Alignment, BillingPeriods, Period, local_date
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanChangePreview:
-    """What a change would do: when, and what is credited and charged for it at once."""
+    """What a change would do: when, and what is credited and charged for it at once.
+
+    `period` and `row` are those that it is in from then on; `closes` says that its period up
+    to the change is billed with it, `is_netted` that unused time is credited on the invoice.
+    """
 
     subscription: Subscription
     plan_version: PlanVersion
     quantity: int
+    kind: ChangeKind
+    terms: ChangeTerms
     is_immediate: bool
+    closes: bool
     effective_at: datetime
+    row: BillingPeriods
     draft: DraftInvoice | None
+    unused: tuple[Unused, ...]
+    notes: tuple[NotePlan, ...]
+    is_netted: bool
     fee_before: Money
     fee_after: Money
+    token: str
 
     @property
     def due_now(self) -> Money:
         """What is to pay at once: with tax, less what the credit balance pays."""
         return self.draft.due if self.draft else zero(self.subscription.currency)
 
+    @property
+    def given_back(self) -> Money:
+        """What credit notes give back at once, with tax."""
+        return total((note.total for note in self.notes), self.subscription.currency)
+
+    @property
+    def period(self) -> Period | None:
+        """The period that a change at once begins; None where the old one goes on."""
+        if not self.is_immediate or not self.closes:
+            return None
+        return Period(self.effective_at, self.row.period_at(self.effective_at).end)
+
 
 def preview_plan_change(
-    *, subscription: Subscription, plan_version: PlanVersion, quantity: int, at: datetime
+    *,
+    subscription: Subscription,
+    plan_version: PlanVersion,
+    quantity: int,
+    at: datetime,
+    override: ChangeOverride = NO_OVERRIDE,
 ) -> PlanChangePreview:
     """What a change asked for now would do; nothing is written.
+
+    `override` departs from the policy for this change only.
 
     Raises:
         PlanChangeInvalid: If it changes nothing, the quantity is below 1, or another live
@@ -66,40 +120,148 @@ def preview_plan_change(
     )
     _check(loaded, plan_version, quantity, at)
     book = PriceBook([loaded.plan_version_id, plan_version.pk])
-    from_plan, to_plan = loaded.plan_version.plan_id, plan_version.plan_id
-    policy = PolicyBook().of_change(from_plan, to_plan, at).policy
-    boundary = change_boundary(at=at, time_zone=loaded.time_zone, policy=policy)
-    boundary = max(boundary, loaded.current_period_start)
-    lines: list[DraftLine] = []
-    if loaded.state != Subscription.State.TRIALING:
-        lines = [
-            *credit_lines(loaded, boundary, book, policy),
-            *charge_lines(
-                loaded,
-                plan_version=plan_version,
-                quantity=quantity,
-                boundary=boundary,
-                book=book,
-                policy=policy,
-            ),
-        ]
-    net = total((line.amount for line in lines), loaded.currency)
-    old, new = loaded.plan_version.plan.billing_interval, plan_version.plan.billing_interval
-    is_immediate = net >= zero(loaded.currency) and old == new
-    effective_at = boundary if is_immediate else loaded.current_period_end
+    old_plan, new_plan = loaded.plan_version.plan, plan_version.plan
+    terms = PolicyBook().of_change(old_plan.pk, new_plan.pk, at, override)
+    before = _fee(book, loaded.plan_version_id, loaded.quantity, loaded.currency)
+    after = _fee(book, plan_version.pk, quantity, loaded.currency)
+    kind = change_kind(
+        before=before,
+        after=after,
+        old=old_plan.billing_interval,
+        new=new_plan.billing_interval,
+    )
+    plan = _Plan(loaded, plan_version, quantity, terms, kind)
+    is_immediate = _timing(plan, before, after) == Timing.IMMEDIATE
+    if is_immediate:
+        worked_out = _at_once(plan, book, at)
+    else:
+        row = loaded.billing_periods
+        worked_out = _WorkedOut(loaded.current_period_end, row, closes=False)
     return PlanChangePreview(
         subscription=loaded,
         plan_version=plan_version,
         quantity=quantity,
+        kind=kind,
+        terms=terms,
         is_immediate=is_immediate,
-        effective_at=effective_at,
-        draft=_draft(loaded, boundary, lines) if is_immediate and lines else None,
-        fee_before=_fee(book, loaded.plan_version_id, loaded.quantity, loaded.currency),
-        fee_after=_fee(book, plan_version.pk, quantity, loaded.currency),
+        closes=worked_out.closes,
+        effective_at=worked_out.effective_at,
+        row=worked_out.row,
+        draft=worked_out.draft,
+        unused=worked_out.unused,
+        notes=worked_out.notes,
+        is_netted=worked_out.is_netted,
+        fee_before=before,
+        fee_after=after,
+        token=change_token(loaded),
     )
 
 
-@transaction.atomic
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is to be changed, by which terms."""
+
+    subscription: Subscription
+    plan_version: PlanVersion
+    quantity: int
+    terms: ChangeTerms
+    kind: ChangeKind
+
+    @property
+    def changes_interval(self) -> bool:
+        old = self.subscription.plan_version.plan.billing_interval
+        return bool(self.plan_version.plan.billing_interval != old)
+
+
+@dataclass(frozen=True, slots=True)
+class _WorkedOut:
+    """From when it counts, in which periods, and what is billed and given back for it."""
+
+    effective_at: datetime
+    row: BillingPeriods
+    closes: bool
+    draft: DraftInvoice | None = None
+    unused: tuple[Unused, ...] = ()
+    notes: tuple[NotePlan, ...] = ()
+    is_netted: bool = False
+
+
+def _timing(plan: _Plan, before: Money, after: Money) -> Timing:
+    """When it takes effect; in a trial, where nothing is billed, at once."""
+    if plan.subscription.state == Subscription.State.TRIALING:
+        return Timing.IMMEDIATE
+    if plan.terms.timing is not None:
+        return plan.terms.timing
+    old = plan.subscription.plan_version.plan.billing_interval
+    new = plan.plan_version.plan.billing_interval
+    costs_less = yearly(after, new) < yearly(before, old)
+    return plan.terms.policy.timing_of(plan.kind, costs_less=costs_less)
+
+
+def _at_once(plan: _Plan, book: PriceBook, at: datetime) -> _WorkedOut:
+    subscription, policy = plan.subscription, plan.terms.policy
+    boundary = change_boundary(at=at, time_zone=subscription.time_zone, policy=policy)
+    boundary = max(boundary, subscription.current_period_start)
+    row = _row_after(plan, boundary)
+    if subscription.state == Subscription.State.TRIALING:
+        return _WorkedOut(boundary, row, closes=False)
+    if plan.changes_interval and not plan.terms.prorates:
+        raise PlanChangeInvalid(
+            "another interval begins a period that must be charged",
+            field="prorates",
+            remedy="prorate it, or let it wait for the period's end",
+        )
+    same_prices = plan.plan_version.pk == subscription.plan_version_id
+    closes = plan.changes_interval or (policy.bills_change_at_once and not same_prices)
+    lines: list[DraftLine] = []
+    if closes:
+        lines += closing_lines(early_boundary(subscription, boundary, is_last=False))
+    unused = unused_time(subscription, boundary, policy) if plan.terms.prorates else []
+    if plan.terms.prorates:
+        lines += charge_lines(
+            plan_version=plan.plan_version,
+            quantity=plan.quantity,
+            boundary=boundary,
+            row=row,
+            book=book,
+            policy=policy,
+        )
+    notes: list[NotePlan] = []
+    both = [*credit_lines(unused), *lines]
+    is_netted = _fits_on_invoice(plan.terms, both, subscription.currency)
+    if is_netted:
+        lines = both
+    else:
+        notes = plan_notes(unused, plan.terms.unused_time)
+    draft = _draft(subscription, boundary, row, lines, notes) if lines else None
+    return _WorkedOut(boundary, row, closes, draft, tuple(unused), tuple(notes), is_netted)
+
+
+def _fits_on_invoice(terms: ChangeTerms, lines: Sequence[DraftLine], currency: str) -> bool:
+    """Whether unused time is given back beside the charge; an invoice is never below zero."""
+    if terms.policy.credit_form != CreditForm.LINE or terms.unused_time != UnusedTime.CREDIT:
+        return False
+    return total((line.amount for line in lines), currency) >= zero(currency)
+
+
+def _row_after(plan: _Plan, boundary: datetime) -> BillingPeriods:
+    """The periods that it is billed in from a change on."""
+    subscription = plan.subscription
+    if not plan.changes_interval:
+        return subscription.billing_periods
+    interval = plan.plan_version.plan.billing_interval
+    in_trial = subscription.state == Subscription.State.TRIALING
+    rule = AnchorRule.ANNIVERSARY if in_trial else plan.terms.policy.anchor_rule
+    anchor_on = anchor_after_change(
+        rule=rule,
+        alignment=Alignment(subscription.alignment),
+        anchor_on=subscription.anchor_on,
+        changed_on=local_date(boundary, subscription.time_zone),
+        interval=interval,
+    )
+    return BillingPeriods(anchor_on, subscription.time_zone, interval)
+
+
 def change_plan(
     *,
     subscription: Subscription,
@@ -107,30 +269,80 @@ def change_plan(
     quantity: int,
     actor: Actor,
     at: datetime,
+    override: ChangeOverride = NO_OVERRIDE,
+    reason: str = "",
+    expected: str | None = None,
 ) -> PlanChange:
     """Change plan or quantity: at once with an invoice, or with the next period.
 
-    A change that was scheduled before is replaced. Raises what `preview_plan_change` does.
+    A change that was scheduled before is replaced. Raises what `preview_plan_change` does, and:
+        SubscriptionChanged: If it is not as `expected`, the token of a preview, says.
+        PaymentInFlight: If an invoice that is to be credited may be being paid right now.
     """
-    locked = lock_subscription(subscription)
-    preview = preview_plan_change(
-        subscription=locked, plan_version=plan_version, quantity=quantity, at=at
+    seen = preview_plan_change(
+        subscription=subscription,
+        plan_version=plan_version,
+        quantity=quantity,
+        at=at,
+        override=override,
     )
-    PlanChange.objects.filter(subscription=locked, state="scheduled").update(state="withdrawn")
-    invoice = issue(preview.draft, at=at) if preview.draft else None
-    if preview.is_immediate:
-        switch_plan(
+    if seen.closes:
+        close_usage_until(seen.subscription, seen.effective_at)
+    with transaction.atomic():
+        locked = lock_subscription(subscription)
+        ensure_unchanged(locked, expected)
+        preview = preview_plan_change(
             subscription=locked,
             plan_version=plan_version,
             quantity=quantity,
+            at=at,
+            override=override,
+        )
+        change, issued = _change(preview, actor=actor, reason=reason, at=at)
+    refund_notes(issued, actor=actor, at=at)
+    logger.info("plan change", extra={"subscription": locked.reference, "state": change.state})
+    return change
+
+
+def _change(
+    preview: PlanChangePreview, *, actor: Actor, reason: str, at: datetime
+) -> tuple[PlanChange, list[CreditNote]]:
+    subscription = preview.subscription
+    PlanChange.objects.filter(subscription=subscription, state="scheduled").update(
+        state="withdrawn"
+    )
+    notes = issue_notes(
+        preview.notes,
+        reason=f"Unused time after a change on {preview.effective_at:%Y-%m-%d}",
+        idempotency_key=f"change:{subscription.pk}:{preview.token}",
+        at=at,
+    )
+    invoice = issue(preview.draft, at=at) if preview.draft else None
+    if preview.is_immediate:
+        _keep_unused(preview, notes, invoice, at)
+        switch_plan(
+            subscription=subscription,
+            plan_version=preview.plan_version,
+            quantity=preview.quantity,
             effective_at=at,
+            boundary=preview.effective_at,
+            period=preview.period,
+            anchor_on=preview.row.anchor_on,
             actor=actor,
+            reason=reason,
             at=at,
         )
+    else:
+        _record_scheduled(preview, actor, reason, at)
     change = PlanChange.objects.create(
-        subscription=locked,
-        plan_version=plan_version,
-        quantity=quantity,
+        subscription=subscription,
+        plan_version=preview.plan_version,
+        quantity=preview.quantity,
+        kind=preview.kind,
+        policy=preview.terms.policy.name,
+        anchor_rule=preview.terms.policy.anchor_rule,
+        unused_time=preview.terms.unused_time,
+        reason=reason,
         state="applied" if preview.is_immediate else "scheduled",
         effective_at=preview.effective_at,
         requested_at=at,
@@ -139,14 +351,58 @@ def change_plan(
         source=actor.source,
         actor=actor.user,
     )
-    logger.info("plan change", extra={"subscription": locked.reference, "state": change.state})
-    return change
+    return change, notes
+
+
+def _keep_unused(
+    preview: PlanChangePreview,
+    notes: Sequence[CreditNote],
+    invoice: Invoice | None,
+    at: datetime,
+) -> None:
+    """Write down what became of the old plan's time, so that it is never given back again."""
+    if preview.is_netted:
+        keep_unused(preview.unused, form=UnusedCredit.Form.LINE, invoice=invoice, at=at)
+        return
+    skips = preview.terms.unused_time == UnusedTime.SKIP
+    form = UnusedCredit.Form.SKIP if skips else UnusedCredit.Form.NOTE
+    keep_unused(preview.unused, form=form, notes=notes, at=at)
+
+
+def _record_scheduled(preview: PlanChangePreview, actor: Actor, reason: str, at: datetime) -> None:
+    record_transition(
+        subscription=preview.subscription,
+        from_state=preview.subscription.state,
+        event="plan_change_scheduled",
+        effective_at=at,
+        actor=actor,
+        at=at,
+        reason=reason,
+        details={
+            "to_plan_version": preview.plan_version.pk,
+            "to_quantity": preview.quantity,
+            "change_at": preview.effective_at.isoformat(),
+        },
+    )
 
 
 @transaction.atomic
-def withdraw_plan_change(*, change: PlanChange) -> PlanChange:
+def withdraw_plan_change(
+    *, change: PlanChange, at: datetime, actor: Actor = SCHEDULE
+) -> PlanChange:
     """Take back a change that has not taken effect yet; one that has stays."""
-    PlanChange.objects.filter(pk=change.pk, state="scheduled").update(state="withdrawn")
+    locked = lock_subscription(change.subscription)
+    waiting = PlanChange.objects.filter(pk=change.pk, state="scheduled")
+    if waiting.update(state="withdrawn"):
+        record_transition(
+            subscription=locked,
+            from_state=locked.state,
+            event="plan_change_withdrawn",
+            effective_at=at,
+            actor=actor,
+            at=at,
+            details={"plan_change": change.pk},
+        )
     change.refresh_from_db()
     return change
 
@@ -162,6 +418,8 @@ def _check(
         raise PlanChangeNotNow(f"the subscription is {subscription.state}")
     if subscription.cancel_at is not None:
         raise PlanChangeNotNow("its end is scheduled; withdraw the cancellation first")
+    if subscription.pause_at is not None:
+        raise PlanChangeNotNow("a pause is scheduled; withdraw it first")
     if not subscription.current_period.contains(at):
         raise PlanChangeNotNow("its period is over and not billed yet; try again shortly")
     ensure_sellable(plan_version, subscription, at)
@@ -178,18 +436,22 @@ def _check(
 
 
 def _draft(
-    subscription: Subscription, boundary: datetime, lines: Sequence[DraftLine]
+    subscription: Subscription,
+    boundary: datetime,
+    row: BillingPeriods,
+    lines: Sequence[DraftLine],
+    notes: Sequence[NotePlan],
 ) -> DraftInvoice:
     draft = make_draft(
         subscription=subscription,
         kind=Invoice.Kind.CHANGE,
         boundary=boundary,
-        period_end=subscription.current_period_end,
+        period_end=row.period_at(boundary).end,
         lines=lines,
         taxes=TaxTable([subscription.customer.country]),
         idempotency_key=f"change:{subscription.pk}:{subscription.plan_changes.count() + 1}",
     )
-    return with_credit(draft)
+    return with_credit(draft, to_come(notes, subscription))
 
 
 def _fee(book: PriceBook, version_id: int, quantity: int, currency: str) -> Money:

@@ -18,11 +18,14 @@ from django.db.models import Exists, F, OuterRef
 from billing.errors import BillingNotDue
 from billing.models import BillingFailure, BillingRun, Invoice
 from billing.services.drafting import Boundary, draft_invoices, ends_at, next_boundary
-from billing.services.scheduled_changes import apply_scheduled_changes
+from billing.services.giving_back import give_back_at_end
+from billing.services.scheduled_changes import apply_scheduled_changes, with_coming
 from billing.services.writing import finalize_drafts, write_drafts
 from subscriptions.models import Subscription, UsageClosing
 from subscriptions.models.subscriptions import SubscriptionQuerySet
 from subscriptions.services.lifecycle import convert_trial, end_subscription
+from subscriptions.services.pauses import pause_subscription, resume_subscription
+from subscriptions.services.transitions import SCHEDULE
 from subscriptions.services.usage import Closing, close_usage
 
 logger = logging.getLogger(__name__)
@@ -226,11 +229,14 @@ def _claim(ids: Sequence[int], due_by: datetime, at: datetime) -> list[Boundary]
     boundaries = _with_closed_usage(_boundaries(locked))
     ready = [boundary.subscription for boundary in boundaries]
     if apply_scheduled_changes(ready, at=at):
-        return _boundaries(ready)
+        return with_coming(boundaries)
     return boundaries
 
 
 def _draft_and_move_on(boundaries: Sequence[Boundary], at: datetime) -> list[UUID]:
+    for boundary in boundaries:
+        if boundary.is_last and boundary.at < boundary.subscription.current_period_end:
+            give_back_at_end(boundary, at=at)
     invoice_ids = write_drafts(draft_invoices(boundaries), at=at)
     _move_on(boundaries, at)
     return invoice_ids
@@ -270,12 +276,38 @@ def _move_on(boundaries: Sequence[Boundary], at: datetime) -> None:
     for boundary in moved:
         if boundary.subscription.state == Subscription.State.TRIALING:
             convert_trial(subscription=boundary.subscription, at=at)
+        elif boundary.subscription.state == Subscription.State.PAUSED:
+            assert boundary.coming is not None
+            resume_subscription(
+                subscription=boundary.subscription,
+                period=boundary.coming,
+                effective_at=boundary.at,
+                at=at,
+            )
     over = [b.subscription for b in boundaries if b.coming is None]
     Subscription.objects.filter(pk__in=[s.pk for s in over]).update(next_billing_at=None)
-    for subscription in over:
-        if subscription.ended_at is None and ends_at(subscription, at):
-            assert subscription.cancel_at is not None
-            end_subscription(subscription=subscription, effective_at=subscription.cancel_at, at=at)
+    for boundary in boundaries:
+        if boundary.coming is None:
+            _stop(boundary, at)
+
+
+def _stop(boundary: Boundary, at: datetime) -> None:
+    """End or pause what does not go on after a boundary."""
+    subscription = boundary.subscription
+    if subscription.ended_at is not None:
+        return
+    if ends_at(subscription, boundary.at):
+        assert subscription.cancel_at is not None
+        end_subscription(subscription=subscription, effective_at=subscription.cancel_at, at=at)
+        return
+    pause_subscription(
+        subscription=subscription,
+        paused_from=boundary.at,
+        effective_at=boundary.at,
+        resume_at=subscription.resume_at,
+        actor=SCHEDULE,
+        at=at,
+    )
 
 
 @transaction.atomic

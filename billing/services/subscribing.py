@@ -14,6 +14,7 @@ from subscriptions.services.signup import subscribe
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Role
+from tiktoktoe.kernel.periods import Alignment
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,11 @@ def start_subscription(
     actor: Actor,
     quantity: int = 1,
     trial_days: int | None = None,
+    alignment: Alignment = Alignment.ANNIVERSARY,
+    anchor_day: int | None = None,
+    starts_at: datetime | None = None,
 ) -> Started:
-    """Subscribe a customer and bill the fee in advance.
+    """Subscribe a customer and bill the fee in advance; the terms are those of `subscribe`.
 
     Raises:
         PlanVersionNotOnSale, SubscriptionInvalid: As `subscribe` does; then nothing is billed.
@@ -45,6 +49,9 @@ def start_subscription(
         plan_version=plan_version,
         quantity=quantity,
         trial_days=trial_days,
+        alignment=alignment,
+        anchor_day=anchor_day,
+        starts_at=starts_at,
         at=at,
         actor=actor,
     )

@@ -54,7 +54,9 @@ def plan_change_create(request: HttpRequest, reference: str) -> HttpResponse:
 def plan_change_withdrawal(request: HttpRequest, change_id: int) -> HttpResponse:
     """Take back a change that waits for the next period."""
     change = get_object_or_404(PlanChange.objects.select_related("subscription"), pk=change_id)
-    change = withdraw_plan_change(change=change)
+    assert isinstance(request.user, User)
+    actor = Actor(source="finance", user=request.user)
+    change = withdraw_plan_change(change=change, actor=actor, at=now())
     if change.state == PlanChange.State.WITHDRAWN:
         messages.success(request, "The change is withdrawn.")
     else:

@@ -6,10 +6,11 @@ from django.conf import settings
 from django.db import models
 
 from subscriptions.domain.lifecycle import ENDED_STATES, LIVE_STATES
+from subscriptions.domain.proration_policy import UnusedTime
 from subscriptions.models.catalog import PlanVersion
 from subscriptions.models.customers import Customer
 from tiktoktoe.kernel.clock import now
-from tiktoktoe.kernel.periods import BillingPeriods, Period
+from tiktoktoe.kernel.periods import Alignment, BillingPeriods, Period
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -63,6 +64,11 @@ class Subscription(models.Model):
     currency = models.CharField(max_length=3)
     state = models.CharField(max_length=16, choices=State.choices)
     time_zone = models.CharField(max_length=64)
+    alignment = models.CharField(
+        max_length=16,
+        choices=[(str(a), a.name.capitalize()) for a in Alignment],
+        default=str(Alignment.ANNIVERSARY),
+    )
     anchor_on = models.DateField(help_text="the local day every period boundary is counted from")
     started_at = models.DateTimeField()
     trial_ends_at = models.DateTimeField(null=True, blank=True)
@@ -70,6 +76,21 @@ class Subscription(models.Model):
     current_period_end = models.DateTimeField()
     next_billing_at = models.DateTimeField(null=True, blank=True)
     cancel_at = models.DateTimeField(null=True, blank=True)
+    cancel_unused_time = models.CharField(
+        max_length=16,
+        choices=[(str(u), u.name.capitalize()) for u in UnusedTime],
+        blank=True,
+        help_text="of a scheduled end: what happens to time billed in advance; empty: the policy",
+    )
+    pause_at = models.DateTimeField(
+        null=True, blank=True, help_text="from when it is to be paused; not yet"
+    )
+    resume_at = models.DateTimeField(
+        null=True, blank=True, help_text="until when it is paused, or is to be; empty: open"
+    )
+    paused_from = models.DateTimeField(
+        null=True, blank=True, help_text="while paused: from when it is not billed"
+    )
     ended_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=now)
 
@@ -89,6 +110,11 @@ class Subscription(models.Model):
                 condition=models.Q(state__in=sorted(ENDED_STATES), ended_at__isnull=False)
                 | (~models.Q(state__in=sorted(ENDED_STATES)) & models.Q(ended_at__isnull=True)),
                 name="subscription_ended_has_an_end",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state="paused", paused_from__isnull=False)
+                | (~models.Q(state="paused") & models.Q(paused_from__isnull=True)),
+                name="subscription_paused_has_a_start",
             ),
         ]
         indexes = [

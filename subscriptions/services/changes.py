@@ -1,15 +1,21 @@
 """A subscription's plan, quantity and end are changed by people; money follows in billing."""
 
 import logging
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db import transaction
 
-from subscriptions.errors import PlanVersionNotOnSale, SubscriptionEnded
+from subscriptions.domain.proration_policy import UnusedTime
+from subscriptions.errors import (
+    PlanVersionNotOnSale,
+    SubscriptionEnded,
+    SubscriptionInvalid,
+    TransitionNotAllowed,
+)
 from subscriptions.models import PlanVersion, Subscription, SubscriptionPhase
 from subscriptions.services.lifecycle import lock_subscription
 from subscriptions.services.transitions import Actor, record_transition
-from tiktoktoe.kernel.periods import local_date, local_midnight
+from tiktoktoe.kernel.periods import Period, local_date, local_midnight
 
 logger = logging.getLogger(__name__)
 
@@ -23,26 +29,57 @@ def switch_plan(
     effective_at: datetime,
     actor: Actor,
     at: datetime,
+    reason: str = "",
+    boundary: datetime | None = None,
+    period: Period | None = None,
+    anchor_on: date | None = None,
 ) -> Subscription:
     """Put a subscription on other prices from the local midnight at or before an instant.
 
-    The day of the change belongs to the new plan. The billing period stays as it is.
+    The day of the change belongs to the new plan. The billing period stays as it is, unless
+    another one is given.
+
+    Args:
+        subscription: What changes.
+        plan_version: The new prices.
+        quantity: The new quantity.
+        effective_at: When it is asked for.
+        actor: By whom.
+        at: Now.
+        reason: Why.
+        boundary: Instead of the local midnight, the instant from which it counts.
+        period: The period that it is in from then on.
+        anchor_on: The day from which its periods are counted from then on.
 
     Raises:
         SubscriptionEnded: If it has ended.
         PlanVersionNotOnSale: If the new prices are not on sale, or in another currency.
     """
     locked = lock_subscription(subscription)
-    _ensure_live(locked)
+    ensure_live(locked)
     ensure_sellable(plan_version, locked, effective_at)
-    day_start = local_midnight(local_date(effective_at, locked.time_zone), locked.time_zone)
+    today = local_midnight(local_date(effective_at, locked.time_zone), locked.time_zone)
+    day_start = today if boundary is None else boundary
     old_version_id, old_quantity = locked.plan_version_id, locked.quantity
     if (old_version_id, old_quantity) == (plan_version.pk, quantity):
         return locked
     _change_phase(locked, plan_version, quantity, day_start)
     locked.plan_version = plan_version
     locked.quantity = quantity
-    locked.save(update_fields=["plan_version", "quantity"])
+    locked.anchor_on = anchor_on or locked.anchor_on
+    if period is not None:
+        locked.current_period_start, locked.current_period_end = period.start, period.end
+        locked.next_billing_at = period.end
+    locked.save(
+        update_fields=[
+            "plan_version",
+            "quantity",
+            "anchor_on",
+            "current_period_start",
+            "current_period_end",
+            "next_billing_at",
+        ]
+    )
     record_transition(
         subscription=locked,
         from_state=locked.state,
@@ -50,6 +87,7 @@ def switch_plan(
         effective_at=day_start,
         actor=actor,
         at=at,
+        reason=reason,
         details={
             "from_plan_version": old_version_id,
             "from_quantity": old_quantity,
@@ -63,19 +101,32 @@ def switch_plan(
 
 @transaction.atomic
 def schedule_cancellation(
-    *, subscription: Subscription, actor: Actor, at: datetime, reason: str = ""
+    *,
+    subscription: Subscription,
+    actor: Actor,
+    at: datetime,
+    reason: str = "",
+    cancel_at: datetime | None = None,
+    unused_time: UnusedTime | None = None,
 ) -> Subscription:
-    """Let a subscription run to the end of its current period and no further.
+    """Let a subscription run to the end of its current period, or to an instant, and no further.
 
     Raises:
         SubscriptionEnded: If it has ended already.
+        SubscriptionInvalid: If the instant is not to come.
+        TransitionNotAllowed: If it is paused.
     """
     locked = lock_subscription(subscription)
-    _ensure_live(locked)
+    ensure_live(locked)
+    ensure_not_paused(locked)
+    if cancel_at is not None and cancel_at <= at:
+        raise SubscriptionInvalid("that day is over", field="cancel_on", remedy="cancel it now")
     if locked.cancel_at is not None:
         return locked
-    locked.cancel_at = locked.current_period_end
-    locked.save(update_fields=["cancel_at"])
+    locked.cancel_at = cancel_at or locked.current_period_end
+    locked.cancel_unused_time = unused_time or ""
+    locked.next_billing_at = min(locked.current_period_end, locked.cancel_at)
+    locked.save(update_fields=["cancel_at", "cancel_unused_time", "next_billing_at"])
     record_transition(
         subscription=locked,
         from_state=locked.state,
@@ -99,11 +150,14 @@ def withdraw_cancellation(
         SubscriptionEnded: If it has ended already.
     """
     locked = lock_subscription(subscription)
-    _ensure_live(locked)
+    ensure_live(locked)
     if locked.cancel_at is None:
         return locked
     locked.cancel_at = None
-    locked.save(update_fields=["cancel_at"])
+    locked.cancel_unused_time = ""
+    if locked.next_billing_at is not None:
+        locked.next_billing_at = locked.current_period_end
+    locked.save(update_fields=["cancel_at", "cancel_unused_time", "next_billing_at"])
     record_transition(
         subscription=locked,
         from_state=locked.state,
@@ -115,7 +169,22 @@ def withdraw_cancellation(
     return locked
 
 
-def _ensure_live(subscription: Subscription) -> None:
+def ensure_not_paused(subscription: Subscription) -> None:
+    """Refuse to change what is paused.
+
+    Raises:
+        TransitionNotAllowed: If it is.
+    """
+    if subscription.state == Subscription.State.PAUSED:
+        raise TransitionNotAllowed(f"{subscription} is paused; resume it first")
+
+
+def ensure_live(subscription: Subscription) -> None:
+    """Refuse to change what has ended.
+
+    Raises:
+        SubscriptionEnded: If it has.
+    """
     if subscription.ended_at is not None:
         raise SubscriptionEnded(f"{subscription} ended on {subscription.ended_at:%Y-%m-%d}")
 

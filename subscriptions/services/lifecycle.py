@@ -1,11 +1,13 @@
 """A subscription moves from state to state; each move is a row."""
 
 import logging
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
 from subscriptions.domain.lifecycle import ensure_allowed
+from subscriptions.errors import SubscriptionChanged
 from subscriptions.models import Subscription, SubscriptionPhase
 from subscriptions.services.transitions import SCHEDULE, Actor, record_transition
 
@@ -19,7 +21,7 @@ def convert_trial(*, subscription: Subscription, at: datetime) -> Subscription:
     if locked.state != Subscription.State.TRIALING:
         return locked
     effective_at = locked.trial_ends_at or at
-    return _move(locked, "active", "trial_converted", effective_at=effective_at, at=at)
+    return move(locked, "active", "trial_converted", effective_at=effective_at, at=at)
 
 
 @transaction.atomic
@@ -28,7 +30,7 @@ def mark_past_due(*, subscription: Subscription, reason: str, at: datetime) -> S
     locked = lock_subscription(subscription)
     if locked.state != Subscription.State.ACTIVE:
         return locked
-    return _move(locked, "past_due", "payment_failed", effective_at=at, at=at, reason=reason)
+    return move(locked, "past_due", "payment_failed", effective_at=at, at=at, reason=reason)
 
 
 @transaction.atomic
@@ -37,7 +39,7 @@ def mark_recovered(*, subscription: Subscription, at: datetime) -> Subscription:
     locked = lock_subscription(subscription)
     if locked.state != Subscription.State.PAST_DUE:
         return locked
-    return _move(locked, "active", "payment_recovered", effective_at=at, at=at)
+    return move(locked, "active", "payment_recovered", effective_at=at, at=at)
 
 
 @transaction.atomic
@@ -48,19 +50,20 @@ def end_subscription(
     at: datetime,
     actor: Actor = SCHEDULE,
     reason: str = "",
+    served_until: datetime | None = None,
 ) -> Subscription:
     """End a subscription at an instant; ending it again changes nothing.
 
     Who calls this has billed, or will bill, what is left: `next_billing_at` is untouched.
+    `served_until` is up to when it is billed, if that is another instant.
     """
     locked = lock_subscription(subscription)
     if locked.state == Subscription.State.CANCELED:
         return locked
     locked.ended_at = effective_at
-    SubscriptionPhase.objects.filter(
-        subscription=locked, ends_at__isnull=True, starts_at__lt=effective_at
-    ).update(ends_at=effective_at)
-    return _move(
+    locked.paused_from = None
+    close_phase(locked, served_until or effective_at, at=effective_at)
+    return move(
         locked,
         "canceled",
         "canceled",
@@ -76,7 +79,36 @@ def lock_subscription(subscription: Subscription) -> Subscription:
     return Subscription.objects.select_for_update(of=("self",)).get(pk=subscription.pk)
 
 
-def _move(
+def close_phase(subscription: Subscription, until: datetime, *, at: datetime) -> None:
+    """End the open phase where the subscription is no longer served.
+
+    One that has not served any day by the policy ends now, so that it is known at all.
+    """
+    phase = SubscriptionPhase.objects.filter(subscription=subscription, ends_at__isnull=True)
+    for open_phase in phase:
+        begun = open_phase.starts_at
+        ends_at = until if until > begun else max(at, begun + timedelta(seconds=1))
+        open_phase.ends_at = ends_at
+        open_phase.save(update_fields=["ends_at"])
+
+
+def change_token(subscription: Subscription) -> str:
+    """Names how a subscription is now; another act, or another period, changes it."""
+    last = subscription.transitions.order_by("-pk").values_list("pk", flat=True).first()
+    return f"{last or 0}-{subscription.current_period_start:%Y%m%d%H%M%S}"
+
+
+def ensure_unchanged(locked: Subscription, expected: str | None) -> None:
+    """Refuse to act on what somebody saw before somebody else acted.
+
+    Raises:
+        SubscriptionChanged: If it is not as the token says.
+    """
+    if expected and change_token(locked) != expected:
+        raise SubscriptionChanged(f"{locked} was changed in the meantime; look at it again")
+
+
+def move(
     subscription: Subscription,
     to_state: str,
     event: str,
@@ -85,11 +117,13 @@ def _move(
     at: datetime,
     actor: Actor = SCHEDULE,
     reason: str = "",
+    details: Mapping[str, object] | None = None,
 ) -> Subscription:
+    """Put a locked subscription into another state, and write down that it was."""
     from_state = subscription.state
     ensure_allowed(from_state, to_state)
     subscription.state = to_state
-    subscription.save(update_fields=["state", "ended_at"])
+    subscription.save(update_fields=["state", "ended_at", "paused_from"])
     record_transition(
         subscription=subscription,
         from_state=from_state,
@@ -98,6 +132,7 @@ def _move(
         actor=actor,
         at=at,
         reason=reason,
+        details=details,
     )
     logger.info(
         "subscription moved",

@@ -13,9 +13,12 @@ from subscriptions.models import (
     PlanVersion,
     Subscription,
     SubscriptionPhase,
+    UsageClosing,
 )
+from subscriptions.services.policies import policy_of
 from subscriptions.services.transitions import Actor, record_transition
 from tiktoktoe.kernel.ids import short_id
+from tiktoktoe.kernel.periods import Alignment, local_date
 
 logger = logging.getLogger(__name__)
 
@@ -29,36 +32,59 @@ def subscribe(
     actor: Actor,
     quantity: int = 1,
     trial_days: int | None = None,
+    alignment: Alignment = Alignment.ANNIVERSARY,
+    anchor_day: int | None = None,
+    starts_at: datetime | None = None,
 ) -> Subscription:
-    """Start a subscription on the customer's local day of `at`.
+    """Start a subscription on the customer's local day of `starts_at`, by default of `at`.
 
     Periods run between local midnights, counted from that day; with a trial they are
-    counted from the day after it, and nothing is billed before.
+    counted from the day after it (or as the policy says), and nothing is billed before. A
+    plan's own trial is given once to a customer for a product; staff may give another one.
+
+    Args:
+        customer: Who pays.
+        plan_version: For what.
+        at: Now.
+        actor: By whom.
+        quantity: How many.
+        trial_days: Instead of the plan's own.
+        alignment: Whether periods run with the calendar.
+        anchor_day: On which day of the month (1 to 31) or week (1 to 7) periods start.
+        starts_at: An earlier start, in a first period that is not over.
 
     Raises:
         PlanVersionNotOnSale: If the version is a draft, not effective yet, or priced in
             another currency than the customer's.
         SubscriptionInvalid: If another live subscription of the customer bills one of its
-            meters, or the quantity or trial makes no sense.
+            meters, or the quantity, trial, anchor or start makes no sense.
     """
     buyer = Customer.objects.select_for_update(of=("self",)).get(pk=customer.pk)
     _check_numbers(quantity, trial_days)
     _check_sellable(plan_version, buyer, at)
     _check_meters(plan_version, buyer)
     plan = plan_version.plan
-    days = plan.trial_days if trial_days is None else trial_days
+    begins_at = at if starts_at is None else starts_at
+    days = _trial_days(plan_version, buyer) if trial_days is None else trial_days
     first = opening(
-        started_at=at,
+        started_at=begins_at,
         time_zone=buyer.time_zone,
         interval=plan.billing_interval,
         trial_days=days,
+        alignment=alignment,
+        anchor_day=anchor_day,
+        trial_anchor=policy_of(plan, begins_at).trial_anchor,
     )
-    subscription = _write(buyer, plan_version, quantity, first, at)
+    if starts_at is not None:
+        _check_start(plan_version, buyer, first, starts_at=starts_at, at=at)
+    subscription = _write(
+        buyer, plan_version, quantity, first, starts_at=begins_at, alignment=alignment, at=at
+    )
     record_transition(
         subscription=subscription,
         from_state="",
         event="trial_started" if days else "subscribed",
-        effective_at=at,
+        effective_at=begins_at,
         actor=actor,
         at=at,
     )
@@ -67,7 +93,14 @@ def subscribe(
 
 
 def _write(
-    customer: Customer, version: PlanVersion, quantity: int, first: Opening, at: datetime
+    customer: Customer,
+    version: PlanVersion,
+    quantity: int,
+    first: Opening,
+    *,
+    starts_at: datetime,
+    alignment: Alignment,
+    at: datetime,
 ) -> Subscription:
     """The subscription and its first phase."""
     subscription = Subscription.objects.create(
@@ -78,8 +111,9 @@ def _write(
         currency=version.currency,
         state=_state_of(first),
         time_zone=customer.time_zone,
+        alignment=alignment,
         anchor_on=first.anchor_on,
-        started_at=at,
+        started_at=starts_at,
         trial_ends_at=first.trial_ends_at,
         current_period_start=first.period.start,
         current_period_end=first.period.end,
@@ -99,6 +133,41 @@ def _state_of(first: Opening) -> str:
     """A trial where there is one, else active at once."""
     has_trial = first.trial_ends_at is not None
     return Subscription.State.TRIALING if has_trial else Subscription.State.ACTIVE
+
+
+def _trial_days(version: PlanVersion, customer: Customer) -> int:
+    """The plan's own trial, once for a customer and product."""
+    product = version.plan.product_id
+    earlier = Subscription.objects.filter(
+        customer=customer, plan_version__plan__product=product, trial_ends_at__isnull=False
+    )
+    return 0 if earlier.exists() else version.plan.trial_days
+
+
+def _check_start(
+    version: PlanVersion, customer: Customer, first: Opening, *, starts_at: datetime, at: datetime
+) -> None:
+    """A start may lie back, but only in a period that is still open."""
+    if starts_at > at:
+        raise SubscriptionInvalid("it cannot start later", field="starts_at", remedy="today")
+    if first.period.end <= at:
+        raise SubscriptionInvalid(
+            f"its first period would have ended on {first.period.end:%Y-%m-%d}",
+            field="starts_at",
+            remedy="start in the current period",
+        )
+    closed = UsageClosing.objects.filter(
+        customer=customer,
+        meter__prices__plan_version=version,
+        closed_through__gt=first.period.start,
+    ).order_by("-closed_through")
+    newest = closed.first()
+    if newest is not None:
+        raise SubscriptionInvalid(
+            f"usage is billed up to {newest.closed_through:%Y-%m-%d} already",
+            field="starts_at",
+            remedy=f"not before {local_date(newest.closed_through, customer.time_zone)}",
+        )
 
 
 def _check_numbers(quantity: int, trial_days: int | None) -> None:

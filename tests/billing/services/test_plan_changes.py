@@ -146,7 +146,7 @@ def test_a_scheduled_change_can_be_withdrawn_and_replaced() -> None:
 
     first.refresh_from_db()
     assert (first.state, second.state) == ("withdrawn", "scheduled")
-    withdraw_plan_change(change=second)
+    withdraw_plan_change(change=second, at=JAN_18)
     run_billing(at=FEB_1)
 
     assert amounts(Invoice.objects.get(number="INV-000002")) == [("recurring", Decimal("62.0000"))]

@@ -1,0 +1,198 @@
+"""A subscription is paused, and resumed; money follows in billing."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from subscriptions.errors import SubscriptionInvalid, TransitionNotAllowed
+from subscriptions.models import Subscription, SubscriptionPhase
+from subscriptions.services.changes import ensure_live, ensure_not_paused
+from subscriptions.services.lifecycle import close_phase, lock_subscription, move
+from subscriptions.services.transitions import SCHEDULE, Actor, record_transition
+from tiktoktoe.kernel.periods import Period
+
+
+def ensure_pausable(
+    subscription: Subscription, *, resume_at: datetime | None, paused_from: datetime
+) -> None:
+    """Refuse to pause what cannot be.
+
+    Raises:
+        SubscriptionEnded: If it has ended.
+        TransitionNotAllowed: If it is paused, in a trial, not begun, or about to end.
+        SubscriptionInvalid: If it would resume before it is paused.
+    """
+    ensure_live(subscription)
+    ensure_not_paused(subscription)
+    if subscription.state not in {Subscription.State.ACTIVE, Subscription.State.PAST_DUE}:
+        raise TransitionNotAllowed(
+            f"{subscription} is {subscription.state}; only what is billed can be paused"
+        )
+    if subscription.cancel_at is not None:
+        raise TransitionNotAllowed("its end is scheduled; withdraw the cancellation first")
+    if resume_at is not None and resume_at <= paused_from:
+        raise SubscriptionInvalid(
+            "it would resume before it is paused", field="resume_on", remedy="a later day"
+        )
+
+
+@transaction.atomic
+def pause_subscription(
+    *,
+    subscription: Subscription,
+    paused_from: datetime,
+    actor: Actor,
+    at: datetime,
+    effective_at: datetime | None = None,
+    resume_at: datetime | None = None,
+    reason: str = "",
+) -> Subscription:
+    """Stop a subscription: from `paused_from` on it is not billed, until it is resumed.
+
+    Raises what `ensure_pausable` does.
+    """
+    locked = lock_subscription(subscription)
+    ensure_pausable(locked, resume_at=resume_at, paused_from=paused_from)
+    close_phase(locked, paused_from, at=effective_at or at)
+    locked.paused_from = paused_from
+    locked.pause_at, locked.resume_at = None, resume_at
+    locked.next_billing_at = resume_at
+    locked.save(update_fields=["pause_at", "resume_at", "next_billing_at"])
+    return move(
+        locked,
+        "paused",
+        "paused",
+        effective_at=effective_at or at,
+        at=at,
+        actor=actor,
+        reason=reason,
+        details={
+            "paused_from": paused_from.isoformat(),
+            "resume_at": resume_at.isoformat() if resume_at else "",
+        },
+    )
+
+
+@transaction.atomic
+def schedule_pause(
+    *,
+    subscription: Subscription,
+    actor: Actor,
+    at: datetime,
+    resume_at: datetime | None = None,
+    reason: str = "",
+) -> Subscription:
+    """Let a subscription be paused when its current period ends.
+
+    Raises what `ensure_pausable` does.
+    """
+    locked = lock_subscription(subscription)
+    pause_at = locked.current_period_end
+    ensure_pausable(locked, resume_at=resume_at, paused_from=pause_at)
+    locked.pause_at, locked.resume_at = pause_at, resume_at
+    locked.save(update_fields=["pause_at", "resume_at"])
+    record_transition(
+        subscription=locked,
+        from_state=locked.state,
+        event="pause_scheduled",
+        effective_at=at,
+        actor=actor,
+        at=at,
+        reason=reason,
+        details={
+            "pause_at": pause_at.isoformat(),
+            "resume_at": resume_at.isoformat() if resume_at else "",
+        },
+    )
+    return locked
+
+
+@transaction.atomic
+def withdraw_pause(*, subscription: Subscription, actor: Actor, at: datetime) -> Subscription:
+    """Let a subscription that was to be paused go on; one that is paused stays so.
+
+    Raises:
+        SubscriptionEnded: If it has ended.
+    """
+    locked = lock_subscription(subscription)
+    ensure_live(locked)
+    if locked.pause_at is None:
+        return locked
+    locked.pause_at = locked.resume_at = None
+    locked.save(update_fields=["pause_at", "resume_at"])
+    record_transition(
+        subscription=locked,
+        from_state=locked.state,
+        event="pause_withdrawn",
+        effective_at=at,
+        actor=actor,
+        at=at,
+    )
+    return locked
+
+
+def ensure_paused(subscription: Subscription) -> None:
+    """Refuse to resume what is not paused.
+
+    Raises:
+        SubscriptionEnded: If it has ended.
+        TransitionNotAllowed: If it is not paused.
+    """
+    ensure_live(subscription)
+    if subscription.state != Subscription.State.PAUSED:
+        raise TransitionNotAllowed(f"{subscription} is {subscription.state}, not paused")
+
+
+@transaction.atomic
+def resume_subscription(
+    *,
+    subscription: Subscription,
+    period: Period,
+    at: datetime,
+    effective_at: datetime | None = None,
+    actor: Actor = SCHEDULE,
+    reason: str = "",
+) -> Subscription:
+    """Let a paused subscription go on, in a period that starts when it is billed again.
+
+    Raises what `ensure_paused` does.
+    """
+    locked = lock_subscription(subscription)
+    ensure_paused(locked)
+    _open_phase(locked, period.start)
+    locked.paused_from = locked.resume_at = None
+    locked.current_period_start, locked.current_period_end = period.start, period.end
+    locked.next_billing_at = period.end
+    locked.save(
+        update_fields=[
+            "resume_at",
+            "current_period_start",
+            "current_period_end",
+            "next_billing_at",
+        ]
+    )
+    return move(
+        locked,
+        "active",
+        "resumed",
+        effective_at=effective_at or at,
+        at=at,
+        actor=actor,
+        reason=reason,
+        details={"billed_from": period.start.isoformat()},
+    )
+
+
+def _open_phase(subscription: Subscription, starts_at: datetime) -> None:
+    """A new phase on the same prices; one that would have no gap before it goes on instead."""
+    last = SubscriptionPhase.objects.filter(subscription=subscription).latest("starts_at")
+    if last.ends_at is not None and last.ends_at >= starts_at:
+        last.ends_at = None
+        last.save(update_fields=["ends_at"])
+        return
+    SubscriptionPhase.objects.create(
+        subscription=subscription,
+        plan_version_id=last.plan_version_id,
+        quantity=last.quantity,
+        starts_at=starts_at,
+    )
