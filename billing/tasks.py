@@ -9,10 +9,12 @@ from billing.services.intake import look_at_reported
 from billing.services.reconciling import reconcile_attempts
 from billing.services.refunds import reconcile_refunds
 from billing.services.renewal import finish_run, run_in_hand, work_on
+from billing.services.thresholds import bill_thresholds
 from tiktoktoe.kernel.clock import now
 
 SCHEDULES = [
     ("Bill what is due", "billing.tasks.bill_due", 60),
+    ("Bill usage that crossed a threshold", "billing.tasks.bill_crossed_thresholds", 300),
     ("Collect payments that are due", "billing.tasks.collect_payments", 60),
     ("Find out unknown payment outcomes", "billing.tasks.reconcile_payments", 10),
     ("Mark subscriptions past due", "billing.tasks.mark_overdue_subscriptions", 3600),
@@ -43,6 +45,12 @@ def mark_overdue_subscriptions() -> int:
 def settle_reported(kind: str, reference: str, our_reference: str) -> str:
     """Look at an object of the gateway that a webhook named."""
     return look_at_reported(kind=kind, reference=reference, our_reference=our_reference, at=now())
+
+
+@shared_task
+def bill_crossed_thresholds() -> int:
+    """Bill usage early where it crossed a threshold of its plan; gives how many invoices."""
+    return bill_thresholds(at=now())
 
 
 BEAT_SECONDS = 60

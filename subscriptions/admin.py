@@ -17,6 +17,7 @@ from subscriptions.models import (
     Price,
     Product,
     RejectedEvent,
+    SpendingThreshold,
     Subscription,
     Tier,
 )
@@ -67,6 +68,12 @@ class ProductAdmin(admin.ModelAdmin[Product]):
     readonly_fields = ["created_at"]
 
 
+METER_STAYS = [
+    *("code", "aggregation", "is_carried_over", "unique_property", "amount_property"),
+    *("dimensions", "rounding", "rounding_places"),
+]
+
+
 @admin.register(Meter)
 class MeterAdmin(admin.ModelAdmin[Meter]):
     """Meters; what a meter means stays once it is made."""
@@ -78,7 +85,7 @@ class MeterAdmin(admin.ModelAdmin[Meter]):
         self, request: HttpRequest, obj: Meter | None = None
     ) -> list[str] | tuple[str, ...]:
         """Keep what past usage was counted with."""
-        return ["code", "aggregation", "created_at"] if obj else ["created_at"]
+        return [*METER_STAYS, "created_at"] if obj else ["created_at"]
 
 
 @admin.register(Plan)
@@ -97,6 +104,13 @@ class PriceInline(admin.StackedInline[Price, PlanVersion]):
     model = Price
     extra = 0
     show_change_link = True
+
+
+class ThresholdInline(admin.TabularInline[SpendingThreshold, PlanVersion]):
+    """What bills usage early."""
+
+    model = SpendingThreshold
+    extra = 0
 
 
 class TierInline(admin.TabularInline[Tier, Price]):
@@ -119,7 +133,7 @@ class PlanVersionAdmin(admin.ModelAdmin[PlanVersion]):
     list_filter = ["plan", "currency"]
     search_fields = ["plan__name", "plan__code"]
     readonly_fields = ["published_at", "created_at"]
-    inlines = [PriceInline]
+    inlines = [PriceInline, ThresholdInline]
     actions = ["publish"]
 
     def has_change_permission(self, request: HttpRequest, obj: PlanVersion | None = None) -> bool:

@@ -14,7 +14,7 @@ def daily_usage(
 ) -> dict[str, Any]:
     """A bar for every day of a span; days without usage are empty, not left out."""
     aggregation = Aggregation(meter.aggregation)
-    found = {day.day: day.total.quantity(aggregation) for day in days}
+    found = {day.day: day.total.shown(aggregation) for day in days}
     every = [from_day + timedelta(days=n) for n in range((to_day - from_day).days)]
     bars = {
         "type": "bar",

@@ -1,8 +1,10 @@
 """docs/money.md is recounted: every row of its tables is what the code does."""
 
 import re
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,16 @@ import pytest
 from analytics.domain.mrr import monthly
 from billing.domain.credit_parts import credit_parts
 from billing.domain.crediting import LineLeft, credit_line
+from billing.domain.minimums import left_of_minimum
 from billing.domain.rating import ChargeModel, PriceTerms, Tier, rate
 from billing.domain.tax import TaxableLine, TaxRate, TaxRounding, tax_lines
+from billing.domain.thresholds import Threshold, levels_reached
 from finance.domain.recognition import Grain, straight_line
+from subscriptions.domain.metering import (
+    QuantityRounding,
+    rounded_quantity,
+    weighted_by_days,
+)
 from subscriptions.domain.proration import Billed, prorate
 from subscriptions.domain.proration_policy import POLICIES
 from tiktoktoe.kernel.money import Money, allocate, quantize
@@ -25,12 +34,15 @@ D = Decimal
 TERMS: dict[str, dict[str, object]] = {
     "per_unit": {"unit_amount": D(2)},
     "package": {"unit_amount": D(100), "package_size": D(10)},
+    "percentage": {"percentage": D("2.9"), "unit_amount": D("0.30")},
 }
 TIERS = (
     Tier(up_to=D(1000), unit_amount=D("0.01")),
     Tier(up_to=D(10000), unit_amount=D("0.008"), flat_amount=D(5)),
     Tier(up_to=None, unit_amount=D("0.005")),
 )
+
+SHARES = tuple(replace(tier, percentage=tier.unit_amount, unit_amount=D(0)) for tier in TIERS)
 
 
 def _rows(table: str) -> list[list[str]]:
@@ -59,6 +71,9 @@ def test_every_table_of_the_page_is_recounted() -> None:
         "allocation",
         "boundaries",
         "rating",
+        "levels",
+        "minimums",
+        "thresholds",
         "tax",
         "proration",
         "recognition",
@@ -96,7 +111,8 @@ def test_boundaries(row: list[str]) -> None:
 @pytest.mark.parametrize("row", _rows("rating"), ids=" ".join)
 def test_rating(row: list[str]) -> None:
     model, quantity, included, amount = row
-    fields = TERMS.get(model, {"tiers": TIERS})
+    is_share = model == "graduated_percentage"
+    fields = TERMS.get(model, {"tiers": SHARES if is_share else TIERS})
     terms = PriceTerms(
         model=ChargeModel(model),
         currency="EUR",
@@ -104,7 +120,47 @@ def test_rating(row: list[str]) -> None:
         **fields,  # type: ignore[arg-type]
     )
 
-    assert rate(D(quantity), terms).amount == D(amount)
+    assert rate(D(quantity), terms, event_count=1).amount == D(amount)
+
+
+@pytest.mark.parametrize("row", _rows("levels"), ids=" ".join)
+def test_levels(row: list[str]) -> None:
+    changes, first, after, quantity = row
+    start = date(2026, 1, 1)
+    days = [
+        (start + timedelta(days=int(day) - 1), D(change))
+        for day, change in (part.split() for part in changes.split(","))
+    ]
+
+    found = weighted_by_days(
+        days,
+        from_day=start + timedelta(days=int(first) - 1),
+        to_day=start + timedelta(days=int(after) - 1),
+        whole_days=31,
+    )
+
+    assert rounded_quantity(found, QuantityRounding.NONE, 0) == D(quantity)
+
+
+@pytest.mark.parametrize("row", _rows("minimums"), ids=" ".join)
+def test_minimums(row: list[str]) -> None:
+    minimum, days, of, charged, top_up = row
+
+    found = left_of_minimum(D(minimum), Fraction(int(days), int(of)), _eur(charged))
+
+    assert found == _eur(top_up)
+
+
+@pytest.mark.parametrize("row", _rows("thresholds"), ids=" ".join)
+def test_thresholds(row: list[str]) -> None:
+    thresholds, usage, levels = row
+    fixed, _, every = thresholds.partition("every")
+    known = [
+        *(Threshold(D(amount)) for amount in fixed.split()),
+        *(Threshold(D(amount), is_repeating=True) for amount in every.split()),
+    ]
+
+    assert levels_reached(known, D(usage)) == [D(level) for level in levels.split()]
 
 
 @pytest.mark.parametrize("row", _rows("tax"), ids=" ".join)

@@ -7,14 +7,19 @@ prices, the code and perhaps the events' table have changed.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
+from billing.domain.minimums import exact_left
 from billing.domain.rating import PriceTerms, Rated
 from billing.domain.rating import Step as RatingStep
+from billing.domain.thresholds import BilledEarly
 from subscriptions.domain.proration import Proration
 from tiktoktoe.kernel.clock import utc
+from tiktoktoe.kernel.money import Money
 from tiktoktoe.kernel.periods import Period
-from tiktoktoe.kernel.rates import exact_text
+from tiktoktoe.kernel.rates import TIMES, exact_text
 
 SCHEMA = 1
 CREDIT_KIND = "proration_credit"
@@ -35,20 +40,38 @@ class DerivationStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventFilter:
-    """Which usage events were counted: a meter's, a customer's, by `counted_at` in a period."""
+    """Which usage events were counted: a meter's, a customer's, by `counted_at` in a period.
+
+    `dimensions` are the values that a variant was for, as PostgreSQL writes them; `whole` is
+    the billing period that a prorated or weighted quantity is a share of.
+    """
 
     customer_id: int
     meter: str
     period: Period
+    dimensions: tuple[str, ...] | None = None
+    whole: Period | None = None
+    is_prorated: bool = False
+    rounds_up_to: int | None = None
 
-    def to_json(self) -> dict[str, str | int]:
-        """As JSON."""
-        return {
+    def to_json(self) -> dict[str, Any]:
+        """As JSON; what is not said is left out."""
+        body: dict[str, Any] = {
             "customer_id": self.customer_id,
             "meter": self.meter,
             "start": self.period.start.isoformat(),
             "end": self.period.end.isoformat(),
         }
+        if self.dimensions is not None:
+            body["dimensions"] = list(self.dimensions)
+        if self.whole is not None:
+            body["whole_start"] = self.whole.start.isoformat()
+            body["whole_end"] = self.whole.end.isoformat()
+        if self.is_prorated:
+            body["is_prorated"] = True
+        if self.rounds_up_to is not None:
+            body["rounds_up_to"] = self.rounds_up_to
+        return body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +205,54 @@ def proration_derivation(
     )
 
 
+def true_up_derivation(
+    *, minimum: Decimal, share: Fraction, used: Money, amount: Money, price: Mapping[str, str]
+) -> Derivation:
+    """How the rest of a minimum became a line's amount.
+
+    Args:
+        minimum: Of a whole period.
+        share: Of the period that counts.
+        used: What was charged for it.
+        amount: What was left, rounded.
+        price: What identifies the price, or the plan version.
+    """
+    exact = exact_left(minimum, share, used)
+    part = "" if share == 1 else f" {TIMES} {share}"
+    formula = f"{exact_text(minimum)}{part} - {exact_text(used.amount)} = {exact_text(exact)}"
+    return Derivation(
+        kind="true_up",
+        price=price,
+        inputs={
+            "minimum": exact_text(minimum),
+            "share": exact_text(share),
+            "charged": exact_text(used.amount),
+        },
+        steps=(
+            DerivationStep(label="up to the minimum", formula=formula, amount=exact_text(exact)),
+        ),
+        exact=exact_text(exact),
+        amount=str(amount.amount),
+        currency=amount.currency.code,
+        rule="rounded once, half away from zero",
+    )
+
+
+def early_derivation(billed: BilledEarly, share: Money) -> Derivation:
+    """How what an earlier invoice charged for the same usage is taken off."""
+    formula = f"-{exact_text(share.amount)} of {exact_text(billed.amount.amount)}"
+    return Derivation(
+        kind="usage_credit",
+        price={"name": f"Invoice {billed.number}"},
+        inputs={"billed": exact_text(billed.amount.amount), "billed_invoice": billed.invoice_id},
+        steps=(DerivationStep(label="billed before", formula=formula, amount=str(-share.amount)),),
+        exact=exact_text(-share.amount),
+        amount=str(-share.amount),
+        currency=share.currency.code,
+        rule="what was billed early is taken off once",
+    )
+
+
 def _step(step: RatingStep) -> DerivationStep:
     return DerivationStep(label=step.label, formula=step.formula, amount=exact_text(step.amount))
 
@@ -189,8 +260,20 @@ def _step(step: RatingStep) -> DerivationStep:
 def _events(body: Mapping[str, Any] | None) -> EventFilter | None:
     if body is None:
         return None
-    period = Period(_instant(body["start"]), _instant(body["end"]))
-    return EventFilter(customer_id=body["customer_id"], meter=body["meter"], period=period)
+    dimensions = body.get("dimensions")
+    return EventFilter(
+        customer_id=body["customer_id"],
+        meter=body["meter"],
+        period=Period(_instant(body["start"]), _instant(body["end"])),
+        dimensions=None if dimensions is None else tuple(dimensions),
+        whole=(
+            Period(_instant(body["whole_start"]), _instant(body["whole_end"]))
+            if "whole_start" in body
+            else None
+        ),
+        is_prorated=body.get("is_prorated", False),
+        rounds_up_to=body.get("rounds_up_to"),
+    )
 
 
 def _instant(text: str) -> datetime:

@@ -3,12 +3,13 @@
 Amounts are exact; `Rated.rounded` is the one rounding, to the currency's minor unit.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from enum import StrEnum
 
 from billing.errors import PriceTermsInvalid, QuantityInvalid
+from subscriptions.domain.metering import LimitedEvents
 from tiktoktoe.kernel.money import Money, currency_of, quantize_amount
 from tiktoktoe.kernel.rates import EXACT_CONTEXT, TIMES, blocks_of, exact_sum, exact_text
 
@@ -26,9 +27,18 @@ class ChargeModel(StrEnum):
     STAIRSTEP = "stairstep"  # the flat amount of the tier that the last one falls in
     PACKAGE = "package"  # each started package
     PERCENTAGE = "percentage"  # a share of an amount of money, and a fee per event
+    GRADUATED_PERCENTAGE = "graduated_percentage"  # each part at the share of its tier
+    DYNAMIC = "dynamic"  # what the events themselves say they cost
 
 
-TIERED = frozenset({ChargeModel.GRADUATED, ChargeModel.VOLUME, ChargeModel.STAIRSTEP})
+TIERED = frozenset(
+    {
+        ChargeModel.GRADUATED,
+        ChargeModel.GRADUATED_PERCENTAGE,
+        ChargeModel.VOLUME,
+        ChargeModel.STAIRSTEP,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,19 +46,23 @@ class Tier:
     """The units above the tier before, up to and including `up_to`; None is without end.
 
     With a `block_size`, `unit_amount` is the price of a started block of that many units.
+    A graduated percentage has a `percentage` instead.
     """
 
     up_to: Decimal | None
     unit_amount: Decimal = ZERO
     flat_amount: Decimal = ZERO
     block_size: Decimal | None = None
+    percentage: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceTerms:
     """What a price says; valid once made.
 
-    `included_units` are taken off the quantity before anything is charged.
+    `included_units` are taken off the quantity before anything is charged, and the first
+    `included_events` of a percentage pay no fee per event. With `event_minimum` or
+    `event_maximum`, what a percentage makes of each event lies between them.
 
     Raises:
         PriceTermsInvalid: If the terms contradict themselves; names the field.
@@ -61,6 +75,14 @@ class PriceTerms:
     package_size: Decimal | None = None
     percentage: Decimal = ZERO
     included_units: Decimal = ZERO
+    included_events: int = 0
+    event_minimum: Decimal | None = None
+    event_maximum: Decimal | None = None
+
+    @property
+    def has_event_limits(self) -> bool:
+        """Whether a sum of events does not do: each has to be looked at."""
+        return self.event_minimum is not None or self.event_maximum is not None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "model", ChargeModel(self.model))
@@ -102,13 +124,22 @@ class Rated:
     steps: tuple[Step, ...]
 
 
-def rate(quantity: Decimal, terms: PriceTerms, *, event_count: int = 0) -> Rated:
+def rate(
+    quantity: Decimal,
+    terms: PriceTerms,
+    *,
+    event_count: int = 0,
+    event_amount: Decimal = ZERO,
+    limited: LimitedEvents | None = None,
+) -> Rated:
     """Rate a quantity.
 
     Args:
         quantity: Units used; for a percentage, the amount of money that it is a share of.
         terms: The price.
         event_count: How many events made the quantity; a percentage may have a fee on each.
+        event_amount: What the events say they cost, together; for a dynamic price.
+        limited: What `limit_events` makes of the events, if the price has limits for each.
 
     Raises:
         QuantityInvalid: If the quantity is negative or not finite.
@@ -119,8 +150,8 @@ def rate(quantity: Decimal, terms: PriceTerms, *, event_count: int = 0) -> Rated
     with localcontext(EXACT_CONTEXT):
         billable = quantity - included
         steps = (
-            _percentage(billable, terms, event_count)
-            if terms.model == ChargeModel.PERCENTAGE
+            _event_steps(billable, terms, event_count, event_amount, limited)
+            if terms.model in {ChargeModel.PERCENTAGE, ChargeModel.DYNAMIC}
             else _STEPS[terms.model](billable, terms)
         )
     amount = exact_sum(step.amount for step in steps)
@@ -149,11 +180,60 @@ def _package(billable: Decimal, terms: PriceTerms) -> tuple[Step, ...]:
     return (_step(label, billable, terms.unit_amount, block_size=size),)
 
 
-def _percentage(billable: Decimal, terms: PriceTerms, event_count: int) -> tuple[Step, ...]:
-    share = _step(f"{exact_text(terms.percentage)} %", billable, terms.percentage / HUNDRED)
+def limit_events(quantities: Iterable[Decimal], terms: PriceTerms) -> LimitedEvents:
+    """Put each event's amount, fee and all, between the limits; in the order of time.
+
+    Included units are used up by the first events, as included events are; an event that is
+    included in both ways costs nothing and has no minimum. (`subscriptions.queries` does the
+    same for many customers at once.)
+    """
+    left, units, fees, low, high = terms.included_units, ZERO, 0, 0, 0
+    with localcontext(EXACT_CONTEXT):
+        for number, quantity in enumerate(quantities, start=1):
+            charged = max(quantity - left, ZERO)
+            left = max(left - quantity, ZERO)
+            has_fee = number > terms.included_events
+            if not charged and not has_fee:
+                continue
+            amount = charged * terms.percentage / HUNDRED
+            amount += terms.unit_amount if has_fee else ZERO
+            if terms.event_minimum is not None and amount < terms.event_minimum:
+                low += 1
+            elif terms.event_maximum is not None and amount > terms.event_maximum:
+                high += 1
+            else:
+                units, fees = units + charged, fees + has_fee
+    return LimitedEvents(units=units, fees=fees, at_minimum=low, at_maximum=high)
+
+
+def _event_steps(
+    billable: Decimal,
+    terms: PriceTerms,
+    event_count: int,
+    event_amount: Decimal,
+    limited: LimitedEvents | None,
+) -> tuple[Step, ...]:
+    """What depends on the events as well as on their quantity."""
+    if terms.model == ChargeModel.DYNAMIC:
+        return (_step(f"what {event_count} events say", Decimal(1), event_amount),)
+    if not terms.has_event_limits:
+        fees = max(event_count - terms.included_events, 0)
+        return _percentage(billable, terms, fees)
+    if limited is None:
+        raise QuantityInvalid("the price has limits for each event", field="limited")
+    steps = _percentage(limited.units, terms, limited.fees)
+    if limited.at_minimum and terms.event_minimum is not None:
+        steps += (_step("events at the minimum", Decimal(limited.at_minimum), terms.event_minimum),)
+    if limited.at_maximum and terms.event_maximum is not None:
+        steps += (_step("events at the maximum", Decimal(limited.at_maximum), terms.event_maximum),)
+    return steps
+
+
+def _percentage(units: Decimal, terms: PriceTerms, fees: int) -> tuple[Step, ...]:
+    share = _step(f"{exact_text(terms.percentage)} %", units, terms.percentage / HUNDRED)
     if not terms.unit_amount:
         return (share,)
-    return (share, _step("per event", Decimal(event_count), terms.unit_amount))
+    return (share, _step("per event", Decimal(fees), terms.unit_amount))
 
 
 def _graduated(billable: Decimal, terms: PriceTerms) -> tuple[Step, ...]:
@@ -163,7 +243,7 @@ def _graduated(billable: Decimal, terms: PriceTerms) -> tuple[Step, ...]:
         if number > 1 and billable <= below:
             break
         top = billable if tier.up_to is None else min(billable, tier.up_to)
-        steps.append(_tier_step(number, below, tier, top - below))
+        steps.append(_tier_step(number, below, tier, top - below, terms.model))
         below = top if tier.up_to is None else tier.up_to
     return tuple(steps)
 
@@ -173,7 +253,7 @@ def _volume(billable: Decimal, terms: PriceTerms) -> tuple[Step, ...]:
     if not billable:
         return ()
     number, below, tier = _tier_of(billable, terms.tiers)
-    return (_tier_step(number, below, tier, billable),)
+    return (_tier_step(number, below, tier, billable, terms.model),)
 
 
 def _stairstep(billable: Decimal, terms: PriceTerms) -> tuple[Step, ...]:
@@ -189,6 +269,7 @@ _STEPS: Mapping[ChargeModel, Callable[[Decimal, PriceTerms], tuple[Step, ...]]] 
     ChargeModel.PER_UNIT: _per_unit,
     ChargeModel.PACKAGE: _package,
     ChargeModel.GRADUATED: _graduated,
+    ChargeModel.GRADUATED_PERCENTAGE: _graduated,
     ChargeModel.VOLUME: _volume,
     ChargeModel.STAIRSTEP: _stairstep,
 }
@@ -204,11 +285,13 @@ def _tier_of(billable: Decimal, tiers: Sequence[Tier]) -> tuple[int, Decimal, Ti
     raise AssertionError("the last tier has no end")
 
 
-def _tier_step(number: int, below: Decimal, tier: Tier, units: Decimal) -> Step:
+def _tier_step(number: int, below: Decimal, tier: Tier, units: Decimal, model: ChargeModel) -> Step:
+    is_share = model == ChargeModel.GRADUATED_PERCENTAGE
+    share = f", {exact_text(tier.percentage)} %" if is_share else ""
     return _step(
-        _tier_label(number, below, tier),
+        _tier_label(number, below, tier) + share,
         units,
-        tier.unit_amount,
+        tier.percentage / HUNDRED if is_share else tier.unit_amount,
         flat_amount=tier.flat_amount,
         block_size=tier.block_size,
     )
@@ -240,8 +323,9 @@ def _step(
 
 
 def _check_terms(terms: PriceTerms) -> None:
-    for field in ("unit_amount", "percentage", "included_units"):
-        _check_not_negative(getattr(terms, field), field)
+    for field in ("unit_amount", "percentage", "included_units", "event_minimum", "event_maximum"):
+        if getattr(terms, field) is not None:
+            _check_not_negative(getattr(terms, field), field)
     if terms.model == ChargeModel.PACKAGE:
         if terms.package_size is None:
             raise PriceTermsInvalid("a package price needs a size", field="package_size")
@@ -261,6 +345,7 @@ def _check_tiers(tiers: Sequence[Tier]) -> None:
         field = f"tiers[{number}]"
         _check_not_negative(tier.unit_amount, f"{field}.unit_amount")
         _check_not_negative(tier.flat_amount, f"{field}.flat_amount")
+        _check_not_negative(tier.percentage, f"{field}.percentage")
         if tier.block_size is not None:
             _check_positive(tier.block_size, f"{field}.block_size")
         if tier.up_to is None:

@@ -15,6 +15,7 @@ from billing.models.payments import (
 from billing.models.plan_changes import PlanChange
 from billing.models.runs import BillingFailure, BillingRun
 from billing.models.tax_rates import TaxRate
+from billing.models.thresholds import ThresholdCrossing
 from billing.models.unused_credits import UnusedCredit
 
 __all__ = [
@@ -35,5 +36,6 @@ __all__ = [
     "PlanChange",
     "Refund",
     "TaxRate",
+    "ThresholdCrossing",
     "UnusedCredit",
 ]

@@ -72,6 +72,7 @@ class Invoice(models.Model):
         PERIOD = "period"
         CHANGE = "change"
         FINAL = "final"
+        THRESHOLD = "threshold", "Usage threshold"
 
     id = models.UUIDField(primary_key=True)
     number = models.CharField(max_length=32, unique=True, null=True, blank=True)
@@ -211,6 +212,9 @@ class InvoiceLine(models.Model):
         USAGE = "usage"
         PRORATION_CHARGE = "proration_charge"
         PRORATION_CREDIT = "proration_credit"
+        TRUE_UP = "true_up", "Minimum"
+        SETUP = "setup", "Set-up fee"
+        USAGE_CREDIT = "usage_credit", "Usage billed before"
 
     id = models.UUIDField(primary_key=True)
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="lines")

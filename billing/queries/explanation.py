@@ -7,11 +7,17 @@ from typing import Any
 
 from billing.domain.derivation import Derivation
 from billing.models import Invoice, InvoiceLine
-from subscriptions.domain.metering import Aggregation, UsageTotal, add_up
+from subscriptions.domain.metering import ROLLED_UP, Aggregation, UsageTotal, add_up
 from subscriptions.models import Meter, Tier
-from subscriptions.queries import UsageSpan, usage_days
+from subscriptions.queries import usage_days
+from subscriptions.queries.quantities import (
+    Measure,
+    Part,
+    measure_of,
+    measure_parts,
+    roll_ups,
+)
 from tiktoktoe.kernel.money import Money
-from tiktoktoe.kernel.periods import local_date, local_midnight
 
 ONE_DAY = timedelta(days=1)
 INPUT_WORDS = {
@@ -24,6 +30,11 @@ INPUT_WORDS = {
     "from": "From",
     "to": "Until",
     "limit": "At most",
+    "minimum": "At least",
+    "share": "Share of the period",
+    "charged": "Charged for it",
+    "event_count": "Events",
+    "billed": "Billed before",
 }
 POLICY_WORDS = {
     "unit": "Time is counted in",
@@ -32,8 +43,9 @@ POLICY_WORDS = {
     "denominator": "A part is a part of the",
     "credit_base": "A credit is counted from the",
     "share_places": "Places a share is rounded to",
+    "usage_places": "Places that prorated usage is rounded up to",
 }
-HIDDEN_INPUTS = frozenset({"billed_line"})
+HIDDEN_INPUTS = frozenset({"billed_line", "billed_invoice"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +53,7 @@ class DayShare:
     """What one local day added to a line's quantity."""
 
     day: date
-    quantity: Decimal
+    quantity: Decimal | None  # None where a day alone has none: unique, latest, a level
     event_count: int
 
 
@@ -60,12 +72,13 @@ class Explanation:
     first_day: date | None
     last_day: date | None
     gross: Money
+    is_of_open_period: bool
     credited_line: InvoiceLine | None
 
     @property
     def agrees(self) -> bool:
         """Whether a recount of the usage gives the quantity that was billed."""
-        if self.counted_now is None or self.derivation is None:
+        if self.counted_now is None or self.derivation is None or self.is_of_open_period:
             return True
         return self.counted_now == Decimal(self.derivation.inputs["quantity"])
 
@@ -75,8 +88,10 @@ def explain_line(line: InvoiceLine, invoice: Invoice) -> Explanation:
     body: dict[str, Any] = line.derivation
     derivation = Derivation.from_json(body) if body else None
     inputs = derivation.inputs if derivation else {}
-    meter, span = _usage(derivation, invoice)
-    days = usage_days(span) if span else []
+    measure = _measure(derivation, invoice)
+    meter, span = (measure.meter, measure.span) if measure else (None, None)
+    chosen = derivation.events.dimensions if derivation and derivation.events else None
+    days = usage_days(span, dimensions=chosen) if span else []
     total = add_up(day.total for day in days)
     return Explanation(
         derivation=derivation,
@@ -90,10 +105,11 @@ def explain_line(line: InvoiceLine, invoice: Invoice) -> Explanation:
         meter=meter,
         days=tuple(_share(day.day, day.total, meter) for day in days) if meter else (),
         event_count=total.event_count,
-        counted_now=total.quantity(Aggregation(meter.aggregation)) if meter else None,
+        counted_now=_recounted(measure, chosen) if measure else None,
         first_day=span.from_day if span else None,
         last_day=span.to_day - ONE_DAY if span else None,
         gross=line.amount + line.tax_amount,
+        is_of_open_period=invoice.kind == Invoice.Kind.THRESHOLD,
         credited_line=_credited_line(inputs.get("billed_line")),
     )
 
@@ -108,22 +124,31 @@ def _policy_words(derivation: Derivation | None) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _usage(
-    derivation: Derivation | None, invoice: Invoice
-) -> tuple[Meter | None, UsageSpan | None]:
-    """The meter and days that a line's quantity was counted from, if it was counted."""
+def _measure(derivation: Derivation | None, invoice: Invoice) -> Measure | None:
+    """What a line's quantity was measured by, if it was."""
     if derivation is None or derivation.events is None:
-        return None, None
+        return None
     counted = derivation.events
     meter = Meter.objects.filter(code=counted.meter).first()
     if meter is None:
-        return None, None
-    time_zone = invoice.customer.time_zone
-    end_day = local_date(counted.period.end, time_zone)
-    if local_midnight(end_day, time_zone) != counted.period.end:
-        end_day += ONE_DAY
-    first_day = local_date(counted.period.start, time_zone)
-    return meter, UsageSpan(counted.customer_id, meter.pk, first_day, end_day)
+        return None
+    return measure_of(
+        customer_id=counted.customer_id,
+        meter=meter,
+        stretch=counted.period,
+        whole=counted.whole or counted.period,
+        time_zone=invoice.customer.time_zone,
+        is_prorated=counted.is_prorated,
+        rounds_up_to=counted.rounds_up_to,
+    )
+
+
+def _recounted(measure: Measure, chosen: tuple[str, ...] | None) -> Decimal:
+    """The quantity as the events have it today."""
+    (groups,) = roll_ups([measure])
+    wanted = tuple(g for g in groups if chosen is None or g.key in chosen)
+    (found,) = measure_parts([Part(measure=measure, groups=wanted)])
+    return found.quantity
 
 
 def _credited_line(line_id: str | None) -> InvoiceLine | None:
@@ -135,5 +160,7 @@ def _credited_line(line_id: str | None) -> InvoiceLine | None:
 
 def _share(day: date, total: UsageTotal, meter: Meter | None) -> DayShare:
     assert meter is not None
-    quantity = total.quantity(Aggregation(meter.aggregation))
+    aggregation = Aggregation(meter.aggregation)
+    has_one = aggregation in ROLLED_UP and not meter.is_carried_over
+    quantity = total.quantity(aggregation) if has_one else None
     return DayShare(day=day, quantity=quantity, event_count=total.event_count)

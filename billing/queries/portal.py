@@ -1,15 +1,19 @@
 """What a customer sees of their own account."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
 from billing.domain.declines import POLICIES, DeclineClass
 from billing.models import Invoice, Payment, PaymentAttempt
-from subscriptions.domain.metering import Aggregation
 from subscriptions.models import Customer, Price, Subscription
-from subscriptions.queries import UsageSpan, usage_totals
-from tiktoktoe.kernel.periods import local_date
+from subscriptions.queries.quantities import (
+    Measure,
+    Part,
+    measure_of,
+    measure_parts,
+    roll_ups,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,20 +38,26 @@ class Trouble:
 def usage_so_far(subscription: Subscription) -> list[MeterUse]:
     """What has been used in the current period, meter by meter, exact at this instant."""
     prices = list(
-        Price.objects.filter(plan_version=subscription.plan_version, meter__isnull=False)
+        Price.objects.filter(
+            plan_version=subscription.plan_version, meter__isnull=False, variant_of__isnull=True
+        )
         .select_related("meter")
         .order_by("position", "code")
     )
-    totals = usage_totals([_span(subscription, price) for price in prices])
+    measures = [m for price in prices for m in _measures(subscription, price)]
+    parts = [
+        Part(measure=measure, groups=groups)
+        for measure, groups in zip(measures, roll_ups(measures), strict=True)
+    ]
     return [
         MeterUse(
             code=price.code,
             label=price.name,
-            used=used.quantity(Aggregation(price.meter.aggregation)),
+            used=used.quantity,
             included=price.included_units or None,
             unit=_unit_beside(price.name, price.meter.unit),
         )
-        for price, used in zip(prices, totals, strict=True)
+        for price, used in zip(prices, measure_parts(parts), strict=True)
         if price.meter is not None
     ]
 
@@ -92,11 +102,13 @@ def _unit_beside(label: str, unit: str) -> str:
     return "" if unit.lower() in label.lower() else unit
 
 
-def _span(subscription: Subscription, price: Price) -> UsageSpan:
-    assert price.meter_id is not None
-    return UsageSpan(
-        subscription.customer_id,
-        price.meter_id,
-        local_date(subscription.current_period_start, subscription.time_zone),
-        local_date(subscription.current_period_end, subscription.time_zone),
-    )
+def _measures(subscription: Subscription, price: Price) -> Iterator[Measure]:
+    if price.meter is not None:
+        yield measure_of(
+            customer_id=subscription.customer_id,
+            meter=price.meter,
+            stretch=subscription.current_period,
+            whole=subscription.current_period,
+            time_zone=subscription.time_zone,
+            is_prorated=price.is_prorated,
+        )

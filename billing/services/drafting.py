@@ -5,114 +5,38 @@ A preview and a billing run go through here, so that they cannot differ.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from billing.domain.derivation import (
-    Derivation,
-    EventFilter,
-    proration_derivation,
-    rated_derivation,
-)
+from billing.domain.derivation import proration_derivation, rated_derivation
 from billing.domain.rating import rate
 from billing.domain.tax import TaxableLine
-from billing.domain.totals import Totals, totals
+from billing.domain.totals import totals
 from billing.models import InvoiceLine
 from billing.queries.credit_balance import credit_of
+from billing.queries.thresholds import billed_early
+from billing.services.draft_parts import (
+    Boundary,
+    DraftInvoice,
+    DraftLine,
+    Stretch,
+    on_one_price,
+)
+from billing.services.minimum_lines import plan_minimum, price_minimums
 from billing.services.tax import TaxTable
 from billing.services.terms import LoadedPrice, PriceBook
-from subscriptions.domain.metering import Aggregation, UsageTotal
+from billing.services.usage_credits import credit_lines_of
+from billing.services.usage_lines import usage_lines
 from subscriptions.domain.proration import charge_part, whole_of
 from subscriptions.domain.proration_policy import ProrationPolicy
-from subscriptions.models import Customer, Subscription, SubscriptionPhase
-from subscriptions.queries import UsageSpan, usage_totals
+from subscriptions.models import Subscription, SubscriptionPhase
 from subscriptions.services.policies import PolicyBook
 from tiktoktoe.kernel.money import Money, quantize, zero
-from tiktoktoe.kernel.periods import BillingPeriods, Period, local_date, local_midnight
+from tiktoktoe.kernel.periods import Period, local_date
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DraftLine:
-    """A line to be."""
-
-    kind: str
-    description: str
-    price_id: int | None
-    period: Period
-    quantity: Decimal
-    unit_amount: Decimal | None
-    amount: Money
-    derivation: Derivation
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DraftInvoice:
-    """An invoice to be, with its totals.
-
-    `from_balance` is what the credit balance would pay of it; only previews work it out, since
-    finalising takes what is there then.
-    """
-
-    subscription: Subscription
-    customer: Customer
-    kind: str
-    boundary: datetime
-    period_end: datetime
-    lines: tuple[DraftLine, ...]
-    totals: Totals
-    idempotency_key: str
-    from_balance: Money | None = None
-
-    @property
-    def due(self) -> Money:
-        """What would be left to pay."""
-        total = self.totals.total
-        return total - self.from_balance if self.from_balance else total
-
-
-@dataclass(frozen=True, slots=True)
-class Boundary:
-    """A subscription at the instant at which it is billed.
-
-    `closed` is the period whose usage is owed, `coming` the one whose fee is due in advance.
-    `row` are the periods that the closed one is a part of, where a change has begun others;
-    `is_last`: the subscription stops there, so that the day's usage belongs to the closed one.
-    """
-
-    subscription: Subscription
-    at: datetime
-    closed: Period | None
-    coming: Period | None
-    row: BillingPeriods | None = None
-    is_last: bool = False
-
-    @property
-    def closed_row(self) -> BillingPeriods:
-        """The periods that the closed one is a part of."""
-        return self.row or self.subscription.billing_periods
-
-
-@dataclass(frozen=True, slots=True)
-class _Stretch:
-    """A part of the closed period on one price and quantity, and its share of the whole's days."""
-
-    version_id: int
-    quantity: int
-    period: Period
-    share: Fraction
-
-
-@dataclass(frozen=True, slots=True)
-class _Metered:
-    """A usage price for a stretch of time, and where its quantity will come from."""
-
-    boundary: Boundary
-    loaded: LoadedPrice
-    stretch: Period
-    share: Fraction
-    span: UsageSpan
+__all__ = ["Boundary", "DraftInvoice", "DraftLine"]
 
 
 def start_boundary(subscription: Subscription) -> Boundary | None:
@@ -173,25 +97,48 @@ def draft_invoices(boundaries: Sequence[Boundary]) -> list[DraftInvoice]:
 
 def draft_lines(boundaries: Sequence[Boundary]) -> list[list[DraftLine]]:
     """The lines that are owed at each boundary, in their order."""
-    phases = _phases(boundaries)
-    versions = {phase.plan_version_id for group in phases.values() for phase in group}
-    versions |= {b.subscription.plan_version_id for b in boundaries}
-    book = PriceBook(versions)
+    stretches, book = _stretches_of(boundaries)
     policies = PolicyBook()
-    stretches = {b.subscription.pk: _stretches(b, phases[b.subscription.pk]) for b in boundaries}
-    metered = [m for b in boundaries for m in _metered(b, stretches[b.subscription.pk], book)]
-    used = dict(zip(map(id, metered), usage_totals([m.span for m in metered]), strict=True))
-    by_boundary: dict[int, list[_Metered]] = defaultdict(list)
-    for item in metered:
-        by_boundary[id(item.boundary)].append(item)
-    return [
-        [
-            *_arrears_lines(boundary, stretches[boundary.subscription.pk], book, policies),
-            *(_usage_line(m, used[id(m)]) for m in by_boundary[id(boundary)]),
+    passed_by = [(b, stretches[b.subscription.pk]) for b in boundaries]
+    usage = usage_lines(passed_by, book, policies)
+    early = billed_early({(b.subscription.pk, b.closed.start) for b in boundaries if b.closed})
+    drafted = []
+    for boundary, passed in passed_by:
+        used = usage.get(id(boundary), [])
+        owed = [
+            *_arrears_lines(boundary, passed, book, policies),
+            *(found.line for found in used),
+            *price_minimums(used),
+        ]
+        lines = [
+            *owed,
+            *_plan_minimums(boundary, passed, owed, book, policies),
+            *_setup_lines(boundary, book),
             *advance_lines(boundary, book, policies),
         ]
-        for boundary in boundaries
-    ]
+        if boundary.closed is not None:
+            key = (boundary.subscription.pk, boundary.closed.start)
+            lines.extend(credit_lines_of(early.get(key, ()), lines, boundary))
+        drafted.append(lines)
+    return drafted
+
+
+def usage_so_far(boundaries: Sequence[Boundary]) -> dict[int, list[DraftLine]]:
+    """Lines of the usage that each subscription's period has had, by subscription.
+
+    Only of what can but grow until the period is over, and only where there is some.
+    """
+    stretches, book = _stretches_of(boundaries)
+    passed_by = [(b, stretches[b.subscription.pk]) for b in boundaries]
+    usage = usage_lines(passed_by, book, PolicyBook())
+    return {
+        b.subscription.pk: [
+            found.line
+            for found in usage.get(id(b), [])
+            if found.usage.only_grows and found.line.amount
+        ]
+        for b in boundaries
+    }
 
 
 def with_credit(draft: DraftInvoice, to_come: Money | None = None) -> DraftInvoice:
@@ -246,6 +193,17 @@ def _draft(boundary: Boundary, lines: Iterable[DraftLine], taxes: TaxTable) -> D
     )
 
 
+def _stretches_of(
+    boundaries: Sequence[Boundary],
+) -> tuple[dict[int, list[Stretch]], PriceBook]:
+    """The stretches of each subscription's closed period, and the prices that they were on."""
+    phases = _phases(boundaries)
+    versions = {phase.plan_version_id for group in phases.values() for phase in group}
+    versions |= {b.subscription.plan_version_id for b in boundaries}
+    stretches = {b.subscription.pk: _stretches(b, phases[b.subscription.pk]) for b in boundaries}
+    return stretches, PriceBook(versions)
+
+
 def _phases(boundaries: Sequence[Boundary]) -> dict[int, list[SubscriptionPhase]]:
     phases: dict[int, list[SubscriptionPhase]] = defaultdict(list)
     ids = [b.subscription.pk for b in boundaries if b.closed is not None]
@@ -254,7 +212,7 @@ def _phases(boundaries: Sequence[Boundary]) -> dict[int, list[SubscriptionPhase]
     return phases
 
 
-def _stretches(boundary: Boundary, phases: Sequence[SubscriptionPhase]) -> list[_Stretch]:
+def _stretches(boundary: Boundary, phases: Sequence[SubscriptionPhase]) -> list[Stretch]:
     """The parts of the closed period that belong to each phase."""
     closed = boundary.closed
     if closed is None:
@@ -268,73 +226,8 @@ def _stretches(boundary: Boundary, phases: Sequence[SubscriptionPhase]) -> list[
         part = Period(phase.starts_at, end).intersection(closed)
         if part is not None:
             share = min(Fraction(part.days(zone) or 1, whole_days), Fraction(1))
-            stretches.append(_Stretch(phase.plan_version_id, phase.quantity, part, share))
+            stretches.append(Stretch(phase.plan_version_id, phase.quantity, part, share))
     return stretches
-
-
-def _on_one_price(stretches: Iterable[_Stretch]) -> Iterator[_Stretch]:
-    """Stretches that differ only in quantity as one: more seats do not start the tiers anew."""
-    held: _Stretch | None = None
-    for stretch in stretches:
-        if held is not None and held.version_id == stretch.version_id:
-            joined = Period(held.period.start, stretch.period.end)
-            held = replace(stretch, period=joined, share=held.share + stretch.share)
-            continue
-        if held is not None:
-            yield held
-        held = stretch
-    if held is not None:
-        yield held
-
-
-def _metered(
-    boundary: Boundary, stretches: Iterable[_Stretch], book: PriceBook
-) -> Iterator[_Metered]:
-    subscription = boundary.subscription
-    for stretch in _on_one_price(stretches):
-        for loaded in book.usage(stretch.version_id):
-            assert loaded.meter is not None
-            span = UsageSpan(
-                subscription.customer_id,
-                loaded.meter.pk,
-                local_date(stretch.period.start, subscription.time_zone),
-                _last_day(boundary, stretch.period.end),
-            )
-            yield _Metered(boundary, loaded, stretch.period, stretch.share, span)
-
-
-def _last_day(boundary: Boundary, end: datetime) -> date:
-    """The first local day whose usage does not belong to what ends at an instant.
-
-    A day that goes on on other terms, or in the next period, belongs to those.
-    """
-    time_zone = boundary.subscription.time_zone
-    day = local_date(end, time_zone)
-    is_cut = end == boundary.at and boundary.is_last and local_midnight(day, time_zone) != end
-    return day + timedelta(days=1) if is_cut else day
-
-
-def _usage_line(metered: _Metered, used: UsageTotal) -> DraftLine:
-    loaded = metered.loaded
-    assert loaded.meter is not None
-    quantity = used.quantity(Aggregation(loaded.meter.aggregation))
-    terms = loaded.terms_for_share(metered.share)
-    rated = rate(quantity, terms, event_count=used.event_count)
-    events = EventFilter(
-        customer_id=metered.span.customer_id, meter=loaded.meter.code, period=metered.stretch
-    )
-    return DraftLine(
-        kind=InvoiceLine.Kind.USAGE,
-        description=f"{loaded.identity['plan']}: {loaded.price.name}",
-        price_id=loaded.price.pk,
-        period=metered.stretch,
-        quantity=quantity,
-        unit_amount=None if terms.tiers else terms.unit_amount,
-        amount=rated.rounded,
-        derivation=rated_derivation(
-            rated, terms, kind="usage", price=loaded.identity, events=events
-        ),
-    )
 
 
 def advance_lines(boundary: Boundary, book: PriceBook, policies: PolicyBook) -> Iterator[DraftLine]:
@@ -356,19 +249,73 @@ def advance_lines(boundary: Boundary, book: PriceBook, policies: PolicyBook) -> 
 
 
 def _arrears_lines(
-    boundary: Boundary, stretches: Iterable[_Stretch], book: PriceBook, policies: PolicyBook
+    boundary: Boundary, stretches: Iterable[Stretch], book: PriceBook, policies: PolicyBook
 ) -> Iterator[DraftLine]:
     for stretch in stretches:
         for loaded in book.recurring(stretch.version_id, "arrears"):
-            policy = policies.of_plan(loaded.plan_id, boundary.at)
-            yield fee_line(
-                loaded,
-                stretch.period,
-                stretch.quantity,
-                whole=whole_of(stretch.period, periods=boundary.closed_row, policy=policy),
-                time_zone=boundary.subscription.time_zone,
-                policy=policy,
-            )
+            yield _stretch_fee(boundary, stretch, loaded, policies)
+
+
+def _stretch_fee(
+    boundary: Boundary, stretch: Stretch, loaded: LoadedPrice, policies: PolicyBook
+) -> DraftLine:
+    """A fee for a stretch of the closed period."""
+    policy = policies.of_plan(loaded.plan_id, boundary.at)
+    return fee_line(
+        loaded,
+        stretch.period,
+        stretch.quantity,
+        whole=whole_of(stretch.period, periods=boundary.closed_row, policy=policy),
+        time_zone=boundary.subscription.time_zone,
+        policy=policy,
+    )
+
+
+def _plan_minimums(
+    boundary: Boundary,
+    stretches: Sequence[Stretch],
+    owed: Sequence[DraftLine],
+    book: PriceBook,
+    policies: PolicyBook,
+) -> Iterator[DraftLine]:
+    """What a plan comes to at least: less all that was charged for the time, also in advance."""
+    for joined in on_one_price(stretches):
+        version = book.version(joined.version_id)
+        if version is None or not version.minimum:
+            continue
+        in_advance = (
+            _stretch_fee(boundary, stretch, loaded, policies)
+            for stretch in stretches
+            for loaded in book.recurring(stretch.version_id, "advance")
+        )
+        charged = [
+            line.amount
+            for line in (*owed, *in_advance)
+            if joined.period.contains(line.period.start)
+        ]
+        line = plan_minimum(version, joined, charged)
+        if line is not None:
+            yield line
+
+
+def _setup_lines(boundary: Boundary, book: PriceBook) -> Iterator[DraftLine]:
+    """Set-up fees, once: with the first bill, at the start or at the end of the trial."""
+    subscription = boundary.subscription
+    is_first = boundary.at <= (subscription.trial_ends_at or subscription.started_at)
+    if boundary.closed is not None or boundary.coming is None or not is_first:
+        return
+    for loaded in book.setup(subscription.plan_version_id):
+        rated = rate(Decimal(subscription.quantity), loaded.terms)
+        yield DraftLine(
+            kind=InvoiceLine.Kind.SETUP,
+            description=f"{loaded.identity['plan']}: {loaded.price.name}",
+            price_id=loaded.price.pk,
+            period=boundary.coming,
+            quantity=rated.quantity,
+            unit_amount=None if loaded.terms.tiers else loaded.terms.unit_amount,
+            amount=rated.rounded,
+            derivation=rated_derivation(rated, loaded.terms, kind="setup", price=loaded.identity),
+        )
 
 
 def fee_line(

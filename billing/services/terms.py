@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
-from billing.domain.rating import ChargeModel, PriceTerms, Tier
-from subscriptions.models import Meter, Price
+from billing.domain.rating import ChargeModel, PriceTerms, Tier, rate
+from subscriptions.models import Meter, PlanVersion, Price
 from tiktoktoe.kernel.money import Money
 from tiktoktoe.kernel.rates import round_down
 
@@ -22,6 +22,12 @@ class LoadedPrice:
     terms: PriceTerms
     meter: Meter | None
     identity: dict[str, str]
+    variants: tuple["LoadedPrice", ...] = ()
+
+    @property
+    def match(self) -> dict[str, list[str]]:
+        """Of a variant: the values of each dimension that it is for."""
+        return self.price.match or {}
 
     @property
     def plan_id(self) -> int:
@@ -30,22 +36,27 @@ class LoadedPrice:
 
     def terms_for_share(self, share: Fraction) -> PriceTerms:
         """The terms for part of a period: included units shrink with it, prices do not."""
-        if share == 1 or not self.terms.included_units:
+        if share == 1:
             return self.terms
         included = Fraction(self.terms.included_units) * share
-        return PriceTerms(
-            model=self.terms.model,
-            currency=self.terms.currency,
-            unit_amount=self.terms.unit_amount,
-            tiers=self.terms.tiers,
-            package_size=self.terms.package_size,
+        return replace(
+            self.terms,
             included_units=round_down(included, INCLUDED_PLACES),
+            included_events=int(self.terms.included_events * share),
         )
 
     def fee(self, quantity: int) -> Money:
-        """A recurring fee for a whole period: flat, or so much for each of the quantity."""
-        unit = Money(self.terms.unit_amount, self.terms.currency)
-        return unit if self.terms.model == ChargeModel.FLAT else unit * quantity
+        """A recurring fee for a whole period, exact, as its charge model makes it."""
+        return Money(rate(Decimal(quantity), self.terms).amount, self.terms.currency)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedVersion:
+    """What a plan version says of all its prices together."""
+
+    currency: str
+    minimum: Decimal
+    identity: dict[str, str]
 
 
 class PriceBook:
@@ -59,8 +70,25 @@ class PriceBook:
             .order_by("plan_version", "position", "pk")
         )
         self._by_version: dict[int, list[LoadedPrice]] = defaultdict(list)
-        for price in prices:
-            self._by_version[price.plan_version_id].append(_load(price))
+        self._versions: dict[int, LoadedVersion] = {}
+        variants: dict[int, list[LoadedPrice]] = defaultdict(list)
+        loaded = list(prices)
+        for price in loaded:
+            if price.variant_of_id is not None:
+                variants[price.variant_of_id].append(_load(price))
+        for price in loaded:
+            if price.variant_of_id is None:
+                made = _load(price, tuple(variants[price.pk]))
+                self._by_version[price.plan_version_id].append(made)
+                self._versions[price.plan_version_id] = _load_version(price.plan_version)
+
+    def version(self, version_id: int) -> LoadedVersion | None:
+        """A version that has prices."""
+        return self._versions.get(version_id)
+
+    def setup(self, version_id: int) -> list[LoadedPrice]:
+        """The set-up fees of a version."""
+        return [p for p in self._by_version[version_id] if p.price.kind == Price.Kind.SETUP]
 
     def recurring(self, version_id: int, timing: str) -> list[LoadedPrice]:
         """The recurring fees of a version that are billed in advance, or in arrears."""
@@ -75,7 +103,7 @@ class PriceBook:
         return [p for p in self._by_version[version_id] if p.price.kind == Price.Kind.USAGE]
 
 
-def _load(price: Price) -> LoadedPrice:
+def _load(price: Price, variants: tuple[LoadedPrice, ...] = ()) -> LoadedPrice:
     version = price.plan_version
     terms = PriceTerms(
         model=ChargeModel(price.charge_model),
@@ -86,18 +114,34 @@ def _load(price: Price) -> LoadedPrice:
                 up_to=tier.up_to,
                 unit_amount=tier.unit_amount.amount,
                 flat_amount=tier.flat_amount.amount,
+                percentage=tier.percentage,
+                block_size=tier.block_size,
             )
             for tier in price.tiers.all()
         ],
         package_size=price.package_size,
+        percentage=price.percentage,
         included_units=price.included_units or Decimal(0),
+        included_events=price.included_events,
+        event_minimum=price.event_minimum,
+        event_maximum=price.event_maximum,
     )
     identity = {
-        "plan": version.plan.name,
-        "plan_code": version.plan.code,
-        "version": str(version.number),
+        **_load_version(version).identity,
         "code": price.code,
         "name": price.name,
         "id": str(price.pk),
     }
-    return LoadedPrice(price, terms, price.meter, identity)
+    return LoadedPrice(price, terms, price.meter, identity, variants)
+
+
+def _load_version(version: PlanVersion) -> LoadedVersion:
+    return LoadedVersion(
+        currency=version.currency,
+        minimum=version.minimum_amount.amount,
+        identity={
+            "plan": version.plan.name,
+            "plan_code": version.plan.code,
+            "version": str(version.number),
+        },
+    )

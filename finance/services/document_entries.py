@@ -85,10 +85,17 @@ def _invoice_lines(invoice_ids: Sequence[UUID]) -> Mapping[UUID, list[InvoiceLin
     return facts
 
 
+_USAGE_KINDS = frozenset(
+    {InvoiceLine.Kind.USAGE, InvoiceLine.Kind.TRUE_UP, InvoiceLine.Kind.USAGE_CREDIT}
+)
+
+
 def earned_when(kind: str, timing: str | None) -> Earned:
-    """When a line is earned: usage at once, fees in advance over their period."""
-    if kind == InvoiceLine.Kind.USAGE:
+    """When a line is earned: usage, its minimum and the set-up at once, fees over their period."""
+    if kind in _USAGE_KINDS:
         return Earned.USAGE
+    if kind == InvoiceLine.Kind.SETUP:
+        return Earned.ARREARS
     return Earned.ARREARS if timing == "arrears" else Earned.OVER_TIME
 
 

@@ -4,6 +4,7 @@ Every event goes through here, tens of thousands a second: what looks roundabout
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -20,6 +21,7 @@ QUANTITY_STEP = Decimal(1).scaleb(-QUANTITY_PLACES)
 YEARS = range(1900, 9999)
 PROPERTIES_DEPTH_MAX = 20
 NUL = "\x00"
+_AMOUNT = re.compile(r"\d{1,15}(\.\d{1,10})?", re.ASCII)
 
 
 _canonical = msgspec.json.Encoder(order="sorted", decimal_format="number", enc_hook=str)
@@ -48,8 +50,8 @@ class EventBody(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return hashlib.sha256(_canonical.encode(fields) + properties).digest()
 
 
-def check_body(body: EventBody) -> None:
-    """Refuse an event that can never be counted.
+def check_body(body: EventBody, *, is_signed: bool = False) -> None:
+    """Refuse an event that can never be counted; only a signed meter's may take away.
 
     Raises:
         EventInvalid: With the field and the way out.
@@ -62,7 +64,7 @@ def check_body(body: EventBody) -> None:
         raise EventInvalid("has no time zone", field="occurred_at", remedy="2026-01-31T12:00:00Z")
     if body.occurred_at.year not in YEARS:
         raise EventInvalid("is no time of ours", field="occurred_at", remedy="check the year")
-    _check_quantity(body.quantity)
+    _check_quantity(body.quantity, is_signed=is_signed)
 
 
 def written_properties(properties: Mapping[str, object] | None) -> bytes:
@@ -83,15 +85,41 @@ def written_properties(properties: Mapping[str, object] | None) -> bytes:
     return text
 
 
-def _check_quantity(quantity: Decimal) -> None:
+def check_counted_property(properties: Mapping[str, object] | None, name: str) -> None:
+    """Refuse an event that does not say what a unique count is to count.
+
+    Raises:
+        EventInvalid: With the property.
+    """
+    value = (properties or {}).get(name)
+    if not isinstance(value, str | int) or value == "":
+        raise EventInvalid("must name what is counted", field=f"properties.{name}")
+
+
+def check_amount_property(properties: Mapping[str, object] | None, name: str) -> None:
+    """Refuse an event without the amount of money that a dynamic price charges.
+
+    Raises:
+        EventInvalid: With the property.
+    """
+    value = (properties or {}).get(name)
+    if isinstance(value, bool) or not _AMOUNT.fullmatch(str(value)):
+        raise EventInvalid(
+            "must be an amount with at most 10 decimals",
+            field=f"properties.{name}",
+            remedy="send a text such as '0.0125'",
+        )
+
+
+def _check_quantity(quantity: Decimal, *, is_signed: bool) -> None:
     if not quantity.is_finite():
         raise EventInvalid("is not a finite number", field="quantity")
     if not quantity and abs(quantity.adjusted()) > QUANTITY_PLACES:
         # PostgreSQL keeps no zero of that many digits, and others would be written out in full.
         raise EventInvalid("is a zero of too many digits", field="quantity", remedy="send 0")
-    if quantity < 0:
+    if quantity < 0 and not is_signed:
         raise EventInvalid("is negative", field="quantity", remedy="corrections are credit notes")
-    if quantity > QUANTITY_MAX:
+    if abs(quantity) > QUANTITY_MAX:
         raise EventInvalid(f"is above {QUANTITY_MAX:f}", field="quantity", remedy="check its unit")
     if quantity != quantity.quantize(QUANTITY_STEP):
         raise EventInvalid(f"has more than {QUANTITY_PLACES} decimals", field="quantity")

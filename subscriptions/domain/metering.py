@@ -1,15 +1,17 @@
 """From usage events to a quantity, and when an event counts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 from functools import lru_cache
+from math import ceil
 
-from subscriptions.errors import EventInFuture, EventTooLate
+from subscriptions.errors import EventInFuture, EventInvalid, EventTooLate
 from tiktoktoe.kernel.clock import utc
-from tiktoktoe.kernel.rates import exact_sum
+from tiktoktoe.kernel.rates import Exact, exact_sum, round_down, round_half_away
 
 
 class Aggregation(StrEnum):
@@ -20,9 +22,21 @@ class Aggregation(StrEnum):
     MAX = "max"
     UNIQUE = "unique"
     LATEST = "latest"
+    WEIGHTED = "weighted"  # a level that changes, by the time that it stands
 
 
 ROLLED_UP = frozenset({Aggregation.SUM, Aggregation.COUNT, Aggregation.MAX})
+QUANTITY_PLACES = 10  # of a quantity that is not whole, as an invoice line keeps it
+DIMENSION_MAX = 100
+
+
+class QuantityRounding(StrEnum):
+    """How a meter's quantity is rounded, once, before it is priced."""
+
+    NONE = "none"
+    UP = "up"
+    DOWN = "down"
+    HALF = "half"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +60,7 @@ class UsageTotal:
         """The quantity of a meter that sums, counts or takes the largest; of no events, 0.
 
         Raises:
-            ValueError: If the meter needs the events themselves (unique, latest).
+            ValueError: If the meter needs the events themselves (unique, latest, weighted).
         """
         if aggregation not in ROLLED_UP:
             raise ValueError(f"{aggregation} cannot be had from totals, only from events")
@@ -55,6 +69,13 @@ class UsageTotal:
         if aggregation == Aggregation.MAX:
             return self.quantity_max if self.quantity_max is not None else Decimal(0)
         return self.quantity_sum
+
+    def shown(self, aggregation: Aggregation) -> Decimal:
+        """What a chart of days shows: the quantity, or of a meter that needs the events
+        themselves, how many there were (unique) or their sum (latest, weighted)."""
+        if aggregation in ROLLED_UP:
+            return self.quantity(aggregation)
+        return Decimal(self.event_count) if aggregation == "unique" else self.quantity_sum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +86,103 @@ class MeteredEvent:
     counted_at: datetime
     quantity: Decimal
     subject: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitedEvents:
+    """What is left to charge of events whose amounts have a minimum or maximum each."""
+
+    units: Decimal  # charged, of the events between the limits
+    fees: int  # how many of those pay the fee per event
+    at_minimum: int
+    at_maximum: int
+
+
+@dataclass(frozen=True, slots=True)
+class LevelChange:
+    """That a level goes up or down by so much at an instant."""
+
+    at: datetime
+    quantity: Decimal
+
+
+def weighted_by_days(
+    changes: Iterable[tuple[date, Decimal]], *, from_day: date, to_day: date, whole_days: int
+) -> Fraction:
+    """A level by the days it stood, over the days of the whole period.
+
+    The day of a change counts whole. Source: Lago's prorated sum; LAGO-TERM-33.
+    """
+    day_sum = Fraction(0)
+    for day, quantity in changes:
+        days = (to_day - max(day, from_day)).days
+        day_sum += Fraction(quantity) * max(days, 0)
+    return day_sum / whole_days
+
+
+def weighted_by_time(
+    changes: Iterable[LevelChange], *, since: datetime, until: datetime, whole: timedelta
+) -> Fraction:
+    """A level by the time it stood, over a whole period's length; both to the microsecond.
+
+    Changes before `since` make the level that is there at the start.
+    """
+    moment = timedelta(microseconds=1)
+    stood = Fraction(0)
+    for change in changes:
+        standing = utc(until) - max(utc(change.at), utc(since))
+        stood += Fraction(change.quantity) * max(standing // moment, 0)
+    return stood / (whole // moment)
+
+
+def rounded_quantity(value: Exact, rounding: QuantityRounding, places: int) -> Decimal:
+    """A quantity by its meter's rule; halves go away from zero.
+
+    What is not rounded keeps 10 decimals, as an invoice line does.
+    """
+    match rounding:
+        case QuantityRounding.UP:
+            return round_down(_ceiled(value, places), places)
+        case QuantityRounding.DOWN:
+            return round_down(value, places)
+        case QuantityRounding.HALF:
+            return round_half_away(value, places)
+        case QuantityRounding.NONE:
+            return round_half_away(value, QUANTITY_PLACES)
+
+
+def _ceiled(value: Exact, places: int) -> Fraction:
+    return Fraction(ceil(Fraction(value) * 10**places), 10**places)
+
+
+def dimensions_of(properties: Mapping[str, object] | None, names: Iterable[str]) -> dict[str, str]:
+    """The values of dimensions in an event, as text; those that are not there are left out.
+
+    PostgreSQL's `subscriptions_dimensions` makes the same of the event that is kept.
+
+    Raises:
+        EventInvalid: If a value is no text, whole number, or true or false, or too long.
+    """
+    found = {}
+    for name in names:
+        value = (properties or {}).get(name)
+        if value is None:
+            continue
+        if isinstance(value, bool):
+            found[name] = "true" if value else "false"
+        elif isinstance(value, str | int) and len(str(value)) <= DIMENSION_MAX:
+            found[name] = str(value)
+        else:
+            raise EventInvalid(
+                f"must be a text of at most {DIMENSION_MAX} characters or a whole number",
+                field=f"properties.{name}",
+            )
+    return found
+
+
+def matches(dimensions: Mapping[str, str], match: Mapping[str, Iterable[str]]) -> bool:
+    """Whether events of these dimensions are what a variant is for: each value is one of its."""
+    return all(name in dimensions and dimensions[name] in values for name, values in match.items())
 
 
 def add_up(totals: Iterable[UsageTotal]) -> UsageTotal:

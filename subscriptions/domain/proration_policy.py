@@ -88,6 +88,7 @@ class ChangeKind(StrEnum):
 class ProrationPolicy:
     """How time becomes money; `share_places` rounds the share of a period first, if set.
 
+    `usage_places` rounds a prorated quantity of usage up to so many places, if set.
     `cross_grade_timing` is None where another interval makes no difference: then the fees of
     a year decide. `bills_change_at_once`: fees in arrears and usage up to a change of plan are
     billed with it; else with the period that it falls in.
@@ -99,6 +100,7 @@ class ProrationPolicy:
     cancel_day: DayGoesTo
     credit_base: CreditBase
     share_places: int | None = None
+    usage_places: int | None = None
     denominator: Denominator = Denominator.WHOLE_PERIOD
     credit_form: CreditForm = CreditForm.LINE
     anchor_rule: AnchorRule = AnchorRule.CHANGE_DAY
@@ -125,6 +127,7 @@ class ProrationPolicy:
             "denominator": str(self.denominator),
             "credit_base": str(self.credit_base),
             "share_places": "" if self.share_places is None else str(self.share_places),
+            "usage_places": "" if self.usage_places is None else str(self.usage_places),
         }
 
 
@@ -141,6 +144,7 @@ LAGO = ProrationPolicy(
     change_day=DayGoesTo.LATER,
     cancel_day=DayGoesTo.EARLIER,
     credit_base=CreditBase.CURRENT_PRICE,
+    usage_places=5,
     credit_form=CreditForm.NOTE,
     anchor_rule=AnchorRule.ANNIVERSARY,
     trial_anchor=TrialAnchor.START,

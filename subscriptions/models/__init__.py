@@ -1,9 +1,10 @@
 """Tables of who subscribed to what, and how much they used."""
 
-from subscriptions.models.catalog import Meter, Plan, PlanVersion, Price, Product, Tier
+from subscriptions.models.catalog import Meter, Plan, PlanVersion, Product
 from subscriptions.models.customers import Customer, CustomerMember
 from subscriptions.models.features import Feature, FeatureGrant, FeatureOverride
 from subscriptions.models.policies import BillingPolicy, PolicyRule
+from subscriptions.models.prices import Price, SpendingThreshold, Tier
 from subscriptions.models.subscriptions import (
     Subscription,
     SubscriptionPhase,
@@ -34,6 +35,7 @@ __all__ = [
     "Price",
     "Product",
     "RejectedEvent",
+    "SpendingThreshold",
     "Subscription",
     "SubscriptionPhase",
     "SubscriptionTransition",

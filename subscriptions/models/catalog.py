@@ -1,7 +1,6 @@
 """What can be bought: products, plans, and immutable dated versions of their prices."""
 
-from decimal import Decimal
-
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from djmoney.models.fields import MoneyField
 
@@ -30,12 +29,25 @@ class Product(models.Model):
 
 
 class Meter(models.Model):
-    """What usage is counted in."""
+    """What usage is counted in; what it means stays once it is made (the database keeps it).
+
+    A meter that is carried over has a level that goes on from period to period: seats that
+    stay taken, gigabytes that stay stored.
+    """
 
     class Aggregation(models.TextChoices):
         SUM = "sum"
         COUNT = "count"
         MAX = "max"
+        UNIQUE = "unique"
+        LATEST = "latest"
+        WEIGHTED = "weighted", "Sum weighted by time"
+
+    class Rounding(models.TextChoices):
+        NONE = "none", "Not rounded"
+        UP = "up"
+        DOWN = "down"
+        HALF = "half", "Half away from zero"
 
     code = models.SlugField(max_length=64, unique=True)
     name = models.CharField(max_length=200)
@@ -43,15 +55,52 @@ class Meter(models.Model):
     aggregation = models.CharField(
         max_length=16, choices=Aggregation.choices, default=Aggregation.SUM
     )
+    is_carried_over = models.BooleanField(
+        default=False, help_text="the level at the end of a period goes on in the next"
+    )
+    unique_property = models.CharField(
+        max_length=64, blank=True, help_text="the property whose different values are counted"
+    )
+    amount_property = models.CharField(
+        max_length=64, blank=True, help_text="the property with the amount of money of an event"
+    )
+    dimensions = ArrayField(
+        models.CharField(max_length=64),
+        default=list,
+        blank=True,
+        help_text="properties that prices may tell apart, such as model, region",
+    )
+    rounding = models.CharField(max_length=8, choices=Rounding.choices, default=Rounding.NONE)
+    rounding_places = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(default=now)
 
     objects = models.Manager["Meter"]()
 
     class Meta:
         ordering = ["code"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(aggregation="unique") ^ models.Q(unique_property=""),
+                name="meter_of_unique_names_the_property",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(is_carried_over=False)
+                | models.Q(aggregation__in=["sum", "unique", "latest", "weighted"]),
+                name="meter_carried_over_has_a_level",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(rounding_places__lte=10), name="meter_rounds_to_ten_places"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether its events may take away: a level goes down as well as up."""
+        is_sum = self.aggregation == self.Aggregation.SUM and self.is_carried_over
+        return is_sum or self.aggregation == self.Aggregation.WEIGHTED
 
 
 class Plan(models.Model):
@@ -108,6 +157,14 @@ class PlanVersion(models.Model):
     currency = models.CharField(max_length=3)
     number = models.PositiveIntegerField()
     effective_from = models.DateTimeField()
+    minimum_amount = MoneyField(
+        max_digits=22,
+        decimal_places=10,
+        currency_field_name="currency",
+        default=nothing,
+        default_currency="USD",
+        help_text="what a whole period comes to at least, before tax",
+    )
     published_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=now)
 
@@ -118,106 +175,11 @@ class PlanVersion(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["plan", "currency", "number"], name="plan_version_numbered_once"
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(minimum_amount__gte=0), name="plan_minimum_is_not_negative"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.plan} v{self.number} {self.currency}"
-
-
-class Price(models.Model):
-    """One charge of a plan version: a recurring fee, or a price for metered usage."""
-
-    class Kind(models.TextChoices):
-        RECURRING = "recurring"
-        USAGE = "usage"
-
-    class ChargeModel(models.TextChoices):
-        FLAT = "flat"
-        PER_UNIT = "per_unit"
-        GRADUATED = "graduated"
-        VOLUME = "volume"
-        PACKAGE = "package"
-
-    class Timing(models.TextChoices):
-        ADVANCE = "advance"
-        ARREARS = "arrears"
-
-    plan_version = models.ForeignKey(PlanVersion, on_delete=models.PROTECT, related_name="prices")
-    code = models.SlugField(max_length=64)
-    name = models.CharField(max_length=200)
-    kind = models.CharField(max_length=16, choices=Kind.choices)
-    charge_model = models.CharField(max_length=16, choices=ChargeModel.choices)
-    timing = models.CharField(max_length=16, choices=Timing.choices)
-    meter = models.ForeignKey(
-        Meter, on_delete=models.PROTECT, null=True, blank=True, related_name="prices"
-    )
-    unit_amount = MoneyField(
-        max_digits=22,
-        decimal_places=10,
-        currency_field_name="currency",
-        default=nothing,
-        default_currency="USD",
-        help_text="per unit, per package, or the flat fee; tiers carry their own",
-    )
-    package_size = models.DecimalField(max_digits=20, decimal_places=6, null=True, blank=True)
-    included_units = models.DecimalField(max_digits=24, decimal_places=6, default=Decimal(0))
-    position = models.PositiveSmallIntegerField(default=0)
-
-    objects = models.Manager["Price"]()
-
-    class Meta:
-        ordering = ["plan_version", "position", "code"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["plan_version", "code"], name="price_code_once_per_version"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(kind="recurring", meter__isnull=True)
-                | models.Q(kind="usage", meter__isnull=False, timing="arrears"),
-                name="price_of_usage_has_a_meter_and_is_in_arrears",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(unit_amount__gte=0), name="price_is_not_negative"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.plan_version})"
-
-
-class Tier(models.Model):
-    """One step of a graduated or volume price; `up_to` is null on the last one."""
-
-    price = models.ForeignKey(Price, on_delete=models.PROTECT, related_name="tiers")
-    position = models.PositiveSmallIntegerField()
-    up_to = models.DecimalField(max_digits=24, decimal_places=6, null=True, blank=True)
-    unit_amount = MoneyField(
-        max_digits=22,
-        decimal_places=10,
-        currency_field_name="currency",
-        default=nothing,
-        default_currency="USD",
-    )
-    flat_amount = MoneyField(
-        max_digits=22,
-        decimal_places=10,
-        currency_field_name="currency",
-        default=nothing,
-        default_currency="USD",
-    )
-
-    objects = models.Manager["Tier"]()
-
-    class Meta:
-        ordering = ["price", "position"]
-        constraints = [
-            models.UniqueConstraint(fields=["price", "position"], name="tier_position_once"),
-            models.CheckConstraint(
-                condition=models.Q(unit_amount__gte=0, flat_amount__gte=0),
-                name="tier_is_not_negative",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"up to {self.up_to}" if self.up_to is not None else "and above"

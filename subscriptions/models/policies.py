@@ -32,6 +32,11 @@ class BillingPolicy(models.Model):
     share_places = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text="places that a share is rounded to first; empty: none"
     )
+    usage_places = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        help_text="places that a prorated quantity of usage is rounded up to; empty: none",
+    )
     anchor_rule = models.CharField(max_length=16, choices=_choices(rules.AnchorRule))
     trial_anchor = models.CharField(max_length=16, choices=_choices(rules.TrialAnchor))
     unused_time = models.CharField(max_length=16, choices=_choices(rules.UnusedTime))
@@ -57,6 +62,10 @@ class BillingPolicy(models.Model):
                 condition=models.Q(share_places__isnull=True) | models.Q(share_places__lte=18),
                 name="policy_share_places_are_few",
             ),
+            models.CheckConstraint(
+                condition=models.Q(usage_places__isnull=True) | models.Q(usage_places__lte=10),
+                name="policy_usage_places_are_few",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -75,6 +84,7 @@ class BillingPolicy(models.Model):
             credit_base=rules.CreditBase(self.credit_base),
             credit_form=rules.CreditForm(self.credit_form),
             share_places=self.share_places,
+            usage_places=self.usage_places,
             anchor_rule=rules.AnchorRule(self.anchor_rule),
             trial_anchor=rules.TrialAnchor(self.trial_anchor),
             unused_time=rules.UnusedTime(self.unused_time),

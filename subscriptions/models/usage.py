@@ -105,6 +105,7 @@ class UsageDelta(models.Model):
     customer_id = models.BigIntegerField()
     meter_id = models.BigIntegerField()
     day = models.DateField()
+    dimensions = models.JSONField(default=dict, help_text="of the meter's dimensions, their values")
     event_count = models.BigIntegerField()
     quantity_sum = models.DecimalField(max_digits=32, decimal_places=10)
     quantity_max = models.DecimalField(max_digits=28, decimal_places=10)
@@ -119,12 +120,16 @@ class UsageDelta(models.Model):
 
 
 class UsageDay(models.Model):
-    """A customer's usage of a meter on one local day, without the deltas not yet folded in."""
+    """A customer's usage of a meter on one local day, without the deltas not yet folded in.
 
-    pk = models.CompositePrimaryKey("customer_id", "meter_id", "day")
+    One row for each value of the meter's dimensions; of a meter without any, one row.
+    """
+
+    pk = models.CompositePrimaryKey("customer_id", "meter_id", "day", "dimensions")
     customer_id = models.BigIntegerField()
     meter_id = models.BigIntegerField()
     day = models.DateField()
+    dimensions = models.JSONField(default=dict, help_text="of the meter's dimensions, their values")
     event_count = models.BigIntegerField()
     quantity_sum = models.DecimalField(max_digits=32, decimal_places=10)
     quantity_max = models.DecimalField(max_digits=28, decimal_places=10)

@@ -1,63 +1,161 @@
-"""Products, plans and their versions: made, priced, published."""
+"""Products, meters, plans and their versions: made, priced, published."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import TypeVar
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Max
 
 from subscriptions.errors import PlanVersionPublished, PriceInvalid
-from subscriptions.models import Meter, Plan, PlanVersion, Price, Tier
+from subscriptions.models import (
+    Meter,
+    Plan,
+    PlanVersion,
+    Price,
+    Product,
+    SpendingThreshold,
+    Tier,
+)
 from subscriptions.services.features import carry_grants
+from subscriptions.services.price_specs import (
+    PriceSpec,
+    ThresholdSpec,
+    TierTerms,
+    check_price,
+    check_thresholds,
+)
+from tiktoktoe.kernel.periods import Interval
+
+Row = TypeVar("Row", Product, Meter, Plan)
+__all__ = ["MeterSpec", "PriceSpec", "ThresholdSpec", "TierTerms", "check_price"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TierTerms:
-    """One step of a tiered price; `up_to` is empty on the last one."""
-
-    up_to: Decimal | None
-    unit_amount: Decimal
-    flat_amount: Decimal = Decimal(0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PriceSpec:
-    """What a price is to be: a recurring fee, or a price for a meter's usage."""
+class MeterSpec:
+    """What a meter is to be; see `Meter` for the words."""
 
     code: str
     name: str
-    kind: str
-    charge_model: str
-    timing: str
-    unit_amount: Decimal = Decimal(0)
-    meter: Meter | None = None
-    package_size: Decimal | None = None
-    included_units: Decimal = Decimal(0)
-    tiers: Sequence[TierTerms] = field(default_factory=tuple)
+    unit: str
+    aggregation: str = "sum"
+    is_carried_over: bool = False
+    unique_property: str = ""
+    amount_property: str = ""
+    dimensions: Sequence[str] = field(default_factory=tuple)
+    rounding: str = "none"
+    rounding_places: int = 0
+
+
+@transaction.atomic
+def create_product(*, code: str, name: str, at: datetime, description: str = "") -> Product:
+    """Make a product.
+
+    Raises:
+        PriceInvalid: If the code is taken.
+    """
+    product = Product(code=code, name=name, description=description, created_at=at)
+    return _create(product)
+
+
+@transaction.atomic
+def create_meter(*, spec: MeterSpec, at: datetime) -> Meter:
+    """Make a meter; what it means stays.
+
+    Raises:
+        PriceInvalid: If it contradicts itself or the code is taken; names the field.
+    """
+    _check_meter(spec)
+    return _create(
+        Meter(
+            code=spec.code,
+            name=spec.name,
+            unit=spec.unit,
+            aggregation=spec.aggregation,
+            is_carried_over=spec.is_carried_over,
+            unique_property=spec.unique_property,
+            amount_property=spec.amount_property,
+            dimensions=list(spec.dimensions),
+            rounding=spec.rounding,
+            rounding_places=spec.rounding_places,
+            created_at=at,
+        )
+    )
+
+
+@transaction.atomic
+def create_plan(
+    *,
+    product: Product,
+    code: str,
+    name: str,
+    interval: Interval,
+    at: datetime,
+    description: str = "",
+    trial_days: int = 0,
+    rank: int = 0,
+    is_public: bool = True,
+) -> Plan:
+    """Make a plan, without prices yet.
+
+    Raises:
+        PriceInvalid: If the code is taken.
+    """
+    return _create(
+        Plan(
+            product=product,
+            code=code,
+            name=name,
+            description=description,
+            interval=interval.unit.value,
+            interval_count=interval.count,
+            trial_days=trial_days,
+            rank=rank,
+            is_public=is_public,
+            created_at=at,
+        )
+    )
 
 
 @transaction.atomic
 def draft_plan_version(
-    *, plan: Plan, currency: str, prices: Sequence[PriceSpec], effective_from: datetime
+    *,
+    plan: Plan,
+    currency: str,
+    prices: Sequence[PriceSpec],
+    effective_from: datetime,
+    minimum_amount: Decimal = Decimal(0),
+    thresholds: Sequence[ThresholdSpec] = (),
 ) -> PlanVersion:
     """Write down the next version of a plan's prices in a currency; not yet for sale.
 
     It brings the features of the version before, until `grant_features` says otherwise.
 
+    Args:
+        plan: Whose prices.
+        currency: Of all amounts.
+        prices: In the order in which they are billed.
+        effective_from: From when it can be subscribed to, once published.
+        minimum_amount: What a whole period comes to at least; the rest is topped up.
+        thresholds: Usage of so much in an open period is billed at once.
+
     Raises:
         PriceInvalid: If a price contradicts itself; the error names its code and field.
     """
-    for spec in prices:
-        check_price(spec)
+    _check_prices(prices, minimum_amount)
+    check_thresholds(thresholds)
     Plan.objects.select_for_update().get(pk=plan.pk)
     last = PlanVersion.objects.filter(plan=plan, currency=currency).aggregate(n=Max("number"))["n"]
     version = PlanVersion.objects.create(
-        plan=plan, currency=currency, number=(last or 0) + 1, effective_from=effective_from
+        plan=plan,
+        currency=currency,
+        number=(last or 0) + 1,
+        effective_from=effective_from,
+        minimum_amount=minimum_amount,
     )
-    for position, spec in enumerate(prices):
-        _write_price(version, spec, position)
+    _write_terms(version, prices, thresholds)
     carry_grants(version)
     return version
 
@@ -80,54 +178,76 @@ def publish_plan_version(*, version: PlanVersion, at: datetime) -> PlanVersion:
     return locked
 
 
-def check_price(spec: PriceSpec) -> None:
-    """Refuse a price that contradicts itself.
+def _check_prices(prices: Sequence[PriceSpec], minimum_amount: Decimal) -> None:
+    codes: set[str] = set()
+    for spec in [one for price in prices for one in (price, *price.variants)]:
+        if spec.code in codes:
+            raise PriceInvalid(f"{spec.code!r} is there twice", field=f"{spec.code}.code")
+        codes.add(spec.code)
+    for spec in prices:
+        if spec.match is not None:
+            raise PriceInvalid("only a variant has one", field=f"{spec.code}.match")
+        check_price(spec)
+    if minimum_amount < 0:
+        raise PriceInvalid("cannot be negative", field="minimum_amount")
 
-    Raises:
-        PriceInvalid: With the price's code, the field and the way out.
-    """
-    is_tiered = spec.charge_model in {Price.ChargeModel.GRADUATED, Price.ChargeModel.VOLUME}
-    if spec.kind == Price.Kind.USAGE and spec.meter is None:
+
+def _check_meter(spec: MeterSpec) -> None:
+    if spec.aggregation not in Meter.Aggregation.values:
         raise PriceInvalid(
-            "a usage price needs the meter that it prices", field=f"{spec.code}.meter"
+            f"{spec.aggregation!r} is none of ours",
+            field=f"{spec.code}.aggregation",
+            remedy=", ".join(Meter.Aggregation.values),
         )
-    if spec.kind == Price.Kind.RECURRING and spec.meter is not None:
-        raise PriceInvalid("a recurring fee has no meter", field=f"{spec.code}.meter")
-    if spec.kind == Price.Kind.USAGE and spec.timing != Price.Timing.ARREARS:
-        raise PriceInvalid("usage is billed in arrears", field=f"{spec.code}.timing")
-    if spec.unit_amount < 0 or spec.included_units < 0:
-        raise PriceInvalid("amounts and included units cannot be negative", field=spec.code)
-    if is_tiered != bool(spec.tiers):
+    if spec.rounding not in Meter.Rounding.values or not 0 <= spec.rounding_places <= 10:
         raise PriceInvalid(
-            "graduated and volume prices have tiers, others none", field=f"{spec.code}.tiers"
+            "none, up, down or half, to 0 to 10 places", field=f"{spec.code}.rounding"
         )
-    if spec.charge_model == Price.ChargeModel.PACKAGE and not (spec.package_size or 0) > 0:
+    if (spec.aggregation == Meter.Aggregation.UNIQUE) != bool(spec.unique_property):
         raise PriceInvalid(
-            "a package price needs a size above zero", field=f"{spec.code}.package_size"
+            "the property whose values are counted goes with unique, and only with it",
+            field=f"{spec.code}.unique_property",
         )
-    _check_tiers(spec)
+    if spec.is_carried_over and spec.aggregation in {"count", "max"}:
+        raise PriceInvalid(
+            f"a {spec.aggregation} has no level to carry over",
+            field=f"{spec.code}.is_carried_over",
+            remedy="sum, unique, latest or weighted",
+        )
+    if len(set(spec.dimensions)) < len(spec.dimensions) or not all(spec.dimensions):
+        raise PriceInvalid("name each property once", field=f"{spec.code}.dimensions")
 
 
-def _check_tiers(spec: PriceSpec) -> None:
-    bound = Decimal(0)
-    for number, tier in enumerate(spec.tiers, start=1):
-        place = f"{spec.code}.tiers[{number}]"
-        if (tier.up_to is None) != (number == len(spec.tiers)):
-            raise PriceInvalid("only the last tier is open", field=f"{place}.up_to")
-        if tier.unit_amount < 0 or tier.flat_amount < 0:
-            raise PriceInvalid("amounts cannot be negative", field=place)
-        if tier.up_to is None:
-            return
-        if tier.up_to <= bound:
-            raise PriceInvalid(
-                f"{tier.up_to} is not above the tier before",
-                field=f"{place}.up_to",
-                remedy=f"more than {bound}",
-            )
-        bound = tier.up_to
+def _create(row: Row) -> Row:
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError:
+        raise PriceInvalid(f"{row.code!r} is taken", field="code") from None
+    return row
 
 
-def _write_price(version: PlanVersion, spec: PriceSpec, position: int) -> None:
+def _write_terms(
+    version: PlanVersion, prices: Sequence[PriceSpec], thresholds: Sequence[ThresholdSpec]
+) -> None:
+    for position, spec in enumerate(prices):
+        price = _write_price(version, spec, position)
+        for number, variant in enumerate(spec.variants):
+            _write_price(version, variant, number, variant_of=price)
+    SpendingThreshold.objects.bulk_create(
+        SpendingThreshold(
+            plan_version=version,
+            amount=threshold.amount,
+            currency=version.currency,
+            is_repeating=threshold.is_repeating,
+        )
+        for threshold in thresholds
+    )
+
+
+def _write_price(
+    version: PlanVersion, spec: PriceSpec, position: int, variant_of: Price | None = None
+) -> Price:
     price = Price.objects.create(
         plan_version=version,
         code=spec.code,
@@ -136,10 +256,18 @@ def _write_price(version: PlanVersion, spec: PriceSpec, position: int) -> None:
         charge_model=spec.charge_model,
         timing=spec.timing,
         meter=spec.meter,
+        variant_of=variant_of,
+        match=None if spec.match is None else {k: list(v) for k, v in spec.match.items()},
         unit_amount=spec.unit_amount,
         currency=version.currency,
         package_size=spec.package_size,
+        percentage=spec.percentage,
         included_units=spec.included_units,
+        included_events=spec.included_events,
+        event_minimum=spec.event_minimum,
+        event_maximum=spec.event_maximum,
+        minimum_amount=spec.minimum_amount,
+        is_prorated=spec.is_prorated,
         position=position,
     )
     Tier.objects.bulk_create(
@@ -149,7 +277,10 @@ def _write_price(version: PlanVersion, spec: PriceSpec, position: int) -> None:
             up_to=tier.up_to,
             unit_amount=tier.unit_amount,
             flat_amount=tier.flat_amount,
+            percentage=tier.percentage,
+            block_size=tier.block_size,
             currency=version.currency,
         )
         for number, tier in enumerate(spec.tiers)
     )
+    return price

@@ -10,13 +10,15 @@ FOLD = """
 WITH taken AS (
     DELETE FROM subscriptions_usagedelta WHERE id IN (
         SELECT id FROM subscriptions_usagedelta ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
-    ) RETURNING customer_id, meter_id, day, event_count, quantity_sum, quantity_max
+    ) RETURNING customer_id, meter_id, day, dimensions, event_count, quantity_sum, quantity_max
 ), added AS (
     INSERT INTO subscriptions_usageday AS kept
-        (customer_id, meter_id, day, event_count, quantity_sum, quantity_max)
-    SELECT customer_id, meter_id, day, sum(event_count), sum(quantity_sum), max(quantity_max)
-    FROM taken GROUP BY customer_id, meter_id, day ORDER BY customer_id, meter_id, day
-    ON CONFLICT (customer_id, meter_id, day) DO UPDATE SET
+        (customer_id, meter_id, day, dimensions, event_count, quantity_sum, quantity_max)
+    SELECT customer_id, meter_id, day, dimensions,
+           sum(event_count), sum(quantity_sum), max(quantity_max)
+    FROM taken GROUP BY customer_id, meter_id, day, dimensions
+    ORDER BY customer_id, meter_id, day, dimensions
+    ON CONFLICT (customer_id, meter_id, day, dimensions) DO UPDATE SET
         event_count = kept.event_count + excluded.event_count,
         quantity_sum = kept.quantity_sum + excluded.quantity_sum,
         quantity_max = greatest(kept.quantity_max, excluded.quantity_max)

@@ -18,11 +18,18 @@ from django.conf import settings
 from django.db import connection, transaction
 from psycopg.errors import DeadlockDetected, UniqueViolation
 
-from subscriptions.domain.events import EventBody, check_body, written_properties
-from subscriptions.domain.metering import counted_at
+from subscriptions.domain.events import (
+    EventBody,
+    check_amount_property,
+    check_body,
+    check_counted_property,
+    written_properties,
+)
+from subscriptions.domain.metering import counted_at, dimensions_of
 from subscriptions.errors import EventInvalid
 from subscriptions.models import Customer, EventSource, Meter, UsageClosing
 from subscriptions.services.usage_writing import (
+    NO_DIMENSIONS,
     Refused,
     Row,
     clean,
@@ -78,7 +85,7 @@ class _Known:
     """What a batch's events are held against."""
 
     customers: Mapping[str, tuple[int, ZoneInfo]]
-    meters: Mapping[str, int]
+    meters: Mapping[str, Meter]
     closings: Mapping[tuple[int, int], datetime]
     at: datetime
     late_days: int
@@ -142,7 +149,7 @@ def _resolve(batch: _Batch, events: Sequence[Incoming], at: datetime) -> None:
     meters = Meter.objects.filter(code__in={clean(e.body.meter) for e in events})
     known = _Known(
         customers=customers,
-        meters=dict(meters.values_list("code", "pk")),
+        meters={meter.code: meter for meter in meters},
         closings=_closings([pk for pk, _ in customers.values()]),
         at=at,
         late_days=settings.USAGE_LATE_DAYS,
@@ -166,18 +173,18 @@ def _resolve(batch: _Batch, events: Sequence[Incoming], at: datetime) -> None:
 
 def _row(event: Incoming, known: _Known) -> Row:
     body = event.body
-    check_body(body)
+    meter = known.meters.get(body.meter)
+    check_body(body, is_signed=meter is not None and meter.is_signed)
     properties = written_properties(body.properties)
     if body.customer not in known.customers:
         raise UnknownName(f"no customer is called {body.customer[:64]!r}", field="customer")
-    if body.meter not in known.meters:
+    if meter is None:
         raise UnknownName(f"no meter is called {body.meter[:64]!r}", field="meter")
     customer_id, time_zone = known.customers[body.customer]
-    meter_id = known.meters[body.meter]
     counted = counted_at(
         occurred_at=body.occurred_at,
         received_at=known.at,
-        closed_through=known.closings.get((customer_id, meter_id)),
+        closed_through=known.closings.get((customer_id, meter.pk)),
         late_days=known.late_days,
         future_seconds=known.future_seconds,
     )
@@ -187,10 +194,22 @@ def _row(event: Incoming, known: _Known) -> Row:
         properties,
         body.body_hash(properties),
         customer_id,
-        meter_id,
+        meter.pk,
         counted,
         counted.astimezone(time_zone).date(),
+        _dimensions(body, meter),
     )
+
+
+def _dimensions(body: EventBody, meter: Meter) -> bytes:
+    """What a roll-up is kept by, as JSON; refuses what the meter cannot count."""
+    if meter.unique_property:
+        check_counted_property(body.properties, meter.unique_property)
+    if meter.amount_property:
+        check_amount_property(body.properties, meter.amount_property)
+    if not meter.dimensions:
+        return NO_DIMENSIONS
+    return written_properties(dimensions_of(body.properties, meter.dimensions)) or NO_DIMENSIONS
 
 
 def _closings(customer_ids: Sequence[int]) -> dict[tuple[int, int], datetime]:

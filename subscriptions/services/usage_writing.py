@@ -17,6 +17,7 @@ from tiktoktoe.kernel.rates import exact_sum
 
 BODY_KEPT = 4000
 REFUSED_KEPT = 1000
+NO_DIMENSIONS = b"{}"
 
 KEYS = (
     "COPY subscriptions_usageeventkey (source_id, event_id, occurred_at, body_hash) "
@@ -32,10 +33,10 @@ EVENT_TYPES = [
     *("timestamptz", "date", "jsonb", "timestamptz"),
 ]
 DELTAS = (
-    "COPY subscriptions_usagedelta (customer_id, meter_id, day, event_count, quantity_sum, "
-    "quantity_max) FROM STDIN (FORMAT BINARY)"
+    "COPY subscriptions_usagedelta (customer_id, meter_id, day, dimensions, event_count, "
+    "quantity_sum, quantity_max) FROM STDIN (FORMAT BINARY)"
 )
-DELTA_TYPES = ["int8", "int8", "date", "int8", "numeric", "numeric"]
+DELTA_TYPES = ["int8", "int8", "date", "jsonb", "int8", "numeric", "numeric"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     meter_id: int
     counted_at: datetime
     counted_on: date
+    dimensions: bytes
 
 
 def write_keys(rows: Sequence[Row], source: EventSource) -> None:
@@ -106,14 +108,18 @@ def write_events(rows: Sequence[Row], source: EventSource, at: datetime) -> None
 
 
 def write_deltas(rows: Sequence[Row]) -> None:
-    """Write what the events add to each customer's day on each meter."""
-    parts: dict[tuple[int, int, date], list[Decimal]] = defaultdict(list)
+    """Write what the events add to each customer's day on each meter, by its dimensions."""
+    parts: dict[tuple[int, int, date, bytes], list[Decimal]] = defaultdict(list)
     for row in rows:
-        parts[row.customer_id, row.meter_id, row.counted_on].append(row.body.quantity)
+        key = row.customer_id, row.meter_id, row.counted_on, row.dimensions
+        parts[key].append(row.body.quantity)
     _copy(
         DELTAS,
         DELTA_TYPES,
-        ((*key, len(added), exact_sum(added), max(added)) for key, added in parts.items()),
+        (
+            (*key, Jsonb(values, dumps=_as_it_is), len(added), exact_sum(added), max(added))
+            for (*key, values), added in parts.items()
+        ),
     )
 
 

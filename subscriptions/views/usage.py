@@ -66,16 +66,16 @@ def _explored(
         "from_day": from_day,
         "last_day": to_day - ONE_DAY,
         "total": total,
-        "quantity": total.quantity(aggregation),
-        "rows": [(day, day.total.quantity(aggregation)) for day in reversed(days)],
-        "users": [(user, user.total.quantity(aggregation)) for user in users],
+        "quantity": total.shown(aggregation),
+        "rows": [(day, day.total.shown(aggregation)) for day in reversed(days)],
+        "users": [(user, user.total.shown(aggregation)) for user in users],
         "busiest": _busiest(days, aggregation),
         "figure": daily_usage(days, meter=meter, from_day=from_day, to_day=to_day),
     }
 
 
 def _busiest(days: list[DayOfUsage], aggregation: Aggregation) -> DayOfUsage | None:
-    return max(days, key=lambda day: day.total.quantity(aggregation), default=None)
+    return max(days, key=lambda day: day.total.shown(aggregation), default=None)
 
 
 @require_GET
@@ -98,7 +98,7 @@ def usage_event_list(request: HttpRequest) -> HttpResponse:
         "from_day": from_day,
         "last_day": last_day,
         "total": total,
-        "quantity": total.quantity(Aggregation(meter.aggregation)),
+        "quantity": total.shown(Aggregation(meter.aggregation)),
         "events": [(event, sources.get(event.source_id, "")) for event in shown],
         "is_first": "after" not in request.GET,
         "after": f"{shown[-1].occurred_at.isoformat()} {shown[-1].event_id}" if has_more else "",

@@ -27,6 +27,7 @@ def use(
     source: EventSource | None = None,
     event_id: str | None = None,
     received_at: datetime | None = None,
+    properties: dict[str, object] | None = None,
 ) -> BatchResult:
     """Send one event."""
     body = EventBody(
@@ -35,6 +36,7 @@ def use(
         meter=meter,
         occurred_at=at,
         quantity=Decimal(quantity),
+        properties=properties,
     )
     return record_events(
         source=source or EventSource.objects.first() or make_source(),

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.domain.rating import ChargeModel, PriceTerms, Tier, rate
+from billing.domain.rating import ChargeModel, PriceTerms, Tier, limit_events, rate
 from billing.errors import PriceTermsInvalid, QuantityInvalid
+from subscriptions.domain.metering import LimitedEvents
 from tests.golden import scenario
 from tests.strategies import currencies, quantities, unit_amounts
 from tiktoktoe.kernel.money import Money, quantize_amount
@@ -171,13 +172,59 @@ def test_golden_lago_45_packages_after_free_units() -> None:
         assert rate(D(case["units"]), terms).amount == D(case["expected"])
 
 
-def test_golden_lago_47_graduated_percentages_are_unit_amounts_of_a_hundredth() -> None:
+def test_golden_lago_47_graduated_percentages_with_flat_fees() -> None:
     golden = scenario("LAGO-CHARGE-47")
-    tiers = [{**tier, "unit": D(tier["rate"]) / 100} for tier in golden["tiers"]]
-    terms = _terms("graduated", tiers=_golden_tiers(tiers))
+    tiers = [
+        Tier(
+            up_to=None if tier["to"] is None else D(str(tier["to"])),
+            percentage=D(tier["rate"]),
+            flat_amount=D(tier["flat"]),
+        )
+        for tier in golden["tiers"]
+    ]
+    terms = _terms("graduated_percentage", tiers=tiers)
 
     for quantity, amount in golden["expected"].items():
         assert rate(D(quantity), terms).amount == D(amount)
+
+
+def test_included_events_pay_no_fee() -> None:
+    terms = _terms("percentage", percentage=D(1), unit_amount=D("0.30"), included_events=3)
+
+    amounts = [rate(D(100), terms, event_count=n).amount for n in (2, 3, 5)]
+
+    assert amounts == [D(1), D(1), D("1.60")]
+
+
+def test_an_event_that_is_included_has_no_minimum() -> None:
+    terms = _terms(
+        "percentage",
+        percentage=D(10),
+        included_units=D(50),
+        included_events=2,
+        unit_amount=D(1),
+        event_minimum=D(3),
+        event_maximum=D(5),
+    )
+
+    limited = limit_events([D(50), D(10), D(20), D(100)], terms)
+
+    # nothing; 1.00 and so 3.00; 2.00 and the fee; 11.00 and so 5.00
+    assert limited == LimitedEvents(units=D(20), fees=1, at_minimum=1, at_maximum=1)
+    assert rate(D(180), terms, event_count=4, limited=limited).amount == D(11)
+
+
+def test_limits_need_the_events() -> None:
+    terms = _terms("percentage", percentage=D(10), event_minimum=D(3))
+
+    with pytest.raises(QuantityInvalid):
+        rate(D(100), terms, event_count=1)
+
+
+def test_a_dynamic_price_is_what_the_events_say() -> None:
+    rated = rate(D(3), _terms("dynamic"), event_count=3, event_amount=D("1.234"))
+
+    assert (rated.amount, str(rated.rounded.amount)) == (D("1.234"), "1.23")
 
 
 @pytest.mark.parametrize("case", [0, 1, 2, 3])

@@ -6,8 +6,11 @@ import pytest
 from subscriptions.errors import PlanVersionPublished, PriceInvalid
 from subscriptions.models import PlanVersion
 from subscriptions.services.catalog import (
+    MeterSpec,
     PriceSpec,
+    ThresholdSpec,
     TierTerms,
+    create_meter,
     draft_plan_version,
     publish_plan_version,
 )
@@ -63,6 +66,28 @@ def test_publishing_without_prices_is_refused() -> None:
         ({"unit_amount": Decimal(-1)}, "calls"),
         ({"charge_model": "graduated"}, "calls.tiers"),
         ({"charge_model": "package"}, "calls.package_size"),
+        ({"charge_model": "surge"}, "calls.charge_model"),
+        ({"charge_model": "dynamic"}, "calls.meter"),
+        ({"percentage": Decimal(1)}, "calls.percentage"),
+        ({"included_events": 3}, "calls.included_events"),
+        ({"is_prorated": True}, "calls.is_prorated"),
+        ({"kind": "recurring"}, "calls.meter"),
+        ({"kind": "recurring", "meter": None, "charge_model": "dynamic"}, "calls.charge_model"),
+        ({"kind": "setup", "meter": None}, "calls.timing"),
+        (
+            {"kind": "recurring", "meter": None, "minimum_amount": Decimal(1)},
+            "calls.minimum_amount",
+        ),
+        ({"unit_amount": Decimal("0.00000000001")}, "calls.unit_amount"),
+        ({"match": {"region": ["eu"]}}, "calls.match"),
+        (
+            {
+                "charge_model": "percentage",
+                "event_minimum": Decimal(2),
+                "event_maximum": Decimal(1),
+            },
+            "calls.event_maximum",
+        ),
     ],
 )
 def test_a_price_that_contradicts_itself_is_refused_by_field(
@@ -84,3 +109,52 @@ def test_tiers_that_overlap_or_do_not_end_open_are_refused(bounds: list[str | No
 
     with pytest.raises(PriceInvalid):
         draft(per_call(charge_model="graduated", tiers=tiers))
+
+
+@pytest.mark.parametrize(
+    ("terms", "field"),
+    [
+        ({"match": {"colour": ["red"]}}, "eu.match"),
+        ({"match": {"region": []}}, "eu.match"),
+        ({"match": None}, "eu.match"),
+        ({"minimum_amount": Decimal(5)}, "eu.minimum_amount"),
+        ({"charge_model": "graduated"}, "eu.tiers"),
+        ({"code": "calls"}, "calls.code"),
+    ],
+)
+def test_a_variant_that_contradicts_itself_is_refused_by_field(
+    terms: dict[str, Any], field: str
+) -> None:
+    regional = create_meter(
+        spec=MeterSpec(code="regional", name="Calls", unit="call", dimensions=["region"]), at=JAN_1
+    )
+    variant = per_call(
+        meter=regional, **{"code": "eu", "name": "Europe", "match": {"region": ["eu"]}, **terms}
+    )
+
+    with pytest.raises(PriceInvalid) as refusal:
+        draft(per_call(meter=regional, variants=[variant]))
+
+    assert refusal.value.field == field
+    assert not PlanVersion.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "field"),
+    [
+        ([ThresholdSpec(amount=Decimal(0))], "thresholds[1].amount"),
+        ([ThresholdSpec(amount=Decimal(5))] * 2, "thresholds"),
+        ([ThresholdSpec(amount=Decimal(n), is_repeating=True) for n in (5, 6)], "thresholds"),
+    ],
+)
+def test_thresholds_that_cannot_be_are_refused(thresholds: list[ThresholdSpec], field: str) -> None:
+    with pytest.raises(PriceInvalid) as refusal:
+        draft_plan_version(
+            plan=make_plan(),
+            currency="USD",
+            prices=[recurring()],
+            effective_from=JAN_1,
+            thresholds=thresholds,
+        )
+
+    assert refusal.value.field == field

@@ -72,12 +72,14 @@ GROUP BY wanted.position ORDER BY wanted.position
 
 DAYS = """
 SELECT day, sum(event_count), sum(quantity_sum), max(quantity_max) FROM (
-    SELECT day, event_count, quantity_sum, quantity_max FROM subscriptions_usageday
+    SELECT day, dimensions, event_count, quantity_sum, quantity_max FROM subscriptions_usageday
     WHERE customer_id = %(customer)s AND meter_id = %(meter)s AND day >= %(start)s AND day < %(end)s
     UNION ALL
-    SELECT day, event_count, quantity_sum, quantity_max FROM subscriptions_usagedelta
+    SELECT day, dimensions, event_count, quantity_sum, quantity_max FROM subscriptions_usagedelta
     WHERE customer_id = %(customer)s AND meter_id = %(meter)s AND day >= %(start)s AND day < %(end)s
-) AS part GROUP BY day ORDER BY day
+) AS part
+WHERE %(dimensions)s::text[] IS NULL OR dimensions::text = ANY(%(dimensions)s)
+GROUP BY day ORDER BY day
 """
 
 # Of all customers: {by} is day or customer_id, {order} how they are ranked.
@@ -107,9 +109,10 @@ def usage_totals(spans: Sequence[UsageSpan]) -> list[UsageTotal]:
         return [_total(row[1:]) for row in cursor.fetchall()]
 
 
-def usage_days(span: UsageSpan) -> list[DayOfUsage]:
-    """The days of a span that have usage, in order."""
-    parameters: dict[str, int | date] = {
+def usage_days(span: UsageSpan, *, dimensions: Sequence[str] | None = None) -> list[DayOfUsage]:
+    """The days of a span that have usage, in order; of some values of its dimensions, if given."""
+    parameters: dict[str, int | date | list[str] | None] = {
+        "dimensions": None if dimensions is None else list(dimensions),
         "customer": span.customer_id,
         "meter": span.meter_id,
         "start": span.from_day,

@@ -1,0 +1,53 @@
+"""Which levels of spending usage has reached."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from tiktoktoe.kernel.money import Money
+
+STEPS_MAX = 1000  # of a repeating threshold at once; more is a threshold that was set too low
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """An amount of usage in a period; a repeating one goes on above the largest that is not."""
+
+    amount: Decimal
+    is_repeating: bool = False
+
+
+def levels_reached(thresholds: Iterable[Threshold], usage: Decimal) -> list[Decimal]:
+    """The levels that usage has reached, from the lowest; a level is reached by its very amount.
+
+    With 100, 200 and every 50, the levels are 100, 200, 250, 300 and so on.
+    """
+    known = list(thresholds)
+    fixed = sorted(t.amount for t in known if not t.is_repeating)
+    reached = [amount for amount in fixed if amount <= usage]
+    step = next((t.amount for t in known if t.is_repeating), None)
+    if step is None:
+        return reached
+    base = fixed[-1] if fixed else Decimal(0)
+    steps = min(int((usage - base) // step), STEPS_MAX) if usage > base else 0
+    return [*reached, *(base + step * number for number in range(1, steps + 1))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BilledEarly:
+    """What an invoice charged for usage of a period that is not over, and still stands."""
+
+    invoice_id: str
+    number: str
+    amount: Money
+
+
+def shares_of(early: Iterable[BilledEarly], limit: Money) -> list[tuple[BilledEarly, Money]]:
+    """What each early invoice takes off a later one, the oldest first; never more than a limit."""
+    left, shares = limit, []
+    for billed in early:
+        share = min(billed.amount, left)
+        if share.amount > 0:
+            shares.append((billed, share))
+            left -= share
+    return shares

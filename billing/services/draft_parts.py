@@ -1,0 +1,99 @@
+"""What drafts of invoices are made of: a boundary, its stretches, lines, and the whole."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+
+from billing.domain.derivation import Derivation
+from billing.domain.totals import Totals
+from subscriptions.models import Customer, Subscription
+from tiktoktoe.kernel.money import Money
+from tiktoktoe.kernel.periods import BillingPeriods, Period
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftLine:
+    """A line to be."""
+
+    kind: str
+    description: str
+    price_id: int | None
+    period: Period
+    quantity: Decimal
+    unit_amount: Decimal | None
+    amount: Money
+    derivation: Derivation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftInvoice:
+    """An invoice to be, with its totals.
+
+    `from_balance` is what the credit balance would pay of it; only previews work it out, since
+    finalising takes what is there then.
+    """
+
+    subscription: Subscription
+    customer: Customer
+    kind: str
+    boundary: datetime
+    period_end: datetime
+    lines: tuple[DraftLine, ...]
+    totals: Totals
+    idempotency_key: str
+    from_balance: Money | None = None
+
+    @property
+    def due(self) -> Money:
+        """What would be left to pay."""
+        total = self.totals.total
+        return total - self.from_balance if self.from_balance else total
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """A subscription at the instant at which it is billed.
+
+    `closed` is the period whose usage is owed, `coming` the one whose fee is due in advance.
+    `row` are the periods that the closed one is a part of, where a change has begun others;
+    `is_last`: the subscription stops there, so that the day's usage belongs to the closed one.
+    """
+
+    subscription: Subscription
+    at: datetime
+    closed: Period | None
+    coming: Period | None
+    row: BillingPeriods | None = None
+    is_last: bool = False
+
+    @property
+    def closed_row(self) -> BillingPeriods:
+        """The periods that the closed one is a part of."""
+        return self.row or self.subscription.billing_periods
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of the closed period on one price and quantity, and its share of the whole's days."""
+
+    version_id: int
+    quantity: int
+    period: Period
+    share: Fraction
+
+
+def on_one_price(stretches: Iterable[Stretch]) -> Iterator[Stretch]:
+    """Stretches that differ only in quantity as one: more seats do not start the tiers anew."""
+    held: Stretch | None = None
+    for stretch in stretches:
+        if held is not None and held.version_id == stretch.version_id:
+            joined = Period(held.period.start, stretch.period.end)
+            held = replace(stretch, period=joined, share=held.share + stretch.share)
+            continue
+        if held is not None:
+            yield held
+        held = stretch
+    if held is not None:
+        yield held

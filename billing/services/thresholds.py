@@ -1,0 +1,153 @@
+"""Usage is billed early when it crosses a threshold of the plan.
+
+Pulled, not pushed: a task measures the usage so far of subscriptions whose plan has thresholds,
+many at once, and bills what has crossed a level that was not billed yet. The invoice charges all
+usage so far, less what earlier ones charged; the one that closes the period does the same. The
+subscription is locked, and PostgreSQL keeps each level of a period once, so that it may run
+twice, at once, or be killed.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from billing.domain.thresholds import BilledEarly, Threshold, levels_reached
+from billing.models import Invoice, ThresholdCrossing
+from billing.queries.thresholds import billed_early
+from billing.services.draft_parts import Boundary, DraftInvoice, DraftLine
+from billing.services.drafting import make_draft, usage_so_far
+from billing.services.tax import TaxTable
+from billing.services.usage_credits import credit_lines_of
+from billing.services.writing import finalize_drafts, write_drafts
+from subscriptions.domain.lifecycle import BILLED_STATES
+from subscriptions.models import SpendingThreshold, Subscription
+from subscriptions.models.subscriptions import SubscriptionQuerySet
+from tiktoktoe.kernel.money import total
+from tiktoktoe.kernel.periods import Period
+
+logger = logging.getLogger(__name__)
+
+
+def bill_thresholds(*, at: datetime) -> int:
+    """Bill all usage that has crossed a threshold by an instant; gives how many invoices."""
+    made, last = 0, 0
+    while True:
+        ids = list(
+            _watched(at)
+            .filter(pk__gt=last)
+            .order_by("pk")
+            .values_list("pk", flat=True)[: settings.BILLING_CHUNK_SIZE]
+        )
+        if not ids:
+            return made
+        made, last = made + bill_crossed(ids, at=at), ids[-1]
+
+
+@transaction.atomic
+def bill_crossed(ids: Sequence[int], *, at: datetime) -> int:
+    """Bill those of these subscriptions that have crossed a threshold; a few queries for all.
+
+    Those that somebody else holds are left for the next time.
+    """
+    locked = (
+        _watched(at)
+        .filter(pk__in=ids)
+        .select_for_update(of=("self",), skip_locked=True)
+        .select_related("customer", "plan_version__plan")
+        .order_by("pk")
+    )
+    boundaries = [
+        Boundary(s, at, Period(s.current_period_start, s.current_period_end), None) for s in locked
+    ]
+    crossed = list(_crossed(boundaries))
+    drafts = [draft for draft, _ in crossed]
+    invoice_ids = write_drafts(drafts, at=at)
+    finalize_drafts(invoice_ids, at=at)
+    ThresholdCrossing.objects.bulk_create(
+        ThresholdCrossing(
+            subscription=draft.subscription,
+            period_start=draft.subscription.current_period_start,
+            level=level,
+            invoice_id=invoice_id,
+            crossed_at=at,
+        )
+        for invoice_id, (draft, levels) in zip(invoice_ids, crossed, strict=True)
+        for level in levels
+    )
+    if drafts:
+        logger.info("thresholds billed", extra={"invoices": len(drafts)})
+    return len(drafts)
+
+
+def _watched(at: datetime) -> SubscriptionQuerySet:
+    """Subscriptions in an open period whose plan bills early."""
+    has_threshold = SpendingThreshold.objects.filter(plan_version=OuterRef("plan_version"))
+    return Subscription.objects.filter(
+        Exists(has_threshold),
+        state__in=sorted(BILLED_STATES - {Subscription.State.TRIALING}),
+        current_period_start__lte=at,
+        current_period_end__gt=at,
+        next_billing_at__gt=at,
+    )
+
+
+def _crossed(boundaries: Sequence[Boundary]) -> Iterator[tuple[DraftInvoice, list[Decimal]]]:
+    """An invoice for each subscription that reached new levels, and the levels."""
+    keys = {(b.subscription.pk, b.subscription.current_period_start) for b in boundaries}
+    thresholds, known = _thresholds(boundaries), _known(boundaries)
+    usage = usage_so_far(boundaries)
+    early = billed_early(keys)
+    taxes = TaxTable(b.subscription.customer.country for b in boundaries)
+    for boundary in boundaries:
+        subscription = boundary.subscription
+        lines = usage.get(subscription.pk, [])
+        spent = total((line.amount for line in lines), subscription.currency)
+        reached = levels_reached(thresholds[subscription.plan_version_id], spent.amount)
+        key = (subscription.pk, subscription.current_period_start)
+        fresh = [level for level in reached if level not in known[key]]
+        if fresh:
+            yield _draft(boundary, lines, early.get(key, []), fresh, taxes), fresh
+
+
+def _draft(
+    boundary: Boundary,
+    lines: Sequence[DraftLine],
+    early: Sequence[BilledEarly],
+    levels: Sequence[Decimal],
+    taxes: TaxTable,
+) -> DraftInvoice:
+    subscription = boundary.subscription
+    start = subscription.current_period_start.isoformat()
+    return make_draft(
+        subscription=subscription,
+        kind=Invoice.Kind.THRESHOLD,
+        boundary=boundary.at,
+        period_end=subscription.current_period_end,
+        lines=[*lines, *credit_lines_of(early, lines, boundary)],
+        taxes=taxes,
+        idempotency_key=f"threshold:{subscription.pk}:{start}:{levels[-1].normalize():f}",
+    )
+
+
+def _thresholds(boundaries: Sequence[Boundary]) -> dict[int, list[Threshold]]:
+    found: dict[int, list[Threshold]] = defaultdict(list)
+    versions = {b.subscription.plan_version_id for b in boundaries}
+    for row in SpendingThreshold.objects.filter(plan_version__in=versions):
+        found[row.plan_version_id].append(Threshold(row.amount.amount, row.is_repeating))
+    return found
+
+
+def _known(boundaries: Sequence[Boundary]) -> dict[tuple[int, datetime], set[Decimal]]:
+    found: dict[tuple[int, datetime], set[Decimal]] = defaultdict(set)
+    rows = ThresholdCrossing.objects.filter(
+        subscription__in=[b.subscription.pk for b in boundaries]
+    )
+    for subscription_id, start, level in rows.values_list("subscription", "period_start", "level"):
+        found[subscription_id, start].add(level)
+    return found

@@ -1,0 +1,31 @@
+"""Lines that take off an invoice what earlier ones charged for the same usage."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+
+from billing.domain.derivation import early_derivation
+from billing.domain.thresholds import BilledEarly, shares_of
+from billing.models import InvoiceLine
+from billing.services.draft_parts import Boundary, DraftLine
+from tiktoktoe.kernel.money import total, zero
+
+
+def credit_lines_of(
+    early: Iterable[BilledEarly], lines: Sequence[DraftLine], boundary: Boundary
+) -> Iterator[DraftLine]:
+    """What was charged before, invoice by invoice; never more than these lines charge together."""
+    closed = boundary.closed
+    assert closed is not None
+    currency = boundary.subscription.currency
+    limit = max(total((line.amount for line in lines), currency), zero(currency))
+    for billed, share in shares_of(early, limit):
+        yield DraftLine(
+            kind=InvoiceLine.Kind.USAGE_CREDIT,
+            description=f"Usage billed before with invoice {billed.number}",
+            price_id=None,
+            period=closed,
+            quantity=Decimal(1),
+            unit_amount=-share.amount,
+            amount=-share,
+            derivation=early_derivation(billed, share),
+        )
