@@ -97,3 +97,11 @@ class WebhookForged(InvalidInput):
 
 class WebhookUnreadable(InvalidInput):
     """The request cannot be read as events of the gateway."""
+
+
+class NoticeNotResendable(Conflict):
+    """The notice is not in a state in which this can be done."""
+
+
+class WebhookInvalid(InvalidInput):
+    """An endpoint cannot be made like this."""

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 from django.db.models import OuterRef, QuerySet, Subquery
 
+from billing.domain.announcements import EVENT_KINDS
 from billing.models import CreditNote, Invoice, Payment
 from subscriptions.forms import time_zone_choices
 from subscriptions.models import PlanVersion, Subscription
@@ -287,3 +288,17 @@ class RefundForm(forms.Form):
         self.fields["amount"].validators.append(MaxValueValidator(left))
         notes = CreditNote.objects.filter(invoice=payment.invoice_id)
         self.fields["credit_note"].queryset = notes  # type: ignore[attr-defined]
+
+
+class EndpointForm(forms.Form):
+    """A system that is to be told of events."""
+
+    url = forms.CharField(max_length=500, label="Address", help_text="https://…")
+    description = forms.CharField(max_length=200, required=False)
+    kinds = forms.MultipleChoiceField(
+        choices=[(kind, kind) for kind in EVENT_KINDS],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        label="What it is told of",
+        help_text="None: everything, also kinds that are added later",
+    )

@@ -4,12 +4,15 @@ from celery import shared_task
 from django.conf import settings
 
 from billing.models import BillingRun
+from billing.services.announcing import announce_new
 from billing.services.collection import collect_due, mark_overdue
 from billing.services.intake import look_at_reported
+from billing.services.notices import send_notices
 from billing.services.reconciling import reconcile_attempts
 from billing.services.refunds import reconcile_refunds
 from billing.services.renewal import finish_run, run_in_hand, work_on
 from billing.services.thresholds import bill_thresholds
+from billing.services.webhook_deliveries import deliver_due
 from tiktoktoe.kernel.clock import now
 
 SCHEDULES = [
@@ -18,8 +21,12 @@ SCHEDULES = [
     ("Collect payments that are due", "billing.tasks.collect_payments", 60),
     ("Find out unknown payment outcomes", "billing.tasks.reconcile_payments", 10),
     ("Mark subscriptions past due", "billing.tasks.mark_overdue_subscriptions", 3600),
+    ("Find what is to be announced", "billing.tasks.announce", 60),
+    ("Send notices", "billing.tasks.send_due_notices", 30),
+    ("Deliver webhooks", "billing.tasks.deliver_webhooks", 10),
 ]
 COLLECTION_THREADS = 4
+DELIVERY_THREADS = 4
 
 
 @shared_task
@@ -51,6 +58,24 @@ def settle_reported(kind: str, reference: str, our_reference: str) -> str:
 def bill_crossed_thresholds() -> int:
     """Bill usage early where it crossed a threshold of its plan; gives how many invoices."""
     return bill_thresholds(at=now())
+
+
+@shared_task
+def announce() -> int:
+    """Announce what has happened since; gives how many things."""
+    return announce_new(at=now())
+
+
+@shared_task
+def send_due_notices() -> int:
+    """Send the e-mails that are due; gives how many were sent."""
+    return send_notices(at=now()).sent
+
+
+@shared_task
+def deliver_webhooks() -> int:
+    """Send the events that are due; gives how many requests were made."""
+    return deliver_due(at=now(), workers=DELIVERY_THREADS)
 
 
 BEAT_SECONDS = 60

@@ -205,6 +205,21 @@ GATEWAYS: dict[str, dict[str, str]] = {"stripe": {"kind": "stripe"}}
 CSP_FORM_ACTION = env_list("CSP_FORM_ACTION", ["https://checkout.stripe.com"])
 SILENCED_SYSTEM_CHECKS = ["djstripe.W002"]  # a local API host is meant
 
+# ── E-mail and webhooks to others ────────────────────────────────────────────
+EMAIL_HOST = env_str("EMAIL_HOST")
+EMAIL_PORT = env_int("EMAIL_PORT", 587)
+EMAIL_HOST_USER = env_str("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = env_str("EMAIL_HOST_PASSWORD")
+EMAIL_USE_TLS = env_bool("EMAIL_USE_TLS", default=True)
+EMAIL_TIMEOUT = env_int("EMAIL_TIMEOUT_SECONDS", 20)
+DEFAULT_FROM_EMAIL = env_str("EMAIL_FROM", COMPANY["email"])
+# Without a mail server each message becomes a file.
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
+EMAIL_FILE_PATH = DATA_DIR / "mail"
+WEBHOOK_KEY = env_secret("WEBHOOK_KEY") or SECRET_KEY
+WEBHOOK_TIMEOUT_SECONDS = env_int("WEBHOOK_TIMEOUT_SECONDS", 10)
+WEBHOOKS_ALLOW_PRIVATE = env_bool("WEBHOOKS_ALLOW_PRIVATE")
+
 # ── Background work ──────────────────────────────────────────────────────────
 CELERY_BROKER_URL = env_str("CELERY_BROKER_URL", "redis://127.0.0.1:6379/0")
 CELERY_TASK_ACKS_LATE = True

@@ -1,5 +1,6 @@
 """Tables of what is owed and what was paid."""
 
+from billing.models.announcements import Announcement, Announcing, Notice, NoticeRefusal
 from billing.models.credit_balance import CreditBalance, CreditEntry
 from billing.models.credit_notes import CreditNote, CreditNoteLine
 from billing.models.invoices import Invoice, InvoiceLine
@@ -17,8 +18,11 @@ from billing.models.runs import BillingFailure, BillingRun
 from billing.models.tax_rates import TaxRate
 from billing.models.thresholds import ThresholdCrossing
 from billing.models.unused_credits import UnusedCredit
+from billing.models.webhooks_out import WebhookDelivery, WebhookEndpoint, WebhookTry
 
 __all__ = [
+    "Announcement",
+    "Announcing",
     "BillingFailure",
     "BillingRun",
     "CreditBalance",
@@ -28,6 +32,8 @@ __all__ = [
     "GatewayCustomer",
     "Invoice",
     "InvoiceLine",
+    "Notice",
+    "NoticeRefusal",
     "NumberSeries",
     "Payment",
     "PaymentAttempt",
@@ -38,4 +44,7 @@ __all__ = [
     "TaxRate",
     "ThresholdCrossing",
     "UnusedCredit",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookTry",
 ]

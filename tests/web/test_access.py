@@ -27,6 +27,7 @@ PUBLIC_NAMES = {
     "entitlements_api",
     "events_api",
     "health",
+    "notice_refusal",
 }
 
 

@@ -46,6 +46,8 @@ STAFF_MENU = (
             MenuEntry("Invoices", "document-text", "invoice_list", Permission.VIEW_BILLING),
             MenuEntry("Payments", "credit-card", "payment_list", Permission.VIEW_BILLING),
             MenuEntry("Billing runs", "queue-list", "billing_run_list", Permission.VIEW_BILLING),
+            MenuEntry("Notices", "envelope", "notice_list", Permission.VIEW_BILLING),
+            MenuEntry("Webhooks", "signal", "webhook_endpoint_list", Permission.CHANGE_BILLING),
         ),
     ),
     MenuGroup(
@@ -67,6 +69,7 @@ PORTAL_MENU = (
             MenuEntry(
                 "Payment methods", "credit-card", "portal_payment_methods", Permission.USE_PORTAL
             ),
+            MenuEntry("E-mails", "envelope", "portal_notices", Permission.USE_PORTAL),
         ),
     ),
 )

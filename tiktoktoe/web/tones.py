@@ -7,11 +7,51 @@ BAD = "bad"
 QUIET = "quiet"
 
 TONES = {
-    GOOD: {"active", "paid", "succeeded", "done", "posted", "matched", "published", "accepted"},
-    INFO: {"open", "trialing", "processing", "running", "pending", "authorized", "dispatched"},
+    GOOD: {
+        "active",
+        "paid",
+        "succeeded",
+        "done",
+        "posted",
+        "matched",
+        "published",
+        "accepted",
+        "sent",
+        "delivered",
+    },
+    INFO: {
+        "open",
+        "trialing",
+        "processing",
+        "running",
+        "pending",
+        "authorized",
+        "dispatched",
+        "queued",
+        "sending",
+    },
     WARN: {"requires_action", "incomplete", "unknown", "paused", "scheduled", "retrying", "late"},
-    BAD: {"past_due", "overdue", "failed", "declined", "uncollectible", "rejected", "disputed"},
-    QUIET: {"draft", "void", "canceled", "expired", "removed", "abandoned", "not_sent", "refunded"},
+    BAD: {
+        "past_due",
+        "overdue",
+        "failed",
+        "declined",
+        "uncollectible",
+        "rejected",
+        "disputed",
+        "bounced",
+    },
+    QUIET: {
+        "draft",
+        "void",
+        "canceled",
+        "expired",
+        "removed",
+        "abandoned",
+        "not_sent",
+        "refunded",
+        "skipped",
+    },
 }
 TONE_BY_STATE = {state: tone for tone, states in TONES.items() for state in states}
 

@@ -1,0 +1,67 @@
+"""Facts to look at a notice with, before anything has happened: a German company on Team."""
+
+from typing import Any
+
+SUBSCRIPTION = {
+    "subscription": "sub_7k2m9x4q1r8t",
+    "plan": "Team",
+    "plan_code": "team",
+    "quantity": 12,
+    "period_end": "2026-03-31T22:00:00+00:00",
+}
+INVOICE = {
+    "invoice": "INV-000482",
+    "total": {"amount": "294.53", "currency": "EUR"},
+    "amount_due": {"amount": "294.53", "currency": "EUR"},
+    "due_at": "2026-03-15T11:00:00+00:00",
+    "period_start": "2026-03-01T00:00:00+00:00",
+    "period_end": "2026-04-01T00:00:00+00:00",
+    "amount": {"amount": "294.53", "currency": "EUR"},
+}
+SAMPLE_CUSTOMER = "Blauwal Analytik GmbH"
+SAMPLE_ZONE = "Europe/Berlin"
+SAMPLES: dict[str, dict[str, Any]] = {
+    "trial.ending": {**SUBSCRIPTION, "trial_ends_at": "2026-03-14T23:00:00+00:00"},
+    "renewal.upcoming": {**SUBSCRIPTION, "plan": "Team yearly"},
+    "invoice.finalized": INVOICE,
+    "payment.failed": {
+        **INVOICE,
+        "channel": "stored_method",
+        "method": "Visa 4242",
+        "decline_class": "soft_funds",
+        "next_attempt_at": "2026-03-05T09:00:00+00:00",
+    },
+    "payment.succeeded": INVOICE,
+    "payment_method.expiring": {"method": "Visa 4242", "expires_on": "2026-04-30"},
+    "subscription.plan_changed": {
+        **SUBSCRIPTION,
+        "plan": "Scale",
+        "plan_before": "Team",
+        "quantity_before": 8,
+        "effective_at": "2026-03-09T23:00:00+00:00",
+    },
+    "subscription.cancellation_scheduled": {
+        **SUBSCRIPTION,
+        "cancel_at": "2026-03-31T22:00:00+00:00",
+    },
+    "subscription.canceled": {**SUBSCRIPTION, "effective_at": "2026-03-31T22:00:00+00:00"},
+    "refund.succeeded": {**INVOICE, "amount": {"amount": "49.50", "currency": "EUR"}},
+    "credit_note.issued": {
+        "credit_note": "CN-000031",
+        "invoice": "INV-000482",
+        "amount": {"amount": "49.50", "currency": "EUR"},
+        "reason": "Outage on 3 March",
+    },
+    "usage.threshold_reached": {
+        **SUBSCRIPTION,
+        "feature": "Tokens",
+        "used": "16240000",
+        "included": "20000000",
+        "percent": "80",
+    },
+    "usage.budget_reached": {
+        **SUBSCRIPTION,
+        "amount": {"amount": "512.80", "currency": "EUR"},
+        "budget": {"amount": "500", "currency": "EUR"},
+    },
+}

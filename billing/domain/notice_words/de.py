@@ -1,0 +1,132 @@
+"""Notices in German."""
+
+from billing.domain.notice_words.kinds import Words
+
+LANGUAGE = "de"
+FRAME = {
+    "greeting": "Guten Tag {customer},",
+    "closing": "{company}",
+    "questions": "Fragen? Schreiben Sie an {company_email}.",
+    "unsubscribe": "Sie erhalten diese Nachricht als Kunde von {company}. "
+    "Wenn Sie keine E-Mails dieser Art mehr möchten:",
+    "unsubscribe_link": "Diese E-Mails abbestellen",
+    "advice_funds": "Das Konto war nicht gedeckt oder ein Limit war erreicht.",
+    "advice_confirm": "Ihre Bank verlangt, dass Sie die Zahlung bestätigen. Bitte bezahlen "
+    "Sie auf der Zahlungsseite.",
+    "advice_method": "Die Zahlungsart kann nicht mehr verwendet werden. Bitte bezahlen Sie "
+    "mit einer anderen.",
+    "advice_other": "Die Bank hat ohne einen Grund abgelehnt, den wir weitergeben können. "
+    "Sie können anders bezahlen.",
+    "attached": "Das Dokument liegt bei.",
+}
+NOTICES = {
+    "trial.ending": Words(
+        "Ihre Testphase von {plan} endet am {trial_ends_at}",
+        (
+            "Ihre kostenlose Testphase von {plan} endet am {trial_ends_at}.",
+            "Danach ist es kostenpflichtig, sofern Sie nicht vorher kündigen. "
+            "Bitte hinterlegen Sie bis dahin eine Zahlungsart.",
+        ),
+        "Zum Abonnement",
+    ),
+    "renewal.upcoming": Words(
+        "{plan} verlängert sich am {period_end}",
+        (
+            "Ihr Abonnement {plan} verlängert sich am {period_end} um einen weiteren Zeitraum.",
+            "Sie müssen nichts tun. Möchten Sie es ändern oder kündigen, dann bitte vor "
+            "diesem Tag.",
+        ),
+        "Zum Abonnement",
+    ),
+    "invoice.finalized": Words(
+        "Rechnung {invoice}: {total}",
+        (
+            "Hier ist die Rechnung {invoice} über {total}.",
+            "{amount_due} sind am {due_at} fällig. Ist eine Zahlungsart hinterlegt, wird sie "
+            "automatisch belastet.",
+        ),
+        "Zur Rechnung",
+    ),
+    "payment.failed": Words(
+        "Ihre Zahlung über {amount} ist fehlgeschlagen",
+        (
+            "Wir konnten {amount} für die Rechnung {invoice} nicht einziehen.",
+            "Die Zahlungsart war {method}.",
+            "{advice}",
+            "Wir versuchen es am {next_attempt_at} erneut.",
+        ),
+        "Jetzt bezahlen",
+    ),
+    "payment.succeeded": Words(
+        "Zahlung über {amount} erhalten",
+        ("Vielen Dank: Wir haben {amount} für die Rechnung {invoice} erhalten.",),
+        "Zur Rechnung",
+    ),
+    "payment_method.expiring": Words(
+        "{method} läuft am {expires_on} ab",
+        (
+            "Ihre Zahlungsart {method} läuft am {expires_on} ab.",
+            "Bitte hinterlegen Sie vorher eine neue, damit Ihre Zahlungen gelingen.",
+        ),
+        "Zahlungsart ändern",
+    ),
+    "subscription.plan_changed": Words(
+        "Ihr Tarif ist jetzt {plan}",
+        (
+            "Ihr Abonnement läuft seit {effective_at} im Tarif {plan}, Anzahl {quantity}.",
+            "Zuvor war es {plan_before}, Anzahl {quantity_before}.",
+        ),
+        "Zum Abonnement",
+    ),
+    "subscription.cancellation_scheduled": Words(
+        "{plan} endet am {cancel_at}",
+        (
+            "Wie gewünscht endet Ihr Abonnement {plan} am {cancel_at}.",
+            "Bis dahin bleibt alles wie bisher, und Sie können es sich anders überlegen.",
+        ),
+        "Zum Abonnement",
+    ),
+    "subscription.canceled": Words(
+        "Ihr Abonnement {plan} ist beendet",
+        (
+            "Ihr Abonnement {plan} endete am {effective_at}.",
+            "Ihre Rechnungen bleiben für Sie abrufbar.",
+        ),
+        "Zu den Rechnungen",
+    ),
+    "refund.succeeded": Words(
+        "Wir haben {amount} erstattet",
+        (
+            "Wir haben Ihnen {amount} von der Zahlung der Rechnung {invoice} erstattet.",
+            "Bis Ihre Bank es anzeigt, können einige Tage vergehen.",
+        ),
+        "Zur Rechnung",
+    ),
+    "credit_note.issued": Words(
+        "Gutschrift {credit_note}: {amount}",
+        (
+            "Hier ist die Gutschrift {credit_note} über {amount} zur Rechnung {invoice}.",
+            "Der Grund: {reason}.",
+        ),
+        "Zur Rechnung",
+    ),
+    "usage.threshold_reached": Words(
+        "{percent} von {feature} verbraucht",
+        (
+            "Sie haben in diesem Zeitraum {used} von {included} verbraucht, die {plan} "
+            "bei {feature} enthält, das sind {percent}.",
+            "Der Zeitraum endet am {period_end}. Was darüber hinausgeht, wird nach Ihrem "
+            "Tarif berechnet.",
+        ),
+        "Zum Verbrauch",
+    ),
+    "usage.budget_reached": Words(
+        "Ihr Verbrauch hat {budget} erreicht",
+        (
+            "Ihr Verbrauch von {plan} beträgt in diesem Zeitraum {amount} vor Steuern. "
+            "Sie wollten ab {budget} benachrichtigt werden.",
+            "Der Zeitraum endet am {period_end}.",
+        ),
+        "Zum Verbrauch",
+    ),
+}

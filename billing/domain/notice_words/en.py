@@ -1,0 +1,128 @@
+"""Notices in English."""
+
+from billing.domain.notice_words.kinds import Words
+
+LANGUAGE = "en"
+FRAME = {
+    "greeting": "Hello {customer},",
+    "closing": "{company}",
+    "questions": "Questions? Write to {company_email}.",
+    "unsubscribe": "You get this because you are a customer of {company}. "
+    "To get no more e-mails of this kind:",
+    "unsubscribe_link": "Stop these e-mails",
+    "advice_funds": "There was not enough money, or a limit was reached.",
+    "advice_confirm": "Your bank wants you to confirm the payment. Please pay on the payment page.",
+    "advice_method": "The payment method can no longer be used. Please pay with another one.",
+    "advice_other": "The bank declined without a reason that we can pass on. You can pay "
+    "another way.",
+    "attached": "The document is attached.",
+}
+NOTICES = {
+    "trial.ending": Words(
+        "Your trial of {plan} ends on {trial_ends_at}",
+        (
+            "Your free trial of {plan} ends on {trial_ends_at}.",
+            "From then on you pay for it, unless you cancel before. "
+            "Please see that a payment method is on file.",
+        ),
+        "See your subscription",
+    ),
+    "renewal.upcoming": Words(
+        "{plan} renews on {period_end}",
+        (
+            "Your subscription to {plan} renews on {period_end} for another period.",
+            "You need not do anything. To change or cancel it, do so before that day.",
+        ),
+        "See your subscription",
+    ),
+    "invoice.finalized": Words(
+        "Invoice {invoice}: {total}",
+        (
+            "Here is invoice {invoice} of {total}.",
+            "{amount_due} is due on {due_at}. If a payment method is on file, it is charged "
+            "automatically.",
+        ),
+        "See the invoice",
+    ),
+    "payment.failed": Words(
+        "Your payment of {amount} failed",
+        (
+            "We could not collect {amount} for invoice {invoice}.",
+            "The payment method was {method}.",
+            "{advice}",
+            "We try again on {next_attempt_at}.",
+        ),
+        "Pay now",
+    ),
+    "payment.succeeded": Words(
+        "We received {amount}",
+        ("Thank you: we received {amount} for invoice {invoice}.",),
+        "See the invoice",
+    ),
+    "payment_method.expiring": Words(
+        "{method} expires on {expires_on}",
+        (
+            "Your payment method {method} expires on {expires_on}.",
+            "Please add a new one before then, so that your payments go through.",
+        ),
+        "Update the payment method",
+    ),
+    "subscription.plan_changed": Words(
+        "Your plan is {plan}",
+        (
+            "Your subscription is on {plan} as of {effective_at}, quantity {quantity}.",
+            "Before, it was on {plan_before}, quantity {quantity_before}.",
+        ),
+        "See your subscription",
+    ),
+    "subscription.cancellation_scheduled": Words(
+        "{plan} ends on {cancel_at}",
+        (
+            "As you asked, your subscription to {plan} ends on {cancel_at}.",
+            "Until then everything works as before, and you can change your mind.",
+        ),
+        "See your subscription",
+    ),
+    "subscription.canceled": Words(
+        "Your subscription to {plan} has ended",
+        (
+            "Your subscription to {plan} ended on {effective_at}.",
+            "Your invoices stay available to you.",
+        ),
+        "See your invoices",
+    ),
+    "refund.succeeded": Words(
+        "We refunded {amount}",
+        (
+            "We sent {amount} back to you, of what was paid for invoice {invoice}.",
+            "It may take your bank some days to show it.",
+        ),
+        "See the invoice",
+    ),
+    "credit_note.issued": Words(
+        "Credit note {credit_note}: {amount}",
+        (
+            "Here is credit note {credit_note} of {amount}, for invoice {invoice}.",
+            "The reason: {reason}.",
+        ),
+        "See the invoice",
+    ),
+    "usage.threshold_reached": Words(
+        "{percent} of {feature} used",
+        (
+            "You have used {used} of the {included} that {plan} includes "
+            "of {feature} in this period, that is {percent}.",
+            "The period ends on {period_end}. What goes beyond is billed as your plan says.",
+        ),
+        "See your usage",
+    ),
+    "usage.budget_reached": Words(
+        "Your usage has reached {budget}",
+        (
+            "What you have used of {plan} in this period comes to {amount} before tax. "
+            "You asked to be told at {budget}.",
+            "The period ends on {period_end}.",
+        ),
+        "See your usage",
+    ),
+}

@@ -1,0 +1,131 @@
+"""Notices in French."""
+
+from billing.domain.notice_words.kinds import Words
+
+LANGUAGE = "fr"
+FRAME = {
+    "greeting": "Bonjour {customer},",
+    "closing": "{company}",
+    "questions": "Une question\N{NO-BREAK SPACE}? Écrivez à {company_email}.",
+    "unsubscribe": "Vous recevez ce message en tant que client de {company}. "
+    "Pour ne plus recevoir ce type de message\N{NO-BREAK SPACE}:",
+    "unsubscribe_link": "Ne plus recevoir ces messages",
+    "advice_funds": "Le solde était insuffisant ou un plafond était atteint.",
+    "advice_confirm": "Votre banque demande que vous confirmiez le paiement. Merci de régler "
+    "sur la page de paiement.",
+    "advice_method": "Ce moyen de paiement ne peut plus être utilisé. Merci de régler avec "
+    "un autre.",
+    "advice_other": "La banque a refusé sans motif que nous puissions vous transmettre. "
+    "Vous pouvez régler autrement.",
+    "attached": "Le document est joint.",
+}
+NOTICES = {
+    "trial.ending": Words(
+        "Votre essai de {plan} se termine le {trial_ends_at}",
+        (
+            "Votre essai gratuit de {plan} se termine le {trial_ends_at}.",
+            "L'abonnement devient alors payant, sauf si vous l'annulez avant. "
+            "Pensez à enregistrer un moyen de paiement.",
+        ),
+        "Voir l'abonnement",
+    ),
+    "renewal.upcoming": Words(
+        "{plan} se renouvelle le {period_end}",
+        (
+            "Votre abonnement {plan} se renouvelle le {period_end} pour une nouvelle période.",
+            "Vous n'avez rien à faire. Pour le modifier ou l'annuler, faites-le avant cette date.",
+        ),
+        "Voir l'abonnement",
+    ),
+    "invoice.finalized": Words(
+        "Facture {invoice}\N{NO-BREAK SPACE}: {total}",
+        (
+            "Voici la facture {invoice} d'un montant de {total}.",
+            "{amount_due} sont à régler le {due_at} au plus tard. Si un moyen de paiement est "
+            "enregistré, il sera débité automatiquement.",
+        ),
+        "Voir la facture",
+    ),
+    "payment.failed": Words(
+        "Votre paiement de {amount} a échoué",
+        (
+            "Nous n'avons pas pu encaisser {amount} pour la facture {invoice}.",
+            "Le moyen de paiement était {method}.",
+            "{advice}",
+            "Nous réessaierons le {next_attempt_at}.",
+        ),
+        "Payer maintenant",
+    ),
+    "payment.succeeded": Words(
+        "Nous avons reçu {amount}",
+        ("Merci\N{NO-BREAK SPACE}: nous avons reçu {amount} pour la facture {invoice}.",),
+        "Voir la facture",
+    ),
+    "payment_method.expiring": Words(
+        "{method} expire le {expires_on}",
+        (
+            "Votre moyen de paiement {method} expire le {expires_on}.",
+            "Enregistrez-en un nouveau avant cette date pour que vos paiements aboutissent.",
+        ),
+        "Modifier le moyen de paiement",
+    ),
+    "subscription.plan_changed": Words(
+        "Votre formule est {plan}",
+        (
+            "Votre abonnement est à la formule {plan} depuis le {effective_at}, "
+            "quantité {quantity}.",
+            "Il était auparavant à la formule {plan_before}, quantité {quantity_before}.",
+        ),
+        "Voir l'abonnement",
+    ),
+    "subscription.cancellation_scheduled": Words(
+        "{plan} prend fin le {cancel_at}",
+        (
+            "Comme demandé, votre abonnement {plan} prend fin le {cancel_at}.",
+            "D'ici là rien ne change, et vous pouvez revenir sur votre décision.",
+        ),
+        "Voir l'abonnement",
+    ),
+    "subscription.canceled": Words(
+        "Votre abonnement {plan} est terminé",
+        (
+            "Votre abonnement {plan} a pris fin le {effective_at}.",
+            "Vos factures restent à votre disposition.",
+        ),
+        "Voir les factures",
+    ),
+    "refund.succeeded": Words(
+        "Nous avons remboursé {amount}",
+        (
+            "Nous vous avons remboursé {amount} sur le paiement de la facture {invoice}.",
+            "Votre banque peut mettre quelques jours à l'afficher.",
+        ),
+        "Voir la facture",
+    ),
+    "credit_note.issued": Words(
+        "Avoir {credit_note}\N{NO-BREAK SPACE}: {amount}",
+        (
+            "Voici l'avoir {credit_note} de {amount} sur la facture {invoice}.",
+            "Le motif\N{NO-BREAK SPACE}: {reason}.",
+        ),
+        "Voir la facture",
+    ),
+    "usage.threshold_reached": Words(
+        "{percent} de {feature} consommés",
+        (
+            "Vous avez consommé {used} sur les {included} que {plan} inclut pour {feature} "
+            "dans cette période, soit {percent}.",
+            "La période se termine le {period_end}. Le surplus est facturé selon votre formule.",
+        ),
+        "Voir la consommation",
+    ),
+    "usage.budget_reached": Words(
+        "Votre consommation a atteint {budget}",
+        (
+            "Votre consommation de {plan} s'élève dans cette période à {amount} hors taxes. "
+            "Vous souhaitiez être averti à partir de {budget}.",
+            "La période se termine le {period_end}.",
+        ),
+        "Voir la consommation",
+    ),
+}

@@ -1,0 +1,140 @@
+# ruff: noqa: S608 - the statements are made of constants
+"""Where what is to be announced is found, in SQL: one statement for each table it comes from.
+
+Each gives (kind, object_key, customer_id, happened_at, facts). Those of the past look from
+`since` to `at`; those of the near future name the day they are about in their key.
+"""
+
+from dataclasses import dataclass
+
+SUBSCRIPTION = """
+    'subscription', s.reference, 'plan', p.name, 'plan_code', p.code, 'quantity', s.quantity,
+    'period_end', s.current_period_end
+"""
+OF_SUBSCRIPTION = """
+    JOIN subscriptions_planversion v ON v.id = s.plan_version_id
+    JOIN subscriptions_plan p ON p.id = v.plan_id
+"""
+# A transition's event becomes the last part of the kind.
+TRANSITIONS = f"""
+SELECT 'subscription.' || t.event, t.id::text, s.customer_id, t.recorded_at,
+    jsonb_build_object({SUBSCRIPTION}, 'state', t.to_state, 'effective_at', t.effective_at,
+        'reason', t.reason, 'cancel_at', s.cancel_at,
+        'plan', coalesce(new_plan.name, p.name), 'plan_code', coalesce(new_plan.code, p.code),
+        'quantity', coalesce((t.details->>'to_quantity')::int, s.quantity),
+        'plan_before', old_plan.name, 'quantity_before', (t.details->>'from_quantity')::int)
+FROM subscriptions_subscriptiontransition t
+JOIN subscriptions_subscription s ON s.id = t.subscription_id {OF_SUBSCRIPTION}
+LEFT JOIN subscriptions_planversion old ON old.id = (t.details->>'from_plan_version')::bigint
+LEFT JOIN subscriptions_plan old_plan ON old_plan.id = old.plan_id
+LEFT JOIN subscriptions_planversion new ON new.id = (t.details->>'to_plan_version')::bigint
+LEFT JOIN subscriptions_plan new_plan ON new_plan.id = new.plan_id
+WHERE t.recorded_at >= %(since)s AND t.recorded_at <= %(at)s
+"""
+TRIALS = f"""
+SELECT 'trial.ending', s.id || ':' || to_char(s.trial_ends_at AT TIME ZONE 'UTC', 'YYYYMMDD'),
+    s.customer_id, %(at)s::timestamptz,
+    jsonb_build_object({SUBSCRIPTION}, 'trial_ends_at', s.trial_ends_at)
+FROM subscriptions_subscription s {OF_SUBSCRIPTION}
+WHERE s.state = 'trialing' AND s.cancel_at IS NULL
+  AND s.trial_ends_at > %(at)s AND s.trial_ends_at <= %(trial_soon)s
+"""
+RENEWALS = f"""
+SELECT 'renewal.upcoming',
+    s.id || ':' || to_char(s.current_period_end AT TIME ZONE 'UTC', 'YYYYMMDD'),
+    s.customer_id, %(at)s::timestamptz, jsonb_build_object({SUBSCRIPTION})
+FROM subscriptions_subscription s {OF_SUBSCRIPTION}
+WHERE s.state IN ('active', 'past_due') AND s.cancel_at IS NULL
+  AND (p.interval IN ('quarter', 'half_year', 'year')
+       OR (p.interval = 'month' AND p.interval_count >= 3))
+  AND s.next_billing_at > %(at)s AND s.current_period_end > %(at)s
+  AND s.current_period_end <= %(renewal_soon)s
+"""
+AMOUNT = "jsonb_build_object('amount', trim_scale({0})::text, 'currency', {1})"
+INVOICE = f"""
+    'invoice', i.number, 'invoice_id', i.id,
+    'subscription', (SELECT reference FROM subscriptions_subscription WHERE id = i.subscription_id),
+    'total', {AMOUNT.format("i.total", "i.currency")},
+    'amount_due', {
+    AMOUNT.format(
+        "greatest(i.total - i.amount_credited - i.amount_paid + i.amount_refunded, 0)", "i.currency"
+    )
+},
+    'due_at', i.due_at, 'period_start', i.period_start, 'period_end', i.period_end
+"""
+
+
+def _invoices(kind: str, instant: str) -> str:
+    return f"""
+SELECT '{kind}', i.id::text, i.customer_id, i.{instant}, jsonb_build_object({INVOICE})
+FROM billing_invoice i WHERE i.{instant} >= %(since)s AND i.{instant} <= %(at)s
+"""
+
+
+DECLINES = f"""
+SELECT 'payment.failed', a.id::text, y.customer_id, a.resolved_at,
+    jsonb_build_object({INVOICE}, 'payment_id', y.id, 'channel', a.channel,
+        'amount', {AMOUNT.format("y.amount", "y.currency")},
+        'decline_class', a.decline_class, 'next_attempt_at', y.next_attempt_at,
+        'method', CASE WHEN m.last4 <> '' THEN initcap(coalesce(nullif(m.brand, ''), m.kind))
+            || ' ' || m.last4 ELSE '' END)
+FROM billing_paymentattempt a JOIN billing_payment y ON y.id = a.payment_id
+JOIN billing_invoice i ON i.id = y.invoice_id
+LEFT JOIN billing_paymentmethod m ON m.id = a.method_id
+WHERE a.state = 'declined' AND a.resolved_at >= %(since)s AND a.resolved_at <= %(at)s
+"""
+PAYMENTS = f"""
+SELECT 'payment.succeeded', y.id::text, y.customer_id, y.paid_at,
+    jsonb_build_object({INVOICE}, 'payment_id', y.id,
+        'amount', {AMOUNT.format("y.amount", "y.currency")}, 'paid_at', y.paid_at)
+FROM billing_payment y JOIN billing_invoice i ON i.id = y.invoice_id
+WHERE y.paid_at >= %(since)s AND y.paid_at <= %(at)s
+"""
+REFUNDS = f"""
+SELECT 'refund.succeeded', r.id::text, y.customer_id, r.resolved_at,
+    jsonb_build_object({INVOICE}, 'payment_id', y.id, 'refund_id', r.id,
+        'amount', {AMOUNT.format("r.amount", "r.currency")}, 'reason', r.reason)
+FROM billing_refund r JOIN billing_payment y ON y.id = r.payment_id
+JOIN billing_invoice i ON i.id = y.invoice_id
+WHERE r.state = 'succeeded' AND r.resolved_at >= %(since)s AND r.resolved_at <= %(at)s
+"""
+CREDIT_NOTES = f"""
+SELECT 'credit_note.issued', n.id::text, n.customer_id, n.issued_at,
+    jsonb_build_object('credit_note', n.number, 'invoice', i.number, 'invoice_id', i.id,
+        'amount', {AMOUNT.format("n.total", "n.currency")}, 'reason', n.reason)
+FROM billing_creditnote n JOIN billing_invoice i ON i.id = n.invoice_id
+WHERE n.issued_at >= %(since)s AND n.issued_at <= %(at)s
+"""
+CARDS = """
+SELECT 'payment_method.expiring', m.id || ':' || to_char(m.expires_on, 'YYYYMMDD'),
+    m.customer_id, %(at)s::timestamptz,
+    jsonb_build_object('method', initcap(coalesce(nullif(m.brand, ''), m.kind)) || ' ' || m.last4,
+        'expires_on', m.expires_on)
+FROM billing_paymentmethod m
+WHERE m.state = 'active' AND m.is_default
+  AND m.expires_on >= (%(at)s::timestamptz AT TIME ZONE 'UTC')::date
+  AND m.expires_on <= (%(card_soon)s::timestamptz AT TIME ZONE 'UTC')::date
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """A statement that finds what is to be announced."""
+
+    name: str
+    sql: str
+
+
+FINDERS = (
+    Finder("transitions", TRANSITIONS),
+    Finder("trials", TRIALS),
+    Finder("renewals", RENEWALS),
+    Finder("invoices", _invoices("invoice.finalized", "finalized_at")),
+    Finder("invoices paid", _invoices("invoice.paid", "paid_at")),
+    Finder("invoices voided", _invoices("invoice.voided", "voided_at")),
+    Finder("declines", DECLINES),
+    Finder("payments", PAYMENTS),
+    Finder("refunds", REFUNDS),
+    Finder("credit notes", CREDIT_NOTES),
+    Finder("cards", CARDS),
+)

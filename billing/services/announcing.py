@@ -1,0 +1,82 @@
+"""What happened is found and told: one announcement, its notice and its deliveries together.
+
+Nothing has to remember to tell: the search looks for what was not told yet, and a unique
+constraint lets each thing be told once, however many searches run or die.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+
+from billing.domain.announcements import EXPIRES_SOON, RENEWS_SOON, TRIAL_ENDS_SOON
+from billing.models import Announcement, Announcing
+from billing.queries.happenings import FINDERS, Finder
+from billing.services.notices import write_notices
+from billing.services.webhook_deliveries import write_deliveries
+
+logger = logging.getLogger(__name__)
+
+BATCH = 500
+# A transaction may commit rows that carry an instant before others that were seen already.
+OVERLAP = timedelta(days=1)
+
+ANNOUNCE = """
+WITH found (kind, object_key, customer_id, happened_at, facts) AS ({found}), fresh AS (
+    SELECT * FROM found WHERE NOT EXISTS (
+        SELECT FROM billing_announcement known
+        WHERE known.kind = found.kind AND known.object_key = found.object_key
+    ) ORDER BY happened_at, object_key LIMIT %(limit)s
+)
+INSERT INTO billing_announcement (kind, object_key, customer_id, happened_at, announced_at, facts)
+SELECT kind, object_key, customer_id, happened_at, %(at)s, jsonb_strip_nulls(facts) FROM fresh
+ON CONFLICT (kind, object_key) DO NOTHING
+RETURNING id
+"""
+
+
+def announce_new(*, at: datetime) -> int:
+    """Announce whatever was not yet; gives how many things."""
+    state = Announcing.objects.get(pk=1)
+    since = max(state.starts_at, state.searched_through - OVERLAP)
+    announced = 0
+    for finder in FINDERS:
+        while found := announce_batch(finder, since=since, at=at):
+            announced += found
+    Announcing.objects.filter(pk=1, searched_through__lt=at).update(searched_through=at)
+    if announced:
+        logger.info("announced", extra={"count": announced})
+    return announced
+
+
+@transaction.atomic(durable=True)
+def announce_batch(finder: Finder, *, since: datetime, at: datetime) -> int:
+    """Announce up to a batch of what one finder finds, with its notices and deliveries."""
+    parameters: dict[str, datetime | int] = {
+        "since": since,
+        "at": at,
+        "trial_soon": at + TRIAL_ENDS_SOON,
+        "renewal_soon": at + RENEWS_SOON,
+        "card_soon": at + EXPIRES_SOON,
+        "limit": BATCH,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(ANNOUNCE.format(found=finder.sql), parameters)
+        ids = [row[0] for row in cursor.fetchall()]
+    announcements = announcements_of(ids)
+    write_notices(announcements, at=at)
+    write_deliveries(announcements, at=at)
+    return len(ids)
+
+
+def announcements_of(ids: Sequence[int]) -> list[Announcement]:
+    """Announcements with their customers, in the order they happened."""
+    rows = Announcement.objects.filter(pk__in=ids).select_related("customer")
+    return list(rows.order_by("happened_at", "pk"))
+
+
+@transaction.atomic
+def start_announcing(*, at: datetime) -> None:
+    """Tell nothing that was recorded before an instant."""
+    Announcing.objects.filter(pk=1).update(starts_at=at, searched_through=at)
