@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "finance",
     "analytics",
     "tiktoktoe.demo",
+    "tiktoktoe.simulator",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

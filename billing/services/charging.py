@@ -90,8 +90,9 @@ def open_attempt(
     at: datetime,
     method: PaymentMethod | None = None,
     saves_method: bool = False,
+    amount: Money | None = None,
 ) -> PaymentAttempt:
-    """Commit an attempt to collect what is due, before anything is sent.
+    """Commit an attempt to collect what is due, or part of it, before anything is sent.
 
     Raises:
         InvoiceNotOpen: If nothing is to be collected on the invoice.
@@ -106,6 +107,7 @@ def open_attempt(
                 gateway=gateway,
                 method=method,
                 saves_method=saves_method,
+                amount=amount,
                 actor=actor,
                 at=at,
             )
@@ -124,12 +126,15 @@ def write_attempt(
     at: datetime,
     method: PaymentMethod | None = None,
     saves_method: bool = False,
+    amount: Money | None = None,
 ) -> PaymentAttempt:
     """Write an attempt down; the caller holds the invoice's lock, and commits."""
     due = invoice.amount_due
     if invoice.state not in PAYABLE_STATES[channel] or due.amount <= 0:
         raise InvoiceNotOpen(f"nothing is to be collected on invoice {invoice}")
-    payment, earlier = _payment_for(invoice, due, channel=channel, at=at, actor=actor)
+    if amount is not None and amount > due:
+        raise InvoiceNotOpen(f"only {due} is to be collected on invoice {invoice}")
+    payment, earlier = _payment_for(invoice, amount or due, channel=channel, at=at, actor=actor)
     sequence = max((attempt.sequence for attempt in earlier), default=0) + 1
     attempt = PaymentAttempt.objects.create(
         id=uuid7(),

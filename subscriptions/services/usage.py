@@ -50,6 +50,12 @@ SELECT event_id, body_hash FROM subscriptions_usageeventkey
 WHERE source_id = %s AND event_id = ANY(%s)
 """
 
+# A session that keeps its usage elsewhere (a simulation) has one table without parts.
+ENSURE_PARTITION = """
+SELECT subscriptions_ensure_usage_partition(%s) FROM pg_class
+WHERE oid = 'subscriptions_usageevent'::regclass AND relkind = 'p'
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchResult:
@@ -302,7 +308,7 @@ def ensure_partitions(moments: Iterable[datetime], at: datetime) -> None:
     }
     for moment in wanted.values():
         with connection.cursor() as cursor:
-            cursor.execute("SELECT subscriptions_ensure_usage_partition(%s)", [moment])
+            cursor.execute(ENSURE_PARTITION, [moment])
 
 
 def _in_utc(moment: datetime) -> datetime:

@@ -1,0 +1,88 @@
+"""Numbers of the public test suites of Lago and Kill Bill, played through our own services."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.golden import PATH as SHARED
+from tiktoktoe.simulator.playing import play
+from tiktoktoe.simulator.scenario.timeline import read_scenarios
+
+FOLDER = Path(__file__).resolve().parents[1] / "golden"
+FILES = sorted(FOLDER.glob("*.yaml"))
+# What a scenario waits for; strict: one that comes out right must be taken off this list.
+WAITING: dict[str, str] = {
+    "LAGO-CHARGE-51": "usage that is billed event by event",
+    "KB-DUN-63": "retries by days and overdue states that block",
+    "LAGO-COUPON-53": "coupons, and taxes of a price",
+    "LAGO-DUN-61": "campaigns with thresholds per currency",
+    "LAGO-NUM-65": "numbers per customer and per entity",
+    "LAGO-TERM-35-2": "credit of an invoice that is still owed comes off that one, not the next",
+    "LAGO-WALLET-55": "wallets",
+}
+ASIDE = {"notes", "source", "title", "arithmetic", "tax_rate"}
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+
+
+def cases() -> Iterator[Any]:
+    for path in FILES:
+        texts = path.read_text(encoding="utf-8").split("\n---\n")
+        for number, text in enumerate(texts, start=1):
+            name = f"{path.stem}-{number}" if len(texts) > 1 else path.stem
+            reason = WAITING.get(name) or WAITING.get(path.stem)
+            marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
+            yield pytest.param(text, id=name, marks=marks)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("text", list(cases()))
+def test_the_golden_scenario_comes_out_as_in_its_source(text: str) -> None:
+    (scenario,) = read_scenarios(text)
+
+    assert [str(difference) for difference in play(scenario).differences] == []
+
+
+def numbers(value: object) -> Iterator[str]:
+    """Every number in something, without its sign and its zeros at the end."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from numbers(str(key))
+            yield from numbers(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from numbers(item)
+    else:
+        for found in NUMBER.findall(str(value)):
+            bare = found.lstrip("-").lstrip("0") or "0"
+            yield bare.rstrip("0").rstrip(".") if "." in bare else bare
+
+
+def shared() -> dict[str, dict[str, Any]]:
+    if not SHARED.is_file():
+        pytest.skip(f"the golden scenarios are not there: {SHARED}")
+    rows = yaml.safe_load(SHARED.read_text(encoding="utf-8"))["scenarios"]
+    return {row["id"]: row for row in rows}
+
+
+def test_every_golden_scenario_is_here() -> None:
+    assert [path.stem for path in FILES] == sorted(shared())
+
+
+@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+def test_no_number_is_another_than_in_the_source(path: Path) -> None:
+    row = shared()[path.stem]
+    text = path.read_text(encoding="utf-8")
+    (first, *_) = text.split("\n---\n")
+    source = yaml.safe_load(first)["source"]
+    facts = {key: item for key, item in row.items() if key not in ASIDE}
+
+    assert source["repo"] == row["source"]["repo"]
+    assert source["file"] == row["source"]["file"]
+    assert str(source["lines"]) == str(row["source"]["lines"])
+    missing = Counter(numbers(facts)).keys() - set(numbers(text))
+    assert missing == set()

@@ -1,0 +1,113 @@
+"""Invoices: credited, paid, taken back, given up."""
+
+from datetime import datetime
+from uuid import UUID
+
+from billing.domain.attempts import Answer
+from billing.gateways.base import Outcome
+from billing.models import CreditEntry, CreditNote, Invoice
+from billing.services.charging import Channel, open_attempt
+from billing.services.collection import mark_overdue
+from billing.services.credit_notes import issue_credit_note
+from billing.services.credit_refunds import refund_credit_note
+from billing.services.customer_credit import grant_credit, withdraw_credit
+from billing.services.invoicing import mark_uncollectible, void_invoice
+from billing.services.settling import settle_attempt
+from tiktoktoe.kernel.money import Money
+from tiktoktoe.simulator.acts.registry import plays
+from tiktoktoe.simulator.errors import ScenarioInvalid
+from tiktoktoe.simulator.scenario import actions
+from tiktoktoe.simulator.world import ACTOR, World
+
+GATEWAY = "stripe"
+
+
+@plays(actions.CreditInvoice)
+def credit(world: World, action: actions.CreditInvoice, at: datetime) -> None:
+    """Take back part of an invoice: all, an amount with tax, or a net amount of one line."""
+    invoice = world.invoice(action.invoice, action)
+    if action.amount is not None and action.line is None and invoice.lines.count() > 1:
+        raise ScenarioInvalid(
+            "lacks line: the invoice has several", action.place, allowed="line: 1, or total"
+        )
+    line_amounts = None
+    if action.amount is not None:
+        line_amounts = {_line(invoice, action): action.amount.payable(invoice.currency)}
+    note = issue_credit_note(
+        invoice=invoice,
+        reason=action.reason,
+        amount=action.total.payable(invoice.currency) if action.total else None,
+        line_amounts=line_amounts,
+        to_refund=action.to_refund.payable(invoice.currency) if action.to_refund else None,
+        to_balance=action.to_balance.payable(invoice.currency) if action.to_balance else None,
+        idempotency_key=f"simulated:{CreditNote.objects.count() + 1}",
+        at=at,
+    )
+    refund_credit_note(note=note, actor=ACTOR, at=at)
+
+
+def _line(invoice: Invoice, action: actions.CreditInvoice) -> UUID:
+    line = invoice.lines.filter(position=action.line or 1).first()
+    if line is None:
+        raise ScenarioInvalid(f"{invoice} has no line {action.line}", action.place)
+    return line.pk
+
+
+@plays(actions.GrantCredit)
+def grant(world: World, action: actions.GrantCredit, at: datetime) -> None:
+    """Give credit that pays invoices, or (`withdraw_credit`) take it away."""
+    customer = world.customer(action)
+    currency = (action.currency or customer.currency).upper()
+    amount = Money(action.amount.payable(currency), currency)
+    enter = withdraw_credit if isinstance(action, actions.WithdrawCredit) else grant_credit
+    enter(
+        customer=customer,
+        amount=amount,
+        reason=action.reason,
+        idempotency_key=f"simulated:{CreditEntry.objects.count() + 1}",
+        actor=ACTOR,
+        at=at,
+    )
+
+
+plays(actions.WithdrawCredit)(grant)
+
+
+@plays(actions.Pay)
+def pay(world: World, action: actions.Pay, at: datetime) -> None:
+    """A payment comes in: an attempt that the gateway says has succeeded."""
+    invoice = world.invoice(action.invoice, action)
+    part = action.amount.payable(invoice.currency) if action.amount else None
+    attempt = open_attempt(
+        invoice=invoice,
+        channel=Channel.HOSTED_PAGE,
+        gateway=GATEWAY,
+        amount=Money(part, invoice.currency) if part is not None else None,
+        actor=ACTOR,
+        at=at,
+    )
+    paid = Outcome(answer=Answer.SUCCEEDED, amount=attempt.payment.amount)
+    settle_attempt(attempt=attempt, outcome=paid, actor=ACTOR, at=at)
+
+
+@plays(actions.VoidInvoice)
+def void(world: World, action: actions.VoidInvoice, at: datetime) -> None:
+    """Take an invoice back."""
+    void_invoice(invoice=world.invoice(action.invoice, action), at=at)
+
+
+@plays(actions.WriteOff)
+def write_off(world: World, action: actions.WriteOff, at: datetime) -> None:
+    """Give up what it is owed."""
+    mark_uncollectible(invoice=world.invoice(action.invoice, action), at=at)
+
+
+@plays(actions.MarkOverdue)
+def overdue(world: World, action: actions.MarkOverdue, at: datetime) -> None:
+    """As the scheduler does every hour."""
+    mark_overdue(at=at)
+
+
+@plays(actions.RunBilling)
+def run(world: World, action: actions.RunBilling, at: datetime) -> None:
+    """What is due was billed before this step; here only so that a file may say so."""

@@ -1,0 +1,124 @@
+"""Subscriptions: started, changed, ended."""
+
+from datetime import datetime
+
+from billing.models import PlanChange
+from billing.services.cancelling import CancelWhen, cancel_subscription
+from billing.services.pausing import pause, resume
+from billing.services.plan_changes import change_plan, withdraw_plan_change
+from billing.services.subscribing import start_subscription
+from billing.services.trials import convert_trial_now
+from subscriptions.services.changes import withdraw_cancellation
+from subscriptions.services.policies import ChangeOverride
+from subscriptions.services.trials import move_trial_end
+from tiktoktoe.kernel.periods import Alignment
+from tiktoktoe.simulator.acts.registry import plays
+from tiktoktoe.simulator.errors import ScenarioInvalid
+from tiktoktoe.simulator.scenario import actions
+from tiktoktoe.simulator.world import ACTOR, World
+
+
+@plays(actions.Subscribe)
+def subscribe(world: World, action: actions.Subscribe, at: datetime) -> None:
+    """Start a subscription with its first bill."""
+    customer = world.customer(action)
+    started = start_subscription(
+        customer=customer,
+        plan_version=world.version(action.plan, customer.currency, action.place),
+        quantity=action.quantity,
+        trial_days=action.trial_days,
+        alignment=Alignment(action.alignment),
+        anchor_day=action.billing_day,
+        starts_at=action.starts.at(customer.time_zone) if action.starts else None,
+        at=at,
+        actor=ACTOR,
+    )
+    world.name_subscription(action, started.subscription)
+
+
+@plays(actions.ChangePlan)
+def change(world: World, action: actions.ChangePlan, at: datetime) -> None:
+    """Change plan or quantity."""
+    subscription = world.subscription(action)
+    code = action.plan or subscription.plan_version.plan.code
+    change_plan(
+        subscription=subscription,
+        plan_version=world.version(code, subscription.currency, action.place),
+        quantity=action.quantity or subscription.quantity,
+        override=ChangeOverride(
+            timing=action.when, prorates=action.prorate, unused_time=action.unused
+        ),
+        reason=action.reason,
+        actor=ACTOR,
+        at=at,
+    )
+
+
+@plays(actions.WithdrawChange)
+def withdraw_change(world: World, action: actions.WithdrawChange, at: datetime) -> None:
+    """Take back the change that is scheduled."""
+    subscription = world.subscription(action)
+    scheduled = PlanChange.objects.filter(subscription=subscription, state="scheduled").first()
+    if scheduled is None:
+        raise ScenarioInvalid("no change is scheduled", action.place)
+    withdraw_plan_change(change=scheduled, at=at)
+
+
+@plays(actions.Cancel)
+def cancel(world: World, action: actions.Cancel, at: datetime) -> None:
+    """End a subscription."""
+    cancel_subscription(
+        subscription=world.subscription(action),
+        when=CancelWhen.ON_DAY if action.on else CancelWhen(action.when),
+        on=action.on,
+        unused=action.unused,
+        reason=action.reason,
+        actor=ACTOR,
+        at=at,
+    )
+
+
+@plays(actions.Pause)
+def stop(world: World, action: actions.Pause, at: datetime) -> None:
+    """Pause it."""
+    pause(
+        subscription=world.subscription(action),
+        at_period_end=action.when == "period_end",
+        resume_on=action.resume_on,
+        unused=action.unused,
+        reason=action.reason,
+        actor=ACTOR,
+        at=at,
+    )
+
+
+@plays(actions.Resume)
+def carry_on(world: World, action: actions.Resume, at: datetime) -> None:
+    """Resume it."""
+    subscription = world.subscription(action)
+    resume(subscription=subscription, reason=action.reason, actor=ACTOR, at=at)
+
+
+@plays(actions.MoveTrialEnd)
+def move_trial(world: World, action: actions.MoveTrialEnd, at: datetime) -> None:
+    """Let its trial end on another day."""
+    move_trial_end(
+        subscription=world.subscription(action),
+        ends_on=action.ends_on,
+        reason=action.reason,
+        actor=ACTOR,
+        at=at,
+    )
+
+
+@plays(actions.EndTrial)
+def convert(world: World, action: actions.EndTrial, at: datetime) -> None:
+    """End its trial today."""
+    subscription = world.subscription(action)
+    convert_trial_now(subscription=subscription, reason=action.reason, actor=ACTOR, at=at)
+
+
+@plays(actions.WithdrawCancellation)
+def go_on(world: World, action: actions.WithdrawCancellation, at: datetime) -> None:
+    """Let it go on."""
+    withdraw_cancellation(subscription=world.subscription(action), actor=ACTOR, at=at)

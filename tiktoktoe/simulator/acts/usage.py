@@ -1,0 +1,42 @@
+"""Usage events, sent as a customer's system would send them."""
+
+from datetime import datetime
+
+from subscriptions.domain.events import EventBody
+from subscriptions.services.usage import Incoming, record_events
+from tiktoktoe.simulator.acts.registry import plays
+from tiktoktoe.simulator.errors import ScenarioInvalid
+from tiktoktoe.simulator.scenario import actions
+from tiktoktoe.simulator.world import World
+
+
+@plays(actions.Use)
+def use(world: World, action: actions.Use, at: datetime) -> None:
+    """Send usage events; each has an id of its own."""
+    customer = world.customer(action)
+    meter = _meter(world, action)
+    bodies = [
+        EventBody(
+            event_id=f"event-{world.events_sent + number}",
+            customer=customer.external_id,
+            meter=meter,
+            occurred_at=at,
+            quantity=action.units,
+            properties=action.properties or None,
+        )
+        for number in range(1, action.times + 1)
+    ]
+    world.events_sent += len(bodies)
+    events = [Incoming(index, body) for index, body in enumerate(bodies)]
+    result = record_events(source=world.source, events=events, at=at)
+    if result.refused:
+        raise ScenarioInvalid(f"refused: {result.refused[0].reason}", action.place)
+
+
+def _meter(world: World, action: actions.Use) -> str:
+    meters = [row.code for row in world.scenario.meters]
+    meter = action.meter or (meters[0] if len(meters) == 1 else "")
+    if meter not in meters:
+        said = f"{meter!r} is no meter" if meter else "lacks meter"
+        raise ScenarioInvalid(said, action.place, allowed=", ".join(meters))
+    return meter

@@ -1,0 +1,164 @@
+"""The world is made: taxes, meters, plans and customers of the file, by the real services."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.conf import settings
+
+from billing.models import TaxRate
+from subscriptions.models import Customer, Meter, Plan, PlanVersion, Product
+from subscriptions.services.catalog import (
+    MeterSpec,
+    ThresholdSpec,
+    create_meter,
+    draft_plan_version,
+    publish_plan_version,
+)
+from subscriptions.services.customers import CustomerDetails, create_customer
+from subscriptions.services.event_sources import create_event_source
+from subscriptions.services.policies import assign_policy, publish_policy
+from tiktoktoe.kernel.errors import Conflict, InvalidInput
+from tiktoktoe.kernel.money import currency_of
+from tiktoktoe.simulator.errors import Place, ScenarioInvalid, StepRefused
+from tiktoktoe.simulator.pricing import price_specs
+from tiktoktoe.simulator.scenario import catalog
+from tiktoktoe.simulator.scenario.timeline import Scenario
+from tiktoktoe.simulator.world import ACTOR, World
+
+EVER = date(1970, 1, 1)
+AGGREGATIONS = {
+    "count_agg": "count",
+    "sum_agg": "sum",
+    "max_agg": "max",
+    "unique_count": "unique",
+    "unique_count_agg": "unique",
+    "latest_agg": "latest",
+    "weighted_sum": "weighted",
+    "weighted_sum_agg": "weighted",
+}
+
+
+def found_world(scenario: Scenario, *, at: datetime) -> World:
+    """Write what a scenario starts from.
+
+    Raises:
+        ScenarioInvalid, StepRefused: If a part of it cannot be; with its line.
+    """
+    _let_policy_count(scenario, at)
+    source = create_event_source(name="simulation", at=at).source
+    customers = {row.id: _customer(row, scenario, at) for row in scenario.customers}
+    _make_taxes(scenario, customers)
+    meters = {row.code: _meter(row, scenario, at) for row in scenario.meters}
+    versions = dict[tuple[str, str], PlanVersion]()
+    product = Product.objects.create(code="simulated", name="Simulated", created_at=at)
+    for row in scenario.plans:
+        currency = (row.currency or scenario.currency).upper()
+        if (row.code, currency) in versions:
+            raise ScenarioInvalid(f"{row.code!r} is there twice", row.place)
+        versions[row.code, currency] = _publish(row, product, meters, currency, at)
+    return World(scenario, source, customers, versions)
+
+
+def _let_policy_count(scenario: Scenario, at: datetime) -> None:
+    rules = scenario.policy.policy
+    code = scenario.policy.preset
+    policy = publish_policy(code=code, name=code, rules=rules, at=at)
+    assign_policy(policy=policy, actor=ACTOR, at=at)
+
+
+def _customer(row: catalog.CustomerRow, scenario: Scenario, at: datetime) -> Customer:
+    details = CustomerDetails(
+        external_id=row.id,
+        name=row.id,
+        email="simulated@example.com",
+        country=row.country.upper() or str(settings.COMPANY["country"]),
+        currency=_currency(row.currency or scenario.currency, row.place),
+        time_zone=row.time_zone or scenario.time_zone,
+        locale=row.locale,
+        tax_number=row.tax_number,
+        is_tax_exempt=row.tax_exempt or not scenario.taxes,
+    )
+    try:
+        return create_customer(details=details, at=at)
+    except (InvalidInput, Conflict) as problem:
+        raise StepRefused(row.place, problem) from problem
+
+
+def _currency(code: str, place: Place) -> str:
+    try:
+        return str(currency_of(code.upper()).code)
+    except InvalidInput as problem:
+        raise ScenarioInvalid(problem.message, place, allowed=problem.remedy) from None
+
+
+def _make_taxes(scenario: Scenario, customers: dict[str, Customer]) -> None:
+    everywhere = {customer.country for customer in customers.values()}
+    for number, row in enumerate(scenario.taxes, start=1):
+        for country in [row.country.upper()] if row.country else sorted(everywhere):
+            TaxRate.objects.create(
+                code=row.code if row.code != "tax" else f"tax-{number}",
+                name=row.name,
+                country=country,
+                percentage=row.rate,
+                valid_from=row.valid_from or EVER,
+                valid_to=row.valid_to,
+            )
+
+
+def _meter(row: catalog.MeterRow, scenario: Scenario, at: datetime) -> Meter:
+    """A meter; what prices tell apart need not be said again as its dimensions."""
+    told_apart = [
+        key
+        for plan in scenario.plans
+        for charge in plan.charges
+        if charge.meter == row.code
+        for variant in charge.filters
+        for key in variant.where
+    ]
+    spec = MeterSpec(
+        code=row.code,
+        name=row.name or row.code,
+        unit=row.unit,
+        aggregation=AGGREGATIONS.get(row.aggregation, row.aggregation),
+        is_carried_over=row.carried_over,
+        unique_property=row.unique_property,
+        amount_property=row.amount_property,
+        dimensions=tuple(dict.fromkeys((*row.dimensions, *told_apart))),
+        rounding=row.rounding,
+        rounding_places=row.rounding_places,
+    )
+    try:
+        return create_meter(spec=spec, at=at)
+    except (InvalidInput, Conflict) as problem:
+        raise StepRefused(row.place, problem) from problem
+
+
+def _publish(
+    row: catalog.Plan, product: Product, meters: dict[str, Meter], currency: str, at: datetime
+) -> PlanVersion:
+    plan, _ = Plan.objects.get_or_create(
+        code=row.code,
+        defaults={
+            "product": product,
+            "name": row.name or row.code,
+            "interval": row.interval.unit.value,
+            "interval_count": row.interval.count,
+            "trial_days": row.trial_days,
+            "rank": row.rank,
+        },
+    )
+    specs = price_specs(row, meters, currency)
+    try:
+        version = draft_plan_version(
+            plan=plan,
+            currency=currency,
+            prices=specs,
+            effective_from=at,
+            minimum_amount=row.minimum.payable(currency) if row.minimum else Decimal(0),
+            thresholds=[
+                ThresholdSpec(amount=amount.payable(currency)) for amount in row.thresholds
+            ],
+        )
+        return publish_plan_version(version=version, at=at)
+    except (InvalidInput, Conflict) as problem:
+        raise StepRefused(row.place, problem) from problem

@@ -1,0 +1,245 @@
+"""What there is, read from the rows and shown by the names of the file."""
+
+from collections import defaultdict
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from billing.models import CreditBalance, CreditNote, Invoice, InvoiceLine, PaymentAttempt, Refund
+from subscriptions.models import Subscription, SubscriptionTransition
+from tiktoktoe.kernel.money import Money, total, zero
+from tiktoktoe.kernel.periods import local_date, local_midnight
+from tiktoktoe.simulator.seen import (
+    BalanceSeen,
+    CreditNoteSeen,
+    InvoiceSeen,
+    LineSeen,
+    PaymentSeen,
+    RefundSeen,
+    Seen,
+    SubscriptionSeen,
+    TransitionSeen,
+)
+from tiktoktoe.simulator.world import World
+
+
+def look(world: World) -> Seen:
+    """Everything that there is now."""
+    return Seen(
+        invoices=invoices(world),
+        credit_notes=credit_notes(world),
+        subscriptions=subscriptions(world),
+        transitions=transitions(world),
+        payments=payments(world),
+        refunds=refunds(world),
+        balances=balances(world),
+    )
+
+
+def invoices(world: World) -> tuple[InvoiceSeen, ...]:
+    """The invoices, in the order in which they were made."""
+    rows = (
+        Invoice.objects.filter(customer__in=list(world.customers.values()))
+        .select_related("customer")
+        .prefetch_related("lines__price__meter", "lines__price__plan_version__plan")
+        .order_by("created_at", "id")
+    )
+    names = world.subscription_names()
+    return tuple(_invoice(row, names) for row in rows)
+
+
+def _invoice(row: Invoice, names: dict[int, str]) -> InvoiceSeen:
+    zone = row.customer.time_zone
+    issued_at = row.finalized_at or row.created_at
+    first, after, last = _days(row.period_start, row.period_end, zone)
+    return InvoiceSeen(
+        number=row.number or "",
+        customer=row.customer.external_id,
+        subscription=names.get(row.subscription_id or 0, ""),
+        kind=row.kind,
+        state=row.state,
+        date=local_date(issued_at, zone),
+        issued_at=issued_at,
+        due_on=local_date(row.due_at, zone) if row.due_at else None,
+        period_from=first,
+        period_to=after,
+        period_through=last,
+        currency=row.currency,
+        subtotal=row.subtotal,
+        tax=row.tax,
+        total=row.total,
+        credited=row.amount_credited,
+        credit_used=row.amount_from_balance,
+        paid=row.amount_paid,
+        refunded=row.amount_refunded,
+        due=row.amount_due,
+        lines=tuple(
+            _line(line, zone, names)
+            for line in sorted(row.lines.all(), key=lambda line: line.position)
+        ),
+    )
+
+
+def _line(row: InvoiceLine, zone: str, names: dict[int, str]) -> LineSeen:
+    first, after, last = _days(row.period_start, row.period_end, zone)
+    price = row.price
+    inputs: dict[str, Any] = row.derivation.get("inputs", {})
+    steps: list[dict[str, Any]] = row.derivation.get("steps", [])
+    return LineSeen(
+        kind=row.kind,
+        code=price.code if price else "",
+        plan=price.plan_version.plan.code if price else "",
+        meter=price.meter.code if price and price.meter else "",
+        description=row.description,
+        subscription=names.get(row.subscription_id or 0, ""),
+        period_from=first,
+        period_to=after,
+        period_through=last,
+        quantity=row.quantity.normalize() + Decimal(0),
+        amount=row.amount,
+        tax=row.tax_amount,
+        units=_counted(inputs.get("units")),
+        denominator=_counted(inputs.get("of")),
+        formula="; ".join(str(step["formula"]) for step in steps),
+    )
+
+
+def _counted(text: object) -> int | None:
+    """The number of "14 days"."""
+    return int(str(text).split()[0]) if text else None
+
+
+def _days(start: datetime, end: datetime, zone: str) -> tuple[date, date, date]:
+    """The first day, the day after the last, and the last."""
+    first, after = local_date(start, zone), local_date(end, zone)
+    if local_midnight(after, zone) != end:
+        after += timedelta(days=1)
+    return first, after, max(after - timedelta(days=1), first)
+
+
+def credit_notes(world: World) -> tuple[CreditNoteSeen, ...]:
+    """The credit notes, in the order in which they were issued."""
+    rows = CreditNote.objects.filter(customer__in=list(world.customers.values()))
+    return tuple(
+        CreditNoteSeen(
+            number=row.number,
+            invoice=row.invoice.number or "",
+            customer=row.customer.external_id,
+            date=local_date(row.issued_at, row.customer.time_zone),
+            currency=row.currency,
+            subtotal=row.subtotal,
+            tax=row.tax,
+            total=row.total,
+            to_invoice=row.to_invoice,
+            to_refund=row.to_refund,
+            to_balance=row.to_balance,
+            reason=row.reason,
+        )
+        for row in rows.select_related("invoice", "customer").order_by("issued_at", "id")
+    )
+
+
+def subscriptions(world: World) -> tuple[SubscriptionSeen, ...]:
+    """The subscriptions as they stand, in the order in which they began."""
+    rows = Subscription.objects.filter(pk__in=world.subscriptions.values()).select_related(
+        "customer", "plan_version__plan"
+    )
+    names = world.subscription_names()
+    return tuple(_subscription(row, names[row.pk]) for row in rows.order_by("created_at", "pk"))
+
+
+def _subscription(row: Subscription, name: str) -> SubscriptionSeen:
+    zone = row.time_zone
+    first, after, last = _days(row.current_period_start, row.current_period_end, zone)
+    return SubscriptionSeen(
+        name=name,
+        customer=row.customer.external_id,
+        plan=row.plan_version.plan.code,
+        quantity=row.quantity,
+        state=row.state,
+        started_on=local_date(row.started_at, zone),
+        period_from=first,
+        period_to=after,
+        period_through=last,
+        trial_ends_on=local_date(row.trial_ends_at, zone) if row.trial_ends_at else None,
+        cancels_on=local_date(row.cancel_at, zone) if row.cancel_at else None,
+        ended_on=local_date(row.ended_at, zone) if row.ended_at else None,
+    )
+
+
+def transitions(world: World) -> tuple[TransitionSeen, ...]:
+    """The moves of the subscriptions, in the order in which they took effect."""
+    names = world.subscription_names()
+    rows = SubscriptionTransition.objects.filter(subscription__in=names).select_related(
+        "subscription"
+    )
+    return tuple(
+        TransitionSeen(
+            subscription=names[row.subscription_id],
+            at=row.effective_at,
+            date=local_date(row.effective_at, row.subscription.time_zone),
+            event=row.event,
+            before=row.from_state,
+            after=row.to_state,
+        )
+        for row in rows.order_by("effective_at", "id")
+    )
+
+
+def payments(world: World) -> tuple[PaymentSeen, ...]:
+    """The tries to collect, in their order."""
+    rows = PaymentAttempt.objects.filter(payment__customer__in=list(world.customers.values()))
+    return tuple(
+        PaymentSeen(
+            date=local_date(row.dispatched_at, row.payment.customer.time_zone),
+            invoice=row.payment.invoice.number or "",
+            customer=row.payment.customer.external_id,
+            amount=row.payment.amount,
+            state=row.state,
+        )
+        for row in rows.select_related("payment__customer", "payment__invoice").order_by(
+            "dispatched_at", "id"
+        )
+    )
+
+
+def refunds(world: World) -> tuple[RefundSeen, ...]:
+    """What went back, in its order."""
+    rows = Refund.objects.filter(payment__customer__in=list(world.customers.values()))
+    return tuple(
+        RefundSeen(
+            date=local_date(row.requested_at, row.payment.customer.time_zone),
+            invoice=row.payment.invoice.number or "",
+            customer=row.payment.customer.external_id,
+            amount=row.amount,
+            state=row.state,
+        )
+        for row in rows.select_related("payment__customer", "payment__invoice").order_by(
+            "requested_at", "id"
+        )
+    )
+
+
+def balances(world: World) -> tuple[BalanceSeen, ...]:
+    """What each customer owes, and its credit, in each currency that it has some of."""
+    owed: dict[tuple[str, str], list[Money]] = defaultdict(list)
+    credit: dict[tuple[str, str], Money] = {}
+    customers = list(world.customers.values())
+    for customer in customers:
+        owed[customer.external_id, customer.currency] = []
+    invoices = Invoice.objects.filter(customer__in=customers).select_related("customer")
+    for row in invoices.order_by("created_at", "id"):
+        owed[row.customer.external_id, row.currency].append(row.amount_due)
+    for held in CreditBalance.objects.filter(customer__in=customers).select_related("customer"):
+        owed[held.customer.external_id, held.currency] += []
+        credit[held.customer.external_id, held.currency] = held.amount
+    return tuple(
+        BalanceSeen(
+            customer=customer,
+            currency=currency,
+            owed=total(amounts, currency),
+            credit=credit.get((customer, currency), zero(currency)),
+            balance=total(amounts, currency) - credit.get((customer, currency), zero(currency)),
+        )
+        for (customer, currency), amounts in owed.items()
+    )

@@ -1,0 +1,212 @@
+"""A scenario is played: the clock goes from step to step, and what is due in between is billed.
+
+Every row is written by the service that a page, a task or the API would call. Where the rows
+go is the caller's matter: tiktoktoe.simulator.scratch gives them a place that vanishes.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from billing.gateways.registry import standing_in
+from billing.models import BillingFailure
+from billing.services.renewal import due, run_billing
+from billing.services.thresholds import bill_thresholds
+from subscriptions.models import Subscription
+from tiktoktoe.kernel import clock
+from tiktoktoe.kernel.errors import Conflict, InvalidInput
+from tiktoktoe.kernel.periods import local_date, local_midnight
+from tiktoktoe.simulator.acts import documents, subscribing, usage
+from tiktoktoe.simulator.acts.registry import PLAYERS
+from tiktoktoe.simulator.cash_desk import CashDesk
+from tiktoktoe.simulator.errors import ScenarioInvalid, StepRefused
+from tiktoktoe.simulator.founding import found_world
+from tiktoktoe.simulator.looking import look
+from tiktoktoe.simulator.scenario.expectations import Expectation
+from tiktoktoe.simulator.scenario.timeline import Entry, Scenario
+from tiktoktoe.simulator.seen import Seen, StepSeen
+from tiktoktoe.simulator.verdict import Difference, differences
+from tiktoktoe.simulator.world import World
+
+__all__ = ["PLAYERS", "Played", "documents", "play", "subscribing", "usage"]
+
+MOMENT = timedelta(microseconds=1)
+RUNS_MAX = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What a scenario came to, and where that is not what it expects."""
+
+    scenario: Scenario
+    seen: Seen
+    differences: tuple[Difference, ...]
+
+
+def play(scenario: Scenario) -> Played:
+    """Play a scenario from its first step to its last, or to `run_until`.
+
+    Raises:
+        ScenarioInvalid: If the file contradicts itself: a date out of order, an unknown name.
+        StepRefused: If a service refuses a step, and the file does not expect that.
+    """
+    with standing_in(CashDesk()):
+        return _Player(scenario).play()
+
+
+class _Player:
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self._steps: list[StepSeen] = []
+        self._differences: list[Difference] = []
+
+    def play(self) -> Played:
+        entries = self._scenario.timeline
+        start = min(
+            (e.at.at(self._scenario.time_zone) for e in entries), default=clock.now()
+        ) - timedelta(days=2)
+        with clock.moved_to(start):
+            self._world = found_world(self._scenario, at=start)
+        self._at = start
+        for entry, following in zip(entries, [*entries[1:], None], strict=True):
+            self._step(entry, following)
+        if self._scenario.run_until is not None:
+            until = self._scenario.run_until
+            at = until.at(self._world.zone_of(None))
+            if at < self._at:
+                raise ScenarioInvalid("is before the last step", until.place)
+            self._run_to(at)
+        seen = self._see()
+        if self._scenario.expect is not None:
+            self._differences += differences(self._scenario.expect, seen, refused="")
+        return Played(self._scenario, seen, tuple(self._differences))
+
+    def _step(self, entry: Entry, following: Entry | None) -> None:
+        at = self._instant(entry, following)
+        self._run_to(at)
+        before = look(self._world)
+        refused = self._act(entry, at)
+        after = look(self._world)
+        made = _made(before, after)
+        self._steps.append(
+            StepSeen(
+                at=at,
+                date=local_date(at, self._world.zone_of(entry.action)),
+                do=entry.name or "expect",
+                line=entry.place.line,
+                refused=refused,
+                invoices=made.invoices if entry.action else (),
+                credit_notes=made.credit_notes if entry.action else (),
+            )
+        )
+        if entry.expect is not None:
+            whole = made if entry.action else self._of_day(after, entry, at)
+            seen = _since(entry.expect, after, self._world) or whole
+            self._differences += differences(entry.expect, seen, refused=refused)
+
+    def _instant(self, entry: Entry, following: Entry | None) -> datetime:
+        """When a step is: a day that is only looked at is looked at when it is over."""
+        zone = self._world.zone_of(entry.action)
+        at = entry.at.at(zone)
+        if entry.action is None and entry.at.day is not None:
+            end = local_midnight(entry.at.day + timedelta(days=1), zone) - MOMENT
+            other = following.action if following else None
+            at = min(end, following.at.at(self._world.zone_of(other))) if following else end
+        if at < self._at:
+            if local_date(at, zone) == local_date(self._at, zone) and entry.at.day is not None:
+                return self._at
+            raise ScenarioInvalid(
+                f"is before the step above ({self._at:%Y-%m-%d %H:%M} UTC)",
+                entry.at.place,
+                allowed="steps in the order of time",
+            )
+        return at
+
+    def _act(self, entry: Entry, at: datetime) -> str:
+        """Do what a step asks for; gives what it was refused for, where that is expected."""
+        if entry.action is None:
+            return ""
+        try:
+            with clock.moved_to(at):
+                PLAYERS[type(entry.action)](self._world, entry.action, at)
+        except ScenarioInvalid:
+            raise
+        except (InvalidInput, Conflict) as problem:
+            if entry.expect is None or entry.expect.refused is None:
+                raise StepRefused(entry.place, problem) from problem
+            return str(problem)
+        self._run_to(at)
+        with clock.moved_to(at):
+            bill_thresholds(at=at)
+        return ""
+
+    def _run_to(self, at: datetime) -> None:
+        """Bill at every instant up to this one at which something is due, as the scheduler does."""
+        for instant in self._due_instants(at):
+            with clock.moved_to(instant):
+                run_billing(at=instant)
+            self._refuse_failures()
+        self._at = max(self._at, at)
+
+    def _due_instants(self, until: datetime) -> Iterator[datetime]:
+        for _ in range(RUNS_MAX):
+            first = due(until).order_by("next_billing_at").first()
+            if first is None or first.next_billing_at is None:
+                return
+            yield max(first.next_billing_at, self._at)
+        raise InvalidInput(
+            f"more than {RUNS_MAX} billing runs", field="run_until", remedy="an earlier day"
+        )
+
+    def _refuse_failures(self) -> None:
+        failure = BillingFailure.objects.filter(
+            subscription__in=Subscription.objects.filter(pk__in=self._world.subscriptions.values()),
+            released_at__isnull=True,
+        ).first()
+        if failure is not None:
+            raise StepRefused(self._scenario.place, InvalidInput(failure.error, field="billing"))
+
+    def _of_day(self, seen: Seen, entry: Entry, at: datetime) -> Seen:
+        """What is there, but of the documents only those of the day that is looked at."""
+        zone = self._world.zone_of(entry.action)
+        day = entry.at.day or local_date(at, zone)
+        return dataclasses.replace(
+            seen,
+            invoices=tuple(row for row in seen.invoices if row.date == day),
+            credit_notes=tuple(row for row in seen.credit_notes if row.date == day),
+            payments=tuple(row for row in seen.payments if row.date == day),
+            refunds=tuple(row for row in seen.refunds if row.date == day),
+            transitions=tuple(row for row in seen.transitions if row.date == day),
+        )
+
+    def _see(self) -> Seen:
+        return dataclasses.replace(look(self._world), steps=tuple(self._steps))
+
+
+def _made(before: Seen, after: Seen) -> Seen:
+    """What is there, but of the documents only those that were not before."""
+    old = {(row.number, row.issued_at) for row in before.invoices}
+    return dataclasses.replace(
+        after,
+        invoices=tuple(r for r in after.invoices if (r.number, r.issued_at) not in old),
+        credit_notes=after.credit_notes[len(before.credit_notes) :],
+        payments=after.payments[len(before.payments) :],
+        refunds=after.refunds[len(before.refunds) :],
+        transitions=tuple(r for r in after.transitions if r not in before.transitions),
+    )
+
+
+def _since(expect: Expectation, seen: Seen, world: World) -> Seen | None:
+    """The documents since a day, where an expectation asks for that."""
+    if expect.since is None:
+        return None
+    day = local_date(expect.since.at(world.zone_of(None)), world.zone_of(None))
+    return dataclasses.replace(
+        seen,
+        invoices=tuple(row for row in seen.invoices if row.date >= day),
+        credit_notes=tuple(row for row in seen.credit_notes if row.date >= day),
+        payments=tuple(row for row in seen.payments if row.date >= day),
+        refunds=tuple(row for row in seen.refunds if row.date >= day),
+        transitions=tuple(row for row in seen.transitions if row.date >= day),
+    )

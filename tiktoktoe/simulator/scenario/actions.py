@@ -1,0 +1,216 @@
+"""What can be done on the timeline: one dataclass for each `do`, its fields are its keys.
+
+Whoever adds one here adds how it is played in tiktoktoe.simulator.acts, and a row in
+docs/simulate.md; a test holds the three together.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+from subscriptions.domain.proration_policy import Timing, UnusedTime
+from tiktoktoe.simulator.errors import Place
+from tiktoktoe.simulator.scenario.reading import also
+from tiktoktoe.simulator.scenario.values import Amount, When
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    """What every action may name; both may be left out where there is only one."""
+
+    place: Place
+    customer: str = ""
+    subscription: str = also("id", "sub", default="")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subscribe(Action):
+    """Start a subscription; `subscription` is the name that later steps call it by."""
+
+    plan: str
+    quantity: int = 1
+    trial_days: int | None = None
+    alignment: Literal["anniversary", "calendar"] = also("billing_time", default="anniversary")
+    billing_day: int | None = also("bill_cycle_day", "bcd", "anchor_day", default=None)
+    starts: When | None = also("starts_at", "starts_on", "start", default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangePlan(Action):
+    """Go to another plan or quantity."""
+
+    plan: str = also("to", default="")
+    quantity: int | None = None
+    when: Timing | None = also("timing", default=None)
+    prorate: bool | None = also("prorates", default=None)
+    unused: UnusedTime | None = also("credit", "on_termination", default=None)
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithdrawChange(Action):
+    """Take back a change that has not taken effect yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cancel(Action):
+    """End a subscription: now, at the end of its period, or (`on`) on a day."""
+
+    when: Literal["now", "period_end", "on_day"] = also("timing", default="now")
+    on: date | None = also("on_day", default=None)
+    unused: UnusedTime | None = also("credit", "on_termination", default=None)
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pause(Action):
+    """Pause it, now or when its period ends, until somebody resumes it or a day comes."""
+
+    when: Literal["now", "period_end"] = also("timing", default="now")
+    resume_on: date | None = also("until", default=None)
+    unused: UnusedTime | None = also("credit", default=None)
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resume(Action):
+    """Let what is paused go on."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MoveTrialEnd(Action):
+    """Let a trial end on another day: its first day that is not free."""
+
+    ends_on: date = also("until", "to")
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndTrial(Action):
+    """End a trial today and bill from today on."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithdrawCancellation(Action):
+    """Let a subscription whose end is scheduled go on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Use(Action):
+    """Send usage events, all of this instant: `times` events of `units` each."""
+
+    meter: str = also("metric", default="")
+    units: Decimal = also("quantity", "value", default=Decimal(1))
+    times: int = also("count", "events", default=1)
+    properties: Mapping[str, str] = also("filters", default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreditInvoice(Action):
+    """Take back part of an invoice by a credit note; the newest one unless `invoice` names one."""
+
+    invoice: str = "last"
+    line: int | None = also("item", default=None)
+    amount: Amount | None = None
+    total: Amount | None = None
+    to_refund: Amount | None = also("refund", default=None)
+    to_balance: Amount | None = also("credit", default=None)
+    reason: str = "Simulated"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrantCredit(Action):
+    """Give a customer credit that pays open invoices, and later ones."""
+
+    amount: Amount
+    currency: str = ""
+    reason: str = "Simulated"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithdrawCredit(GrantCredit):
+    """Take back credit that was given and is not used yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pay(Action):
+    """A payment of an invoice, or (`amount`) of part of it, comes in."""
+
+    invoice: str = "last"
+    amount: Amount | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class VoidInvoice(Action):
+    """Take an invoice back as if it had not been issued."""
+
+    invoice: str = "last"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriteOff(Action):
+    """Give up what an invoice is owed."""
+
+    invoice: str = "last"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunBilling(Action):
+    """Run billing now, as the scheduler does anyway at every due instant."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MarkOverdue(Action):
+    """Mark subscriptions past due whose invoice is overdue."""
+
+
+ACTIONS: Mapping[str, type[Action]] = {
+    "subscribe": Subscribe,
+    "change_plan": ChangePlan,
+    "withdraw_change": WithdrawChange,
+    "cancel": Cancel,
+    "pause": Pause,
+    "resume": Resume,
+    "move_trial_end": MoveTrialEnd,
+    "end_trial": EndTrial,
+    "withdraw_cancellation": WithdrawCancellation,
+    "use": Use,
+    "credit_invoice": CreditInvoice,
+    "grant_credit": GrantCredit,
+    "withdraw_credit": WithdrawCredit,
+    "pay": Pay,
+    "void_invoice": VoidInvoice,
+    "write_off": WriteOff,
+    "run_billing": RunBilling,
+    "mark_overdue": MarkOverdue,
+}
+SPELLINGS: Mapping[str, str] = {
+    "start": "subscribe",
+    "create_subscription": "subscribe",
+    "upgrade": "change_plan",
+    "downgrade": "change_plan",
+    "change": "change_plan",
+    "change_quantity": "change_plan",
+    "terminate": "cancel",
+    "extend_trial": "move_trial_end",
+    "convert_trial": "end_trial",
+    "usage": "use",
+    "send_usage": "use",
+    "event": "use",
+    "events": "use",
+    "credit_invoice_item": "credit_invoice",
+    "credit_note": "credit_invoice",
+    "credit_account": "grant_credit",
+    "credit_customer": "grant_credit",
+    "pay_invoice": "pay",
+    "payment": "pay",
+    "void": "void_invoice",
+    "uncancel": "withdraw_cancellation",
+    "billing_run": "run_billing",
+}

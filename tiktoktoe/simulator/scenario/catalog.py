@@ -1,0 +1,208 @@
+"""What is sold, and by which rules: the parts of the file that stand before the timeline."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+from subscriptions.domain.proration_policy import (
+    POLICIES,
+    AnchorRule,
+    CreditBase,
+    CreditForm,
+    DayGoesTo,
+    Denominator,
+    ProrationPolicy,
+    ProrationUnit,
+    Timing,
+    TrialAnchor,
+    UnusedTime,
+)
+from tiktoktoe.kernel.periods import Interval, IntervalUnit
+from tiktoktoe.simulator.errors import Place, ScenarioInvalid
+from tiktoktoe.simulator.scenario.nodes import Text
+from tiktoktoe.simulator.scenario.reading import also
+from tiktoktoe.simulator.scenario.values import Amount
+
+BilledIn = Literal["advance", "arrears"]
+MONTHLY = Interval(IntervalUnit.MONTH)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyRules:
+    """The rules of proration: a preset, and what is to differ from it."""
+
+    place: Place
+    preset: str = also("name", default="own")
+    unit: ProrationUnit | None = None
+    change_day: DayGoesTo | None = None
+    cancel_day: DayGoesTo | None = None
+    denominator: Denominator | None = None
+    credit_base: CreditBase | None = None
+    credit_form: CreditForm | None = None
+    share_places: int | None = None
+    usage_places: int | None = None
+    anchor_rule: AnchorRule | None = None
+    trial_anchor: TrialAnchor | None = None
+    unused_time: UnusedTime | None = None
+    upgrade_timing: Timing | None = None
+    downgrade_timing: Timing | None = None
+    cross_grade_timing: Timing | None = None
+    bills_change_at_once: bool | None = None
+
+    @property
+    def policy(self) -> ProrationPolicy:
+        """The preset with what differs from it.
+
+        Raises:
+            ScenarioInvalid: If there is no such preset.
+        """
+        if self.preset not in POLICIES:
+            raise ScenarioInvalid(
+                f"{self.preset!r} is no policy", self.place, allowed=", ".join(POLICIES)
+            )
+        names = {field.name for field in fields(ProrationPolicy)} - {"name"}
+        said = {name: value for name in names if (value := getattr(self, name)) is not None}
+        return replace(POLICIES[self.preset], **said)
+
+    @classmethod
+    def of_text(cls, text: Text) -> "PolicyRules":
+        """The preset alone."""
+        return cls(place=text.place, preset=text.value.strip().lower())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tax:
+    """A rate that customers of a country are charged; without a country, everybody."""
+
+    place: Place
+    rate: Decimal = also("percentage", "percent")
+    code: str = "tax"
+    name: str = "Tax"
+    country: str = ""
+    valid_from: date | None = also("from", default=None)
+    valid_to: date | None = also("to", default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeterRow:
+    """What usage is counted in."""
+
+    place: Place
+    code: str = also("id")
+    name: str = ""
+    unit: str = "unit"
+    aggregation: str = also("aggregation_type", default="sum")
+    carried_over: bool = also("recurring", default=False)
+    unique_property: str = also("field_name", default="")
+    amount_property: str = ""
+    dimensions: tuple[str, ...] = ()
+    rounding: Literal["none", "up", "down", "half"] = "none"
+    rounding_places: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TierRow:
+    """One step of a tiered price; `to` is the last quantity that it holds, empty on the last.
+
+    Kill Bill says instead how many `blocks` of `block` units a tier has.
+    """
+
+    place: Place
+    up_to: Decimal | None = also("to", "to_value", default=None)
+    since: Decimal | None = also("from", "from_value", default=None)
+    unit_price: Amount | None = also("unit", "per_unit", "unit_amount", "price", default=None)
+    flat_price: Amount | None = also("flat", "flat_amount", "flat_fee", default=None)
+    rate: Decimal | None = also("percentage", default=None)
+    block: Decimal | None = also("block_size", default=None)
+    blocks: Decimal | None = also("max", default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """A price of its own for the events whose properties match; the first that matches counts."""
+
+    place: Place
+    where: Mapping[str, tuple[str, ...]] = also("values", "match")
+    code: str = ""
+    name: str = ""
+    model: str = also("charge_model", default="")
+    price: Amount | None = also(
+        "unit_price", "amount", "unit_amount", "package_price", default=None
+    )
+    package_size: Decimal | None = None
+    included: Decimal = also("free_units", "included_units", default=Decimal(0))
+    rate: Decimal | None = also("percentage", default=None)
+    tiers: tuple[TierRow, ...] = also("ranges", default=())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Charge:
+    """A price of a plan beside its fee: for usage of a meter, or another fee."""
+
+    place: Place
+    code: str = also("id", default="")
+    name: str = ""
+    meter: str = also("metric", "billable_metric", default="")
+    model: str = also("charge_model", default="")
+    price: Amount | None = also(
+        "unit_price", "amount", "unit_amount", "package_price", default=None
+    )
+    package_size: Decimal | None = None
+    included: Decimal = also("free_units", "included_units", default=Decimal(0))
+    rate: Decimal | None = also("percentage", default=None)
+    free_events: int = also("included_events", "free_units_per_events", default=0)
+    event_minimum: Amount | None = also(
+        "per_transaction_min", "per_transaction_min_amount", default=None
+    )
+    event_maximum: Amount | None = also(
+        "per_transaction_max", "per_transaction_max_amount", default=None
+    )
+    minimum: Amount | None = also("min_amount", "minimum_amount", default=None)
+    prorated: bool = False
+    setup: bool = False
+    tiers: tuple[TierRow, ...] = also("ranges", default=())
+    filters: tuple[Filter, ...] = also("variants", default=())
+    timing: BilledIn | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A plan: an interval, a fee (`price`), and more charges."""
+
+    place: Place
+    code: str = also("id")
+    name: str = ""
+    interval: Interval = also("every", "billing_period", default=MONTHLY)
+    price: Amount | None = also("amount", "fee", default=None)
+    per_unit: bool = also("per_seat", default=True)
+    timing: BilledIn | None = None
+    pay_in_advance: bool | None = also("in_advance", default=None)
+    trial_days: int = also("trial", "trial_period", default=0)
+    currency: str = ""
+    minimum: Amount | None = also("minimum_commitment", "commitment", default=None)
+    thresholds: tuple[Amount, ...] = also("usage_thresholds", default=())
+    charges: tuple[Charge, ...] = also("prices", default=())
+    rank: int = 0
+
+    @property
+    def fee_timing(self) -> str:
+        """When its fee is billed; in advance unless said otherwise."""
+        if self.timing is not None:
+            return self.timing
+        return "arrears" if self.pay_in_advance is False else "advance"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomerRow:
+    """Who buys."""
+
+    place: Place
+    id: str = also("code", "external_id", "name", default="customer")
+    country: str = ""
+    time_zone: str = also("timezone", "zone", default="")
+    currency: str = ""
+    tax_number: str = also("vat_number", "vat_id", "tax_id", default="")
+    tax_exempt: bool = also("is_tax_exempt", default=False)
+    locale: str = "en"

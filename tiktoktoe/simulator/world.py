@@ -1,0 +1,146 @@
+"""The world of a scenario: its names, and the rows that stand for them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from billing.models import Invoice
+from subscriptions.models import Customer, EventSource, PlanVersion, Subscription
+from subscriptions.services.transitions import Actor
+from tiktoktoe.kernel.periods import local_date
+from tiktoktoe.simulator.errors import Place, ScenarioInvalid
+from tiktoktoe.simulator.scenario.actions import Action
+from tiktoktoe.simulator.scenario.nodes import Text
+from tiktoktoe.simulator.scenario.timeline import Scenario
+from tiktoktoe.simulator.scenario.values import read_when
+
+ACTOR = Actor(source="simulation")
+DEFAULT_SUBSCRIPTION = "subscription"
+
+
+@dataclass
+class World:
+    """What has been made so far, by the names of the file."""
+
+    scenario: Scenario
+    source: EventSource
+    customers: Mapping[str, Customer]
+    versions: Mapping[tuple[str, str], PlanVersion]
+    subscriptions: dict[str, int] = field(default_factory=dict)
+    events_sent: int = 0
+
+    def customer(self, action: Action) -> Customer:
+        """The customer that an action is about: the one it names, or the only one.
+
+        Raises:
+            ScenarioInvalid: If it names nobody, or nobody is named and there are several.
+        """
+        name = action.customer
+        if not name and action.subscription in self.subscriptions:
+            return self.subscription(action).customer
+        if not name and len(self.customers) == 1:
+            return next(iter(self.customers.values()))
+        if name not in self.customers:
+            said = f"{name!r} is no customer" if name else "lacks customer: there are several"
+            raise ScenarioInvalid(said, action.place, allowed=", ".join(self.customers))
+        return self.customers[name]
+
+    def subscription(self, action: Action) -> Subscription:
+        """The subscription that an action is about: the one it names, or the only live one.
+
+        Raises:
+            ScenarioInvalid: If there is none of this name, or it is not clear which.
+        """
+        name = action.subscription or self._only_subscription(action)
+        if name not in self.subscriptions:
+            allowed = ", ".join(self.subscriptions) or "subscribe first"
+            raise ScenarioInvalid(f"{name!r} is no subscription", action.place, allowed=allowed)
+        rows = Subscription.objects.select_related("customer", "plan_version__plan")
+        return rows.get(pk=self.subscriptions[name])
+
+    def name_subscription(self, action: Action, subscription: Subscription) -> None:
+        """Remember a new subscription by the name that later steps call it by.
+
+        Raises:
+            ScenarioInvalid: If another is called so.
+        """
+        name = action.subscription or DEFAULT_SUBSCRIPTION
+        if not action.subscription and name in self.subscriptions:
+            name = f"{DEFAULT_SUBSCRIPTION} {len(self.subscriptions) + 1}"
+        if name in self.subscriptions:
+            raise ScenarioInvalid(f"{name!r} is there already", action.place, allowed="a new name")
+        self.subscriptions[name] = subscription.pk
+
+    def version(self, plan: str, currency: str, place: Place) -> PlanVersion:
+        """The version of a plan in a currency that is on sale.
+
+        Raises:
+            ScenarioInvalid: If the file has no such plan.
+        """
+        found = self.versions.get((plan, currency))
+        if found is None:
+            plans = dict.fromkeys(f"{code} in {money}" for code, money in self.versions)
+            raise ScenarioInvalid(
+                f"{plan!r} is no plan in {currency}", place, allowed=", ".join(plans)
+            )
+        return found
+
+    def invoice(self, wanted: str, action: Action) -> Invoice:
+        """The invoice that an action names: last, first, 2 (the second), its number or its day.
+
+        Raises:
+            ScenarioInvalid: If there is none.
+        """
+        customer = self.customer(action)
+        rows = list(Invoice.objects.filter(customer=customer).order_by("created_at", "id"))
+        found = _pick(rows, wanted.strip(), customer.time_zone, action.place)
+        if found is None:
+            have = ", ".join(row.number or "draft" for row in rows) or "there is none yet"
+            raise ScenarioInvalid(f"{wanted!r} is no invoice", action.place, allowed=have)
+        return found
+
+    def subscription_names(self) -> dict[int, str]:
+        """The name of each subscription by its key."""
+        return {pk: name for name, pk in self.subscriptions.items()}
+
+    def _only_subscription(self, action: Action) -> str:
+        owner = self.customers.get(action.customer)
+        rows = Subscription.objects.filter(pk__in=self.subscriptions.values())
+        if owner is not None:
+            rows = rows.filter(customer=owner)
+        live = list(rows.live()) or list(rows)
+        if len(live) > 1:
+            raise ScenarioInvalid(
+                "lacks subscription: there are several",
+                action.place,
+                allowed=", ".join(self.subscriptions),
+            )
+        return self.subscription_names()[live[0].pk] if live else DEFAULT_SUBSCRIPTION
+
+    def zone_of(self, action: Action | None) -> str:
+        """The time zone in which an action's day is meant."""
+        if action is not None and (action.customer in self.customers or len(self.customers) == 1):
+            return self.customer(action).time_zone
+        if action is not None and action.subscription in self.subscriptions:
+            return self.subscription(action).time_zone
+        zones = {customer.time_zone for customer in self.customers.values()}
+        return zones.pop() if len(zones) == 1 else self.scenario.time_zone
+
+
+def _pick(rows: list[Invoice], wanted: str, time_zone: str, place: Place) -> Invoice | None:
+    if wanted in {"last", "newest", "latest"}:
+        final = [row for row in rows if row.total] or rows
+        return final[-1] if final else None
+    if wanted == "first":
+        return rows[0] if rows else None
+    if wanted.isdigit():
+        return rows[int(wanted) - 1] if 0 < int(wanted) <= len(rows) else None
+    by_number = [row for row in rows if row.number == wanted]
+    if by_number or "-" not in wanted:
+        return by_number[0] if by_number else None
+    day = read_when(Text(place, wanted)).day
+    return next((row for row in rows if _issued_on(row.finalized_at, time_zone) == day), None)
+
+
+def _issued_on(at: datetime | None, time_zone: str) -> object:
+    return local_date(at, time_zone) if at is not None else None
