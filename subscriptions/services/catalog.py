@@ -1,7 +1,8 @@
 """Products, meters, plans and their versions: made, priced, published."""
 
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
@@ -176,6 +177,105 @@ def publish_plan_version(*, version: PlanVersion, at: datetime) -> PlanVersion:
     locked.published_at = at
     locked.save(update_fields=["published_at"])
     return locked
+
+
+@transaction.atomic
+def next_version(*, version: PlanVersion, at: datetime) -> PlanVersion:
+    """A draft with the terms of an earlier version, to be changed and put on sale."""
+    return draft_plan_version(
+        plan=version.plan,
+        currency=version.currency,
+        prices=specs_of(version),
+        effective_from=at,
+        minimum_amount=version.minimum_amount.amount,
+        thresholds=thresholds_of(version),
+    )
+
+
+@transaction.atomic
+def rewrite_draft(
+    *,
+    version: PlanVersion,
+    prices: Sequence[PriceSpec],
+    minimum_amount: Decimal | None = None,
+    thresholds: Sequence[ThresholdSpec] | None = None,
+) -> PlanVersion:
+    """Give a draft other prices; what is not given stays.
+
+    Raises:
+        PlanVersionPublished: If it is on sale: a new price is a new version.
+        PriceInvalid: If a price contradicts itself; nothing is changed.
+    """
+    locked = PlanVersion.objects.select_for_update().get(pk=version.pk)
+    if locked.published_at is not None:
+        raise PlanVersionPublished(f"{locked} is on sale: make a new version of it")
+    minimum = locked.minimum_amount.amount if minimum_amount is None else minimum_amount
+    kept = thresholds_of(locked) if thresholds is None else thresholds
+    _check_prices(prices, minimum)
+    check_thresholds(kept)
+    Tier.objects.filter(price__plan_version=locked).delete()
+    Price.objects.filter(plan_version=locked, variant_of__isnull=False).delete()
+    Price.objects.filter(plan_version=locked).delete()
+    SpendingThreshold.objects.filter(plan_version=locked).delete()
+    locked.minimum_amount = minimum
+    locked.save(update_fields=["minimum_amount"])
+    _write_terms(locked, prices, kept)
+    return locked
+
+
+def specs_of(version: PlanVersion) -> list[PriceSpec]:
+    """The prices of a version as they would be asked for, variants within them."""
+    rows = list(
+        version.prices.select_related("meter").prefetch_related("tiers").order_by("position", "pk")
+    )
+    variants: dict[int, list[PriceSpec]] = defaultdict(list)
+    for row in rows:
+        if row.variant_of_id is not None:
+            variants[row.variant_of_id].append(_spec(row))
+    return [
+        replace(_spec(row), variants=tuple(variants[row.pk]))
+        for row in rows
+        if row.variant_of_id is None
+    ]
+
+
+def thresholds_of(version: PlanVersion) -> list[ThresholdSpec]:
+    """The thresholds of a version as they would be asked for."""
+    return [
+        ThresholdSpec(amount=row.amount.amount, is_repeating=row.is_repeating)
+        for row in version.thresholds.all()
+    ]
+
+
+def _spec(price: Price) -> PriceSpec:
+    return PriceSpec(
+        code=price.code,
+        name=price.name,
+        kind=price.kind,
+        charge_model=price.charge_model,
+        timing=price.timing,
+        unit_amount=price.unit_amount.amount,
+        meter=price.meter,
+        package_size=price.package_size,
+        percentage=price.percentage,
+        included_units=price.included_units,
+        included_events=price.included_events,
+        event_minimum=price.event_minimum,
+        event_maximum=price.event_maximum,
+        minimum_amount=price.minimum_amount.amount,
+        is_prorated=price.is_prorated,
+        match=price.match,
+        tiers=tuple(
+            TierTerms(
+                up_to=tier.up_to,
+                unit_amount=tier.unit_amount.amount,
+                flat_amount=tier.flat_amount.amount,
+                percentage=tier.percentage,
+                block_size=tier.block_size,
+            )
+            for tier in price.tiers.all()
+        ),
+    )
 
 
 def _check_prices(prices: Sequence[PriceSpec], minimum_amount: Decimal) -> None:

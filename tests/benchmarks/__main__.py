@@ -12,10 +12,12 @@ def main() -> int:
     import django
 
     django.setup()
-    from tests.benchmarks import billing_run, entitlements, ingest, ledger, routing
+    from tests.benchmarks import billing_run, entitlements, ingest, ledger, rating, routing
 
     known: dict[str, Callable[[], object]] = {
         "ingest": ingest.run,
+        "rating": rating.run,
+        "rating-small": lambda: rating.run(events=1_000_000),
         "billing-run": billing_run.run,
         "ledger": ledger.run,
         "routing": routing.run,
