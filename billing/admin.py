@@ -9,6 +9,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from billing.models import (
     BillingFailure,
     BillingRun,
+    Coupon,
+    CouponRedemption,
+    CouponUse,
     CreditBalance,
     CreditEntry,
     CreditNote,
@@ -68,6 +71,33 @@ class CreditNoteAdmin(ReadOnlyAdmin[CreditNote]):
     search_fields = ["number", "invoice__number", "customer__name"]
     list_select_related = ["customer", "invoice"]
     inlines = [CreditNoteLineInline]
+
+
+@admin.register(Coupon)
+class CouponAdmin(ReadOnlyAdmin[Coupon]):
+    """Coupons; they are made on the finance pages."""
+
+    list_display = ["code", "name", "kind", "duration", "redeemed_count", "archived_at"]
+    list_filter = ["kind", "duration"]
+    search_fields = ["code", "name"]
+
+
+class CouponUseInline(ReadOnlyInline[CouponUse, CouponRedemption]):
+    """What it took off."""
+
+    model = CouponUse
+    fields = ["invoice", "amount", "is_returned"]
+
+
+@admin.register(CouponRedemption)
+class CouponRedemptionAdmin(ReadOnlyAdmin[CouponRedemption]):
+    """Who has which coupon."""
+
+    list_display = ["coupon", "customer", "subscription", "state", "uses_left", "redeemed_at"]
+    list_filter = ["state"]
+    search_fields = ["coupon__code", "customer__name"]
+    list_select_related = ["coupon", "customer", "subscription"]
+    inlines = [CouponUseInline]
 
 
 @admin.register(CreditBalance)

@@ -1,6 +1,6 @@
 """What staff and customers type about invoices, plans and signing up."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,9 +12,10 @@ from django.core.validators import MaxValueValidator
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from billing.domain.announcements import EVENT_KINDS
-from billing.models import CreditNote, Invoice, Payment
+from billing.models import Coupon, CreditNote, Invoice, Payment
+from billing.services.coupons import CouponDetails
 from subscriptions.forms import time_zone_choices
-from subscriptions.models import PlanVersion, Subscription
+from subscriptions.models import Customer, Meter, Plan, PlanVersion, Subscription
 from subscriptions.services.customers import CustomerDetails
 from tiktoktoe.accounts.models import User
 from tiktoktoe.kernel.errors import InvalidInput
@@ -169,12 +170,87 @@ class SubscriptionForm(forms.Form):
         label="Trial days",
         help_text="Left empty, the plan's own",
     )
+    coupon_code = forms.CharField(max_length=32, required=False, label="Coupon code")
 
     def __init__(self, given: Any = None, *, at: datetime, currency: str) -> None:
         super().__init__(given)
         choice = self.fields["plan_version"]
         assert isinstance(choice, forms.ModelChoiceField)
         choice.queryset = offered_versions(at, currency)
+
+
+class CouponCreateForm(forms.Form):
+    """What a coupon gives, how long, and to whom."""
+
+    code = forms.SlugField(max_length=32, help_text="What customers type; capitals and digits.")
+    name = forms.CharField(max_length=100)
+    amount = forms.DecimalField(
+        required=False, max_digits=19, decimal_places=4, min_value=Decimal("0.0001")
+    )
+    currency = forms.CharField(required=False, max_length=3, help_text="Of the amount.")
+    percentage = forms.DecimalField(
+        required=False, max_digits=7, decimal_places=4, max_value=100, help_text="Or so many %."
+    )
+    duration = forms.ChoiceField(choices=Coupon.Duration.choices)
+    periods = forms.IntegerField(
+        required=False, min_value=1, max_value=1000, help_text="Of a repeating one: how often."
+    )
+    max_redemptions = forms.IntegerField(required=False, min_value=1, label="At most redeemed")
+    max_per_customer = forms.IntegerField(initial=1, min_value=1, max_value=100)
+    expires_on = forms.DateField(
+        required=False, widget=DAY, help_text="From this day on, in UTC, nobody can redeem it."
+    )
+    plans = forms.ModelMultipleChoiceField(
+        Plan.objects.all(), required=False, help_text="Only off these; none chosen: off all."
+    )
+    meters = forms.ModelMultipleChoiceField(
+        Meter.objects.all(), required=False, help_text="Only off usage of these."
+    )
+
+    def clean_currency(self) -> str:
+        """A currency that exists, or none."""
+        code = str(self.cleaned_data["currency"]).upper()
+        try:
+            return currency_of(code).code if code else ""
+        except InvalidInput as refusal:
+            raise ValidationError(refusal.message) from None
+
+    def details(self) -> CouponDetails:
+        """What was typed, for the service."""
+        given = self.cleaned_data
+        day = given["expires_on"]
+        has_amount = given["amount"] and given["currency"]
+        return CouponDetails(
+            code=given["code"],
+            name=given["name"],
+            amount=Money(given["amount"], given["currency"]) if has_amount else None,
+            percentage=given["percentage"],
+            duration=given["duration"],
+            periods=given["periods"],
+            max_redemptions=given["max_redemptions"],
+            max_per_customer=given["max_per_customer"],
+            expires_at=datetime(day.year, day.month, day.day, tzinfo=UTC) if day else None,
+            plans=list(given["plans"]),
+            meters=list(given["meters"]),
+        )
+
+
+class CouponGiveForm(forms.Form):
+    """Which customer is given a coupon, for all its subscriptions or for one."""
+
+    customer = forms.ModelChoiceField(
+        Customer.objects.all(),
+        to_field_name="external_id",
+        widget=forms.TextInput,
+        help_text="Its name in usage events.",
+    )
+    subscription = forms.ModelChoiceField(
+        Subscription.objects.all(),
+        to_field_name="reference",
+        required=False,
+        widget=forms.TextInput,
+        help_text="Its reference; left empty: all of them.",
+    )
 
 
 class PlanChoice(forms.ModelChoiceField[PlanVersion]):
@@ -192,6 +268,7 @@ class SignUpForm(forms.Form):
         PlanVersion.objects.none(), label="Plan", widget=forms.RadioSelect, empty_label=None
     )
     quantity = forms.IntegerField(min_value=1, max_value=10_000, initial=1, label="Seats")
+    coupon_code = forms.CharField(max_length=32, required=False, label="Coupon code")
     name = forms.CharField(max_length=200, label="Company")
     email = forms.EmailField(label="E-mail", help_text="You sign in with it; invoices go there.")
     password = forms.CharField(

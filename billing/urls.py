@@ -4,6 +4,7 @@ from django.urls import path
 
 from billing.views import (
     billing_runs,
+    coupons,
     credit_notes,
     customer_credit,
     documents,
@@ -76,6 +77,15 @@ urlpatterns = [
     ),
     path(
         "customers/<int:customer_id>/credit/", customer_credit.credit_detail, name="credit_detail"
+    ),
+    path("coupons/", coupons.coupon_list, name="coupon_list"),
+    path("coupons/new/", coupons.coupon_create, name="coupon_create"),
+    path("coupons/<slug:code>/", coupons.coupon_detail, name="coupon_detail"),
+    path("coupons/<slug:code>/archiving/", coupons.coupon_archiving, name="coupon_archiving"),
+    path(
+        "coupon-redemptions/<int:redemption_id>/withdrawal/",
+        coupons.redemption_withdrawal,
+        name="redemption_withdrawal",
     ),
     path("billing-runs/", billing_runs.billing_run_list, name="billing_run_list"),
     path("billing-runs/preview/", billing_runs.billing_run_preview, name="billing_run_preview"),

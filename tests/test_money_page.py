@@ -13,6 +13,7 @@ from analytics.domain.mrr import monthly
 from billing.domain.credit_parts import credit_parts
 from billing.domain.crediting import LineLeft, credit_line
 from billing.domain.minimums import left_of_minimum
+from billing.domain.discounts import CouponTerms, DiscountableLine, discount
 from billing.domain.rating import ChargeModel, PriceTerms, Tier, rate
 from billing.domain.tax import TaxableLine, TaxRate, TaxRounding, tax_lines
 from billing.domain.thresholds import Threshold, levels_reached
@@ -80,6 +81,7 @@ def test_every_table_of_the_page_is_recounted() -> None:
         "mrr",
         "credit_lines",
         "credit_parts",
+        "coupons",
     }
 
 
@@ -234,3 +236,24 @@ def test_credit_parts(row: list[str]) -> None:
     divided = credit_parts(amount=amount, due=due, refundable=refundable)
 
     assert [divided.to_invoice, divided.to_refund, divided.to_balance] == parts
+
+
+@pytest.mark.parametrize("row", _rows("coupons"), ids=" ".join)
+def test_coupons(row: list[str]) -> None:
+    lines = [DiscountableLine(amount=amount) for amount in _amounts(row[0])]
+    coupons = [
+        CouponTerms(
+            key=n,
+            name=text,
+            since=APRIL.start,
+            percentage=D(text.rstrip("%")) if text.endswith("%") else None,
+            amount=None if text.endswith("%") else _eur(text),
+        )
+        for n, text in enumerate(row[1].split())
+    ]
+
+    discounted = discount(lines, coupons, "EUR")
+
+    assert [line.rounded for line in discounted.lines] == _amounts(row[2])
+    left = sum((line.amount for line in lines), _eur("0")) - discounted.total
+    assert left == _eur(row[3])

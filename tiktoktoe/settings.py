@@ -179,6 +179,7 @@ COMPANY = {
     "email": env_str("COMPANY_EMAIL", "billing@noughts.example"),
     "bank": env_str("COMPANY_BANK", "IBAN DE89 3704 0044 0532 0130 00"),
 }
+TAX_ROUNDING = env_str("TAX_ROUNDING", "per_invoice")  # or per_line, per_document
 INVOICE_DUE_DAYS = env_int("INVOICE_DUE_DAYS", 14)
 INVOICE_PREFIX = env_str("INVOICE_PREFIX", "INV-")
 CREDIT_NOTE_PREFIX = env_str("CREDIT_NOTE_PREFIX", "CN-")

@@ -5,7 +5,7 @@ prices, the code and perhaps the events' table have changed.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -251,6 +251,37 @@ def early_derivation(billed: BilledEarly, share: Money) -> Derivation:
         currency=share.currency.code,
         rule="what was billed early is taken off once",
     )
+
+
+def discounted_derivation(
+    derivation: Derivation,
+    steps: tuple[DerivationStep, ...],
+    *,
+    exact: Fraction,
+    amount: Money,
+) -> Derivation:
+    """How coupons went on from a line's payable amount; their shares are rounded together."""
+    before = derivation.amount
+    rounded: tuple[DerivationStep, ...] = ()
+    if Fraction(derivation.exact) != Fraction(before):
+        formula = f"{derivation.exact} rounded to {before}"
+        gained = exact_text(_decimal_if_any(Fraction(before) - Fraction(derivation.exact)))
+        rounded = (DerivationStep(label="rounded", formula=formula, amount=gained),)
+    return replace(
+        derivation,
+        steps=(*derivation.steps, *rounded, *steps),
+        exact=exact_text(_decimal_if_any(exact)),
+        amount=str(amount.amount),
+        notes=(*derivation.notes, "discounts of the invoice are shared out without loss"),
+    )
+
+
+def _decimal_if_any(value: Fraction) -> Fraction | Decimal:
+    """As a decimal where it ends soon, else as it is."""
+    scaled = value * 10**10
+    if scaled.denominator == 1:
+        return Decimal(scaled.numerator).scaleb(-10)
+    return value
 
 
 def _step(step: RatingStep) -> DerivationStep:

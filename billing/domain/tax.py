@@ -57,9 +57,10 @@ class TaxTreatment(StrEnum):
 
 
 class TaxRounding(StrEnum):
-    """Where tax is rounded: once for each rate of a document, or on each line."""
+    """Where tax is rounded: once for each rate of a document, on each line, or only once."""
 
     PER_INVOICE = "per_invoice"
+    PER_DOCUMENT = "per_document"
     PER_LINE = "per_line"
 
 
@@ -82,10 +83,19 @@ class TaxRate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaxableLine:
-    """A payable amount and its rate: net if tax comes on top, gross if tax is in it."""
+    """A payable amount and its rate: net if tax comes on top, gross if tax is in it.
+
+    `exact` is the amount before discounts were rounded, where that makes a difference.
+    """
 
     amount: Money
     rate: TaxRate
+    exact: Fraction | None = None
+
+    @property
+    def base(self) -> Fraction:
+        """The amount, with all its decimals."""
+        return Fraction(self.amount.amount) if self.exact is None else self.exact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +150,7 @@ def tax_lines(
 ) -> Taxed:
     """Work out the tax on a document's lines.
 
+    By `PER_DOCUMENT` all tax is summed exactly, over all rates, and rounded once (as Lago does).
     By `PER_INVOICE` the tax of a rate is rounded once, on the sum of its lines, and shared out
     to them so that their taxes add up to it. By `PER_LINE` each line's is rounded and summed.
 
@@ -147,10 +158,14 @@ def tax_lines(
     """
     taxed: dict[int, TaxedLine] = {}
     by_rate = []
+    once = _rounded_once(lines, currency, is_inclusive=is_inclusive)
     for rate in dict.fromkeys(line.rate for line in lines):
         positions = [i for i, line in enumerate(lines) if line.rate == rate]
         amounts = [lines[i].amount for i in positions]
-        taxes = _taxes(amounts, rate, currency, rounding, is_inclusive=is_inclusive)
+        if rounding == TaxRounding.PER_DOCUMENT:
+            taxes = tuple(once[i] for i in positions)
+        else:
+            taxes = _taxes(amounts, rate, currency, rounding, is_inclusive=is_inclusive)
         group = [
             TaxedLine(net=amount - tax if is_inclusive else amount, tax=tax, rate=rate)
             for amount, tax in zip(amounts, taxes, strict=True)
@@ -213,6 +228,16 @@ def _taxes(
     exact = [Fraction(amount.amount) * share for amount in amounts]
     if rounding == TaxRounding.PER_LINE:
         return tuple(quantize_amount(tax, currency) for tax in exact)
+    return round_to_total(exact, quantize_amount(sum(exact, Fraction(0)), currency))
+
+
+def _rounded_once(
+    lines: Sequence[TaxableLine], currency: str, *, is_inclusive: bool
+) -> tuple[Money, ...]:
+    """The taxes of all lines, which add up to their exact sum, rounded."""
+    rates = [line.rate.multiplier for line in lines]
+    shares = [rate / (1 + rate) if is_inclusive else rate for rate in rates]
+    exact = [line.base * share for line, share in zip(lines, shares, strict=True)]
     return round_to_total(exact, quantize_amount(sum(exact, Fraction(0)), currency))
 
 

@@ -1,6 +1,7 @@
 """Tables of what is owed and what was paid."""
 
 from billing.models.announcements import Announcement, Announcing, Notice, NoticeRefusal
+from billing.models.coupons import Coupon, CouponRedemption, CouponUse
 from billing.models.credit_balance import CreditBalance, CreditEntry
 from billing.models.credit_notes import CreditNote, CreditNoteLine
 from billing.models.invoices import Invoice, InvoiceLine
@@ -25,6 +26,9 @@ __all__ = [
     "Announcing",
     "BillingFailure",
     "BillingRun",
+    "Coupon",
+    "CouponRedemption",
+    "CouponUse",
     "CreditBalance",
     "CreditEntry",
     "CreditNote",

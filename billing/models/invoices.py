@@ -233,6 +233,7 @@ class InvoiceLine(models.Model):
     )
     currency = models.CharField(max_length=3)
     amount = money_field()
+    discount = money_field(help_text="what coupons took off; the amount is what is left")
     tax_amount = money_field()
     tax_code = models.CharField(max_length=32, blank=True)
     derivation = models.JSONField(default=dict)

@@ -201,6 +201,8 @@ def _steps(line: InvoiceLine, wording: Wording) -> Iterable[str]:
         yield f"{wording.number(Decimal(included))} included, {billable} charged"
     if line.unit_amount is None and line.quantity:
         yield from (f"{step['label']}: {step['formula']}" for step in steps)
+    if line.discount:
+        yield f"less {wording.money(line.discount.amount, line.currency)} by coupon"
 
 
 def _invoice_totals(invoice: Invoice, wording: Wording) -> list[Row]:

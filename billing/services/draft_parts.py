@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from billing.domain.derivation import Derivation
 from billing.domain.totals import Totals
+from billing.services.coupon_book import CouponTaken
 from subscriptions.models import Customer, Subscription
 from tiktoktoe.kernel.money import Money
 from tiktoktoe.kernel.periods import BillingPeriods, Period
@@ -25,6 +26,8 @@ class DraftLine:
     unit_amount: Decimal | None
     amount: Money
     derivation: Derivation
+    discount: Money | None = None
+    exact: Fraction | None = None  # the amount before a discount was rounded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +47,7 @@ class DraftInvoice:
     totals: Totals
     idempotency_key: str
     from_balance: Money | None = None
+    coupons: tuple[CouponTaken, ...] = ()
 
     @property
     def due(self) -> Money:

@@ -10,13 +10,17 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
+from django.conf import settings
+
 from billing.domain.derivation import proration_derivation, rated_derivation
 from billing.domain.rating import rate
-from billing.domain.tax import TaxableLine
+from billing.domain.tax import TaxableLine, TaxRounding
 from billing.domain.totals import totals
 from billing.models import InvoiceLine
 from billing.queries.credit_balance import credit_of
 from billing.queries.thresholds import billed_early
+from billing.services.coupon_book import CouponBook
+from billing.services.coupon_lines import less_coupons
 from billing.services.draft_parts import (
     Boundary,
     DraftInvoice,
@@ -91,8 +95,9 @@ def draft_invoices(boundaries: Sequence[Boundary]) -> list[DraftInvoice]:
         TaxRateMissing: If tax is due in a customer's country and no rate is known.
     """
     taxes = TaxTable(b.subscription.customer.country for b in boundaries)
+    coupons = CouponBook(b.subscription.customer_id for b in boundaries)
     drafted = zip(boundaries, draft_lines(boundaries), strict=True)
-    return [_draft(boundary, lines, taxes) for boundary, lines in drafted if lines]
+    return [_draft(boundary, lines, taxes, coupons) for boundary, lines in drafted if lines]
 
 
 def draft_lines(boundaries: Sequence[Boundary]) -> list[list[DraftLine]]:
@@ -160,10 +165,12 @@ def make_draft(
     lines: Iterable[DraftLine],
     taxes: TaxTable,
     idempotency_key: str,
+    coupons: CouponBook | None = None,
 ) -> DraftInvoice:
-    """An invoice of lines, taxed on the customer's local day of the boundary."""
-    made = tuple(lines)
+    """An invoice of lines, less coupons, taxed on the customer's local day of the boundary."""
     customer = subscription.customer
+    book = coupons or CouponBook([customer.pk])
+    made, taken = less_coupons(subscription, kind, tuple(lines), book)
     tax_rate = taxes.outcome(customer, local_date(boundary, customer.time_zone))
     return DraftInvoice(
         subscription=subscription,
@@ -173,14 +180,18 @@ def make_draft(
         period_end=period_end,
         lines=made,
         totals=totals(
-            [TaxableLine(amount=line.amount, rate=tax_rate) for line in made],
+            [TaxableLine(amount=line.amount, rate=tax_rate, exact=line.exact) for line in made],
             currency=subscription.currency,
+            rounding=TaxRounding(settings.TAX_ROUNDING),
         ),
         idempotency_key=idempotency_key,
+        coupons=taken,
     )
 
 
-def _draft(boundary: Boundary, lines: Iterable[DraftLine], taxes: TaxTable) -> DraftInvoice:
+def _draft(
+    boundary: Boundary, lines: Iterable[DraftLine], taxes: TaxTable, coupons: CouponBook
+) -> DraftInvoice:
     subscription = boundary.subscription
     return make_draft(
         subscription=subscription,
@@ -190,6 +201,7 @@ def _draft(boundary: Boundary, lines: Iterable[DraftLine], taxes: TaxTable) -> D
         lines=lines,
         taxes=taxes,
         idempotency_key=f"period:{subscription.pk}:{boundary.at.isoformat()}",
+        coupons=coupons,
     )
 
 

@@ -9,6 +9,7 @@ from django.db import transaction
 from billing.errors import InvoiceNotDraft, InvoiceNotOpen, PaymentInFlight
 from billing.models import Invoice, PaymentAttempt, UnusedCredit
 from billing.models.payments import LIVE_ATTEMPT_STATES
+from billing.services.coupons import return_coupons
 from billing.services.credit_balance import return_to_balance
 from billing.services.customer_credit import pay_open_invoices
 from billing.services.drafting import (
@@ -98,6 +99,7 @@ def void_invoice(*, invoice: Invoice, at: datetime) -> Invoice:
     locked.voided_at = at
     locked.save(update_fields=["state", "voided_at"])
     UnusedCredit.objects.filter(invoice=locked).update(counts=False)
+    return_coupons(invoice=locked)
     recover_subscription(locked, at)
     pay_open_invoices(customer_id=locked.customer_id, currency=locked.currency, at=at)
     logger.info("invoice voided", extra={"invoice": locked.number})

@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 
 from billing.models import Invoice
+from billing.services.coupons import redeem_coupon
 from billing.services.invoicing import bill_start
 from subscriptions.errors import CustomerInvalid
 from subscriptions.models import Customer, PlanVersion, Subscription
@@ -37,10 +38,14 @@ def start_subscription(
     alignment: Alignment = Alignment.ANNIVERSARY,
     anchor_day: int | None = None,
     starts_at: datetime | None = None,
+    coupon_code: str = "",
 ) -> Started:
-    """Subscribe a customer and bill the fee in advance; the terms are those of `subscribe`.
+    """Subscribe a customer and bill the fee in advance, less a coupon if a code is given.
+
+    The terms are those of `subscribe`.
 
     Raises:
+        CouponInvalid: If the code cannot be redeemed; then nothing is kept.
         PlanVersionNotOnSale, SubscriptionInvalid: As `subscribe` does; then nothing is billed.
         TaxRateMissing: If tax is due in the customer's country and no rate is known.
     """
@@ -55,6 +60,8 @@ def start_subscription(
         at=at,
         actor=actor,
     )
+    if coupon_code:
+        redeem_coupon(code=coupon_code, customer=customer, actor=actor, at=at)
     return Started(subscription, bill_start(subscription=subscription, at=at))
 
 
@@ -75,6 +82,7 @@ def sign_up(
     plan_version: PlanVersion,
     at: datetime,
     quantity: int = 1,
+    coupon_code: str = "",
 ) -> SignedUp:
     """Take a customer in by itself: the company, its first person, its subscription.
 
@@ -82,7 +90,7 @@ def sign_up(
 
     Raises:
         CustomerInvalid: If somebody signs in by this e-mail already; nothing is kept.
-        PlanVersionNotOnSale, TaxRateMissing: Then nothing is kept either.
+        PlanVersionNotOnSale, TaxRateMissing, CouponInvalid: Then nothing is kept either.
     """
     customer = create_customer(details=details, at=at)
     try:
@@ -96,5 +104,6 @@ def sign_up(
         quantity=quantity,
         at=at,
         actor=Actor(source="portal", user=user),
+        coupon_code=coupon_code,
     )
     return SignedUp(customer, user, started)

@@ -59,9 +59,18 @@ LINE_COLUMNS = {
     "unit_amount": "numeric",
     "currency": "varchar",
     "amount": "numeric",
+    "discount": "numeric",
     "tax_amount": "numeric",
     "tax_code": "varchar",
     "derivation": "jsonb",
+}
+COUPON_COLUMNS = {
+    "redemption_id": "int8",
+    "invoice_id": "uuid",
+    "currency": "varchar",
+    "amount": "numeric",
+    "counts": "bool",
+    "is_returned": "bool",
 }
 ZERO = Decimal(0)
 
@@ -90,6 +99,9 @@ def write_drafts(drafts: Sequence[DraftInvoice], *, at: datetime) -> list[UUID]:
     pairs = list(zip(ids, drafts, strict=True))
     _copy("billing_invoice", INVOICE_COLUMNS, (_invoice_row(i, d, at) for i, d in pairs))
     _copy("billing_invoiceline", LINE_COLUMNS, (row for i, d in pairs for row in _line_rows(i, d)))
+    coupons = [row for i, d in pairs for row in _coupon_rows(i, d)]
+    if coupons:
+        _copy("billing_couponuse", COUPON_COLUMNS, coupons)
     return ids
 
 
@@ -190,10 +202,18 @@ def _line_rows(invoice_id: UUID, draft: DraftInvoice) -> Iterable[tuple[object, 
             line.unit_amount,
             draft.subscription.currency,
             line.amount.amount,
+            line.discount.amount if line.discount else ZERO,
             taxed.tax.amount,
             taxed.rate.code,
             Jsonb(line.derivation.to_json()),
         )
+
+
+def _coupon_rows(invoice_id: UUID, draft: DraftInvoice) -> Iterable[tuple[object, ...]]:
+    currency = draft.subscription.currency
+    for used in draft.coupons:
+        amount = used.amount.amount
+        yield used.redemption_id, invoice_id, currency, amount, used.counts, False
 
 
 def _copy(table: str, columns: dict[str, str], rows: Iterable[tuple[object, ...]]) -> None:

@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from billing.errors import CouponInvalid
 from billing.forms import SignUpForm, SubscriptionForm
 from billing.services.subscribing import sign_up as take_in
 from billing.services.subscribing import start_subscription
@@ -70,8 +71,11 @@ def sign_up(request: HttpRequest) -> HttpResponse:
                 password=given["password"],
                 plan_version=given["plan_version"],
                 quantity=given["quantity"],
+                coupon_code=given["coupon_code"],
                 at=at,
             )
+        except CouponInvalid as refusal:
+            form.add_error("coupon_code", refusal.message)
         except (Conflict, InvalidInput) as refusal:
             form.add_error(None, str(refusal))
         else:

@@ -45,6 +45,7 @@ STAFF_MENU = (
         (
             MenuEntry("Invoices", "document-text", "invoice_list", Permission.VIEW_BILLING),
             MenuEntry("Payments", "credit-card", "payment_list", Permission.VIEW_BILLING),
+            MenuEntry("Coupons", "receipt-percent", "coupon_list", Permission.VIEW_BILLING),
             MenuEntry("Billing runs", "queue-list", "billing_run_list", Permission.VIEW_BILLING),
             MenuEntry("Notices", "envelope", "notice_list", Permission.VIEW_BILLING),
             MenuEntry("Webhooks", "signal", "webhook_endpoint_list", Permission.CHANGE_BILLING),

@@ -1,0 +1,42 @@
+"""The lines of an invoice to be, less what coupons take off them."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+from billing.domain.derivation import discounted_derivation
+from billing.domain.discounts import DiscountableLine, LineDiscount
+from billing.services.coupon_book import CouponBook, CouponTaken
+from billing.services.draft_parts import DraftLine
+from subscriptions.models import Subscription
+
+
+def less_coupons(
+    subscription: Subscription, kind: str, lines: tuple[DraftLine, ...], book: CouponBook
+) -> tuple[tuple[DraftLine, ...], tuple[CouponTaken, ...]]:
+    """The lines with what coupons leave of them; each derivation says how much and why."""
+    discounted, taken = book.take(subscription, kind, [_discountable(line) for line in lines])
+    if discounted is None:
+        return lines, ()
+    pairs = zip(lines, discounted.lines, strict=True)
+    return tuple(_less(line, off) if off.steps else line for line, off in pairs), taken
+
+
+def _discountable(line: DraftLine) -> DiscountableLine:
+    events = line.derivation.events
+    return DiscountableLine(
+        amount=line.amount,
+        plan=line.derivation.price.get("plan_code", ""),
+        meter=events.meter if events else "",
+    )
+
+
+def _less(line: DraftLine, off: LineDiscount) -> DraftLine:
+    amount = line.amount - off.rounded
+    exact = Fraction(line.amount.amount) - off.exact
+    return replace(
+        line,
+        amount=amount,
+        discount=off.rounded,
+        exact=exact,
+        derivation=discounted_derivation(line.derivation, off.steps, exact=exact, amount=amount),
+    )
