@@ -1,6 +1,6 @@
 """What staff and customers type about invoices, plans and signing up."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +21,7 @@ from tiktoktoe.accounts.models import User
 from tiktoktoe.kernel.errors import InvalidInput
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import Money, currency_of
+from tiktoktoe.kernel.periods import local_midnight
 
 OVERDUE = "overdue"
 DAY = forms.DateInput({"type": "date"}, format="%Y-%m-%d")
@@ -112,6 +113,39 @@ class CreditForm(forms.Form):
         return Money(self.cleaned_data["amount"], self.cleaned_data["currency"])
 
 
+class StatementForm(forms.Form):
+    """Which days of a customer's account, in which currency."""
+
+    currency = forms.ChoiceField(required=False)
+    start = forms.DateField(required=False, label="From", widget=DAY)
+    end = forms.DateField(required=False, label="to", widget=DAY, help_text="The last day.")
+
+    def __init__(self, given: Any = None, *, customer: Customer, currencies: list[str]) -> None:
+        super().__init__(given)
+        self.customer = customer
+        choice = self.fields["currency"]
+        assert isinstance(choice, forms.ChoiceField)
+        choice.choices = [(code, code) for code in currencies]
+        choice.initial = customer.currency
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse days that are the wrong way round."""
+        cleaned = super().clean() or self.cleaned_data
+        start, end = cleaned.get("start"), cleaned.get("end")
+        if start and end and start > end:
+            raise ValidationError({"end": "The last day is before the first."})
+        return cleaned
+
+    def span(self, start: datetime, end: datetime) -> tuple[datetime, datetime]:
+        """The customer's days that were asked for, where they were not, those given here."""
+        zone, asked = self.customer.time_zone, self.cleaned_data
+        if asked["start"]:
+            start = local_midnight(asked["start"], zone)
+        if asked["end"]:
+            end = local_midnight(asked["end"] + timedelta(days=1), zone)
+        return min(start, end), end
+
+
 class PlanChangeForm(forms.Form):
     """Which plan and how many."""
 
@@ -144,8 +178,8 @@ def country_choices() -> list[tuple[str, str]]:
 NO_COUNTRIES = frozenset({"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"})
 
 
-def offered_versions(at: datetime, currency: str = "") -> QuerySet[PlanVersion]:
-    """The newest version on sale of every public plan, in one currency or in each."""
+def offered_versions(at: datetime) -> QuerySet[PlanVersion]:
+    """The newest version on sale of every public plan, in each currency."""
     newest = (
         PlanVersion.objects.published()
         .filter(plan=OuterRef("plan"), currency=OuterRef("currency"), effective_from__lte=at)
@@ -153,8 +187,6 @@ def offered_versions(at: datetime, currency: str = "") -> QuerySet[PlanVersion]:
         .values("pk")[:1]
     )
     rows = PlanVersion.objects.filter(pk=Subquery(newest), plan__is_public=True)
-    if currency:
-        rows = rows.filter(currency=currency)
     return rows.select_related("plan").order_by("plan__rank", "currency")
 
 
@@ -172,11 +204,12 @@ class SubscriptionForm(forms.Form):
     )
     coupon_code = forms.CharField(max_length=32, required=False, label="Coupon code")
 
-    def __init__(self, given: Any = None, *, at: datetime, currency: str) -> None:
+    def __init__(self, given: Any = None, *, at: datetime) -> None:
+        """Offer what is on sale, in every currency: a customer may have several."""
         super().__init__(given)
         choice = self.fields["plan_version"]
         assert isinstance(choice, forms.ModelChoiceField)
-        choice.queryset = offered_versions(at, currency)
+        choice.queryset = offered_versions(at)
 
 
 class CouponCreateForm(forms.Form):

@@ -15,6 +15,7 @@ from billing.views import (
     plan_versions,
     portal,
     signup,
+    statements,
     webhook_endpoints,
 )
 
@@ -86,6 +87,26 @@ urlpatterns = [
         "coupon-redemptions/<int:redemption_id>/withdrawal/",
         coupons.redemption_withdrawal,
         name="redemption_withdrawal",
+    ),
+    path(
+        "customers/<int:customer_id>/statement/",
+        statements.statement_detail,
+        name="statement_detail",
+    ),
+    path(
+        "customers/<int:customer_id>/statement.csv",
+        statements.statement_csv,
+        name="statement_csv",
+    ),
+    path(
+        "customers/<int:customer_id>/statement.pdf",
+        statements.statement_document,
+        name="statement_pdf",
+    ),
+    path(
+        "portal/statements/<slug:external_id>.pdf",
+        statements.portal_statement_document,
+        name="portal_statement_pdf",
     ),
     path("billing-runs/", billing_runs.billing_run_list, name="billing_run_list"),
     path("billing-runs/preview/", billing_runs.billing_run_preview, name="billing_run_preview"),

@@ -12,8 +12,8 @@ import pytest
 from analytics.domain.mrr import monthly
 from billing.domain.credit_parts import credit_parts
 from billing.domain.crediting import LineLeft, credit_line
-from billing.domain.minimums import left_of_minimum
 from billing.domain.discounts import CouponTerms, DiscountableLine, discount
+from billing.domain.minimums import left_of_minimum
 from billing.domain.rating import ChargeModel, PriceTerms, Tier, rate
 from billing.domain.tax import TaxableLine, TaxRate, TaxRounding, tax_lines
 from billing.domain.thresholds import Threshold, levels_reached

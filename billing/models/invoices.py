@@ -169,6 +169,14 @@ class Invoice(models.Model):
         return self.state != self.State.DRAFT
 
     @property
+    def shown_state(self) -> str:
+        """Its state as people say it: an open one of which something is paid is part paid."""
+        if self.state != self.State.OPEN:
+            return str(self.state)
+        kept = self.amount_paid + self.amount_from_balance - self.amount_refunded
+        return "part_paid" if kept.amount > 0 else str(self.state)
+
+    @property
     def amount_taken_off(self) -> Money:
         """What credit notes take off it; the rest of them is on the credit balance."""
         off: Money = self.amount_credited - self.amount_to_balance

@@ -19,7 +19,9 @@ from babel import Locale
 from django.conf import settings
 
 from billing.models import CreditNote, Invoice, InvoiceLine
+from billing.queries.statements import Statement
 from billing.services.document_words import Wording
+from billing.services.writing import bill_to
 from tiktoktoe.kernel.clock import utc
 
 FOLDER = Path(settings.BASE_DIR) / "templates" / "documents"
@@ -50,6 +52,46 @@ def invoice_pdf(*, invoice: Invoice) -> bytes:
 def credit_note_pdf(*, note: CreditNote) -> bytes:
     """A credit note as PDF."""
     return _compile("credit_note.typ", credit_note_content(note), note.issued_at)
+
+
+def statement_pdf(*, statement: Statement) -> bytes:
+    """A statement of account as PDF."""
+    return _compile("statement.typ", statement_content(statement), statement.end)
+
+
+def statement_content(statement: Statement) -> Row:
+    """What is printed on a statement, in words."""
+    customer, currency = statement.customer, statement.currency
+    to = bill_to(customer)
+    wording = Wording.of(to)
+    days = wording.days(statement.start, statement.end)
+    closing = wording.money(statement.closing.amount, currency)
+    rows = [
+        {
+            "description": f"{row.what} {row.number}".strip(),
+            "note": wording.day(row.at),
+            "steps": [],
+            "quantity": "",
+            "unit_price": wording.money(row.amount.amount, currency),
+            "amount": wording.money(row.balance.amount, currency),
+        }
+        for row in statement.rows
+    ]
+    letter = _letter(f"Statement of {days}", "Statement", to, statement.last_day)
+    labels = {**LABELS, "quantity": "", "unit_price": "Amount", "amount": "Owed then"}
+    return {
+        **letter,
+        "labels": labels,
+        "stamp": None,
+        "facts": [["Days", days], ["Currency", currency], ["Customer", customer.external_id]],
+        "headline": f"{closing} owed on {wording.day(statement.last_day)}",
+        "lines": rows,
+        "totals": [
+            _total("Opening", statement.opening.amount, currency, wording, strong=False),
+            _total("Closing", statement.closing.amount, currency, wording, strong=True),
+        ],
+        "notes": [],
+    }
 
 
 def invoice_content(invoice: Invoice) -> Row:

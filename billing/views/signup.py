@@ -29,7 +29,7 @@ def subscription_create(request: HttpRequest, customer_id: int) -> HttpResponse:
     """Put a customer on a plan and bill the first fee."""
     customer = get_object_or_404(Customer, pk=customer_id)
     at = now()
-    form = SubscriptionForm(request.POST or None, at=at, currency=customer.currency)
+    form = SubscriptionForm(request.POST or None, at=at)
     if request.method == "POST" and form.is_valid():
         assert isinstance(request.user, User)
         try:

@@ -54,14 +54,13 @@ def subscribe(
         starts_at: An earlier start, in a first period that is not over.
 
     Raises:
-        PlanVersionNotOnSale: If the version is a draft, not effective yet, or priced in
-            another currency than the customer's.
+        PlanVersionNotOnSale: If the version is a draft, or not effective yet.
         SubscriptionInvalid: If another live subscription of the customer bills one of its
             meters, or the quantity, trial, anchor or start makes no sense.
     """
     buyer = Customer.objects.select_for_update(of=("self",)).get(pk=customer.pk)
     _check_numbers(quantity, trial_days)
-    _check_sellable(plan_version, buyer, at)
+    _check_sellable(plan_version, at)
     _check_meters(plan_version, buyer)
     plan = plan_version.plan
     begins_at = at if starts_at is None else starts_at
@@ -177,13 +176,9 @@ def _check_numbers(quantity: int, trial_days: int | None) -> None:
         raise SubscriptionInvalid(f"{trial_days} is negative", field="trial_days")
 
 
-def _check_sellable(version: PlanVersion, customer: Customer, at: datetime) -> None:
+def _check_sellable(version: PlanVersion, at: datetime) -> None:
     if version.published_at is None or version.effective_from > at:
         raise PlanVersionNotOnSale(f"{version} is not on sale yet")
-    if version.currency != customer.currency:
-        raise PlanVersionNotOnSale(
-            f"{version} is priced in {version.currency}, {customer} pays in {customer.currency}"
-        )
 
 
 def _check_meters(version: PlanVersion, customer: Customer) -> None:

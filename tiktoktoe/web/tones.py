@@ -21,6 +21,7 @@ TONES = {
     },
     INFO: {
         "open",
+        "part_paid",
         "trialing",
         "processing",
         "running",

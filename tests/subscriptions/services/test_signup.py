@@ -60,11 +60,12 @@ def test_subscribe_refuses_a_version_that_is_not_published() -> None:
     assert not Subscription.objects.exists()
 
 
-def test_subscribe_refuses_another_currency() -> None:
+def test_a_customer_may_subscribe_in_another_currency_than_its_own() -> None:
     euro = published_version(recurring(), currency="EUR")
 
-    with pytest.raises(PlanVersionNotOnSale, match="priced in EUR"):
-        subscription_since(JAN_1, version=euro)
+    subscription = subscription_since(JAN_1, version=euro)
+
+    assert (subscription.customer.currency, subscription.currency) == ("USD", "EUR")
 
 
 def test_subscribe_refuses_a_second_subscription_on_the_same_meter() -> None:
