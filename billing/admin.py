@@ -16,14 +16,19 @@ from billing.models import (
     CreditEntry,
     CreditNote,
     CreditNoteLine,
+    GatewayCall,
+    GatewayHealth,
     Invoice,
     InvoiceLine,
     NumberSeries,
+    OutcomeStatistic,
     Payment,
     PaymentAttempt,
+    PaymentDecision,
     PaymentEvent,
     PaymentMethod,
     PlanChange,
+    ProcessorFeeRule,
     Refund,
     TaxRate,
 )
@@ -227,6 +232,78 @@ class PaymentMethodAdmin(ReadOnlyAdmin[PaymentMethod]):
     list_filter = ["state", "kind", "brand", "is_default"]
     search_fields = ["customer__name", "customer__email", "last4"]
     list_select_related = ["customer"]
+
+
+class FeeRuleForm(forms.ModelForm[ProcessorFeeRule]):
+    """A dated rule; refuses one that would hold on a day of another."""
+
+    class Meta:
+        model = ProcessorFeeRule
+        fields = "__all__"  # noqa: DJ007 - every field is for staff
+
+    def clean(self) -> dict[str, Any]:
+        """Name the rule that is in the way, before the database refuses."""
+        found: dict[str, Any] = super().clean() or self.cleaned_data
+        start, end = found.get("valid_from"), found.get("valid_to")
+        about = {name: found.get(name) or "" for name in ("gateway", "kind", "currency")}
+        others = ProcessorFeeRule.objects.filter(**about).exclude(pk=self.instance.pk)
+        if start is not None:
+            others = others.exclude(valid_to__lt=start)
+            others = others.exclude(valid_from__gt=end) if end else others
+            if (other := others.first()) is not None:
+                self.add_error("valid_from", f"{other} holds on some of these days: end it first")
+        return found
+
+
+@admin.register(ProcessorFeeRule)
+class ProcessorFeeRuleAdmin(admin.ModelAdmin[ProcessorFeeRule]):
+    """What processors charge; a change of price is a new rule after the end of the old one."""
+
+    form = FeeRuleForm
+    list_display = [
+        "gateway",
+        "kind",
+        "currency",
+        "share_bps",
+        "fixed_amount",
+        "maximum",
+        "valid_from",
+        "valid_to",
+        "source",
+    ]
+    list_filter = ["gateway", "kind", "currency"]
+
+
+@admin.register(PaymentDecision)
+class PaymentDecisionAdmin(ReadOnlyAdmin[PaymentDecision]):
+    """Where payments were routed, and why."""
+
+    list_display = ["payment", "round", "at", "chosen_gateway", "rule", "is_explored", "policy"]
+    list_filter = ["chosen_gateway", "is_explored", "policy"]
+    list_select_related = ["payment", "payment__invoice", "policy"]
+
+
+@admin.register(GatewayCall)
+class GatewayCallAdmin(ReadOnlyAdmin[GatewayCall]):
+    """What was sent to gateways and answered."""
+
+    list_display = ["started_at", "gateway", "verb", "answer", "latency_ms"]
+    list_filter = ["gateway", "verb", "answer"]
+
+
+@admin.register(GatewayHealth)
+class GatewayHealthAdmin(ReadOnlyAdmin[GatewayHealth]):
+    """Breakers, as they stand."""
+
+    list_display = ["gateway", "state", "is_enabled", "failures_in_a_row", "opens_until"]
+
+
+@admin.register(OutcomeStatistic)
+class OutcomeStatisticAdmin(ReadOnlyAdmin[OutcomeStatistic]):
+    """What gateways' payments came to, by segment."""
+
+    list_display = ["gateway", "segment", "attempts", "declines", "successes", "failures"]
+    list_filter = ["gateway"]
 
 
 class PhaseInline(ReadOnlyInline[SubscriptionPhase, Subscription]):

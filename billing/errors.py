@@ -71,6 +71,10 @@ class PaymentMethodMissing(Conflict):
     """The customer has no stored way to pay."""
 
 
+class NothingToCharge(Conflict):
+    """No stored method can be charged anywhere now; says why."""
+
+
 class PaymentNotRefundable(Conflict):
     """The payment is not paid, or this amount cannot be given back of it."""
 

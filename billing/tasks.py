@@ -8,6 +8,7 @@ from billing.services.announcing import announce_new
 from billing.services.collection import collect_due, mark_overdue
 from billing.services.intake import look_at_reported
 from billing.services.notices import send_notices
+from billing.services.outcomes import count_outcomes
 from billing.services.reconciling import reconcile_attempts
 from billing.services.refunds import reconcile_refunds
 from billing.services.renewal import finish_run, run_in_hand, work_on
@@ -20,6 +21,7 @@ SCHEDULES = [
     ("Bill usage that crossed a threshold", "billing.tasks.bill_crossed_thresholds", 300),
     ("Collect payments that are due", "billing.tasks.collect_payments", 60),
     ("Find out unknown payment outcomes", "billing.tasks.reconcile_payments", 10),
+    ("Count payment outcomes", "billing.tasks.count_payment_outcomes", 30),
     ("Mark subscriptions past due", "billing.tasks.mark_overdue_subscriptions", 3600),
     ("Find what is to be announced", "billing.tasks.announce", 60),
     ("Send notices", "billing.tasks.send_due_notices", 30),
@@ -40,6 +42,12 @@ def reconcile_payments() -> int:
     """Look into payments and refunds whose outcome is not known; gives how many."""
     at = now()
     return reconcile_attempts(at=at) + reconcile_refunds(at=at)
+
+
+@shared_task
+def count_payment_outcomes() -> int:
+    """Count settled attempts into what routing knows of gateways; gives how many."""
+    return count_outcomes(at=now())
 
 
 @shared_task

@@ -54,6 +54,7 @@ class Prospect:
     return_fee: Decimal = Decimal(0)
     settle_days: int = 0
     asks_to_confirm: bool = False  # 3-D Secure: some leave, but the issuer answers for fraud
+    fee_rule: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,8 @@ from billing.models.announcements import Announcement, Announcing, Notice, Notic
 from billing.models.coupons import Coupon, CouponRedemption, CouponUse
 from billing.models.credit_balance import CreditBalance, CreditEntry
 from billing.models.credit_notes import CreditNote, CreditNoteLine
+from billing.models.fees import ProcessorFeeRule
+from billing.models.gateway_calls import GatewayCall
 from billing.models.invoices import Invoice, InvoiceLine
 from billing.models.numbering import NumberSeries
 from billing.models.payments import (
@@ -15,6 +17,14 @@ from billing.models.payments import (
     Refund,
 )
 from billing.models.plan_changes import PlanChange
+from billing.models.routing import (
+    GatewayHealth,
+    InstrumentToken,
+    OutcomeStatistic,
+    PaymentDecision,
+    RoutingPolicy,
+    RoutingRule,
+)
 from billing.models.runs import BillingFailure, BillingRun
 from billing.models.tax_rates import TaxRate
 from billing.models.thresholds import ThresholdCrossing
@@ -33,18 +43,26 @@ __all__ = [
     "CreditEntry",
     "CreditNote",
     "CreditNoteLine",
+    "GatewayCall",
     "GatewayCustomer",
+    "GatewayHealth",
+    "InstrumentToken",
     "Invoice",
     "InvoiceLine",
     "Notice",
     "NoticeRefusal",
     "NumberSeries",
+    "OutcomeStatistic",
     "Payment",
     "PaymentAttempt",
+    "PaymentDecision",
     "PaymentEvent",
     "PaymentMethod",
     "PlanChange",
+    "ProcessorFeeRule",
     "Refund",
+    "RoutingPolicy",
+    "RoutingRule",
     "TaxRate",
     "ThresholdCrossing",
     "UnusedCredit",

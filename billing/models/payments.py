@@ -230,6 +230,13 @@ class PaymentAttempt(models.Model):
     message = models.CharField(max_length=300, blank=True)
     currency = models.CharField(max_length=3)
     fee = money_field(null=True, default=None)
+    fee_expected = money_field(null=True, default=None)
+    decision = models.ForeignKey(
+        "billing.PaymentDecision", on_delete=models.PROTECT, null=True, related_name="attempts"
+    )
+    is_fallback = models.BooleanField(default=False, help_text="after another gateway's no")
+    segment = models.CharField(max_length=64, blank=True, help_text="what its outcome counts for")
+    is_counted = models.BooleanField(default=False, help_text="in the outcome statistics")
     sends = models.PositiveSmallIntegerField(default=0, help_text="how often it left, or may have")
     checks = models.PositiveSmallIntegerField(default=0, help_text="how often it was looked into")
     next_check_at = models.DateTimeField(null=True, blank=True)
@@ -253,6 +260,12 @@ class PaymentAttempt(models.Model):
                 fields=["next_check_at"],
                 name="attempt_to_check",
                 condition=models.Q(next_check_at__isnull=False),
+            ),
+            models.Index(
+                fields=["resolved_at", "id"],
+                name="attempt_to_count",
+                condition=models.Q(resolved_at__isnull=False, is_counted=False)
+                & ~models.Q(segment=""),
             ),
             models.Index(fields=["gateway", "gateway_reference"], name="attempt_by_reference"),
             models.Index(fields=["gateway_session"], name="attempt_by_session"),
@@ -316,7 +329,7 @@ class Refund(models.Model):
 
 
 class PaymentEvent(models.Model):
-    """One thing that happened to a payment; append-only (migration `0002`)."""
+    """One thing that happened to a payment; append-only (migration `0002`), and chained."""
 
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="events")
     attempt = models.ForeignKey(
@@ -329,6 +342,9 @@ class PaymentEvent(models.Model):
     from_state = models.CharField(max_length=16, blank=True)
     to_state = models.CharField(max_length=16, blank=True)
     details = models.JSONField(default=dict)
+    # The database writes both: each event seals the payment's events before it.
+    previous_hash = models.CharField(max_length=64, blank=True, editable=False)
+    hash = models.CharField(max_length=64, blank=True, editable=False)
 
     objects = models.Manager["PaymentEvent"]()
 

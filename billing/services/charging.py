@@ -5,9 +5,11 @@ reconciler sends the same request with the same key, or asks what became of it.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from enum import StrEnum
+from time import monotonic
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -20,13 +22,34 @@ from billing.domain.attempts import (
     PaymentState,
     ensure_payment_move,
 )
-from billing.errors import InvoiceNotOpen, PaymentInFlight, PaymentMethodMissing
+from billing.domain.scoring import Objectives
+from billing.errors import (
+    InvoiceNotOpen,
+    NothingToCharge,
+    PaymentInFlight,
+    PaymentMethodMissing,
+)
 from billing.gateways.base import ChargeRequest, Outcome, PageRequest
 from billing.gateways.registry import gateway_named
-from billing.models import GatewayCustomer, Invoice, Payment, PaymentAttempt, PaymentMethod
+from billing.models import (
+    GatewayCustomer,
+    Invoice,
+    Payment,
+    PaymentAttempt,
+    PaymentDecision,
+    PaymentMethod,
+)
 from billing.services.addresses import payment_page_address
+from billing.services.gateway_calls import ask
 from billing.services.payment_events import record_event
-from billing.services.settling import settle_attempt
+from billing.services.settling import settle_attempt, wait_for_a_way
+from billing.services.strategy import (
+    Pool,
+    find_route,
+    has_fallback,
+    load_pool,
+    reasons_in_words,
+)
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import Money
@@ -35,6 +58,7 @@ logger = logging.getLogger(__name__)
 
 PAGE_IS_OPEN_FOR = timedelta(hours=1)  # Stripe allows 30 minutes to 24 hours
 _GRACE = timedelta(seconds=10)
+REQUEST_DEADLINE = timedelta(seconds=25)  # no second gateway is asked in a request after this
 
 
 class Channel(StrEnum):
@@ -52,33 +76,75 @@ PAYABLE_STATES: Mapping[Channel, frozenset[str]] = {
 
 
 def charge_invoice(
-    *, invoice: Invoice, actor: Actor, at: datetime, method: PaymentMethod | None = None
+    *,
+    invoice: Invoice,
+    actor: Actor,
+    at: datetime,
+    method: PaymentMethod | None = None,
+    objectives: Objectives | None = None,
 ) -> PaymentAttempt:
-    """Collect what is due on an invoice by a stored method, the default one unless given.
+    """Collect what is due on an invoice by a stored method, where the strategy says.
+
+    After a no that is proven, and that another gateway may answer differently, one more is
+    tried at once if there is time; otherwise the next collection pass tries it.
+
+    Args:
+        method: The one to charge; by default the customer's default one, or, if the policy
+            may choose, whichever is best.
+        objectives: What matters for this payment, instead of the policy's weights.
 
     Raises:
         InvoiceNotOpen: If nothing is to be collected on it.
         PaymentMethodMissing: If the customer has no such method.
+        NothingToCharge: If the method cannot be charged anywhere; says why.
         PaymentInFlight: If an attempt may have moved this money already.
     """
     chosen = method or default_method(invoice)
     if chosen is None or chosen.customer_id != invoice.customer_id or chosen.state != "active":
         raise PaymentMethodMissing("there is no stored payment method to charge")
-    attempt = open_attempt(
-        invoice=invoice,
-        channel=Channel.STORED_METHOD,
-        gateway=chosen.gateway,
-        method=chosen,
-        actor=actor,
-        at=at,
-    )
-    return send_attempt(attempt=attempt, actor=actor, at=at)
+    started = monotonic()
+    sent = _charge_once(invoice, method, objectives, actor, at)
+    if is_due_elsewhere(sent, at) and monotonic() - started < REQUEST_DEADLINE.total_seconds():
+        return _charge_once(invoice, method, objectives, actor, at)
+    return sent
+
+
+def is_due_elsewhere(attempt: PaymentAttempt, at: datetime) -> bool:
+    """Whether the payment is to be tried at another gateway now."""
+    payment = Payment.objects.get(pk=attempt.payment_id)
+    return has_fallback(attempt) and payment.state == "open" and payment.next_attempt_at == at
 
 
 def default_method(invoice: Invoice) -> PaymentMethod | None:
     """The method that a customer's invoices are charged to by themselves."""
     methods = PaymentMethod.objects.usable()
     return methods.filter(customer_id=invoice.customer_id, is_default=True).first()
+
+
+def open_routed_attempt(
+    *,
+    invoice: Invoice,
+    actor: Actor,
+    at: datetime,
+    method: PaymentMethod | None = None,
+    objectives: Objectives | None = None,
+) -> PaymentAttempt:
+    """Commit an attempt where the strategy says, with the decision, before anything is sent.
+
+    Raises:
+        InvoiceNotOpen: If nothing is to be collected on the invoice.
+        NothingToCharge: If no method can be charged anywhere; the decision is kept.
+        PaymentInFlight: If an attempt is live; the database has the last word.
+    """
+    with _one_live(), transaction.atomic(durable=True):
+        locked = Invoice.objects.select_for_update(of=("self",)).get(pk=invoice.pk)
+        pool = load_pool(customers=[locked.customer_id], at=at)
+        written = write_routed_attempt(
+            invoice=locked, pool=pool, method=method, objectives=objectives, actor=actor, at=at
+        )
+    if isinstance(written, PaymentDecision):
+        raise NothingToCharge(f"no method can be charged: {reasons_in_words(written)}")
+    return written
 
 
 def open_attempt(
@@ -92,66 +158,47 @@ def open_attempt(
     saves_method: bool = False,
     amount: Money | None = None,
 ) -> PaymentAttempt:
-    """Commit an attempt to collect what is due, or part of it, before anything is sent.
+    """Commit an attempt at a given gateway to collect what is due, or part of it.
 
     Raises:
         InvoiceNotOpen: If nothing is to be collected on the invoice.
         PaymentInFlight: If an attempt is live; the database has the last word.
     """
-    try:
-        with transaction.atomic(durable=True):
-            locked = Invoice.objects.select_for_update(of=("self",)).get(pk=invoice.pk)
-            return write_attempt(
-                invoice=locked,
-                channel=channel,
-                gateway=gateway,
-                method=method,
-                saves_method=saves_method,
-                amount=amount,
-                actor=actor,
-                at=at,
-            )
-    except IntegrityError as error:
-        if "attempt_one_live" in str(error) or "payment_one_live" in str(error):
-            raise PaymentInFlight(_IN_FLIGHT) from error
-        raise
+    with _one_live(), transaction.atomic(durable=True):
+        locked = Invoice.objects.select_for_update(of=("self",)).get(pk=invoice.pk)
+        payment, earlier = _payment_to_collect(locked, channel, actor, at, amount=amount)
+        attempt = _new_attempt(payment, earlier, channel=channel, gateway=gateway, at=at)
+        attempt.method, attempt.saves_method = method, saves_method
+        return _start(attempt, earlier, actor=actor, at=at)
 
 
-def write_attempt(
+def write_routed_attempt(
     *,
     invoice: Invoice,
-    channel: Channel,
-    gateway: str,
+    pool: Pool,
     actor: Actor,
     at: datetime,
     method: PaymentMethod | None = None,
-    saves_method: bool = False,
-    amount: Money | None = None,
-) -> PaymentAttempt:
-    """Write an attempt down; the caller holds the invoice's lock, and commits."""
-    due = invoice.amount_due
-    if invoice.state not in PAYABLE_STATES[channel] or due.amount <= 0:
-        raise InvoiceNotOpen(f"nothing is to be collected on invoice {invoice}")
-    if amount is not None and amount > due:
-        raise InvoiceNotOpen(f"only {due} is to be collected on invoice {invoice}")
-    payment, earlier = _payment_for(invoice, amount or due, channel=channel, at=at, actor=actor)
-    sequence = max((attempt.sequence for attempt in earlier), default=0) + 1
-    attempt = PaymentAttempt.objects.create(
-        id=uuid7(),
-        payment=payment,
-        sequence=sequence,
-        gateway=gateway,
-        channel=channel,
-        method=method,
-        saves_method=saves_method,
-        idempotency_key=f"{payment.pk}:{sequence}",
-        currency=payment.currency,
-        dispatched_at=at,
-        next_check_at=at + send_deadline(),
+    objectives: Objectives | None = None,
+) -> PaymentAttempt | PaymentDecision:
+    """Write an attempt down where the strategy says; the caller holds the invoice's lock.
+
+    Gives the decision where nothing can be charged: the payment then waits, or is given up.
+    """
+    channel = Channel.STORED_METHOD
+    payment, earlier = _payment_to_collect(invoice, channel, actor, at)
+    payment.customer = invoice.customer
+    route = find_route(
+        payment=payment, earlier=earlier, pool=pool, wanted=method, objectives=objectives, at=at
     )
-    is_retry = channel == Channel.STORED_METHOD and any(a.channel == channel for a in earlier)
-    _start_processing(payment, attempt, actor=actor, is_retry=is_retry, at=at)
-    return attempt
+    if isinstance(route, PaymentDecision):
+        wait_for_a_way(payment=payment, decision=route, actor=actor, at=at)
+        return route
+    attempt = _new_attempt(payment, earlier, channel=channel, gateway=route.gateway, at=at)
+    attempt.method, attempt.decision, attempt.segment = route.method, route.decision, route.segment
+    attempt.is_fallback = route.is_fallback
+    attempt.fee_expected = Money(route.fee_expected, payment.currency)
+    return _start(attempt, earlier, actor=actor, at=at)
 
 
 def send_attempt(*, attempt: PaymentAttempt, actor: Actor, at: datetime) -> PaymentAttempt:
@@ -163,16 +210,32 @@ def send_attempt(*, attempt: PaymentAttempt, actor: Actor, at: datetime) -> Paym
     claimed = _claim(attempt, at)
     if claimed is None:
         return PaymentAttempt.objects.get(pk=attempt.pk)
-    outcome = request_for(claimed)
+    outcome = request_for(claimed, at)
     return settle_attempt(attempt=claimed, outcome=outcome, actor=actor, at=at)
 
 
-def request_for(attempt: PaymentAttempt) -> Outcome:
+def request_for(attempt: PaymentAttempt, at: datetime) -> Outcome:
     """Send what the attempt stands for to its gateway, outside of any transaction."""
     gateway = gateway_named(attempt.gateway)
     if attempt.channel == Channel.STORED_METHOD:
-        return gateway.charge(_charge_request(attempt))
-    return gateway.open_page(_page_request(attempt))
+        charge = _charge_request(attempt)
+        return ask(
+            gateway=attempt.gateway,
+            verb="charge",
+            request=charge,
+            call=lambda: gateway.charge(charge),
+            at=at,
+            attempt=attempt,
+        )
+    page = _page_request(attempt)
+    return ask(
+        gateway=attempt.gateway,
+        verb="open_page",
+        request=page,
+        call=lambda: gateway.open_page(page),
+        at=at,
+        attempt=attempt,
+    )
 
 
 def send_deadline() -> timedelta:
@@ -181,7 +244,88 @@ def send_deadline() -> timedelta:
     return timedelta(seconds=seconds) + _GRACE
 
 
+def method_reference(attempt: PaymentAttempt) -> str:
+    """How the attempt's gateway names the method."""
+    assert attempt.method is not None
+    if attempt.method.gateway == attempt.gateway:
+        return attempt.method.gateway_reference
+    return attempt.method.tokens.get(gateway=attempt.gateway).gateway_reference
+
+
+@contextmanager
+def _one_live() -> Iterator[None]:
+    """Say it in our words where the database refuses a second live attempt or payment."""
+    try:
+        yield
+    except IntegrityError as error:
+        if "attempt_one_live" in str(error) or "payment_one_live" in str(error):
+            raise PaymentInFlight(_IN_FLIGHT) from error
+        raise
+
+
+def _charge_once(
+    invoice: Invoice,
+    method: PaymentMethod | None,
+    objectives: Objectives | None,
+    actor: Actor,
+    at: datetime,
+) -> PaymentAttempt:
+    attempt = open_routed_attempt(
+        invoice=invoice, method=method, objectives=objectives, actor=actor, at=at
+    )
+    return send_attempt(attempt=attempt, actor=actor, at=at)
+
+
 _IN_FLIGHT = "a payment of this invoice is on its way; its outcome must be known first"
+
+
+def _payment_to_collect(
+    invoice: Invoice,
+    channel: Channel,
+    actor: Actor,
+    at: datetime,
+    *,
+    amount: Money | None = None,
+) -> tuple[Payment, list[PaymentAttempt]]:
+    due = invoice.amount_due
+    if invoice.state not in PAYABLE_STATES[channel] or due.amount <= 0:
+        raise InvoiceNotOpen(f"nothing is to be collected on invoice {invoice}")
+    if amount is not None and amount > due:
+        raise InvoiceNotOpen(f"only {due} is to be collected on invoice {invoice}")
+    return _payment_for(invoice, amount or due, channel=channel, at=at, actor=actor)
+
+
+def _new_attempt(
+    payment: Payment,
+    earlier: Sequence[PaymentAttempt],
+    *,
+    channel: Channel,
+    gateway: str,
+    at: datetime,
+) -> PaymentAttempt:
+    sequence = max((attempt.sequence for attempt in earlier), default=0) + 1
+    return PaymentAttempt(
+        id=uuid7(),
+        payment=payment,
+        sequence=sequence,
+        gateway=gateway,
+        channel=channel,
+        idempotency_key=f"{payment.pk}:{sequence}",
+        currency=payment.currency,
+        dispatched_at=at,
+        next_check_at=at + send_deadline(),
+    )
+
+
+def _start(
+    attempt: PaymentAttempt, earlier: Sequence[PaymentAttempt], *, actor: Actor, at: datetime
+) -> PaymentAttempt:
+    """Write the attempt and what it does to its payment; the caller commits, then sends."""
+    attempt.save(force_insert=True)
+    is_again = any(a.channel == attempt.channel for a in earlier)
+    is_retry = attempt.channel == Channel.STORED_METHOD and is_again and not attempt.is_fallback
+    _start_processing(attempt.payment, attempt, actor=actor, is_retry=is_retry, at=at)
+    return attempt
 
 
 def _payment_for(
@@ -193,7 +337,7 @@ def _payment_for(
     """
     payments = list(Payment.objects.select_for_update(of=("self",)).filter(invoice=invoice))
     live = next((payment for payment in payments if payment.state in LIVE_PAYMENT_STATES), None)
-    earlier = list(live.attempts.all()) if live else []
+    earlier = list(live.attempts.select_related("decision")) if live else []
     if any(attempt.state in LIVE_ATTEMPT_STATES for attempt in earlier):
         raise PaymentInFlight(_IN_FLIGHT)
     if live is not None and live.amount == due:
@@ -246,7 +390,11 @@ def _start_processing(
         at=at,
         from_state=from_state,
         to_state=payment.state,
-        details={"gateway": attempt.gateway, "channel": str(attempt.channel)},
+        details={
+            "gateway": attempt.gateway,
+            "channel": str(attempt.channel),
+            **({"reason": "another gateway said no"} if attempt.is_fallback else {}),
+        },
     )
 
 
@@ -277,11 +425,10 @@ def customer_reference(attempt: PaymentAttempt) -> str:
 
 
 def _charge_request(attempt: PaymentAttempt) -> ChargeRequest:
-    assert attempt.method is not None
     return ChargeRequest(
         our_reference=str(attempt.pk),
         customer_reference=customer_reference(attempt),
-        method_reference=attempt.method.gateway_reference,
+        method_reference=method_reference(attempt),
         amount=attempt.payment.amount,
         description=f"Invoice {attempt.payment.invoice}",
         metadata=_metadata(attempt),

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from billing.domain.attempts import PaymentState, ensure_payment_move
 from billing.errors import InvoiceNotOpen, PaymentInFlight
-from billing.models import Invoice, Payment, PaymentAttempt, PaymentMethod
+from billing.models import Invoice, Payment, PaymentAttempt, PaymentDecision, PaymentMethod
 from billing.models.invoices import LEFT_TO_PAY, InvoiceQuerySet
-from billing.services.charging import Channel, send_attempt, write_attempt
+from billing.services.charging import Channel, send_attempt, write_routed_attempt
 from billing.services.customer_credit import pay_from_balance
 from billing.services.payment_events import record_event
+from billing.services.strategy import Pool, load_pool
 from subscriptions.models import Customer, Subscription
 from subscriptions.services.lifecycle import mark_past_due
 from subscriptions.services.transitions import SCHEDULE, Actor
@@ -56,24 +57,33 @@ def collect_due(*, at: datetime, workers: int = 1) -> Collected:
     )
 
 
-@transaction.atomic(durable=True)
 def open_due_attempts(*, at: datetime, limit: int) -> list[PaymentAttempt]:
     """Claim invoices that are due and commit one attempt for each; other passes skip them.
 
-    What is on a customer's credit balance is used first.
+    What is on a customer's credit balance is used first. Where nothing of a batch is left to
+    charge, or can be charged anywhere, the next batch is looked at.
     """
+    attempts, has_moved = _open_batch(at, limit)
+    while has_moved and not attempts:
+        attempts, has_moved = _open_batch(at, limit)
+    return attempts
+
+
+@transaction.atomic(durable=True)
+def _open_batch(at: datetime, limit: int) -> tuple[list[PaymentAttempt], bool]:
+    """The attempts of one batch, and whether any invoice of it is not due any more."""
     locked = _due_invoices(at).select_for_update(skip_locked=True, of=("self",))
     claimed = [invoice.pk for invoice in locked.order_by("finalized_at", "pk")[:limit]]
     # Asked again now that they are locked: another pass may have been here since.
     due = _due_invoices(at).filter(pk__in=claimed).select_related("customer")
-    pay_from_balance(list(due.order_by("finalized_at", "pk")), at=at)
+    before = list(due.order_by("finalized_at", "pk"))
+    pay_from_balance(before, at=at)
     invoices = list(due.all())
-    methods = _default_methods(invoices)
-    return [
-        attempt
-        for invoice in invoices
-        if (attempt := _write(invoice, methods.get(invoice.customer_id), at)) is not None
-    ]
+    pool = load_pool(customers=[invoice.customer_id for invoice in invoices], at=at)
+    written = [_write(invoice, pool, at) for invoice in invoices]
+    attempts = [attempt for attempt in written if isinstance(attempt, PaymentAttempt)]
+    waits = any(isinstance(row, PaymentDecision) for row in written)
+    return attempts, waits or len(invoices) < len(before)
 
 
 def mark_overdue(*, at: datetime) -> int:
@@ -108,7 +118,10 @@ def _due_invoices(at: datetime) -> InvoiceQuerySet:
     payments = Payment.objects.filter(invoice=OuterRef("pk"))
     attempts = PaymentAttempt.objects.filter(payment__invoice=OuterRef("pk"))
     methods = PaymentMethod.objects.usable().filter(customer=OuterRef("customer"), is_default=True)
-    settled = payments.filter(state__in=["processing", "requires_action", "paid", "failed"])
+    settled = payments.filter(
+        Q(state__in=["processing", "requires_action", "paid", "failed"])
+        | Q(next_attempt_at__gt=at)  # nothing could be charged: it waits
+    )
     tried = attempts.filter(channel=Channel.STORED_METHOD)
     return (
         Invoice.objects.collectable()
@@ -120,24 +133,9 @@ def _due_invoices(at: datetime) -> InvoiceQuerySet:
     )
 
 
-def _default_methods(invoices: Sequence[Invoice]) -> dict[int, PaymentMethod]:
-    customers = [invoice.customer_id for invoice in invoices]
-    methods = PaymentMethod.objects.usable().filter(customer__in=customers, is_default=True)
-    return {method.customer_id: method for method in methods}
-
-
-def _write(invoice: Invoice, method: PaymentMethod | None, at: datetime) -> PaymentAttempt | None:
-    if method is None:
-        return None
+def _write(invoice: Invoice, pool: Pool, at: datetime) -> PaymentAttempt | PaymentDecision | None:
     try:
-        return write_attempt(
-            invoice=invoice,
-            channel=Channel.STORED_METHOD,
-            gateway=method.gateway,
-            method=method,
-            actor=SCHEDULE,
-            at=at,
-        )
+        return write_routed_attempt(invoice=invoice, pool=pool, actor=SCHEDULE, at=at)
     except (InvoiceNotOpen, PaymentInFlight):
         return None
 

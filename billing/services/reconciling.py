@@ -21,6 +21,7 @@ from billing.services.charging import (
     send_attempt,
     send_deadline,
 )
+from billing.services.gateway_calls import ask
 from billing.services.payment_events import RECONCILER
 from billing.services.settling import settle_attempt
 from subscriptions.services.transitions import Actor
@@ -51,17 +52,13 @@ def look_into(*, attempt: PaymentAttempt, actor: Actor, at: datetime) -> Payment
     or is too late, the gateway is searched for our reference. Age alone proves nothing.
     """
     related = PaymentAttempt.objects.select_related("payment__invoice").get(pk=attempt.pk)
-    outcome = _read(related)
+    outcome = _read(related, at)
     if outcome is None and _is_replayable(related, at):
         related = send_attempt(attempt=related, actor=actor, at=at)
         if related.state not in UNPROVEN_ATTEMPT_STATES:
             return related
     if outcome is None:
-        outcome = gateway_named(related.gateway).find_charge(
-            our_reference=str(related.pk),
-            customer_reference=customer_reference(related),
-            since=related.dispatched_at,
-        )
+        outcome = _find(related, at)
     return settle_attempt(attempt=related, outcome=outcome, actor=actor, at=at)
 
 
@@ -84,13 +81,36 @@ def _claim_due(at: datetime, limit: int) -> list[PaymentAttempt]:
     return claimed
 
 
-def _read(attempt: PaymentAttempt) -> Outcome | None:
+def _find(attempt: PaymentAttempt, at: datetime) -> Outcome:
+    """What the gateway has by our reference."""
+    gateway, whose = gateway_named(attempt.gateway), customer_reference(attempt)
+    return ask(
+        gateway=attempt.gateway,
+        verb="find_charge",
+        request=str(attempt.pk),
+        call=lambda: gateway.find_charge(
+            our_reference=str(attempt.pk), customer_reference=whose, since=attempt.dispatched_at
+        ),
+        at=at,
+        attempt=attempt,
+    )
+
+
+def _read(attempt: PaymentAttempt, at: datetime) -> Outcome | None:
+    """What the gateway has by its own reference; None if it has told none."""
     gateway = gateway_named(attempt.gateway)
-    if attempt.gateway_session and attempt.state != AttemptState.SUCCEEDED:
-        return gateway.read_session(attempt.gateway_session)
-    if attempt.gateway_reference:
-        return gateway.read_charge(attempt.gateway_reference)
-    return None
+    is_on_page = attempt.gateway_session and attempt.state != AttemptState.SUCCEEDED
+    reference = attempt.gateway_session if is_on_page else attempt.gateway_reference
+    if not reference:
+        return None
+    return ask(
+        gateway=attempt.gateway,
+        verb="read_session" if is_on_page else "read_charge",
+        request=reference,
+        call=lambda: (gateway.read_session if is_on_page else gateway.read_charge)(reference),
+        at=at,
+        attempt=attempt,
+    )
 
 
 def _is_replayable(attempt: PaymentAttempt, at: datetime) -> bool:

@@ -1,6 +1,7 @@
 """Giving money back: reserved under lock, sent outside of transactions, settled when proven."""
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
 
 from django.db import transaction
@@ -20,6 +21,7 @@ from billing.gateways.base import Outcome, RefundRequest
 from billing.gateways.registry import gateway_named
 from billing.models import CreditNote, Invoice, Payment, PaymentAttempt, Refund
 from billing.services.charging import send_deadline
+from billing.services.gateway_calls import Request, ask
 from billing.services.payment_events import RECONCILER, record_event
 from billing.services.settling import note_overpayment, recover_subscription
 from subscriptions.services.transitions import Actor
@@ -108,7 +110,8 @@ def send_refund(*, refund: Refund, actor: Actor, at: datetime) -> Refund:
     sent = Refund.objects.select_related("payment__invoice", "attempt").get(pk=refund.pk)
     if not claimed:
         return sent
-    outcome = gateway_named(sent.attempt.gateway).refund(_request(sent))
+    gateway, request = gateway_named(sent.attempt.gateway), _request(sent)
+    outcome = _ask(sent, "refund", request, lambda: gateway.refund(request), at)
     return settle_refund(refund=sent, outcome=outcome, actor=actor, at=at)
 
 
@@ -139,7 +142,8 @@ def look_into_refund(*, refund: Refund, actor: Actor, at: datetime) -> Refund:
     known = Refund.objects.select_related("payment", "attempt").get(pk=refund.pk)
     gateway = gateway_named(known.attempt.gateway)
     if known.gateway_reference:
-        outcome = gateway.read_refund(known.gateway_reference)
+        reference = known.gateway_reference
+        outcome = _ask(known, "read_refund", reference, lambda: gateway.read_refund(reference), at)
         return settle_refund(refund=known, outcome=outcome, actor=actor, at=at)
     may_send = may_replay(
         dispatched_at=known.requested_at,
@@ -150,9 +154,7 @@ def look_into_refund(*, refund: Refund, actor: Actor, at: datetime) -> Refund:
         known = send_refund(refund=known, actor=actor, at=at)
         if known.state not in _UNPROVEN:
             return known
-    outcome = gateway.find_refund(
-        our_reference=str(known.pk), charge_reference=known.attempt.gateway_reference
-    )
+    outcome = _ask(known, "find_refund", str(known.pk), lambda: _find(known), at)
     return settle_refund(refund=known, outcome=outcome, actor=actor, at=at)
 
 
@@ -170,6 +172,21 @@ def reconcile_refunds(*, at: datetime, limit: int = 100) -> int:
         except Exception:  # one that cannot be looked into must not keep the others from it
             logger.exception("refund not settled", extra={"refund": str(refund.pk)})
     return len(claimed)
+
+
+def _find(refund: Refund) -> Outcome:
+    """What the gateway has by our reference."""
+    attempt = refund.attempt
+    return gateway_named(attempt.gateway).find_refund(
+        our_reference=str(refund.pk), charge_reference=attempt.gateway_reference
+    )
+
+
+def _ask(
+    refund: Refund, verb: str, request: Request, call: Callable[[], Outcome], at: datetime
+) -> Outcome:
+    name = refund.attempt.gateway
+    return ask(gateway=name, verb=verb, request=request, call=call, at=at, refund=refund)
 
 
 def _paid_attempt(payment: Payment) -> PaymentAttempt:

@@ -5,7 +5,7 @@ comes late, twice or out of order finds the attempt in a state that it cannot le
 """
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q
@@ -25,9 +25,10 @@ from billing.domain.declines import POLICIES, DeclineClass
 from billing.domain.dunning import next_retry
 from billing.gateways.base import Outcome
 from billing.gateways.registry import gateway_named
-from billing.models import Invoice, Payment, PaymentAttempt
+from billing.models import Invoice, Payment, PaymentAttempt, PaymentDecision
 from billing.services.payment_events import record_event
 from billing.services.stored_methods import keep_method
+from billing.services.strategy import has_fallback, is_for_good, reasons_in_words
 from subscriptions.models import Subscription
 from subscriptions.services.lifecycle import mark_past_due, mark_recovered
 from subscriptions.services.transitions import Actor
@@ -36,6 +37,7 @@ from tiktoktoe.kernel.money import quantize
 logger = logging.getLogger(__name__)
 
 STORED_METHOD = "stored_method"
+UNROUTABLE_WAIT = timedelta(days=1)
 _RESOLVED = frozenset(
     {
         AttemptState.SUCCEEDED,
@@ -247,9 +249,35 @@ def _is_still_behind(invoice: Invoice, at: datetime) -> bool:
     return others.exclude(pk=invoice.pk).filter(uncollected).exists()
 
 
+def wait_for_a_way(
+    *, payment: Payment, decision: PaymentDecision, actor: Actor, at: datetime
+) -> None:
+    """Nothing can be charged now: try again tomorrow, or give up until the customer acts.
+
+    The caller holds the invoice's lock.
+    """
+    given_up = is_for_good(decision)
+    payment.next_attempt_at = None if given_up else at + UNROUTABLE_WAIT
+    record_event(
+        payment=payment,
+        event="payment_not_routed",
+        actor=actor,
+        at=at,
+        details={"reason": reasons_in_words(decision)[:500]},
+    )
+    to_state = PaymentState.FAILED if given_up else PaymentState.OPEN
+    _move_payment(payment, to_state, actor, at)
+    if given_up:
+        _fall_behind(payment, DeclineClass.HARD_INSTRUMENT, at)
+
+
 def _plan_next_try(attempt: PaymentAttempt, actor: Actor, at: datetime) -> None:
     """After a stored method was charged in vain: when to try again, or who has to act."""
     payment = attempt.payment
+    if has_fallback(attempt):
+        payment.next_attempt_at = at
+        _move_payment(payment, PaymentState.OPEN, actor, at, {"reason": "another gateway is next"})
+        return
     decline_class = DeclineClass(attempt.decline_class or DeclineClass.UNCLASSIFIED)
     if decline_class == DeclineClass.AUTH_REQUIRED:
         details: dict[str, object] = {"reason": POLICIES[decline_class].advice}

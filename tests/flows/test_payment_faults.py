@@ -153,9 +153,17 @@ def _collect_and_kill(stripe: StripeWorld, *, after_seconds: float) -> None:
     )
     assert worker.stdout is not None
     assert worker.stdout.readline().strip() == "ready"
+    _await_attempts()
     time.sleep(after_seconds)
     worker.send_signal(signal.SIGKILL)
     worker.communicate()
+
+
+def _await_attempts() -> None:
+    """On a busy machine the worker takes its time until it has written attempts down."""
+    deadline = time.monotonic() + 20
+    while not PaymentAttempt.objects.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def _instant() -> datetime:

@@ -37,8 +37,8 @@ def admin_allows(role: Role, permission: str) -> bool:
     """Whether a role has a Django permission ("app.verb_model") in the admin.
 
     Support reads subscriptions and billing and corrects customers; finance also edits the
-    catalog and starts subscriptions. Neither may touch users, mirrors of the gateway, or
-    anything that moves money.
+    catalog and what processors charge, and starts subscriptions. Neither may touch users,
+    mirrors of the gateway, or anything that moves money.
     """
     app, _, codename = permission.partition(".")
     verb, _, model = codename.partition("_")
@@ -46,6 +46,7 @@ def admin_allows(role: Role, permission: str) -> bool:
         return False
     if verb == "view" or (model, verb) == ("customer", "change"):
         return True
+    is_fee_edit = (model, verb) in {("processorfeerule", "add"), ("processorfeerule", "change")}
     is_catalog_edit = model in CATALOG_MODELS and verb in {"add", "change", "delete"}
     starts_billing = (model, verb) == ("subscription", "add")
-    return role == Role.FINANCE and (is_catalog_edit or starts_billing)
+    return role == Role.FINANCE and (is_catalog_edit or is_fee_edit or starts_billing)

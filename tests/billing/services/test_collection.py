@@ -98,9 +98,15 @@ def test_one_customers_trouble_leaves_the_others_charged(stripe: StripeWorld) ->
 
     collected = collect_due(at=NOW)
 
-    assert (collected.attempts, collected.succeeded, collected.unproven) == (2, 1, 1)
-    assert PaymentAttempt.objects.get(payment__invoice=broken_invoice).state == "dispatched"
+    waiting = Payment.objects.get(invoice=broken_invoice)
+    assert (collected.attempts, collected.succeeded, collected.unproven) == (1, 1, 0)
+    assert (waiting.state, waiting.next_attempt_at) == ("open", later(days=1))
+    assert not waiting.attempts.exists()
+    assert waiting.events.get(event="payment_not_routed").details["reason"] == (
+        "this gateway does not hold the method"
+    )
     assert stripe.charged(invoice) == [9900]
+    assert collect_due(at=later(hours=23)).attempts == 0
 
 
 def test_overdue_invoices_make_their_subscription_past_due_once() -> None:

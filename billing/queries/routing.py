@@ -1,0 +1,237 @@
+"""What routing needs to know, in a fixed number of queries for any number of customers."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db.models import Max
+
+from billing.domain.breakers import Breaker, BreakerState
+from billing.domain.budgets import LONGEST, spent_budget
+from billing.domain.declines import POLICIES
+from billing.domain.eligibility import GatewayFacts, MethodFacts
+from billing.domain.fees import FeeRule
+from billing.domain.routing import Policy
+from billing.domain.routing_rules import Effect
+from billing.domain.routing_rules import RoutingRule as Rule
+from billing.domain.scoring import Economics, Objectives
+from billing.domain.success import Cell, SuccessRates
+from billing.gateways.registry import gateway_named, gateway_names
+from billing.models import (
+    GatewayCustomer,
+    GatewayHealth,
+    InstrumentToken,
+    OutcomeStatistic,
+    PaymentAttempt,
+    PaymentMethod,
+    ProcessorFeeRule,
+    RoutingPolicy,
+    RoutingRule,
+)
+from tiktoktoe.kernel.money import Money
+from tiktoktoe.kernel.rates import basis_points
+
+_DEAD_CLASSES = sorted(str(name) for name, policy in POLICIES.items() if policy.instrument_is_dead)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What holds for every payment of a moment: the policy, the gateways, the fees, the record."""
+
+    policy_row: RoutingPolicy
+    policy: Policy
+    gateways: tuple[GatewayFacts, ...]
+    fee_rules: tuple[FeeRule, ...]
+    rates: SuccessRates
+    troubled: frozenset[str]  # gateways whose breaker is not closed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMethod:
+    """A customer's method: the row, what routing asks about it, and whether it is foreign."""
+
+    row: PaymentMethod
+    facts: MethodFacts
+
+
+def surroundings(at: datetime) -> Surroundings:
+    """Everything that does not depend on the customer, as it is now."""
+    active = RoutingPolicy.objects.prefetch_related("rules").get(state="active")
+    statistics = list(OutcomeStatistic.objects.all())
+    troubled = GatewayHealth.objects.exclude(state="closed")
+    return Surroundings(
+        policy_row=active,
+        policy=policy_of(active),
+        gateways=gateway_facts(at),
+        fee_rules=fee_rules(at.date()),
+        rates=success_rates(statistics),
+        troubled=frozenset(troubled.values_list("gateway", flat=True)),
+    )
+
+
+def policy_of(row: RoutingPolicy) -> Policy:
+    """The rules and weights of a version, for the domain."""
+    return Policy(
+        rules=tuple(_rule_of(rule) for rule in row.rules.all()),
+        objectives=Objectives(
+            fees=row.fees_weight, speed=row.speed_weight, security=row.security_weight
+        ),
+        economics=Economics(
+            margin_bps=row.margin_bps,
+            capital_bps=row.capital_bps,
+            decline_bps=row.decline_bps,
+            abandon_bps=row.abandon_bps,
+        ),
+        explored_share=basis_points(row.explored_bps),
+        explored_within=basis_points(row.explored_within_bps),
+    )
+
+
+def gateway_facts(at: datetime) -> tuple[GatewayFacts, ...]:
+    """The configured gateways, what they take, and whether their breakers let anything pass."""
+    health = {row.gateway: row for row in GatewayHealth.objects.all()}
+    return tuple(_facts_of(name, health.get(name), at) for name in gateway_names())
+
+
+def breaker_of(health: GatewayHealth) -> Breaker:
+    """A gateway's breaker, for the domain."""
+    return Breaker(
+        state=BreakerState(health.state),
+        failures_in_a_row=health.failures_in_a_row,
+        opened_times=health.opened_times,
+        opens_until=health.opens_until,
+    )
+
+
+def fee_rules(on: date) -> tuple[FeeRule, ...]:
+    """The fee rules that are valid on a day."""
+    return tuple(fee_rule_of(row) for row in ProcessorFeeRule.objects.valid_on(on).order_by("pk"))
+
+
+def fee_rule_of(row: ProcessorFeeRule) -> FeeRule:
+    """A row, for the domain."""
+    return FeeRule(
+        gateway=row.gateway,
+        kind=row.kind,
+        currency=row.currency,
+        share_bps=row.share_bps,
+        fixed_amount=row.fixed_amount,
+        cross_border_bps=row.cross_border_bps,
+        minimum=row.minimum,
+        maximum=row.maximum,
+        decline_fee=row.decline_fee,
+        dispute_fee=row.dispute_fee,
+        return_fee=row.return_fee,
+        settle_days=row.settle_days,
+        valid_from=row.valid_from,
+        valid_to=row.valid_to,
+        source=row.source,
+    )
+
+
+def success_rates(statistics: Sequence[OutcomeStatistic]) -> SuccessRates:
+    """What is to be expected, by everything that was counted so far."""
+    seen: dict[str, int] = defaultdict(int)
+    for row in statistics:
+        seen[row.segment] = max(seen[row.segment], row.seen)
+    return SuccessRates([cell_of(row) for row in statistics], seen)
+
+
+def cell_of(row: OutcomeStatistic) -> Cell:
+    """A row, for the domain."""
+    return Cell(
+        gateway=row.gateway,
+        segment=row.segment,
+        successes=row.successes,
+        failures=row.failures,
+        seen=row.seen,
+    )
+
+
+def stored_methods(customers: Collection[int], *, at: datetime) -> Mapping[int, list[StoredMethod]]:
+    """The usable methods of customers, the default ones first."""
+    rows = list(
+        PaymentMethod.objects.usable()
+        .filter(customer__in=customers)
+        .order_by("customer", "-is_default", "pk")
+    )
+    known = set(
+        GatewayCustomer.objects.filter(customer__in=customers).values_list("customer", "gateway")
+    )
+    tokens = InstrumentToken.objects.filter(method__in=rows).values_list("method", "gateway")
+    holders: dict[int, set[str]] = defaultdict(set)
+    for row in rows:
+        holders[row.pk].add(row.gateway)
+    for method, gateway in tokens:
+        holders[method].add(gateway)
+    dead, declines = _dead_methods(rows), _declines(rows, at)
+    found: dict[int, list[StoredMethod]] = defaultdict(list)
+    for row in rows:
+        held_by = frozenset(g for g in holders[row.pk] if (row.customer_id, g) in known)
+        budget = spent_budget(network=row.brand.lower(), declined_at=declines[row.pk], at=at)
+        facts = MethodFacts(
+            reference=str(row.pk),
+            kind=row.kind,
+            country=row.country,
+            brand=row.brand,
+            held_by=held_by,
+            is_dead=row.pk in dead,
+            expires_on=row.expires_on,
+            spent_budgets=held_by if budget else frozenset(),
+        )
+        found[row.customer_id].append(StoredMethod(row=row, facts=facts))
+    return found
+
+
+def _facts_of(name: str, health: GatewayHealth | None, at: datetime) -> GatewayFacts:
+    able = gateway_named(name).capabilities
+    return GatewayFacts(
+        name=name,
+        is_enabled=health is None or health.is_enabled,
+        kinds=able.kinds,
+        currencies=able.currencies,
+        countries=able.countries,
+        has_authentication=able.has_three_d_secure,
+        breaker_is_open=health is not None and breaker_of(health).blocks(at),
+    )
+
+
+def _rule_of(row: RoutingRule) -> Rule:
+    def bound(value: object) -> Money | None:
+        return None if value is None else Money(str(value), row.currency)
+
+    return Rule(
+        name=row.name,
+        effect=Effect(row.effect),
+        currency=row.currency,
+        minimum=bound(row.minimum),
+        maximum=bound(row.maximum),
+        customer_country=row.customer_country,
+        session=row.session,
+        buyer=row.buyer,
+        gateways=frozenset(row.gateways),
+        kinds=frozenset(row.kinds),
+        shares=tuple((gateway, int(percent)) for gateway, percent in row.shares),
+    )
+
+
+def _dead_methods(rows: Sequence[PaymentMethod]) -> set[int]:
+    """Those whose last try was answered by a no for good."""
+    tried = PaymentAttempt.objects.filter(method__in=rows, resolved_at__isnull=False)
+    last = tried.order_by("method").values("method").annotate(last=Max("resolved_at"))
+    latest = {row["method"]: row["last"] for row in last}
+    dead = tried.filter(decline_class__in=_DEAD_CLASSES).values_list("method", "resolved_at")
+    return {method for method, resolved_at in dead if latest[method] == resolved_at}
+
+
+def _declines(rows: Iterable[PaymentMethod], at: datetime) -> Mapping[int, list[datetime]]:
+    recent = PaymentAttempt.objects.filter(
+        method__in=list(rows), state="declined", resolved_at__gt=at - LONGEST
+    )
+    found: dict[int, list[datetime]] = defaultdict(list)
+    for method, resolved_at in recent.values_list("method", "resolved_at"):
+        assert method is not None
+        assert resolved_at is not None
+        found[method].append(resolved_at)
+    return found
