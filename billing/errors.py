@@ -75,6 +75,14 @@ class NothingToCharge(Conflict):
     """No stored method can be charged anywhere now; says why."""
 
 
+class PolicyNotDraft(Conflict):
+    """A routing policy that is in force, or was, is never changed; drafts are."""
+
+
+class ProofMissing(Conflict):
+    """An outcome may be told only by a person, with a proof, when the gateway cannot tell."""
+
+
 class PaymentNotRefundable(Conflict):
     """The payment is not paid, or this amount cannot be given back of it."""
 

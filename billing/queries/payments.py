@@ -37,6 +37,8 @@ WORDS = {
     "payment_failed": "Given up: collecting by itself has ended",
     "payment_requires_action": "The customer has to act",
     "payment_canceled": "No longer needed",
+    "payment_not_routed": "Nothing could be charged",
+    "proof_given": "A person brought a proof that it was not executed",
     "collection_resumed": "To be collected again",
     "gateway_contradicts": "The gateway contradicts our record: somebody must look",
     "refund_dispatched": "Refund written down, then sent",

@@ -23,6 +23,7 @@ from billing.domain.attempts import (
 )
 from billing.domain.declines import POLICIES, DeclineClass
 from billing.domain.dunning import next_retry
+from billing.errors import StateMoveNotAllowed
 from billing.gateways.base import Outcome
 from billing.gateways.registry import gateway_named
 from billing.models import Invoice, Payment, PaymentAttempt, PaymentDecision
@@ -61,6 +62,33 @@ def settle_attempt(
     else:
         _look_again(locked, at)
         _note_contradiction(locked, outcome, actor, at)
+    return locked
+
+
+@transaction.atomic
+def prove_not_executed(
+    *, attempt: PaymentAttempt, proof: str, reason: str, actor: Actor, at: datetime
+) -> PaymentAttempt:
+    """Take a person's word, with its proof, that an unknown attempt was not executed.
+
+    Should the gateway say otherwise later, that is written down as a contradiction.
+
+    Raises:
+        StateMoveNotAllowed: If its outcome is known.
+    """
+    locked = _lock(attempt)
+    if locked.state != AttemptState.UNKNOWN:
+        raise StateMoveNotAllowed(f"the attempt is {locked.state}: its outcome is known")
+    record_event(
+        payment=locked.payment,
+        attempt=locked,
+        event="proof_given",
+        actor=actor,
+        at=at,
+        details={"reason": reason[:300], "message": f"proof: {proof[:300]}"},
+    )
+    outcome = Outcome(answer=Answer.NO_SUCH_REQUEST, message="proven by a person")
+    _move_attempt(locked, AttemptState.NOT_SENT, outcome, actor, at)
     return locked
 
 

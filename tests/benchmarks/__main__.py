@@ -12,7 +12,15 @@ def main() -> int:
     import django
 
     django.setup()
-    from tests.benchmarks import billing_run, entitlements, ingest, ledger, rating, routing
+    from tests.benchmarks import (
+        billing_run,
+        decisions,
+        entitlements,
+        ingest,
+        ledger,
+        rating,
+        routing,
+    )
 
     known: dict[str, Callable[[], object]] = {
         "ingest": ingest.run,
@@ -21,6 +29,7 @@ def main() -> int:
         "billing-run": billing_run.run,
         "ledger": ledger.run,
         "routing": routing.run,
+        "decisions": decisions.run,
         "entitlements": entitlements.run,
     }
     wanted = sys.argv[1:] or list(known)

@@ -45,6 +45,11 @@ STAFF_MENU = (
         (
             MenuEntry("Invoices", "document-text", "invoice_list", Permission.VIEW_BILLING),
             MenuEntry("Payments", "credit-card", "payment_list", Permission.VIEW_BILLING),
+            MenuEntry("Monitor", "signal", "payment_monitor", Permission.VIEW_BILLING),
+            MenuEntry(
+                "Unknown outcomes", "question-mark-circle", "unknown_list", Permission.VIEW_BILLING
+            ),
+            MenuEntry("Routing", "arrows-right-left", "routing_policies", Permission.VIEW_BILLING),
             MenuEntry("Coupons", "receipt-percent", "coupon_list", Permission.VIEW_BILLING),
             MenuEntry("Billing runs", "queue-list", "billing_run_list", Permission.VIEW_BILLING),
             MenuEntry("Notices", "envelope", "notice_list", Permission.VIEW_BILLING),

@@ -1,0 +1,141 @@
+"""Versions of how payments are routed: drafted, tried on history, put in force by a person."""
+
+import logging
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+
+from billing.errors import PolicyNotDraft
+from billing.models import RoutingPolicy, RoutingRule
+from tiktoktoe.accounts.models import User
+
+logger = logging.getLogger(__name__)
+
+TERMS = (
+    "fees_weight",
+    "speed_weight",
+    "security_weight",
+    "margin_bps",
+    "capital_bps",
+    "decline_bps",
+    "abandon_bps",
+    "uses_other_methods",
+    "explored_bps",
+    "explored_within_bps",
+)
+RULE_TERMS = (
+    "name",
+    "effect",
+    "currency",
+    "minimum",
+    "maximum",
+    "customer_country",
+    "session",
+    "buyer",
+    "gateways",
+    "kinds",
+    "shares",
+)
+
+
+@transaction.atomic
+def draft_policy(*, user: User, at: datetime, note: str = "") -> RoutingPolicy:
+    """A new version, the same as the active one until it is edited."""
+    active = RoutingPolicy.objects.select_for_update().get(state="active")
+    newest = RoutingPolicy.objects.aggregate(version=Max("version"))["version"]
+    draft = RoutingPolicy.objects.create(
+        version=newest + 1,
+        note=note,
+        created_at=at,
+        created_by=user,
+        **{name: getattr(active, name) for name in TERMS},
+    )
+    RoutingRule.objects.bulk_create(
+        RoutingRule(
+            policy=draft,
+            position=rule.position,
+            **{name: getattr(rule, name) for name in RULE_TERMS},
+        )
+        for rule in active.rules.all()
+    )
+    return draft
+
+
+@transaction.atomic
+def change_draft(*, policy: RoutingPolicy, terms: dict[str, Any]) -> RoutingPolicy:
+    """Change the weights of a draft.
+
+    Raises:
+        PolicyNotDraft: If it is in force, or was.
+    """
+    draft = _locked_draft(policy)
+    for name, value in terms.items():
+        setattr(draft, name, value)
+    draft.save(update_fields=list(terms))
+    return draft
+
+
+@transaction.atomic
+def add_rule(*, policy: RoutingPolicy, terms: dict[str, Any]) -> RoutingRule:
+    """Add a rule to a draft, after its others.
+
+    Raises:
+        PolicyNotDraft: If it is in force, or was.
+    """
+    draft = _locked_draft(policy)
+    last = draft.rules.aggregate(position=Max("position"))["position"] or 0
+    return RoutingRule.objects.create(policy=draft, position=last + 1, **terms)
+
+
+@transaction.atomic
+def remove_rule(*, rule: RoutingRule) -> None:
+    """Take a rule out of a draft.
+
+    Raises:
+        PolicyNotDraft: If it is in force, or was.
+    """
+    _locked_draft(rule.policy)
+    RoutingRule.objects.filter(pk=rule.pk).delete()
+
+
+@transaction.atomic
+def move_rule_up(*, rule: RoutingRule) -> None:
+    """Let a rule of a draft be asked before the one above it.
+
+    Raises:
+        PolicyNotDraft: If it is in force, or was.
+    """
+    draft = _locked_draft(rule.policy)
+    above = draft.rules.filter(position__lt=rule.position).order_by("-position").first()
+    if above is None:
+        return
+    free = (draft.rules.aggregate(position=Max("position"))["position"] or 0) + 1
+    RoutingRule.objects.filter(pk=above.pk).update(position=free)
+    RoutingRule.objects.filter(pk=rule.pk).update(position=above.position)
+    RoutingRule.objects.filter(pk=above.pk).update(position=rule.position)
+
+
+@transaction.atomic
+def activate_policy(*, policy: RoutingPolicy, user: User, at: datetime) -> RoutingPolicy:
+    """Put a draft in force; who did it and when stays on the version for good.
+
+    Raises:
+        PolicyNotDraft: If it is in force already, or was.
+    """
+    active = RoutingPolicy.objects.select_for_update().get(state="active")
+    draft = _locked_draft(policy)
+    active.state = RoutingPolicy.State.RETIRED
+    active.save(update_fields=["state"])
+    draft.state, draft.activated_at, draft.activated_by = RoutingPolicy.State.ACTIVE, at, user
+    draft.save(update_fields=["state", "activated_at", "activated_by"])
+    logger.info("routing policy activated", extra={"version": draft.version})
+    return draft
+
+
+def _locked_draft(policy: RoutingPolicy) -> RoutingPolicy:
+    locked = RoutingPolicy.objects.select_for_update().get(pk=policy.pk)
+    if locked.state != RoutingPolicy.State.DRAFT:
+        raise PolicyNotDraft(f"{locked} is {locked.state}: make a new version")
+    return locked

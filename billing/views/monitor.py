@@ -1,0 +1,122 @@
+"""Pages of operations: the live monitor, and the inbox of what is not known."""
+
+from datetime import datetime
+from fractions import Fraction
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.timesince import timesince
+from django.views.decorators.http import require_GET, require_POST
+
+from billing.charts import decline_mix
+from billing.forms import NotExecutedForm
+from billing.models import PaymentAttempt
+from billing.queries.monitor import monitor
+from billing.queries.unknowns import unknown_attempts
+from billing.services.reconciling import look_into
+from billing.services.unknowns import mark_not_executed
+from subscriptions.services.transitions import Actor
+from tiktoktoe.accounts.models import User
+from tiktoktoe.accounts.roles import Permission
+from tiktoktoe.kernel.clock import now
+from tiktoktoe.kernel.errors import Conflict, GatewayError
+from tiktoktoe.kernel.rates import round_half_away
+from tiktoktoe.web.access import requires
+
+HOURS = {"1": "hour", "24": "day", "168": "week"}
+
+
+@require_GET
+@requires(Permission.VIEW_BILLING)
+def payment_monitor(request: HttpRequest) -> HttpResponse:
+    """Rates, latency, unknowns, breakers, fees, declines; the page asks again by itself."""
+    asked = request.GET.get("hours", "")
+    hours = asked if asked in HOURS else "24"
+    at = now()
+    seen = monitor(at=at, hours=int(hours))
+    context = {
+        "seen": seen,
+        "gateway_rows": [(row, _percent(row.first_rate)) for row in seen.gateways],
+        "net_rate": _percent(seen.net_rate),
+        "oldest": _oldest(seen.oldest_unknown_at, at),
+        "hours": hours,
+        "choices": HOURS.items(),
+        "figure": decline_mix(seen.declines),
+        "table": {"headers": ["Reason", "Declines"], "rows": seen.declines},
+    }
+    return render(request, "billing/payment_monitor.html", context)
+
+
+@require_GET
+@requires(Permission.VIEW_BILLING)
+def unknown_list(request: HttpRequest) -> HttpResponse:
+    """Every attempt whose outcome is not known, the oldest first, with what is known of it."""
+    return _inbox(request)
+
+
+@require_POST
+@requires(Permission.CHANGE_BILLING)
+def unknown_look(request: HttpRequest, attempt_id: UUID) -> HttpResponse:
+    """Ask the gateway now: read, replay while that is safe, or search."""
+    attempt = _find(attempt_id)
+    try:
+        seen = look_into(attempt=attempt, actor=_actor(request), at=now())
+    except (Conflict, GatewayError) as refusal:
+        messages.error(request, f"The gateway could not be asked: {refusal}.")
+    else:
+        messages.info(request, f"The attempt is {str(seen.state).replace('_', ' ')} now.")
+    return redirect("unknown_list")
+
+
+@require_POST
+@requires(Permission.CHANGE_BILLING)
+def unknown_resolution(request: HttpRequest, attempt_id: UUID) -> HttpResponse:
+    """Mark an attempt not executed, by a proof that a person has."""
+    attempt = _find(attempt_id)
+    form = NotExecutedForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Say what proves it and why you mark it; nothing was changed.")
+        return redirect("unknown_list")
+    try:
+        mark_not_executed(
+            attempt=attempt,
+            proof=form.cleaned_data["proof"],
+            reason=form.cleaned_data["reason"],
+            actor=_actor(request),
+            at=now(),
+        )
+    except (Conflict, GatewayError) as refusal:
+        messages.error(request, f"Nothing was changed: {refusal}.")
+    else:
+        messages.success(request, "It is marked as not executed; it can be charged again.")
+    return redirect("unknown_list")
+
+
+def _inbox(request: HttpRequest) -> HttpResponse:
+    # Each row's dialog has fields, and so ids, of its own.
+    rows = [
+        (row, NotExecutedForm(auto_id=f"attempt-{row.attempt.pk}-%s"))
+        for row in unknown_attempts(at=now())
+    ]
+    context: dict[str, Any] = {"rows": rows}
+    return render(request, "billing/unknown_list.html", context)
+
+
+def _percent(rate: Fraction | None) -> str:
+    return "—" if rate is None else f"{round_half_away(rate * 100, 1)} %"
+
+
+def _oldest(since: datetime | None, at: datetime) -> str:
+    return f"the oldest for {timesince(since, at)}" if since else ""
+
+
+def _find(attempt_id: UUID) -> PaymentAttempt:
+    return get_object_or_404(PaymentAttempt, pk=attempt_id)
+
+
+def _actor(request: HttpRequest) -> Actor:
+    assert isinstance(request.user, User)
+    return Actor(source="finance", user=request.user)
