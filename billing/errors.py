@@ -75,6 +75,14 @@ class NothingToCharge(Conflict):
     """No stored method can be charged anywhere now; says why."""
 
 
+class PaymentHeld(Conflict):
+    """Risk rules hold the payment back: a person has to look at it first."""
+
+
+class ReviewDecided(Conflict):
+    """The review was decided already, or nobody says who decides and why."""
+
+
 class PolicyNotDraft(Conflict):
     """A routing policy that is in force, or was, is never changed; drafts are."""
 

@@ -16,6 +16,7 @@ from billing.views import (
     plan_changes,
     plan_versions,
     portal,
+    reviews,
     routing,
     signup,
     statements,
@@ -145,6 +146,15 @@ urlpatterns = [
         "payments/unknown/<uuid:attempt_id>/resolution/",
         monitor.unknown_resolution,
         name="unknown_resolution",
+    ),
+    path("payments/reviews/", reviews.review_list, name="review_list"),
+    path(
+        "payments/reviews/<int:review_id>/approval/",
+        reviews.review_approval,
+        name="review_approval",
+    ),
+    path(
+        "payments/reviews/<int:review_id>/refusal/", reviews.review_refusal, name="review_refusal"
     ),
     path("payments/routing/", routing.policy_list, name="routing_policies"),
     path("payments/routing/new/", routing.policy_create, name="routing_policy_create"),

@@ -17,6 +17,7 @@ from billing.models.payments import (
     Refund,
 )
 from billing.models.plan_changes import PlanChange
+from billing.models.reviews import PaymentReview
 from billing.models.routing import (
     GatewayHealth,
     InstrumentToken,
@@ -58,6 +59,7 @@ __all__ = [
     "PaymentDecision",
     "PaymentEvent",
     "PaymentMethod",
+    "PaymentReview",
     "PlanChange",
     "ProcessorFeeRule",
     "Refund",

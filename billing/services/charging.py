@@ -26,6 +26,7 @@ from billing.domain.scoring import Objectives
 from billing.errors import (
     InvoiceNotOpen,
     NothingToCharge,
+    PaymentHeld,
     PaymentInFlight,
     PaymentMethodMissing,
 )
@@ -38,10 +39,12 @@ from billing.models import (
     PaymentAttempt,
     PaymentDecision,
     PaymentMethod,
+    PaymentReview,
 )
 from billing.services.addresses import payment_page_address
 from billing.services.gateway_calls import ask
 from billing.services.payment_events import record_event
+from billing.services.reviews import held_back, judge_payment
 from billing.services.settling import settle_attempt, wait_for_a_way
 from billing.services.strategy import (
     Pool,
@@ -133,6 +136,7 @@ def open_routed_attempt(
 
     Raises:
         InvoiceNotOpen: If nothing is to be collected on the invoice.
+        PaymentHeld: If risk rules hold it back for a person.
         NothingToCharge: If no method can be charged anywhere; the decision is kept.
         PaymentInFlight: If an attempt is live; the database has the last word.
     """
@@ -142,6 +146,8 @@ def open_routed_attempt(
         written = write_routed_attempt(
             invoice=locked, pool=pool, method=method, objectives=objectives, actor=actor, at=at
         )
+    if isinstance(written, PaymentReview):
+        raise PaymentHeld("a person has to look at this payment first; it is in the review queue")
     if isinstance(written, PaymentDecision):
         raise NothingToCharge(f"no method can be charged: {reasons_in_words(written)}")
     return written
@@ -180,16 +186,32 @@ def write_routed_attempt(
     at: datetime,
     method: PaymentMethod | None = None,
     objectives: Objectives | None = None,
-) -> PaymentAttempt | PaymentDecision:
+) -> PaymentAttempt | PaymentDecision | PaymentReview:
     """Write an attempt down where the strategy says; the caller holds the invoice's lock.
 
-    Gives the decision where nothing can be charged: the payment then waits, or is given up.
+    Gives the review where risk rules hold the payment back, and the decision where nothing
+    can be charged: the payment then waits, or is given up.
     """
     channel = Channel.STORED_METHOD
     payment, earlier = _payment_to_collect(invoice, channel, actor, at)
     payment.customer = invoice.customer
+    verdict = judge_payment(
+        payment=payment,
+        method=method or default_method(invoice),
+        is_first=invoice.customer_id not in pool.have_paid,
+        at=at,
+    )
+    review = held_back(payment=payment, verdict=verdict, at=at)
+    if review is not None:
+        return review
     route = find_route(
-        payment=payment, earlier=earlier, pool=pool, wanted=method, objectives=objectives, at=at
+        payment=payment,
+        earlier=earlier,
+        pool=pool,
+        wanted=method,
+        objectives=objectives,
+        verdict=verdict,
+        at=at,
     )
     if isinstance(route, PaymentDecision):
         wait_for_a_way(payment=payment, decision=route, actor=actor, at=at)

@@ -11,7 +11,14 @@ from django.db.models import Exists, OuterRef, Q
 
 from billing.domain.attempts import PaymentState, ensure_payment_move
 from billing.errors import InvoiceNotOpen, PaymentInFlight
-from billing.models import Invoice, Payment, PaymentAttempt, PaymentDecision, PaymentMethod
+from billing.models import (
+    Invoice,
+    Payment,
+    PaymentAttempt,
+    PaymentDecision,
+    PaymentMethod,
+    PaymentReview,
+)
 from billing.models.invoices import LEFT_TO_PAY, InvoiceQuerySet
 from billing.services.charging import Channel, send_attempt, write_routed_attempt
 from billing.services.customer_credit import pay_from_balance
@@ -82,7 +89,7 @@ def _open_batch(at: datetime, limit: int) -> tuple[list[PaymentAttempt], bool]:
     pool = load_pool(customers=[invoice.customer_id for invoice in invoices], at=at)
     written = [_write(invoice, pool, at) for invoice in invoices]
     attempts = [attempt for attempt in written if isinstance(attempt, PaymentAttempt)]
-    waits = any(isinstance(row, PaymentDecision) for row in written)
+    waits = any(isinstance(row, PaymentDecision | PaymentReview) for row in written)
     return attempts, waits or len(invoices) < len(before)
 
 
@@ -121,6 +128,7 @@ def _due_invoices(at: datetime) -> InvoiceQuerySet:
     settled = payments.filter(
         Q(state__in=["processing", "requires_action", "paid", "failed"])
         | Q(next_attempt_at__gt=at)  # nothing could be charged: it waits
+        | Q(review__state="open")  # a person has to look first
     )
     tried = attempts.filter(channel=Channel.STORED_METHOD)
     return (
@@ -133,7 +141,9 @@ def _due_invoices(at: datetime) -> InvoiceQuerySet:
     )
 
 
-def _write(invoice: Invoice, pool: Pool, at: datetime) -> PaymentAttempt | PaymentDecision | None:
+def _write(
+    invoice: Invoice, pool: Pool, at: datetime
+) -> PaymentAttempt | PaymentDecision | PaymentReview | None:
     try:
         return write_routed_attempt(invoice=invoice, pool=pool, actor=SCHEDULE, at=at)
     except (InvoiceNotOpen, PaymentInFlight):

@@ -29,7 +29,7 @@ from billing.gateways.registry import gateway_named
 from billing.models import Invoice, Payment, PaymentAttempt, PaymentDecision
 from billing.services.payment_events import record_event
 from billing.services.stored_methods import keep_method
-from billing.services.strategy import has_fallback, is_for_good, reasons_in_words
+from billing.services.strategy import has_fallback, is_for_good, must_confirm, reasons_in_words
 from subscriptions.models import Subscription
 from subscriptions.services.lifecycle import mark_past_due, mark_recovered
 from subscriptions.services.transitions import Actor
@@ -294,6 +294,8 @@ def wait_for_a_way(
         details={"reason": reasons_in_words(decision)[:500]},
     )
     to_state = PaymentState.FAILED if given_up else PaymentState.OPEN
+    if must_confirm(decision):
+        payment.next_attempt_at, to_state = None, PaymentState.REQUIRES_ACTION
     _move_payment(payment, to_state, actor, at)
     if given_up:
         _fall_behind(payment, DeclineClass.HARD_INSTRUMENT, at)

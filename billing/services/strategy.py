@@ -1,7 +1,7 @@
 """Which stored method is charged at which gateway: decided, and written down with its reasons."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,14 +12,22 @@ from billing.domain.decision_record import Situation, candidates_to_json, route,
 from billing.domain.declines import POLICIES, DeclineClass
 from billing.domain.eligibility import WORDS, Need, Why
 from billing.domain.prospects import prospect_of, segment_of
+from billing.domain.risk import RiskAction, RiskVerdict
 from billing.domain.routing import Decision
 from billing.domain.routing_rules import Circumstances
 from billing.domain.scoring import Objectives
-from billing.models import Payment, PaymentAttempt, PaymentDecision, PaymentMethod
+from billing.models import (
+    Payment,
+    PaymentAttempt,
+    PaymentDecision,
+    PaymentMethod,
+    PaymentReview,
+)
 from billing.queries.routing import StoredMethod, Surroundings, stored_methods, surroundings
 from billing.services.gateway_calls import start_probe
 from subscriptions.models import Customer
 
+HARMLESS = RiskVerdict(hits={})
 FALLBACK_WITHIN = timedelta(hours=1)
 # What only the customer can mend; the rest may pass by itself.
 _FOR_GOOD = frozenset(
@@ -73,6 +81,7 @@ def find_route(
     at: datetime,
     wanted: PaymentMethod | None = None,
     objectives: Objectives | None = None,
+    verdict: RiskVerdict = HARMLESS,
 ) -> Route | PaymentDecision:
     """Where the payment's next attempt goes; a decision without a choice if nowhere.
 
@@ -84,10 +93,12 @@ def find_route(
     if fallback is not None:
         return fallback
     situation = _situation(payment, chosen, pool, objectives, at)
+    if verdict.action == RiskAction.CONFIRM and not _is_approved(payment):
+        situation = replace(situation, need=replace(situation.need, needs_authentication=True))
     decided = route(situation, pool.around.policy)
     if decided.chosen is not None and decided.chosen.gateway in pool.around.troubled:
         start_probe(gateway=decided.chosen.gateway, at=at)
-    decision = _record(payment, situation, decided, pool, at)
+    decision = _record(payment, situation, decided, pool=pool, verdict=verdict, at=at)
     if decided.chosen is None:
         return decision
     return _route(decision, decision.candidates[0], chosen)
@@ -103,6 +114,12 @@ def is_for_good(decision: PaymentDecision) -> bool:
     reasons = [set(candidate["why_not"]) for candidate in decision.candidates]
     held = [found for found in reasons if Why.NOT_HELD not in found]
     return bool(held) and all(found & _FOR_GOOD for found in held)
+
+
+def must_confirm(decision: PaymentDecision) -> bool:
+    """Whether all that is missing is that the customer confirms the payment."""
+    reasons = [set(candidate["why_not"]) for candidate in decision.candidates]
+    return any(found == {Why.AUTHENTICATION_IMPOSSIBLE} for found in reasons)
 
 
 def reasons_in_words(decision: PaymentDecision) -> str:
@@ -181,8 +198,18 @@ def _segment(payment: Payment, method: StoredMethod) -> str:
     )
 
 
+def _is_approved(payment: Payment) -> bool:
+    return PaymentReview.objects.filter(payment=payment, state="approved").exists()
+
+
 def _record(
-    payment: Payment, situation: Situation, decided: Decision, pool: Pool, at: datetime
+    payment: Payment,
+    situation: Situation,
+    decided: Decision,
+    *,
+    pool: Pool,
+    verdict: RiskVerdict,
+    at: datetime,
 ) -> PaymentDecision:
     chosen = decided.chosen
     rounds = PaymentDecision.objects.filter(payment=payment).count()
@@ -191,7 +218,7 @@ def _record(
         round=rounds + 1,
         at=at,
         policy=pool.around.policy_row,
-        inputs=situation_to_json(situation),
+        inputs={**situation_to_json(situation), "risk": dict(verdict.hits)},
         candidates=candidates_to_json(decided.candidates),
         rule=decided.rule,
         chosen_gateway=chosen.gateway if chosen else "",

@@ -49,6 +49,7 @@ STAFF_MENU = (
             MenuEntry(
                 "Unknown outcomes", "question-mark-circle", "unknown_list", Permission.VIEW_BILLING
             ),
+            MenuEntry("Review", "shield-check", "review_list", Permission.VIEW_BILLING),
             MenuEntry("Routing", "arrows-right-left", "routing_policies", Permission.VIEW_BILLING),
             MenuEntry("Coupons", "receipt-percent", "coupon_list", Permission.VIEW_BILLING),
             MenuEntry("Billing runs", "queue-list", "billing_run_list", Permission.VIEW_BILLING),

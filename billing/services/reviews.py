@@ -1,0 +1,108 @@
+"""Judging payments before they are sent, and what a person decides about those held back."""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Count, Q
+
+from billing.domain.attempts import PaymentState, ensure_payment_move
+from billing.domain.declines import DeclineClass
+from billing.domain.risk import RiskAction, RiskFacts, RiskVerdict, judge
+from billing.errors import ReviewDecided
+from billing.models import Invoice, Payment, PaymentAttempt, PaymentMethod, PaymentReview
+from billing.services.payment_events import record_event
+from subscriptions.services.transitions import SCHEDULE, Actor
+
+_DAY = timedelta(days=1)
+_FRAUD_WITHIN = timedelta(days=90)
+_SUSPICIOUS = [DeclineClass.DATA_FIX, DeclineClass.HARD_INSTRUMENT, DeclineClass.FRAUD]
+
+
+def judge_payment(
+    *, payment: Payment, method: PaymentMethod | None, is_first: bool, at: datetime
+) -> RiskVerdict:
+    """What the risk rules say of a payment now."""
+    customer = payment.customer
+    tried = PaymentAttempt.objects.filter(payment__customer=customer, state="declined")
+    declines = tried.aggregate(
+        suspicious=Count("pk", filter=Q(decline_class__in=_SUSPICIOUS, resolved_at__gt=at - _DAY)),
+        fraud=Count(
+            "pk", filter=Q(decline_class=DeclineClass.FRAUD, resolved_at__gt=at - _FRAUD_WITHIN)
+        ),
+    )
+    stored = PaymentMethod.objects.filter(
+        customer=customer, created_at__gt=at - _DAY, created_at__lte=at
+    )
+    return judge(
+        RiskFacts(
+            amount=payment.amount,
+            email=customer.email,
+            customer_country=customer.country,
+            method_country=method.country if method else "",
+            is_first_payment=is_first,
+            suspicious_declines=declines["suspicious"],
+            methods_added=stored.count(),
+            fraud_declines=declines["fraud"],
+        )
+    )
+
+
+def held_back(*, payment: Payment, verdict: RiskVerdict, at: datetime) -> PaymentReview | None:
+    """The review that keeps a payment from being sent; None if it may go.
+
+    What a person approved goes; what the rules block waits for a person too, who is told so.
+    The caller holds the invoice's lock.
+    """
+    known = PaymentReview.objects.filter(payment=payment).first()
+    if known is not None:
+        return None if known.state == PaymentReview.State.APPROVED else known
+    if verdict.action not in {RiskAction.REVIEW, RiskAction.BLOCK}:
+        return None
+    review = PaymentReview.objects.create(
+        payment=payment, points=verdict.points, hits=dict(verdict.hits), created_at=at
+    )
+    record_event(
+        payment=payment,
+        event="payment_held",
+        actor=SCHEDULE,
+        at=at,
+        details={"reason": "; ".join(verdict.hits)[:300], "points": verdict.points},
+    )
+    return review
+
+
+@transaction.atomic
+def decide_review(
+    *, review: PaymentReview, approve: bool, reason: str, actor: Actor, at: datetime
+) -> PaymentReview:
+    """Let a held payment go at once, or give it up; with a reason, by a person.
+
+    Raises:
+        ReviewDecided: If somebody was quicker, or nobody says who and why.
+    """
+    if actor.user is None or not reason.strip():
+        raise ReviewDecided("a person decides, and says why")
+    Invoice.objects.select_for_update(of=("self",)).get(payments__review=review.pk)
+    payment = Payment.objects.select_for_update(of=("self",)).get(review=review.pk)
+    locked = PaymentReview.objects.select_for_update(of=("self",)).get(pk=review.pk)
+    if locked.state != PaymentReview.State.OPEN:
+        raise ReviewDecided(f"it is {locked.state} already")
+    locked.state = PaymentReview.State.APPROVED if approve else PaymentReview.State.REFUSED
+    locked.decided_at, locked.decided_by, locked.reason = at, actor.user, reason[:300]
+    locked.save()
+    from_state = payment.state
+    if not approve:
+        ensure_payment_move(from_state, PaymentState.FAILED)
+        payment.state = Payment.State.FAILED
+    payment.next_attempt_at = at if approve else None
+    payment.save(update_fields=["state", "next_attempt_at"])
+    record_event(
+        payment=payment,
+        event="payment_approved" if approve else "payment_refused",
+        actor=actor,
+        at=at,
+        from_state=from_state,
+        to_state=payment.state,
+        details={"reason": reason[:300]},
+    )
+    return locked

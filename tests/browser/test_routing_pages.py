@@ -1,0 +1,91 @@
+"""Pages of routing in Chromium: flight recorder, editor, monitor, review, unknown outcomes."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from pytest_django.live_server_helper import LiveServer
+
+from billing.domain.declines import DeclineClass
+from billing.models import Payment, RoutingPolicy, RoutingRule
+from billing.services.charging import charge_invoice
+from billing.services.routing_policies import draft_policy
+from subscriptions.models import Customer
+from tests.browser.reader import DESKTOP, PHONE, Reader
+from tests.factories.accounts import make_user
+from tests.scripted_gateway import LOST, TwoGateways, declined, gateways
+from tests.stripe_world import NOW, PERSON, invoice_of
+from tiktoktoe.kernel.errors import Conflict
+
+__all__ = ["gateways"]  # fixture
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PICTURES = os.environ.get("PICTURES", "")
+
+
+def _charge(gateways: TwoGateways, *, customer: Customer | None = None) -> Payment:
+    invoice = invoice_of(customer or gateways.customer_with_card())
+    with suppress(Conflict):
+        charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+    return Payment.objects.latest("created_at", "id")
+
+
+def test_pages_of_routing_are_good_pages(
+    gateways: TwoGateways, live_server: LiveServer, finance_reader: Reader
+) -> None:
+    gateways.alpha.script = [declined(DeclineClass.TECHNICAL)]
+    paid = _charge(gateways)
+    gateways.alpha.script = [LOST]
+    _charge(gateways)
+    fraud = gateways.customer_with_card(held_by="alpha")
+    gateways.alpha.script = [declined(DeclineClass.FRAUD)]
+    failed = _charge(gateways, customer=fraud)
+    with suppress(Conflict):
+        charge_invoice(invoice=failed.invoice, actor=PERSON, at=NOW)
+    draft = draft_policy(user=make_user(), at=NOW)
+    RoutingRule.objects.create(
+        policy=draft, position=1, name="all to beta", effect="only", gateways=["beta"]
+    )
+
+    for name, path in {
+        "flight-recorder": f"/payments/{paid.pk}/flight-recorder/?policy=2",
+        "routing": "/payments/routing/",
+        "routing-draft": "/payments/routing/2/",
+        "routing-active": "/payments/routing/1/",
+        "monitor": "/payments/monitor/?hours=168",
+        "reviews": "/payments/reviews/",
+        "unknown": "/payments/unknown/",
+    }.items():
+        finance_reader.audit(path)
+        _picture(finance_reader, name)
+
+
+def test_a_draft_is_put_in_force_by_hand(
+    gateways: TwoGateways, live_server: LiveServer, finance_reader: Reader
+) -> None:
+    _charge(gateways)
+    page = finance_reader.open("/payments/routing/")
+
+    page.get_by_role("button", name="New version").click()
+    page.get_by_label("Name").fill("beta for all")
+    page.get_by_label("Effect").select_option("only")
+    page.get_by_label("Gateways").fill("beta")
+    page.get_by_role("button", name="Add the rule").click()
+    page.get_by_text("1 would have gone elsewhere").wait_for()
+    page.get_by_role("button", name="Put in force…").click()
+    page.get_by_role("dialog").get_by_role("button", name="Put in force").click()
+
+    page.get_by_text("Payments are routed by version 2 from now on.").wait_for()
+    assert RoutingPolicy.objects.get(state="active").version == 2
+
+
+def _picture(reader: Reader, name: str) -> None:
+    """Keep pictures when a folder is asked for: PICTURES=folder pytest …"""
+    if not PICTURES:
+        return
+    for size, suffix in ((DESKTOP, "desktop"), (PHONE, "phone")):
+        reader.page.emulate_media(color_scheme="light")
+        reader.page.set_viewport_size(size)  # type: ignore[arg-type]
+        reader.page.reload()
+        reader.page.screenshot(path=str(Path(PICTURES) / f"{name}-{suffix}.png"), full_page=True)
