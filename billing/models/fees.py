@@ -18,7 +18,7 @@ class ProcessorFeeRule(models.Model):
     """One rule between two dates; `billing.domain.fees` says which one counts.
 
     Of a gateway, kind and currency no two rules are valid on one day: the exclusion constraint
-    `processor_fee_rule_one_at_a_time` of migration `0013` refuses that.
+    `processor_fee_rule_one_at_a_time` of migration `0015` refuses that.
     """
 
     gateway = models.CharField(max_length=32)

@@ -38,7 +38,7 @@ class InstrumentToken(models.Model):
 
 
 class RoutingPolicy(models.Model):
-    """A version of how payments are routed; once active it never changes (migration `0013`)."""
+    """A version of how payments are routed; once active it never changes (migration `0015`)."""
 
     class State(models.TextChoices):
         DRAFT = "draft"

@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0011_announcements'),
+        ('billing', '0013_coupon_guards'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

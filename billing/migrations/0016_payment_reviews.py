@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0011_routing_guards'),
+        ('billing', '0015_routing_guards'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

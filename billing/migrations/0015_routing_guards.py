@@ -156,7 +156,7 @@ def seed(apps, _schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0012_routing")]
+    dependencies = [("billing", "0014_routing")]
     operations = [
         migrations.RunSQL(GUARDS, UNDO),
         migrations.RunPython(seed, migrations.RunPython.noop),
