@@ -129,3 +129,7 @@ class NoticeNotResendable(Conflict):
 
 class WebhookInvalid(InvalidInput):
     """An endpoint cannot be made like this."""
+
+
+class BudgetInvalid(InvalidInput):
+    """A budget cannot be set like this."""

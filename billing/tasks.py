@@ -13,6 +13,7 @@ from billing.services.reconciling import reconcile_attempts
 from billing.services.refunds import reconcile_refunds
 from billing.services.renewal import finish_run, run_in_hand, work_on
 from billing.services.thresholds import bill_thresholds
+from billing.services.usage_alerts import raise_alerts
 from billing.services.webhook_deliveries import deliver_due
 from tiktoktoe.kernel.clock import now
 
@@ -24,6 +25,7 @@ SCHEDULES = [
     ("Count payment outcomes", "billing.tasks.count_payment_outcomes", 30),
     ("Mark subscriptions past due", "billing.tasks.mark_overdue_subscriptions", 3600),
     ("Find what is to be announced", "billing.tasks.announce", 60),
+    ("Raise usage alerts", "billing.tasks.raise_usage_alerts", 300),
     ("Send notices", "billing.tasks.send_due_notices", 30),
     ("Deliver webhooks", "billing.tasks.deliver_webhooks", 10),
 ]
@@ -72,6 +74,12 @@ def bill_crossed_thresholds() -> int:
 def announce() -> int:
     """Announce what has happened since; gives how many things."""
     return announce_new(at=now())
+
+
+@shared_task
+def raise_usage_alerts() -> int:
+    """Raise what usage has reached of what is included and of budgets; gives how many."""
+    return raise_alerts(at=now())
 
 
 @shared_task

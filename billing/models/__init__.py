@@ -30,6 +30,7 @@ from billing.models.runs import BillingFailure, BillingRun
 from billing.models.tax_rates import TaxRate
 from billing.models.thresholds import ThresholdCrossing
 from billing.models.unused_credits import UnusedCredit
+from billing.models.usage_alerts import UsageAlert, UsageBudget
 from billing.models.webhooks_out import WebhookDelivery, WebhookEndpoint, WebhookTry
 
 __all__ = [
@@ -68,6 +69,8 @@ __all__ = [
     "TaxRate",
     "ThresholdCrossing",
     "UnusedCredit",
+    "UsageAlert",
+    "UsageBudget",
     "WebhookDelivery",
     "WebhookEndpoint",
     "WebhookTry",

@@ -116,6 +116,21 @@ WHERE m.state = 'active' AND m.is_default
   AND m.expires_on <= (%(card_soon)s::timestamptz AT TIME ZONE 'UTC')::date
 """
 
+ALERTS = f"""
+SELECT CASE WHEN u.price_id IS NULL THEN 'usage.budget_reached'
+            ELSE 'usage.threshold_reached' END,
+    u.id::text, s.customer_id, u.raised_at,
+    jsonb_build_object({SUBSCRIPTION}, 'period_start', u.period_start)
+    || CASE WHEN u.price_id IS NULL THEN jsonb_build_object(
+        'amount', {AMOUNT.format("u.used", "s.currency")},
+        'budget', {AMOUNT.format("u.level", "s.currency")})
+    ELSE jsonb_build_object('feature', c.name, 'price', c.code, 'percent', u.percent::text,
+        'used', trim_scale(u.used)::text, 'included', trim_scale(u.level)::text) END
+FROM billing_usagealert u JOIN subscriptions_subscription s ON s.id = u.subscription_id
+{OF_SUBSCRIPTION} LEFT JOIN subscriptions_price c ON c.id = u.price_id
+WHERE u.is_told AND u.raised_at >= %(since)s AND u.raised_at <= %(at)s
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Finder:
@@ -137,4 +152,5 @@ FINDERS = (
     Finder("refunds", REFUNDS),
     Finder("credit notes", CREDIT_NOTES),
     Finder("cards", CARDS),
+    Finder("usage alerts", ALERTS),
 )

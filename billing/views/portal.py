@@ -22,7 +22,7 @@ from billing.services.payment_methods import (
     take_over_method,
 )
 from subscriptions.models import Customer, Subscription
-from subscriptions.queries import entitlements
+from subscriptions.queries.entitlements import entitlements
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_GET
 
 from subscriptions.models import Customer
-from subscriptions.queries import Entitlement, entitlements
+from subscriptions.queries.entitlements import Entitlement, entitlements
 from subscriptions.views.api import Unacceptable, source_of
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.rates import exact_text

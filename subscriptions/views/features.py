@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from subscriptions.errors import FeatureInvalid, OverrideOverlaps, PlanVersionPublished
 from subscriptions.forms import FeatureForm, GrantForm, OverrideForm
 from subscriptions.models import Customer, Feature, FeatureGrant, FeatureOverride, PlanVersion
-from subscriptions.queries import entitlements
+from subscriptions.queries.entitlements import entitlements
 from subscriptions.services.features import (
     GrantTerms,
     create_feature,

@@ -8,7 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from subscriptions.errors import FeatureInvalid, OverrideOverlaps, PlanVersionPublished
 from subscriptions.models import Customer, Feature, FeatureGrant, FeatureOverride, PlanVersion
-from subscriptions.queries import Entitlement, entitlements
+from subscriptions.queries.entitlements import Entitlement, entitlements
 from subscriptions.services.catalog import draft_plan_version, publish_plan_version
 from subscriptions.services.changes import switch_plan
 from subscriptions.services.features import (
@@ -119,6 +119,20 @@ def test_a_metered_feature_of_an_override_alone_counts_the_calendar_month_of_the
     assert found.used == 2
     assert found.period is not None
     assert found.period.start == datetime(2025, 12, 31, 15, tzinfo=UTC)
+
+
+def test_a_meter_that_counts_different_values_is_asked_of_its_events() -> None:
+    meter = make_meter("users", aggregation="unique", unique_property="user")
+    feature = create_feature(code="users", name="Users", kind="metered", meter=meter, at=JAN_1)
+    version = version_with(GrantTerms(feature=feature, limit_units=Decimal(3)))
+    customer = subscription_since(version=version).customer
+    for day, user in ((2, "ann"), (3, "bob"), (4, "ann")):
+        at = datetime(2026, 1, day, tzinfo=UTC)
+        use(customer, 1, at, meter="users", properties={"user": user})
+
+    found = only(customer)
+
+    assert (found.used, found.left) == (Decimal(2), Decimal(1))
 
 
 def test_an_ended_subscription_grants_nothing() -> None:
