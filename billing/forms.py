@@ -25,6 +25,9 @@ from tiktoktoe.kernel.money import Money, currency_of
 from tiktoktoe.kernel.periods import local_midnight
 
 OVERDUE = "overdue"
+OWED = "owed"
+# Sums above the list of payments, each with the payments that it is made of.
+TO_COME, REFUNDED, WITH_FEE = "to_come", "refunded", "with_fee"
 DAY = forms.DateInput({"type": "date"}, format="%Y-%m-%d")
 
 
@@ -34,9 +37,12 @@ class InvoiceFilter(forms.Form):
     q = forms.CharField(required=False, label="Search", strip=True)
     state = forms.ChoiceField(
         required=False,
-        choices=[("", "All"), *Invoice.State.choices, (OVERDUE, "Overdue")],
+        choices=[("", "All"), *Invoice.State.choices, (OVERDUE, "Overdue"), (OWED, "Owed")],
         widget=forms.HiddenInput,
     )
+    customer = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    run = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    currency = forms.CharField(required=False, max_length=3, widget=forms.HiddenInput)
     start = forms.DateField(required=False, label="Issued from", widget=DAY)
     end = forms.DateField(required=False, label="to", widget=DAY)
 
@@ -363,10 +369,17 @@ class PaymentFilter(forms.Form):
     q = forms.CharField(required=False, label="Search", strip=True)
     state = forms.ChoiceField(
         required=False,
-        choices=[("", "All"), *Payment.State.choices],
+        choices=[
+            ("", "All"),
+            *Payment.State.choices,
+            (TO_COME, "Still to come"),
+            (REFUNDED, "Refunded"),
+            (WITH_FEE, "With a fee"),
+        ],
         widget=forms.HiddenInput,
     )
     customer = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    currency = forms.CharField(required=False, max_length=3, widget=forms.HiddenInput)
     start = forms.DateField(required=False, label="From", widget=DAY)
     end = forms.DateField(required=False, label="to", widget=DAY)
 

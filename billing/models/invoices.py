@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 
 from billing.models.money_fields import money_field
+from billing.models.runs import BillingRun
 from subscriptions.models import Customer, Price, Subscription
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.money import Money
@@ -40,6 +41,24 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
     def collectable(self) -> "InvoiceQuerySet":
         """Final ones with something left to pay."""
         return self.filter(state="open")
+
+    def owed(self) -> "InvoiceQuerySet":
+        """Issued ones of which something is left to pay, given up or not."""
+        return (
+            self.filter(state__in=["open", "uncollectible"])
+            .alias(left=LEFT_TO_PAY)
+            .filter(left__gt=0)
+        )
+
+    def of_run(self, run_id: int) -> "InvoiceQuerySet":
+        """Those of periods that were issued while a billing run went on."""
+        run = BillingRun.objects.filter(pk=run_id)
+        issued = self.filter(
+            kind="period", finalized_at__gte=models.Subquery(run.values("started_at"))
+        )
+        still_on = models.Q(models.Exists(run.filter(finished_at__isnull=True)))
+        before_end = models.Q(finalized_at__lte=models.Subquery(run.values("finished_at")))
+        return issued.filter(still_on | before_end)
 
     def matching(self, text: str) -> "InvoiceQuerySet":
         """Those with a number or subscription of this text, or a customer that contains it."""

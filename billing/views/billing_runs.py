@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from billing.models import BillingFailure, BillingRun
@@ -81,6 +82,7 @@ def billing_run_detail(request: HttpRequest, run_id: int) -> HttpResponse:
         "is_running": is_running,
         "waiting": waiting,
         "done_count": max(run.due_count - waiting, 0),
+        "invoices_url": f"{reverse('invoice_list')}?run={run.pk}",
         "failures": run.failures.select_related("subscription__customer"),
     }
     partial = request.headers.get("HX-Request") == "true"

@@ -1,6 +1,7 @@
 """Staff pages of invoices: find one, read it, see why each line is what it is, move it on."""
 
 from collections.abc import Callable, Iterator
+from datetime import tzinfo
 from typing import Any
 from uuid import UUID
 
@@ -8,9 +9,10 @@ from django.contrib import messages
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from billing.forms import OVERDUE, InvoiceFilter
+from billing.forms import OVERDUE, OWED, InvoiceFilter
 from billing.models import Invoice, InvoiceLine
 from billing.models.invoices import InvoiceQuerySet
 from billing.queries.explanation import explain_line
@@ -26,6 +28,7 @@ from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.errors import Conflict
 from tiktoktoe.web.access import requires
 from tiktoktoe.web.csv_export import csv_response
+from tiktoktoe.web.days import day_end, day_of, day_start
 from tiktoktoe.web.pagination import paginate
 
 CSV_HEADER = [
@@ -168,28 +171,42 @@ def _asked(form: InvoiceFilter) -> dict[str, Any]:
 def _narrowed(form: InvoiceFilter) -> InvoiceQuerySet:
     asked = _asked(form)
     invoices = Invoice.objects.matching(asked["q"])
+    if asked["customer"]:
+        invoices = invoices.filter(customer=asked["customer"])
+    if asked["run"]:
+        invoices = invoices.of_run(asked["run"])
+    if asked["currency"]:
+        invoices = invoices.filter(currency=asked["currency"])
     if asked["start"]:
-        invoices = invoices.filter(finalized_at__date__gte=asked["start"])
+        invoices = invoices.filter(finalized_at__gte=day_start(asked["start"]))
     if asked["end"]:
-        invoices = invoices.filter(finalized_at__date__lte=asked["end"])
+        invoices = invoices.filter(finalized_at__lt=day_end(asked["end"]))
     return invoices
 
 
 def _in_state(invoices: InvoiceQuerySet, state: str) -> InvoiceQuerySet:
     if state == OVERDUE:
         return invoices.overdue(now())
+    if state == OWED:
+        return invoices.owed()
     return invoices.filter(state=state) if state else invoices
 
 
 def _csv_rows(invoices: InvoiceQuerySet) -> Iterator[list[object]]:
-    ordered = invoices.select_related("customer").order_by("number", "pk")
+    # Streamed after the request, so the viewer's zone, by which the filter counts days, is
+    # asked for now.
+    zone = timezone.get_current_timezone()
+    return _rows_in(zone, invoices.select_related("customer").order_by("number", "pk"))
+
+
+def _rows_in(zone: tzinfo, ordered: InvoiceQuerySet) -> Iterator[list[object]]:
     for invoice in ordered.iterator(chunk_size=1000):
         yield [
             invoice.number,
             invoice.state,
             invoice.customer.name,
-            invoice.finalized_at.date() if invoice.finalized_at else None,
-            invoice.due_at.date() if invoice.due_at else None,
+            day_of(invoice.finalized_at, zone),
+            day_of(invoice.due_at, zone),
             invoice.currency,
             invoice.subtotal.amount,
             invoice.tax.amount,

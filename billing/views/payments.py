@@ -1,16 +1,18 @@
 """Staff pages of payments: find one, see what happened, ask again, try again, refund."""
 
 from collections.abc import Iterator
+from datetime import tzinfo
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.db.models import Count, Prefetch
+from django.db.models import Count, Exists, OuterRef, Prefetch
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from billing.forms import PaymentFilter, RefundForm
+from billing.forms import REFUNDED, TO_COME, WITH_FEE, PaymentFilter, RefundForm
 from billing.models import Payment, PaymentAttempt
 from billing.models.payments import PaymentQuerySet
 from billing.queries.payments import decline_in_words, payment_history, payment_sums
@@ -25,6 +27,7 @@ from tiktoktoe.kernel.errors import Conflict, GatewayError
 from tiktoktoe.kernel.money import Money
 from tiktoktoe.web.access import requires
 from tiktoktoe.web.csv_export import csv_response
+from tiktoktoe.web.days import day_end, day_of, day_start
 from tiktoktoe.web.pagination import paginate
 
 UNPROVEN = {"dispatched", "unknown"}
@@ -50,7 +53,7 @@ def payment_list(request: HttpRequest) -> HttpResponse:
     asked = _asked(form)
     found = _narrowed(asked)
     counts = dict(found.order_by().values_list("state").annotate(n=Count("pk")))
-    shown = found.filter(state=asked["state"]) if asked["state"] else found
+    shown = _in_state(found, asked["state"])
     last_first = PaymentAttempt.objects.order_by("-sequence")
     rows = shown.select_related("customer", "invoice").prefetch_related(
         Prefetch("attempts", last_first, to_attr="last_first")
@@ -72,7 +75,7 @@ def payment_csv(request: HttpRequest) -> HttpResponseBase:
     """What the list shows, as a file."""
     asked = _asked(PaymentFilter(request.GET))
     found = _narrowed(asked)
-    shown = found.filter(state=asked["state"]) if asked["state"] else found
+    shown = _in_state(found, asked["state"])
     return csv_response("payments.csv", CSV_HEADER, _csv_rows(shown))
 
 
@@ -171,11 +174,25 @@ def _narrowed(asked: dict[str, Any]) -> PaymentQuerySet:
     payments = Payment.objects.matching(asked["q"])
     if asked["customer"]:
         payments = payments.filter(customer=asked["customer"])
+    if asked["currency"]:
+        payments = payments.filter(currency=asked["currency"])
     if asked["start"]:
-        payments = payments.filter(created_at__date__gte=asked["start"])
+        payments = payments.filter(created_at__gte=day_start(asked["start"]))
     if asked["end"]:
-        payments = payments.filter(created_at__date__lte=asked["end"])
+        payments = payments.filter(created_at__lt=day_end(asked["end"]))
     return payments
+
+
+def _in_state(payments: PaymentQuerySet, state: str) -> PaymentQuerySet:
+    """Those in a state, or those that one of the sums above the list is made of."""
+    if state == TO_COME:
+        return payments.live()
+    if state == REFUNDED:
+        return payments.filter(amount_refunded__gt=0)
+    if state == WITH_FEE:
+        with_fee = PaymentAttempt.objects.filter(payment=OuterRef("pk"), fee__gt=0)
+        return payments.filter(Exists(with_fee))
+    return payments.filter(state=state) if state else payments
 
 
 def _actor(request: HttpRequest) -> Actor:
@@ -184,17 +201,24 @@ def _actor(request: HttpRequest) -> Actor:
 
 
 def _csv_rows(payments: PaymentQuerySet) -> Iterator[list[object]]:
-    ordered = payments.select_related("customer", "invoice").order_by("created_at", "pk")
+    # Streamed after the request, so the viewer's zone, by which the filter counts days, is
+    # asked for now.
+    zone = timezone.get_current_timezone()
+    found = payments.select_related("customer", "invoice")
+    return _rows_in(zone, found.order_by("created_at", "pk"))
+
+
+def _rows_in(zone: tzinfo, ordered: PaymentQuerySet) -> Iterator[list[object]]:
     for payment in ordered.iterator(chunk_size=1000):
         yield [
             str(payment.pk),
-            payment.created_at.date(),
+            day_of(payment.created_at, zone),
             payment.state,
             payment.customer.name,
             payment.invoice.number,
             payment.currency,
             payment.amount.amount,
             payment.amount_refunded.amount,
-            payment.paid_at.date() if payment.paid_at else None,
-            payment.next_attempt_at.date() if payment.next_attempt_at else None,
+            day_of(payment.paid_at, zone),
+            day_of(payment.next_attempt_at, zone),
         ]
