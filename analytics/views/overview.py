@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from analytics import charts, queries
@@ -49,9 +51,9 @@ def overview(request: HttpRequest) -> HttpResponse:
         "unposted": unposted_count(at=at),
         "attention": queries.attention(since=at - timedelta(days=7)),
         "mrr_figure": charts.mrr_movement(bridges),
-        "mrr_table": bridge_table(bridges),
+        "mrr_table": bridge_table(bridges, currency),
         "cash_figure": charts.invoiced_and_collected(paid),
-        "cash_table": paid_table(paid),
+        "cash_table": paid_table(paid, currency),
         "recent": Invoice.objects.final()
         .filter(currency=currency)
         .select_related("customer")
@@ -82,7 +84,7 @@ def mrr(request: HttpRequest) -> HttpResponse:
         "movements": moved,
         "total": sum((m.amount for m in moved), Money(0, currency)),
         "figure": charts.mrr_level(bridges),
-        "table": bridge_table(bridges),
+        "table": bridge_table(bridges, currency),
     }
     return render(request, "analytics/mrr.html", context)
 
@@ -109,7 +111,7 @@ def change_of(rows: Sequence[MonthBridge]) -> dict[str, str]:
     return {"words": words, "tone": tone}
 
 
-def bridge_table(rows: Sequence[MonthBridge]) -> dict[str, Any]:
+def bridge_table(rows: Sequence[MonthBridge], currency: str) -> dict[str, Any]:
     """The figures behind the chart of movements."""
     return {
         "headers": [
@@ -118,7 +120,12 @@ def bridge_table(rows: Sequence[MonthBridge]) -> dict[str, Any]:
         ],
         "rows": [
             [
-                f"{row.month.first:%b %Y}",
+                _linked(
+                    f"{row.month.first:%b %Y}",
+                    reverse("mrr"),
+                    currency=currency,
+                    month=f"{row.month.first:%Y-%m}",
+                ),
                 *(
                     money(amount)
                     for amount in (
@@ -137,11 +144,32 @@ def bridge_table(rows: Sequence[MonthBridge]) -> dict[str, Any]:
     }
 
 
-def paid_table(rows: Sequence[PaidMonth]) -> dict[str, Any]:
+def paid_table(rows: Sequence[PaidMonth], currency: str) -> dict[str, Any]:
     """The figures behind the chart of cash."""
     return {
         "headers": ["Month", "Invoiced", "Collected"],
         "rows": [
-            [f"{row.month.first:%b %Y}", money(row.invoiced), money(row.collected)] for row in rows
+            [
+                f"{row.month.first:%b %Y}",
+                _linked(
+                    money(row.invoiced),
+                    reverse("invoice_list"),
+                    currency=currency,
+                    start=row.month.first.isoformat(),
+                    end=(row.month.after.first - timedelta(days=1)).isoformat(),
+                ),
+                _linked(
+                    money(row.collected),
+                    reverse("cash"),
+                    currency=currency,
+                    month=f"{row.month.first:%Y-%m}",
+                ),
+            ]
+            for row in rows
         ],
     }
+
+
+def _linked(text: str, path: str, **query: str) -> dict[str, str]:
+    """A cell that leads to what it is made of."""
+    return {"text": text, "href": f"{path}?{urlencode(query)}"}

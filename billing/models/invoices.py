@@ -14,6 +14,7 @@ from billing.models.runs import BillingRun
 from subscriptions.models import Customer, Price, Subscription
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.money import Money
+from tiktoktoe.kernel.periods import Period
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -276,3 +277,8 @@ class InvoiceLine(models.Model):
 
     def __str__(self) -> str:
         return self.description
+
+    @property
+    def period(self) -> Period:
+        """What it is for."""
+        return Period(self.period_start, self.period_end)

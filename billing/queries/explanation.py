@@ -8,7 +8,7 @@ from typing import Any
 from billing.domain.derivation import Derivation
 from billing.models import Invoice, InvoiceLine
 from subscriptions.domain.metering import ROLLED_UP, Aggregation, UsageTotal, add_up
-from subscriptions.models import Meter, Tier
+from subscriptions.models import Meter, Price, Tier
 from subscriptions.queries import usage_days
 from subscriptions.queries.quantities import (
     Measure,
@@ -86,9 +86,26 @@ class Explanation:
 def explain_line(line: InvoiceLine, invoice: Invoice) -> Explanation:
     """Put a line's derivation beside its price's tiers and its usage day by day."""
     body: dict[str, Any] = line.derivation
-    derivation = Derivation.from_json(body) if body else None
+    return explain(
+        derivation=Derivation.from_json(body) if body else None,
+        price=line.price,
+        gross=line.amount + line.tax_amount,
+        time_zone=invoice.customer.time_zone,
+        is_of_open_period=invoice.kind == Invoice.Kind.THRESHOLD,
+    )
+
+
+def explain(
+    *,
+    derivation: Derivation | None,
+    price: Price | None,
+    gross: Money,
+    time_zone: str,
+    is_of_open_period: bool = False,
+) -> Explanation:
+    """Put a derivation, of a line that was written or is to be, beside price and usage."""
     inputs = derivation.inputs if derivation else {}
-    measure = _measure(derivation, invoice)
+    measure = _measure(derivation, time_zone)
     meter, span = (measure.meter, measure.span) if measure else (None, None)
     chosen = derivation.events.dimensions if derivation and derivation.events else None
     days = usage_days(span, dimensions=chosen) if span else []
@@ -101,15 +118,15 @@ def explain_line(line: InvoiceLine, invoice: Invoice) -> Explanation:
             if name not in HIDDEN_INPUTS
         ),
         policy=_policy_words(derivation),
-        tiers=tuple(line.price.tiers.all()) if line.price else (),
+        tiers=tuple(price.tiers.all()) if price else (),
         meter=meter,
         days=tuple(_share(day.day, day.total, meter) for day in days) if meter else (),
         event_count=total.event_count,
         counted_now=_recounted(measure, chosen) if measure else None,
         first_day=span.from_day if span else None,
         last_day=span.to_day - ONE_DAY if span else None,
-        gross=line.amount + line.tax_amount,
-        is_of_open_period=invoice.kind == Invoice.Kind.THRESHOLD,
+        gross=gross,
+        is_of_open_period=is_of_open_period,
         credited_line=_credited_line(inputs.get("billed_line")),
     )
 
@@ -124,7 +141,7 @@ def _policy_words(derivation: Derivation | None) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _measure(derivation: Derivation | None, invoice: Invoice) -> Measure | None:
+def _measure(derivation: Derivation | None, time_zone: str) -> Measure | None:
     """What a line's quantity was measured by, if it was."""
     if derivation is None or derivation.events is None:
         return None
@@ -137,7 +154,7 @@ def _measure(derivation: Derivation | None, invoice: Invoice) -> Measure | None:
         meter=meter,
         stretch=counted.period,
         whole=counted.whole or counted.period,
-        time_zone=invoice.customer.time_zone,
+        time_zone=time_zone,
         is_prorated=counted.is_prorated,
         rounds_up_to=counted.rounds_up_to,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import Decimal
 
 from billing.domain.declines import POLICIES, DeclineClass
@@ -15,6 +16,8 @@ from subscriptions.queries.quantities import (
     roll_ups,
 )
 
+ONE_DAY = timedelta(days=1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeterUse:
@@ -25,6 +28,9 @@ class MeterUse:
     used: Decimal
     included: Decimal | None
     unit: str
+    meter: str
+    first_day: date
+    last_day: date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +62,11 @@ def usage_so_far(subscription: Subscription) -> list[MeterUse]:
             used=used.quantity,
             included=price.included_units or None,
             unit=_unit_beside(price.name, price.meter.unit),
+            meter=price.meter.code,
+            first_day=measure.span.from_day,
+            last_day=measure.span.to_day - ONE_DAY,
         )
-        for price, used in zip(prices, measure_parts(parts), strict=True)
+        for price, measure, used in zip(prices, measures, measure_parts(parts), strict=True)
         if price.meter is not None
     ]
 

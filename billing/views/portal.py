@@ -8,8 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from billing.models import Invoice, Payment, PaymentMethod
-from billing.models.invoices import InvoiceQuerySet
+from billing.models import Payment, PaymentMethod
 from billing.queries.credit_balance import credit_balances, credit_history
 from billing.queries.portal import uncollected_invoices, usage_so_far, why_declined
 from billing.services.checkout import confirm_payment, open_payment_page
@@ -21,10 +20,14 @@ from billing.services.payment_methods import (
     set_default_method,
     take_over_method,
 )
-from subscriptions.models import Customer, Subscription
+from billing.views.portal_access import (
+    acting_customer,
+    acting_customers,
+    issued_invoices,
+    portal_actor,
+)
+from subscriptions.models import Subscription
 from subscriptions.queries.entitlements import entitlements
-from subscriptions.services.transitions import Actor
-from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.errors import Conflict, GatewayError
@@ -38,7 +41,7 @@ UNREACHABLE = "The payment service cannot be reached right now. Please try again
 @requires(Permission.USE_PORTAL)
 def portal_home(request: HttpRequest) -> HttpResponse:
     """Plan, usage so far, the next invoice, and what needs attention."""
-    customer = _customer(request)
+    customer = acting_customer(request)
     subscriptions = (
         Subscription.objects.live()
         .filter(customer=customer)
@@ -46,7 +49,7 @@ def portal_home(request: HttpRequest) -> HttpResponse:
     )
     context = {
         "customer": customer,
-        "customers": _customers(request),
+        "customers": acting_customers(request),
         "troubles": uncollected_invoices(customer),
         "overviews": [
             {
@@ -58,9 +61,9 @@ def portal_home(request: HttpRequest) -> HttpResponse:
             for subscription in subscriptions
         ],
         "entitlements": [e for e in entitlements(customer.pk, at=now()) if e.terms.is_granted],
-        "invoices": _invoices(request).filter(customer=customer)[:5],
         "credits": credit_balances(customer),
         "credit_rows": list(credit_history([customer], limit=10)),
+        "invoices": issued_invoices(request).filter(customer=customer)[:5],
         "method": PaymentMethod.objects.usable().filter(customer=customer, is_default=True).first(),
     }
     return render(request, "portal/home.html", context)
@@ -70,8 +73,8 @@ def portal_home(request: HttpRequest) -> HttpResponse:
 @requires(Permission.USE_PORTAL)
 def portal_invoices(request: HttpRequest) -> HttpResponse:
     """Every invoice that was issued to the customer."""
-    customer = _customer(request)
-    invoices = _invoices(request).filter(customer=customer)
+    customer = acting_customer(request)
+    invoices = issued_invoices(request).filter(customer=customer)
     context = {"customer": customer, "page": paginate(request, invoices)}
     return render(request, "portal/invoice_list.html", context)
 
@@ -80,7 +83,7 @@ def portal_invoices(request: HttpRequest) -> HttpResponse:
 @requires(Permission.USE_PORTAL)
 def portal_invoice(request: HttpRequest, number: str) -> HttpResponse:
     """One invoice with its lines and payments, and the way to pay it."""
-    invoice = get_object_or_404(_invoices(request), number=number)
+    invoice = get_object_or_404(issued_invoices(request), number=number)
     payments = Payment.objects.filter(invoice=invoice).prefetch_related(
         Prefetch("attempts", to_attr="tries")
     )
@@ -98,12 +101,12 @@ def portal_invoice(request: HttpRequest, number: str) -> HttpResponse:
 @requires(Permission.USE_PORTAL)
 def portal_pay(request: HttpRequest, number: str) -> HttpResponse:
     """Go to the gateway's page to pay an invoice; a second click goes to the same page."""
-    invoice = get_object_or_404(_invoices(request), number=number)
+    invoice = get_object_or_404(issued_invoices(request), number=number)
     try:
         address = open_payment_page(
             invoice=invoice,
             saves_method=request.POST.get("save") == "yes",
-            actor=_actor(request),
+            actor=portal_actor(request),
             at=now(),
         )
     except Conflict as refusal:
@@ -119,10 +122,10 @@ def portal_pay(request: HttpRequest, number: str) -> HttpResponse:
 @requires(Permission.USE_PORTAL)
 def portal_payment(request: HttpRequest, payment_id: UUID) -> HttpResponse:
     """Where the gateway's page sends people back to: what became of it, asked anew."""
-    mine = Payment.objects.filter(customer__in=_customers(request)).select_related("invoice")
+    mine = Payment.objects.filter(customer__in=acting_customers(request)).select_related("invoice")
     payment = get_object_or_404(mine, pk=payment_id)
     if payment.state in {Payment.State.PROCESSING, Payment.State.REQUIRES_ACTION}:
-        payment = confirm_payment(payment=payment, actor=_actor(request), at=now())
+        payment = confirm_payment(payment=payment, actor=portal_actor(request), at=now())
     last = payment.attempts.order_by("-sequence").first()
     context = {
         "payment": payment,
@@ -138,7 +141,7 @@ def portal_payment(request: HttpRequest, payment_id: UUID) -> HttpResponse:
 @requires(Permission.USE_PORTAL)
 def portal_payment_methods(request: HttpRequest) -> HttpResponse:
     """The stored ways to pay."""
-    customer = _customer(request)
+    customer = acting_customer(request)
     methods = PaymentMethod.objects.usable().filter(customer=customer)
     return render(
         request, "portal/payment_methods.html", {"customer": customer, "methods": methods}
@@ -150,7 +153,7 @@ def portal_payment_methods(request: HttpRequest) -> HttpResponse:
 def portal_method_add(request: HttpRequest) -> HttpResponse:
     """Go to the gateway's page to store a way to pay."""
     try:
-        return _see_other(open_setup_page(customer=_customer(request), at=now()))
+        return _see_other(open_setup_page(customer=acting_customer(request), at=now()))
     except GatewayError:
         messages.error(request, UNREACHABLE)
         return redirect("portal_payment_methods")
@@ -160,7 +163,7 @@ def portal_method_add(request: HttpRequest) -> HttpResponse:
 @requires(Permission.USE_PORTAL)
 def portal_method_return(request: HttpRequest) -> HttpResponse:
     """Take over what was stored on the gateway's page, if it is a page of this customer."""
-    customer, at = _customer(request), now()
+    customer, at = acting_customer(request), now()
     session = request.GET.get("session", "")[:255]
     try:
         method = take_over_method(session=session, customer=customer, at=at) if session else None
@@ -172,7 +175,7 @@ def portal_method_return(request: HttpRequest) -> HttpResponse:
     else:
         messages.success(request, f"{method} was added.")
         if method.is_default:
-            resume_collection(customer=customer, actor=_actor(request), at=at)
+            resume_collection(customer=customer, actor=portal_actor(request), at=at)
     return redirect("portal_payment_methods")
 
 
@@ -186,7 +189,7 @@ def portal_method_default(request: HttpRequest, method_id: int) -> HttpResponse:
     except Conflict as refusal:
         messages.error(request, str(refusal))
     else:
-        resume_collection(customer=method.customer, actor=_actor(request), at=now())
+        resume_collection(customer=method.customer, actor=portal_actor(request), at=now())
         messages.success(request, f"Invoices are charged to {chosen} from now on.")
     return redirect("portal_payment_methods")
 
@@ -205,36 +208,9 @@ def portal_method_removal(request: HttpRequest, method_id: int) -> HttpResponse:
     return redirect("portal_payment_methods")
 
 
-def _customers(request: HttpRequest) -> list[Customer]:
-    """Those whom the signed-in person acts for."""
-    assert isinstance(request.user, User)
-    return list(Customer.objects.of_user(request.user.pk))
-
-
-def _customer(request: HttpRequest) -> Customer:
-    """The one that `?customer=` names, or else the first."""
-    mine = Customer.objects.of_user(int(request.user.pk or 0))
-    wanted = request.GET.get("customer")
-    if wanted:
-        return get_object_or_404(mine, external_id=wanted)
-    first = mine.first()
-    return first if first is not None else get_object_or_404(mine)
-
-
-def _invoices(request: HttpRequest) -> InvoiceQuerySet:
-    """What was issued to the customers whom this person acts for."""
-    final = Invoice.objects.final().filter(customer__in=_customers(request))
-    return final.select_related("customer").order_by("-finalized_at", "-id")
-
-
 def _method(request: HttpRequest, method_id: int) -> PaymentMethod:
-    mine = PaymentMethod.objects.usable().filter(customer__in=_customers(request))
+    mine = PaymentMethod.objects.usable().filter(customer__in=acting_customers(request))
     return get_object_or_404(mine.select_related("customer"), pk=method_id)
-
-
-def _actor(request: HttpRequest) -> Actor:
-    assert isinstance(request.user, User)
-    return Actor(source="portal", user=request.user)
 
 
 def _see_other(address: str) -> HttpResponse:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from django.db import connection
 
 from subscriptions.domain.metering import UsageTotal
-from subscriptions.models import Customer, UsageEvent
+from subscriptions.models import Customer, EventSource, UsageEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,3 +161,23 @@ def _total(row: Sequence[object]) -> UsageTotal:
     assert isinstance(quantity_sum, Decimal)
     assert quantity_max is None or isinstance(quantity_max, Decimal)
     return UsageTotal(int(event_count), quantity_sum, quantity_max)
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """A page of events, each with its source's name; `after` is where the next one starts."""
+
+    events: list[tuple[UsageEvent, str]]
+    after: str
+
+
+def event_page(span: UsageSpan, *, after: tuple[datetime, str] | None, limit: int) -> EventPage:
+    """The events that count in a span, in the order they happened, from a place on."""
+    found = usage_events(span, after=after, limit=limit + 1)
+    shown = found[:limit]
+    sources = dict(EventSource.objects.values_list("pk", "name"))
+    last = shown[-1] if len(found) > limit else None
+    return EventPage(
+        events=[(event, sources.get(event.source_id, "")) for event in shown],
+        after=f"{last.occurred_at.isoformat()} {last.event_id}" if last else "",
+    )

@@ -1,31 +1,31 @@
 """Staff pages of usage: by day, down to the events, and what was refused."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django.db.models import Count
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
-from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_GET
 
 from subscriptions.charts import daily_usage
 from subscriptions.domain.metering import Aggregation, add_up
 from subscriptions.forms import UsageFilter
-from subscriptions.models import Customer, EventSource, Meter, RejectedEvent
+from subscriptions.models import Customer, Meter, RejectedEvent
 from subscriptions.queries import (
     DayOfUsage,
     UsageSpan,
+    event_page,
     heaviest_users,
     meter_days,
     usage_days,
-    usage_events,
     usage_totals,
 )
 from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.web.access import requires
+from tiktoktoe.web.links import linked_day, linked_place, number_of
 from tiktoktoe.web.pagination import paginate
 
 ONE_DAY = timedelta(days=1)
@@ -82,16 +82,13 @@ def _busiest(days: list[DayOfUsage], aggregation: Aggregation) -> DayOfUsage | N
 @requires(Permission.VIEW_BILLING)
 def usage_event_list(request: HttpRequest) -> HttpResponse:
     """The events of a customer on a meter that count in some days, a page at a time."""
-    customer = get_object_or_404(Customer, pk=_number(request.GET.get("customer")))
+    customer = get_object_or_404(Customer, pk=number_of(request.GET.get("customer")))
     meter = get_object_or_404(Meter, code=request.GET.get("meter", ""))
-    from_day = _day(request.GET.get("start"))
-    last_day = _day(request.GET.get("end") or request.GET.get("start"))
+    from_day = linked_day(request.GET.get("start"))
+    last_day = linked_day(request.GET.get("end") or request.GET.get("start"))
+    place = linked_place(request.GET.get("after"))
     span = UsageSpan(customer.pk, meter.pk, from_day, last_day + ONE_DAY)
     (total,) = usage_totals([span])
-    events = usage_events(span, after=_after(request.GET.get("after")), limit=EVENTS_SHOWN + 1)
-    shown = events[:EVENTS_SHOWN]
-    has_more = len(events) > EVENTS_SHOWN
-    sources = dict(EventSource.objects.values_list("pk", "name"))
     context = {
         "customer": customer,
         "meter": meter,
@@ -99,9 +96,8 @@ def usage_event_list(request: HttpRequest) -> HttpResponse:
         "last_day": last_day,
         "total": total,
         "quantity": total.shown(Aggregation(meter.aggregation)),
-        "events": [(event, sources.get(event.source_id, "")) for event in shown],
-        "is_first": "after" not in request.GET,
-        "after": f"{shown[-1].occurred_at.isoformat()} {shown[-1].event_id}" if has_more else "",
+        "listed": event_page(span, after=place, limit=EVENTS_SHOWN),
+        "is_first": place is None,
     }
     return render(request, "subscriptions/usage_event_list.html", context)
 
@@ -119,34 +115,3 @@ def rejected_event_list(request: HttpRequest) -> HttpResponse:
         "current": code,
     }
     return render(request, "subscriptions/rejected_event_list.html", context)
-
-
-def _number(text: str | None) -> int:
-    if not text or not text.isascii() or not text.isdecimal() or len(text) > 18:
-        raise Http404
-    return int(text)
-
-
-def _day(text: str | None) -> date:
-    """A day of a link; a link with none leads nowhere."""
-    try:
-        found = parse_date(text or "")
-    except ValueError:
-        found = None
-    if found is None or not 1900 <= found.year <= 9000:
-        raise Http404
-    return found
-
-
-def _after(text: str | None) -> tuple[datetime, str] | None:
-    """Where the page before ended: an instant and an event's id."""
-    if not text:
-        return None
-    moment, _, event_id = text.partition(" ")
-    try:
-        at = datetime.fromisoformat(moment)
-    except ValueError:
-        raise Http404 from None
-    if at.tzinfo is None or "\x00" in event_id:
-        raise Http404
-    return at, event_id

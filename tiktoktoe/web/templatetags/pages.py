@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
+from urllib.parse import urlencode
 
 from django import template
 from django.conf import settings
@@ -67,6 +68,12 @@ def url_if_any(name: str, *args: object, **kwargs: object) -> str:
         return reverse(name, args=args, kwargs=kwargs)
     except NoReverseMatch:
         return ""
+
+
+@register.simple_tag
+def address(name: str, **query: object) -> str:
+    """The address of a page with a query: `{% address "cash" start=day as href %}`."""
+    return f"{reverse(name)}?{urlencode(query)}"
 
 
 @register.simple_tag(takes_context=True)

@@ -1,0 +1,38 @@
+"""Reading what links carry; a link that was not made here leads nowhere: 404."""
+
+from datetime import date, datetime
+
+from django.http import Http404
+from django.utils.dateparse import parse_date
+
+
+def number_of(text: str | None) -> int:
+    """A row's number."""
+    if not text or not text.isascii() or not text.isdecimal() or len(text) > 18:
+        raise Http404
+    return int(text)
+
+
+def linked_day(text: str | None) -> date:
+    """A day."""
+    try:
+        found = parse_date(text or "")
+    except ValueError:
+        found = None
+    if found is None or not 1900 <= found.year <= 9000:
+        raise Http404
+    return found
+
+
+def linked_place(text: str | None) -> tuple[datetime, str] | None:
+    """Where the page before ended: an instant and an id; nothing on the first page."""
+    if not text:
+        return None
+    moment, _, event_id = text.partition(" ")
+    try:
+        at = datetime.fromisoformat(moment)
+    except ValueError:
+        raise Http404 from None
+    if at.tzinfo is None or "\x00" in event_id:
+        raise Http404
+    return at, event_id
