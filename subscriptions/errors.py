@@ -7,6 +7,14 @@ class CustomerInvalid(InvalidInput):
     """A customer's details cannot be used."""
 
 
+class InvitationInvalid(InvalidInput):
+    """This person cannot be invited."""
+
+
+class InvitationClosed(Conflict):
+    """The invitation was accepted, taken back, or is too old."""
+
+
 class PriceInvalid(InvalidInput):
     """A price contradicts itself."""
 

@@ -7,12 +7,14 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
+from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 
 from subscriptions.models import Customer, Feature, Meter, Price, Subscription
 from subscriptions.services.catalog import PriceSpec, ThresholdSpec, TierTerms
 from subscriptions.services.customers import CustomerDetails, known_time_zones
 from subscriptions.services.features import OverrideTerms
+from tiktoktoe.accounts.models import User
 from tiktoktoe.kernel.errors import InvalidInput
 from tiktoktoe.kernel.periods import local_midnight
 from tiktoktoe.kernel.rates import decimal_of
@@ -70,6 +72,42 @@ class CustomerForm(forms.ModelForm[Customer]):
     def details(self) -> CustomerDetails:
         """What was typed, for the service."""
         return CustomerDetails(**{name: self.cleaned_data[name] for name in self.Meta.fields})
+
+
+class InvitationForm(forms.Form):
+    """Who is to act for a customer."""
+
+    email = forms.EmailField(label="E-mail")
+
+
+class AcceptForm(forms.Form):
+    """How somebody who was invited is called, and signs in from now on."""
+
+    first_name = forms.CharField(max_length=150)
+    last_name = forms.CharField(max_length=150)
+    password = forms.CharField(
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="At least 8 characters, not a common one.",
+    )
+
+    def __init__(self, given: Any = None, *, email: str) -> None:
+        super().__init__(given)
+        self.email = email
+
+    def clean(self) -> dict[str, Any]:
+        """Hold the password against the rules, knowing who chose it."""
+        cleaned = super().clean() or self.cleaned_data
+        person = User(
+            email=self.email,
+            first_name=cleaned.get("first_name", ""),
+            last_name=cleaned.get("last_name", ""),
+        )
+        if cleaned.get("password"):
+            try:
+                validate_password(cleaned["password"], person)
+            except ValidationError as problem:
+                self.add_error("password", problem)
+        return cleaned
 
 
 class SubscriptionFilter(forms.Form):

@@ -9,6 +9,7 @@ from subscriptions.views import (
     event_sources,
     events_api,
     features,
+    invitations,
     subscriptions,
     usage,
 )
@@ -29,6 +30,17 @@ urlpatterns = [
     path("features/", features.feature_list, name="feature_list"),
     path("plan-versions/<int:version_id>/features/", features.grant_edit, name="grant_edit"),
     path("grants/<int:grant_id>/removal/", features.grant_removal, name="grant_removal"),
+    path(
+        "customers/<int:customer_id>/invitations/",
+        invitations.invitation_create,
+        name="invitation_create",
+    ),
+    path(
+        "invitations/<uuid:invitation_id>/revocation/",
+        invitations.invitation_revocation,
+        name="invitation_revocation",
+    ),
+    path("invitations/<str:token>/", invitations.invitation_detail, name="invitation"),
     path("catalog/", catalog.plan_list, name="plan_list"),
     path("catalog/<slug:code>/", catalog.plan_detail, name="plan_detail"),
     path("usage/", usage.usage_explorer, name="usage_explorer"),

@@ -1,7 +1,7 @@
 """Tables of who subscribed to what, and how much they used."""
 
 from subscriptions.models.catalog import Meter, Plan, PlanVersion, Product
-from subscriptions.models.customers import Customer, CustomerMember
+from subscriptions.models.customers import Customer, CustomerMember, Invitation
 from subscriptions.models.features import Feature, FeatureGrant, FeatureOverride
 from subscriptions.models.policies import BillingPolicy, PolicyRule
 from subscriptions.models.prices import Price, SpendingThreshold, Tier
@@ -28,6 +28,7 @@ __all__ = [
     "Feature",
     "FeatureGrant",
     "FeatureOverride",
+    "Invitation",
     "Meter",
     "Plan",
     "PlanVersion",

@@ -4,13 +4,15 @@ from django.contrib import messages
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from subscriptions.domain.lifecycle import LIVE_STATES
 from subscriptions.errors import CustomerInvalid
-from subscriptions.forms import CustomerForm
-from subscriptions.models import Customer
+from subscriptions.forms import CustomerForm, InvitationForm
+from subscriptions.models import Customer, Invitation
 from subscriptions.services.customers import correct_customer, create_customer
+from subscriptions.services.invitations import invitation_token
 from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.web.access import requires
@@ -39,6 +41,12 @@ def customer_detail(request: HttpRequest, customer_id: int) -> HttpResponse:
         "customer": customer,
         "subscriptions": subscriptions,
         "members": customer.members.select_related("user"),
+        "invitations": [
+            (invitation, request.build_absolute_uri(_link(invitation)))
+            for invitation in customer.invitations.open()
+        ],
+        "invitation_form": InvitationForm(),
+        "at": now(),
     }
     return render(request, "subscriptions/customer_detail.html", context)
 
@@ -71,3 +79,7 @@ def customer_edit(request: HttpRequest, customer_id: int) -> HttpResponse:
         return redirect("customer_detail", customer.pk)
     context = {"form": form, "customer": customer}
     return render(request, "subscriptions/customer_form.html", context)
+
+
+def _link(invitation: Invitation) -> str:
+    return reverse("invitation", args=[invitation_token(invitation)])

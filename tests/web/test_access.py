@@ -23,6 +23,7 @@ PUBLIC_NAMES = {
     "csp_reports",
     "sign_in",
     "admin_sign_in",
+    "invitation",
     "sign_up",
     "entitlements_api",
     "events_api",

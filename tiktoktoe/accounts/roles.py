@@ -16,6 +16,7 @@ class Permission(StrEnum):
 
     VIEW_BILLING = "view_billing"
     CHANGE_BILLING = "change_billing"
+    INVITE = "invite"
     REFUND = "refund"
     GRANT_CREDIT = "grant_credit"
     VIEW_BOOKS = "view_books"
@@ -25,7 +26,7 @@ class Permission(StrEnum):
 
 PERMISSIONS_BY_ROLE: dict[Role, frozenset[Permission]] = {
     Role.FINANCE: frozenset(Permission) - {Permission.USE_PORTAL},
-    Role.SUPPORT: frozenset({Permission.VIEW_BILLING}),
+    Role.SUPPORT: frozenset({Permission.VIEW_BILLING, Permission.INVITE}),
     Role.CUSTOMER: frozenset({Permission.USE_PORTAL}),
 }
 
