@@ -13,9 +13,11 @@ from billing.models import Invoice, Payment
 from finance.queries.ledger import trial_balance
 from finance.queries.unposted import unposted_count
 from subscriptions.models import Customer, Subscription, UsageEvent
+from tests.database import empty_database
 from tests.factories.subscriptions import make_customer
 from tests.stripe_world import StripeWorld
 from tiktoktoe.accounts.models import User
+from tiktoktoe.demo.digest import company_digest
 from tiktoktoe.demo.people import Directory
 from tiktoktoe.demo.usage import season
 from tiktoktoe.kernel import clock
@@ -40,6 +42,22 @@ def test_the_company_lives_and_its_books_balance(stripe: StripeWorld, capsys: An
     assert numbers == [f"INV-{n:06d}" for n in range(1, len(numbers) + 1)]
     assert User.objects.count() == 3
     assert "customers" in capsys.readouterr().out
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_seed_lives_the_same_life_to_the_cent(stripe: StripeWorld) -> None:
+    """Twice the same, once another; the full size by hand (docs/performance.md)."""
+
+    def live(seed: int) -> str:
+        empty_database()
+        stripe.control.reset()
+        size = ("--days", "70", "--customers", "20", "--seed", str(seed))
+        with clock.moved_to(LAST):
+            call_command("seed_demo", *size)
+        assert Invoice.objects.final().count() > 20
+        return company_digest()
+
+    assert live(5) == live(5) != live(6)
 
 
 @pytest.mark.django_db

@@ -18,6 +18,7 @@ from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Role
 from tiktoktoe.demo.catalog import make_catalog, make_taxes
 from tiktoktoe.demo.company import Company
+from tiktoktoe.demo.digest import company_digest
 from tiktoktoe.demo.sign_ins import PASSWORD, SIGN_INS
 from tiktoktoe.kernel import clock
 from tiktoktoe.sandbox.control import SandboxControl
@@ -104,5 +105,6 @@ class Command(BaseCommand):
             f"{Invoice.objects.final().count()} invoices, "
             f"{Payment.objects.filter(state='paid').count()} payments, "
             f"{EventSource.objects.count()} event source, "
-            f"{unposted_count(at=clock.now())} documents unposted"
+            f"{unposted_count(at=clock.now())} documents unposted, "
+            f"digest {company_digest()}"
         )
