@@ -175,6 +175,59 @@ class PlanChangeForm(forms.Form):
         field.queryset = offered.select_related("plan").order_by("plan__rank", "plan__name")
 
 
+class PortalPlanForm(PlanChangeForm):
+    """Which plan and how many, of what customers are offered."""
+
+    def __init__(self, given: Any = None, *, subscription: Subscription, at: datetime) -> None:
+        """Offer what is on sale to everybody, and the plan that it is on."""
+        super().__init__(given, subscription=subscription)
+        public = offered_versions(at, subscription.currency).values("pk")
+        own = PlanVersion.objects.filter(pk=subscription.plan_version_id)
+        offered = PlanVersion.objects.filter(pk__in=public) | own
+        field = self.fields["plan_version"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = offered.select_related("plan").order_by("plan__rank", "plan__name")
+        field.empty_label = None
+
+
+class PortalCancelForm(forms.Form):
+    """Why a customer leaves; kept with the cancellation."""
+
+    REASONS = (
+        ("too_expensive", "It is too expensive"),
+        ("missing_features", "Something is missing"),
+        ("another_service", "We use another service"),
+        ("not_needed", "We do not need it any more"),
+        ("problems", "There were problems"),
+        ("other", "Something else"),
+    )
+
+    why = forms.ChoiceField(choices=REASONS, widget=forms.RadioSelect, label="Why do you leave?")
+    more = forms.CharField(
+        max_length=150,
+        required=False,
+        label="What could we have done better?",
+        widget=forms.Textarea({"rows": 3}),
+    )
+
+    def reason(self) -> str:
+        """Both in one line, as it is kept."""
+        why = dict(self.REASONS)[self.cleaned_data["why"]]
+        more = " ".join(self.cleaned_data["more"].split())
+        return f"{why}: {more}"[:200] if more else why
+
+
+class PortalPauseForm(forms.Form):
+    """Until when it rests."""
+
+    resume_on = forms.DateField(
+        required=False,
+        label="Go on again on",
+        widget=DAY,
+        help_text="Left empty, until you resume it here.",
+    )
+
+
 def country_choices() -> list[tuple[str, str]]:
     """Every country by its English name."""
     names = Locale("en").territories

@@ -16,6 +16,7 @@ from billing.views import (
     plan_changes,
     plan_versions,
     portal,
+    portal_changes,
     portal_explained,
     reviews,
     routing,
@@ -238,6 +239,36 @@ urlpatterns = [
         "portal/invoices/<str:number>/lines/<uuid:line_id>/",
         portal_explained.portal_invoice_line,
         name="portal_invoice_line",
+    ),
+    path(
+        "portal/subscriptions/<slug:reference>/plan/",
+        portal_changes.portal_plan,
+        name="portal_plan",
+    ),
+    path(
+        "portal/subscriptions/<slug:reference>/plan/withdrawal/",
+        portal_changes.portal_plan_withdrawal,
+        name="portal_plan_withdrawal",
+    ),
+    path(
+        "portal/subscriptions/<slug:reference>/cancellation/",
+        portal_changes.portal_cancellation,
+        name="portal_cancellation",
+    ),
+    path(
+        "portal/subscriptions/<slug:reference>/cancellation/withdrawal/",
+        portal_changes.portal_cancellation_withdrawal,
+        name="portal_cancellation_withdrawal",
+    ),
+    path(
+        "portal/subscriptions/<slug:reference>/pause/",
+        portal_changes.portal_pause,
+        name="portal_pause",
+    ),
+    path(
+        "portal/subscriptions/<slug:reference>/resumption/",
+        portal_changes.portal_resumption,
+        name="portal_resumption",
     ),
     path("portal/usage/", portal_explained.portal_usage, name="portal_usage"),
     path(

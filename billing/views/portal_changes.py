@@ -1,0 +1,248 @@
+"""What customers do with their own subscription: change it, cancel it, pause it, take that back.
+
+Each is seen before it is done, and done only as it was seen: the token of the preview comes
+back with the form, and whatever happened in between is shown first.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from billing.forms import PortalCancelForm, PortalPauseForm, PortalPlanForm
+from billing.models import PlanChange
+from billing.services.cancelling import CancelWhen, cancel_subscription, preview_cancellation
+from billing.services.invoicing import preview_next_invoice
+from billing.services.pausing import pause, preview_pause, preview_resumption, resume
+from billing.services.plan_changes import (
+    PlanChangePreview,
+    change_plan,
+    preview_plan_change,
+    withdraw_plan_change,
+)
+from billing.views.portal_access import acting_customers, portal_actor
+from subscriptions.models import Subscription
+from subscriptions.services.changes import withdraw_cancellation
+from tiktoktoe.accounts.roles import Permission
+from tiktoktoe.kernel.clock import now
+from tiktoktoe.kernel.errors import Conflict, InvalidInput
+from tiktoktoe.web.access import requires
+
+REFUSALS = (InvalidInput, Conflict)
+
+
+@require_http_methods(["GET", "POST"])
+@requires(Permission.USE_PORTAL)
+def portal_plan(request: HttpRequest, reference: str) -> HttpResponse:
+    """Choose a plan and quantity and see at once what it costs; POST does what was seen."""
+    subscription = _mine(request, reference)
+    given = request.POST or (request.GET if "plan_version" in request.GET else None)
+    form = PortalPlanForm(given, subscription=subscription, at=now())
+    preview = None
+    if form.is_bound and form.is_valid():
+        if request.method == "POST" and _change(request, subscription, form):
+            return redirect("portal_home")
+        preview = _preview(subscription, form)
+    context = {
+        "subscription": subscription,
+        "customer": subscription.customer,
+        "form": form,
+        "preview": preview,
+        "scheduled": _scheduled(subscription),
+        "next": preview_next_invoice(subscription=subscription) if preview is None else None,
+    }
+    is_partial = request.headers.get("HX-Request") == "true"
+    template = "portal/_plan_preview.html" if is_partial else "portal/plan.html"
+    return render(request, template, context)
+
+
+@require_POST
+@requires(Permission.USE_PORTAL)
+def portal_plan_withdrawal(request: HttpRequest, reference: str) -> HttpResponse:
+    """Take back a change that waits for the next period."""
+    change = _scheduled(_mine(request, reference))
+    if change is None:
+        messages.info(request, "No change is waiting.")
+        return redirect("portal_home")
+    change = withdraw_plan_change(change=change, actor=portal_actor(request), at=now())
+    if change.state == PlanChange.State.WITHDRAWN:
+        messages.success(request, "The change is withdrawn; you stay on your plan.")
+    else:
+        messages.error(request, "It has taken effect already.")
+    return redirect("portal_home")
+
+
+@require_http_methods(["GET", "POST"])
+@requires(Permission.USE_PORTAL)
+def portal_cancellation(request: HttpRequest, reference: str) -> HttpResponse:
+    """End with the current period, and say why."""
+    subscription = _mine(request, reference)
+    form = PortalCancelForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        act = partial(
+            cancel_subscription,
+            subscription=subscription,
+            actor=portal_actor(request),
+            at=now(),
+            when=CancelWhen.PERIOD_END,
+            reason=form.reason(),
+        )
+        if _done(request, act):
+            messages.success(request, "Your cancellation is scheduled. You can take it back here.")
+            return redirect("portal_home")
+    return _asked(request, "portal/cancellation.html", subscription, form, _end_of)
+
+
+@require_POST
+@requires(Permission.USE_PORTAL)
+def portal_cancellation_withdrawal(request: HttpRequest, reference: str) -> HttpResponse:
+    """Stay after all."""
+    act = partial(
+        withdraw_cancellation,
+        subscription=_mine(request, reference),
+        actor=portal_actor(request),
+        at=now(),
+    )
+    if _done(request, act):
+        messages.success(request, "Good that you stay: it renews as before.")
+    return redirect("portal_home")
+
+
+@require_http_methods(["GET", "POST"])
+@requires(Permission.USE_PORTAL)
+def portal_pause(request: HttpRequest, reference: str) -> HttpResponse:
+    """Pause with the end of the current period, until a day or until it is resumed."""
+    subscription = _mine(request, reference)
+    form = PortalPauseForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        act = partial(
+            pause,
+            subscription=subscription,
+            actor=portal_actor(request),
+            at=now(),
+            at_period_end=True,
+            resume_on=form.cleaned_data["resume_on"],
+        )
+        if _done(request, act):
+            messages.success(request, "It pauses at the end of the period.")
+            return redirect("portal_home")
+    return _asked(request, "portal/pause.html", subscription, form, _pause_of)
+
+
+@require_http_methods(["GET", "POST"])
+@requires(Permission.USE_PORTAL)
+def portal_resumption(request: HttpRequest, reference: str) -> HttpResponse:
+    """Go on now; what is charged for it is shown first."""
+    subscription, at = _mine(request, reference), now()
+    if request.method == "POST":
+        act = partial(
+            resume,
+            subscription=subscription,
+            actor=portal_actor(request),
+            at=at,
+            expected=request.POST.get("token") or None,
+        )
+        if _done(request, act):
+            messages.success(request, "It goes on from today.")
+        return redirect("portal_home")
+    try:
+        preview = preview_resumption(subscription=subscription, at=at)
+    except REFUSALS as refusal:
+        messages.error(request, _sentence(refusal))
+        return redirect("portal_home")
+    context = {"subscription": subscription, "customer": subscription.customer, "preview": preview}
+    return render(request, "portal/resumption.html", context)
+
+
+def _mine(request: HttpRequest, reference: str) -> Subscription:
+    """A subscription of a customer whom this person acts for; any other is not there."""
+    mine = Subscription.objects.filter(customer__in=acting_customers(request), ended_at=None)
+    return get_object_or_404(
+        mine.select_related("customer", "plan_version__plan"), reference=reference
+    )
+
+
+def _scheduled(subscription: Subscription) -> PlanChange | None:
+    waiting = subscription.plan_changes.filter(state=PlanChange.State.SCHEDULED)
+    return waiting.select_related("plan_version__plan").first()
+
+
+def _preview(subscription: Subscription, form: PortalPlanForm) -> PlanChangePreview | None:
+    try:
+        return preview_plan_change(
+            subscription=subscription,
+            plan_version=form.cleaned_data["plan_version"],
+            quantity=form.cleaned_data["quantity"],
+            at=now(),
+        )
+    except REFUSALS as refusal:
+        form.add_error(None, _sentence(refusal))
+        return None
+
+
+def _change(request: HttpRequest, subscription: Subscription, form: PortalPlanForm) -> bool:
+    actor, given = portal_actor(request), form.cleaned_data
+    try:
+        change = change_plan(
+            subscription=subscription,
+            plan_version=given["plan_version"],
+            quantity=given["quantity"],
+            actor=actor,
+            at=now(),
+            expected=request.POST.get("token") or None,
+        )
+    except REFUSALS as refusal:
+        form.add_error(None, _sentence(refusal))
+        return False
+    if change.state == PlanChange.State.APPLIED:
+        messages.success(request, f"You are on {change.plan_version.plan} now.")
+    else:
+        messages.success(request, f"You go to {change.plan_version.plan} with the next period.")
+    return True
+
+
+def _end_of(subscription: Subscription) -> object:
+    return preview_cancellation(subscription=subscription, at=now(), when=CancelWhen.PERIOD_END)
+
+
+def _pause_of(subscription: Subscription) -> object:
+    return preview_pause(subscription=subscription, at=now(), at_period_end=True)
+
+
+def _asked(
+    request: HttpRequest,
+    template: str,
+    subscription: Subscription,
+    form: object,
+    look: Callable[[Subscription], object],
+) -> HttpResponse:
+    """A page that asks once more, with what would happen; or home, when it cannot be done."""
+    try:
+        preview = look(subscription)
+    except REFUSALS as refusal:
+        messages.error(request, _sentence(refusal))
+        return redirect("portal_home")
+    context = {
+        "subscription": subscription,
+        "customer": subscription.customer,
+        "form": form,
+        "preview": preview,
+    }
+    return render(request, template, context)
+
+
+def _done(request: HttpRequest, act: Callable[[], object]) -> bool:
+    try:
+        act()
+    except REFUSALS as refusal:
+        messages.error(request, _sentence(refusal))
+        return False
+    return True
+
+
+def _sentence(refusal: Exception) -> str:
+    words = refusal.message if isinstance(refusal, InvalidInput) else str(refusal)
+    return f"Nothing was changed: {words}."
