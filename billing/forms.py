@@ -609,3 +609,9 @@ class NotExecutedForm(forms.Form):
         max_length=300, strip=True, help_text="What shows it: the gateway's statement and its day."
     )
     reason = forms.CharField(max_length=300, strip=True)
+
+
+class BudgetForm(forms.Form):
+    """From which amount of usage a customer wants to be told."""
+
+    amount = forms.DecimalField(required=False, min_value=0, max_digits=15, decimal_places=4)

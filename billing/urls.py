@@ -231,6 +231,11 @@ urlpatterns = [
         name="webhook_endpoint_replay",
     ),
     path("portal/notices/", notices.portal_notices, name="portal_notices"),
+    path(
+        "portal/subscriptions/<slug:reference>/budget/",
+        notices.portal_budget,
+        name="portal_budget",
+    ),
     path("portal/", portal.portal_home, name="portal_home"),
     path("portal/invoices/", portal.portal_invoices, name="portal_invoices"),
     path("portal/invoices/<str:number>/", portal.portal_invoice, name="portal_invoice"),

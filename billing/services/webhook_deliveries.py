@@ -25,7 +25,7 @@ from billing.domain.webhook_signing import (
 )
 from billing.gateways.webhook_post import AddressRefused, Answer, NoAnswer, post_webhook
 from billing.models import Announcement, WebhookDelivery, WebhookEndpoint, WebhookTry
-from billing.services.webhook_endpoints import disable_endpoint, secret_of
+from billing.services.webhook_endpoints import disable_endpoint, secret_of, tell_disabled
 from tiktoktoe.kernel.ids import uuid7
 
 logger = logging.getLogger(__name__)
@@ -100,7 +100,9 @@ def claim_deliveries(*, at: datetime, limit: int = BATCH) -> list[WebhookDeliver
 def deliver(delivery: WebhookDelivery, *, at: datetime) -> Outcome:
     """Send a claimed delivery and settle it."""
     outcome = _send(delivery, at)
-    _settle(delivery, outcome, at)
+    disabled_for = _settle(delivery, outcome, at)
+    if disabled_for:
+        tell_disabled(delivery.endpoint, reason=disabled_for)
     return outcome
 
 
@@ -173,8 +175,11 @@ def _send(delivery: WebhookDelivery, at: datetime) -> Outcome:
 
 
 @transaction.atomic(durable=True)
-def _settle(delivery: WebhookDelivery, outcome: Outcome, at: datetime) -> None:
-    """Write the try down, and what follows from it, unless another sender took it since."""
+def _settle(delivery: WebhookDelivery, outcome: Outcome, at: datetime) -> str:
+    """Write the try down, and what follows from it, unless another sender took it since.
+
+    Gives the reason if the endpoint was disabled for it.
+    """
     WebhookTry.objects.create(
         delivery=delivery,
         at=at,
@@ -190,14 +195,17 @@ def _settle(delivery: WebhookDelivery, outcome: Outcome, at: datetime) -> None:
     if outcome.is_delivered:
         mine.update(state=State.DELIVERED, next_try_at=None, delivered_at=at)
         endpoint.filter(failing_since__isnull=False).update(failing_since=None)
-        return
+        return ""
     endpoint.filter(failing_since__isnull=True).update(failing_since=at)
     wait = next_wait(tries=delivery.tries_done, delivery=str(delivery.pk))
     if wait is not None:
         mine.update(state=State.QUEUED, next_try_at=at + wait)
-        return
+        return ""
     mine.update(state=State.FAILED, next_try_at=None)
-    since = endpoint.values_list("failing_since", flat=True).get()
-    if since is not None and at - since >= DISABLED_AFTER:
-        reason = f"nothing has arrived since {since:%Y-%m-%d %H:%M} UTC"
-        disable_endpoint(endpoint=delivery.endpoint, reason=reason)
+    active = endpoint.filter(state=WebhookEndpoint.State.ACTIVE)
+    since = active.values_list("failing_since", flat=True).first()
+    if since is None or at - since < DISABLED_AFTER:
+        return ""
+    reason = f"nothing has arrived since {since:%Y-%m-%d %H:%M} UTC"
+    disable_endpoint(endpoint=delivery.endpoint, reason=reason)
+    return reason

@@ -8,9 +8,12 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
+from django.urls import reverse
+from django.utils.html import escape
 
 from billing.domain.webhook_signing import endpoint_secret
 from billing.errors import WebhookInvalid
+from billing.gateways.mail import Mail, MailRefused, MailUnavailable, send_mail
 from billing.gateways.webhook_post import AddressRefused, check_url
 from billing.models import WebhookDelivery, WebhookEndpoint
 from tiktoktoe.kernel.ids import short_id
@@ -92,6 +95,27 @@ def remove_endpoint(*, endpoint: WebhookEndpoint) -> WebhookEndpoint:
     waiting = WebhookDelivery.objects.filter(endpoint=locked, next_try_at__isnull=False)
     waiting.update(state=WebhookDelivery.State.FAILED, next_try_at=None)
     return locked
+
+
+def tell_disabled(endpoint: WebhookEndpoint, *, reason: str) -> None:
+    """Write to the company that an endpoint was disabled; its page says so in any case."""
+    address = settings.BASE_URL + reverse("webhook_endpoint_detail", args=[endpoint.reference])
+    text = (
+        f"The webhook endpoint {endpoint.url} is disabled: {reason}.\n\n"
+        f"Its events wait. When it works again, enable it here:\n{address}\n"
+    )
+    mail = Mail(
+        recipient=str(settings.COMPANY["email"]),
+        sender=settings.DEFAULT_FROM_EMAIL,
+        subject="A webhook endpoint is disabled",
+        text=text,
+        html=f'<p lang="en">{escape(text)}</p>',
+        headers={"Auto-Submitted": "auto-generated"},
+    )
+    try:
+        send_mail(mail)
+    except (MailRefused, MailUnavailable):
+        logger.warning("nobody could be told", extra={"endpoint": endpoint.reference})
 
 
 def secret_of(endpoint: WebhookEndpoint) -> str:

@@ -1,19 +1,22 @@
 """Pages of notices: the outbox, what each kind says, and what customers want of them."""
 
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from billing.domain.announcements import NOTICE_KINDS
 from billing.domain.notice_samples import SAMPLE_CUSTOMER, SAMPLE_ZONE, SAMPLES
 from billing.domain.notice_words import CATALOGS
-from billing.errors import NoticeNotResendable
+from billing.errors import BudgetInvalid, NoticeNotResendable
+from billing.forms import BudgetForm
 from billing.models import Notice
 from billing.services.notice_text import NoticeText, read_refusal, render_notice
 from billing.services.notices import (
@@ -24,7 +27,10 @@ from billing.services.notices import (
     resend_notice,
     words_of,
 )
-from subscriptions.models import Customer
+from billing.services.usage_alerts import set_budget
+from subscriptions.models import Customer, Subscription
+from subscriptions.models.subscriptions import SubscriptionQuerySet
+from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now
@@ -161,8 +167,31 @@ def portal_notices(request: HttpRequest) -> HttpResponse:
     context = {
         "customer": customer,
         "choices": [(s, s.kind not in refused) for s in NOTICE_KINDS.values()],
+        "subscriptions": _budgeted(request).filter(customer=customer),
     }
     return render(request, "portal/notices.html", context)
+
+
+@require_POST
+@requires(Permission.USE_PORTAL)
+def portal_budget(request: HttpRequest, reference: str) -> HttpResponse:
+    """From which amount of usage in a period the customer wants to be told; none: not at all."""
+    subscription = get_object_or_404(_budgeted(request), reference=reference)
+    assert isinstance(request.user, User)
+    form = BudgetForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Enter an amount, such as 500, or nothing.")
+    else:
+        amount = form.cleaned_data["amount"]
+        actor = Actor(source="portal", user=request.user)
+        try:
+            set_budget(subscription=subscription, amount=amount, actor=actor, at=now())
+        except BudgetInvalid as refusal:
+            messages.error(request, f"{refusal.message}: {refusal.remedy}.")
+        else:
+            messages.success(request, "Your budget is saved." if amount else "There is no budget.")
+    query = urlencode({"customer": subscription.customer.external_id})
+    return redirect(f"{reverse('portal_notices')}?{query}")
 
 
 def _notice(notice_id: UUID) -> Notice:
@@ -192,6 +221,18 @@ def _sample(kind: str, language: str) -> NoticeText:
 
 def _as_page(words: NoticeText) -> HttpResponse:
     return HttpResponse(words.html, headers={"Content-Security-Policy": NOTICE_POLICY})
+
+
+def _budgeted(request: HttpRequest) -> SubscriptionQuerySet:
+    """The running subscriptions of those whom this person acts for, with their budgets."""
+    assert isinstance(request.user, User)
+    mine = Customer.objects.of_user(request.user.pk)
+    return (
+        Subscription.objects.live()
+        .filter(customer__in=mine)
+        .select_related("customer", "plan_version__plan", "usage_budget")
+        .order_by("started_at", "pk")
+    )
 
 
 def _own_customer(request: HttpRequest) -> Customer:

@@ -5,6 +5,7 @@ from threading import Barrier, Thread
 from typing import Any
 
 import pytest
+from django.core import mail
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from billing.domain.announcements import EVENT_KINDS
@@ -144,6 +145,10 @@ def test_retries_go_on_for_days_then_the_endpoint_is_disabled_with_the_reason(
     endpoint = WebhookEndpoint.objects.get()
     assert endpoint.state == "disabled"
     assert endpoint.state_reason == "nothing has arrived since 2026-01-01 12:00 UTC"
+    (letter,) = mail.outbox
+    assert letter.to == ["billing@noughts.example"]
+    assert "nothing has arrived since" in letter.body
+    assert f"/outgoing-webhooks/{endpoint.reference}/" in letter.body
 
     make_delivery(receiver, 2)
     assert deliver_due(at=at) == 0  # its events wait

@@ -6,14 +6,19 @@ from django.test import Client
 
 from billing.domain.announcements import NOTICE_KINDS
 from billing.domain.notice_words import CATALOGS
-from billing.models import Notice, NoticeRefusal
+from billing.models import Notice, NoticeRefusal, UsageBudget
 from billing.services.announcing import announce_new
 from billing.services.notice_text import refusal_address
 from billing.services.notices import send_notices
 from tests.factories.accounts import make_user
 from tests.factories.announcements import announce_from_january
 from tests.factories.billing import open_invoice
-from tests.factories.subscriptions import JAN_1, make_customer, make_member
+from tests.factories.subscriptions import (
+    JAN_1,
+    make_customer,
+    make_member,
+    subscription_since,
+)
 from tiktoktoe.accounts.roles import Role
 
 pytestmark = pytest.mark.django_db
@@ -124,3 +129,22 @@ def test_a_customer_chooses_in_the_portal_and_only_for_itself() -> None:
     assert client.get(path).status_code == 404
     assert client.post(path, {}).status_code == 404
     assert not NoticeRefusal.objects.filter(customer=other).exists()
+
+
+def test_a_customer_sets_and_takes_back_a_budget_for_its_own_subscription_only() -> None:
+    subscription, other = subscription_since(), subscription_since()
+    client = Client()
+    client.force_login(make_member(subscription.customer).user)
+    path = f"/portal/subscriptions/{subscription.reference}/budget/"
+
+    client.post(path, {"amount": "500"})
+    budget = UsageBudget.objects.get()
+    assert (budget.amount.amount, budget.source) == (500, "portal")
+    assert 'value="500"' in client.get("/portal/notices/").content.decode()
+    for amount in ("0", "-1", "1.005", "lots"):
+        client.post(path, {"amount": amount})
+        assert UsageBudget.objects.get().amount.amount == 500
+    stranger = f"/portal/subscriptions/{other.reference}/budget/"
+    assert client.post(stranger, {"amount": "1"}).status_code == 404
+    client.post(path, {"amount": ""})
+    assert not UsageBudget.objects.exists()
