@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.conf import settings
 
-from billing.models import BillingRun
+from billing.models import BillingRun, WebhookEvent
 from billing.services.announcing import announce_new
 from billing.services.collection import collect_due, mark_overdue
 from billing.services.intake import look_at_reported
@@ -15,6 +15,7 @@ from billing.services.renewal import finish_run, run_in_hand, work_on
 from billing.services.thresholds import bill_thresholds
 from billing.services.usage_alerts import raise_alerts
 from billing.services.webhook_deliveries import deliver_due
+from billing.services.webhook_inbox import work_off, work_off_waiting
 from tiktoktoe.kernel.clock import now
 
 SCHEDULES = [
@@ -23,6 +24,7 @@ SCHEDULES = [
     ("Collect payments that are due", "billing.tasks.collect_payments", 60),
     ("Find out unknown payment outcomes", "billing.tasks.reconcile_payments", 10),
     ("Count payment outcomes", "billing.tasks.count_payment_outcomes", 30),
+    ("Look into what gateways have told", "billing.tasks.work_off_events", 10),
     ("Mark subscriptions past due", "billing.tasks.mark_overdue_subscriptions", 3600),
     ("Find what is to be announced", "billing.tasks.announce", 60),
     ("Raise usage alerts", "billing.tasks.raise_usage_alerts", 300),
@@ -92,6 +94,18 @@ def send_due_notices() -> int:
 def deliver_webhooks() -> int:
     """Send the events that are due; gives how many requests were made."""
     return deliver_due(at=now(), workers=DELIVERY_THREADS)
+
+
+@shared_task
+def work_off_event(event_id: int) -> str:
+    """Look into an event of a gateway."""
+    return work_off(event=WebhookEvent.objects.get(pk=event_id), at=now()).result
+
+
+@shared_task
+def work_off_events() -> int:
+    """Look into the events that wait; gives how many."""
+    return work_off_waiting(at=now())
 
 
 BEAT_SECONDS = 60

@@ -4,10 +4,11 @@ import pytest
 from django.test import TransactionTestCase
 from pytest_django import DjangoDbBlocker
 
+from tests.adyen_world import adyen, adyen_address, world
 from tests.database import end_transactional_test, prepare_database
 from tests.stripe_world import sandbox_address, stripe
 
-__all__ = ["sandbox_address", "stripe"]  # fixtures
+__all__ = ["adyen", "adyen_address", "sandbox_address", "stripe", "world"]  # fixtures
 
 
 @pytest.fixture(scope="session")

@@ -29,19 +29,51 @@ GOOD_CARD = "4242424242424242"
 ROOT = Path(__file__).resolve().parent.parent
 
 
+CARDS = {
+    "good": GOOD_CARD,
+    "asks_holder": "4000002760003184",
+    "funds": "4000000000009995",
+    "generic": "4000000000000002",
+}
+TOKENS = {
+    "funds": "pm_card_chargeDeclinedInsufficientFunds",
+    "generic": "pm_card_chargeDeclined",
+    "expired": "pm_card_chargeDeclinedExpiredCard",
+    "fraud": "pm_card_chargeDeclinedFraudulent",
+    "asks_holder": "pm_card_authenticationRequired",
+    "refund_fails": "pm_card_refundFail",
+    "pending_refund": "pm_card_pendingRefund",
+    "technical": "pm_card_chargeDeclinedProcessingError",
+}
+
+
 class StripeWorld:
     """The sandbox, and what a test wants to do or to know there."""
+
+    name = "stripe"
+    charges = "POST /v1/payment_intents$"
+    looks = "GET /v1/"
+    refunds = "POST /v1/refunds$"
+    pages = "POST /v1/checkout/sessions$"
+    last4 = "4242"
+    fee = "3.17"  # 2.9 % and 0.30
 
     def __init__(self, address: str) -> None:
         self.address = address
         self.control = SandboxControl(address)
 
-    def pay_on_page(self, address: str, card: str = GOOD_CARD, **terms: bool) -> None:
+    def pay_on_page(
+        self, address: str, card: str = GOOD_CARD, *, authenticate: bool = True
+    ) -> None:
         """Do what a customer does on a hosted page."""
-        self.control.complete_checkout(address.rpartition("/")[2], card=card, **terms)
+        session, number = address.rpartition("/")[2], CARDS.get(card, card)
+        self.control.complete_checkout(session, card=number, authenticate=authenticate)
 
     def store_card(self, customer: Customer, card: str = GOOD_CARD) -> PaymentMethod:
-        """Store a card of a customer, by way of the setup page."""
+        """Store a card of a customer, by way of the setup page; one that declines, by its token."""
+        if card in TOKENS:
+            return token_of(customer, TOKENS[card])
+        card = CARDS.get(card, card)
         at = datetime.fromtimestamp(self.control.stats()["now"], UTC)
         session = open_setup_page(customer=customer, at=at).rpartition("/")[2]
         self.control.complete_checkout(session, card=card)
@@ -61,6 +93,16 @@ class StripeWorld:
         """The gateway's truth: everything that was given back, in cents."""
         refunds = self._all(configured_client().refunds)
         return sum(refund["amount"] for refund in refunds if refund["status"] != "failed")
+
+    def deliver(self) -> None:
+        """Everything can be asked: nothing has to arrive."""
+
+    def tell_fees(self) -> None:
+        """The fees are told with the charges."""
+
+    def environment(self) -> dict[str, str]:
+        """Where the sandbox is."""
+        return {"STRIPE_API_HOST": self.address}
 
     def _all(self, service: Any) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
@@ -113,8 +155,14 @@ def customer_with_card(stripe: StripeWorld, card: str = GOOD_CARD) -> Customer:
 def customer_with_token(token: str) -> Customer:
     """A customer whose default method is one of the sandbox's ready-made cards."""
     customer = make_customer()
+    token_of(customer, token)
+    return customer
+
+
+def token_of(customer: Customer, token: str) -> PaymentMethod:
+    """One of the sandbox's ready-made cards, as a customer's default method."""
     make_known(customer=customer, at=NOW)
-    PaymentMethod.objects.create(
+    return PaymentMethod.objects.create(
         customer=customer,
         gateway="stripe",
         gateway_reference=token,
@@ -122,7 +170,6 @@ def customer_with_token(token: str) -> Customer:
         is_default=True,
         created_at=NOW,
     )
-    return customer
 
 
 def invoice_of(customer: Customer) -> Invoice:

@@ -1,6 +1,7 @@
 """Typed readers of the environment; the only place that reads it."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -61,6 +62,20 @@ def env_secret(name: str, *, fallback_file: Path | None = None, insecure_default
     if fallback_file is not None and fallback_file.is_file():
         return fallback_file.read_text(encoding="utf-8").strip()
     return insecure_default
+
+
+def env_accounts(kind: str, names: Sequence[str], *fields: str) -> dict[str, dict[str, str]]:
+    """The accounts at a service that the environment configures, by name.
+
+    The account "adyen" is read from ADYEN_API_KEY and so on, one called "adyen_us" from
+    ADYEN_US_API_KEY. One without the first of the fields is absent.
+    """
+    accounts = {}
+    for name in names:
+        terms = {field.lower(): env_str(f"{name.upper()}_{field}") for field in fields}
+        if terms[fields[0].lower()]:
+            accounts[name] = {"kind": kind, **terms}
+    return accounts
 
 
 def database_from_url(url: str) -> dict[str, object]:

@@ -7,6 +7,7 @@ import django_stubs_ext
 
 from tiktoktoe.env import (
     database_from_url,
+    env_accounts,
     env_bool,
     env_int,
     env_list,
@@ -202,9 +203,18 @@ STRIPE_TIMEOUT_SECONDS = env_int("STRIPE_TIMEOUT_SECONDS", 20)
 DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
 GATEWAY_TIMEOUT_SECONDS = env_int("GATEWAY_TIMEOUT_SECONDS", 20)  # of the others
 # What is not configured is absent. Names are what payments and methods are kept under.
-GATEWAYS: dict[str, dict[str, str]] = {"stripe": {"kind": "stripe"}}
+GATEWAYS: dict[str, dict[str, str]] = {
+    "stripe": {"kind": "stripe"},
+    **env_accounts(
+        "adyen",
+        env_list("ADYEN_ACCOUNTS", ["adyen"]),
+        *("API_KEY", "MERCHANT_ACCOUNT", "HMAC_KEY", "API_HOST", "REPORT_HOST"),
+    ),
+}
 # The pages may send a form on to the hosted payment page.
-CSP_FORM_ACTION = env_list("CSP_FORM_ACTION", ["https://checkout.stripe.com"])
+CSP_FORM_ACTION = env_list(
+    "CSP_FORM_ACTION", ["https://checkout.stripe.com", "https://*.adyen.link"]
+)
 SILENCED_SYSTEM_CHECKS = ["djstripe.W002"]  # a local API host is meant
 
 # ── E-mail and webhooks to others ────────────────────────────────────────────

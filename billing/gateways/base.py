@@ -182,8 +182,19 @@ class GatewayEvent:
     about: str
     reference: str = ""
     our_reference: str = ""
+    customer_reference: str = ""
     happened_at: datetime | None = None
     outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettledCharge:
+    """A charge as it was settled, and what the gateway has kept of it."""
+
+    reference: str
+    our_reference: str
+    amount: Money
+    fee: Money
 
 
 class Gateway(Protocol):
@@ -258,12 +269,16 @@ class Gateway(Protocol):
         """What has become of a refund, by our reference alone."""
         ...
 
-    def detach_method(self, reference: str) -> None:
+    def detach_method(self, reference: str, *, customer_reference: str) -> None:
         """Forget a stored method; forgetting it twice is no error."""
         ...
 
-    def read_method(self, reference: str) -> MethodDetails:
+    def read_method(self, reference: str, *, customer_reference: str) -> MethodDetails:
         """A stored method; without a customer when it is detached."""
+        ...
+
+    def list_methods(self, customer_reference: str) -> Sequence[MethodDetails]:
+        """What the gateway holds for a customer, the oldest first."""
         ...
 
 
@@ -279,5 +294,19 @@ class HearsEvents(Protocol):
         Raises:
             WebhookForged: If the signature is missing or not the gateway's.
             WebhookUnreadable: If it is signed, or cannot be told to be, but makes no sense.
+        """
+        ...
+
+
+@runtime_checkable
+class TellsFeesLater(Protocol):
+    """A gateway that tells only with the settlement what a payment has cost."""
+
+    def read_settlement(self, report: str) -> Sequence[SettledCharge]:
+        """What the charges in a report have cost.
+
+        Raises:
+            GatewayUnavailable: If the report does not come.
+            GatewayRefused: If it is none, or cannot be read.
         """
         ...

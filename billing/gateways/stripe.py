@@ -1,6 +1,6 @@
 """Stripe, through stripe-python: PaymentIntents, Checkout pages, refunds."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -195,19 +195,29 @@ class StripeGateway:
             return not_seen(error)
         return Outcome(answer=Answer.NO_SUCH_REQUEST) if not refund else outcome_of_refund(refund)
 
-    def detach_method(self, reference: str) -> None:
+    def detach_method(self, reference: str, *, customer_reference: str) -> None:
         """Detach a PaymentMethod from its customer."""
         try:
             self._client().payment_methods.detach(reference)
         except stripe.StripeError as error:
             if not isinstance(error, stripe.InvalidRequestError):
                 raise gateway_error(error) from error
-            if not is_missing(error) and self.read_method(reference).customer_reference:
+            if is_missing(error):
+                return
+            known = self.read_method(reference, customer_reference=customer_reference)
+            if known.customer_reference:
                 raise gateway_error(error) from error
 
-    def read_method(self, reference: str) -> MethodDetails:
-        """A PaymentMethod as it is now."""
+    def read_method(self, reference: str, *, customer_reference: str) -> MethodDetails:
+        """A PaymentMethod as it is now; it says itself whose it is."""
+        del customer_reference
         return method_details(self._ask(lambda: self._client().payment_methods.retrieve(reference)))
+
+    def list_methods(self, customer_reference: str) -> Sequence[MethodDetails]:
+        """The PaymentMethods that are attached to a customer."""
+        params = {"customer": customer_reference, "limit": 100}
+        listing = self._ask(lambda: self._client().payment_methods.list(params))
+        return [method_details(method) for method in reversed(listing["data"])]
 
     def _confirm(self, request: ChargeRequest, terms: Json) -> Outcome:
         if not is_chargeable(request.amount):

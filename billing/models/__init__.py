@@ -31,6 +31,7 @@ from billing.models.tax_rates import TaxRate
 from billing.models.thresholds import ThresholdCrossing
 from billing.models.unused_credits import UnusedCredit
 from billing.models.usage_alerts import UsageAlert, UsageBudget
+from billing.models.webhooks import WebhookEvent
 from billing.models.webhooks_out import WebhookDelivery, WebhookEndpoint, WebhookTry
 
 __all__ = [
@@ -73,5 +74,6 @@ __all__ = [
     "UsageBudget",
     "WebhookDelivery",
     "WebhookEndpoint",
+    "WebhookEvent",
     "WebhookTry",
 ]

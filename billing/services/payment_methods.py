@@ -133,7 +133,9 @@ def remove_method(*, method: PaymentMethod) -> PaymentMethod:
     """
     removed = _mark_removed(method)
     try:
-        gateway_named(removed.gateway).detach_method(removed.gateway_reference)
+        gateway_named(removed.gateway).detach_method(
+            removed.gateway_reference, customer_reference=_owner_reference(removed)
+        )
     except (GatewayUnavailable, GatewayRefused):
         logger.warning("method not detached at the gateway", extra={"method": removed.pk})
     return removed
@@ -144,13 +146,34 @@ def refresh_method(*, reference: str, gateway: str = DEFAULT_GATEWAY) -> Payment
     known = PaymentMethod.objects.filter(gateway=gateway, gateway_reference=reference).first()
     if known is None:
         return None
-    details = gateway_named(gateway).read_method(reference)
+    owner = _owner_reference(known)
+    details = gateway_named(gateway).read_method(reference, customer_reference=owner)
     if not details.customer_reference:
         known.state, known.is_default = PaymentMethod.State.REMOVED, False
     known.brand, known.last4 = details.brand[:32], details.last4[-4:]
     known.expires_on, known.country = details.expires_on, details.country[:2]
     known.save(update_fields=["state", "is_default", "brand", "last4", "expires_on", "country"])
     return known
+
+
+def refresh_methods(*, customer_reference: str, at: datetime, gateway: str) -> int:
+    """Take over what a gateway holds for a customer; gives how many of them are kept here."""
+    owner = GatewayCustomer.objects.filter(
+        gateway=gateway, gateway_reference=customer_reference
+    ).first()
+    if owner is None:
+        return 0
+    kept = [
+        keep_method(customer_id=owner.customer_id, details=details, at=at, gateway=gateway)
+        for details in gateway_named(gateway).list_methods(customer_reference)
+    ]
+    return sum(method is not None for method in kept)
+
+
+def _owner_reference(method: PaymentMethod) -> str:
+    """How the gateway names the customer whose method it is."""
+    owner = GatewayCustomer.objects.filter(customer=method.customer_id, gateway=method.gateway)
+    return owner.values_list("gateway_reference", flat=True).first() or ""
 
 
 @transaction.atomic(durable=True)

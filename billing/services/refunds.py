@@ -193,6 +193,8 @@ def _paid_attempt(payment: Payment) -> PaymentAttempt:
     attempt = payment.attempts.filter(state=AttemptState.SUCCEEDED).first()
     if payment.state != Payment.State.PAID or attempt is None:
         raise PaymentNotRefundable("only a paid payment can be refunded")
+    if not attempt.gateway_reference:
+        raise PaymentNotRefundable("the gateway has not told its name for this payment yet")
     return attempt
 
 

@@ -19,15 +19,8 @@ from billing.services.checkout import confirm_payment, open_payment_page
 from billing.services.collection import collect_due
 from billing.services.reconciling import reconcile_attempts
 from tests.factories.subscriptions import make_customer
-from tests.stripe_world import (
-    NOW,
-    PERSON,
-    ROOT,
-    StripeWorld,
-    customer_with_card,
-    invoice_of,
-    later,
-)
+from tests.gateway_world import GatewayWorld, customer_with
+from tests.stripe_world import NOW, PERSON, ROOT, invoice_of, later
 from tests.web.management.scratch import address
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.errors import TikTokToeError
@@ -43,7 +36,6 @@ print("ready", flush=True)
 collect_due(at=datetime.fromisoformat(sys.argv[1]), workers=2)
 print("done", flush=True)
 """
-CHARGES = "POST /v1/payment_intents$"
 FAULTS = [
     "reset_before",
     "reset_after",
@@ -54,61 +46,63 @@ FAULTS = [
 ]
 
 
-def test_under_random_faults_each_customer_is_charged_exactly_once(stripe: StripeWorld) -> None:
-    invoices = _invoices(stripe, 24)
+def test_under_random_faults_each_customer_is_charged_exactly_once(world: GatewayWorld) -> None:
+    invoices = _invoices(world, 24)
     for seed, mode in enumerate(FAULTS):
-        stripe.control.add_fault(CHARGES, mode, times=3, probability=0.4, seed=seed, seconds=3)
+        world.control.add_fault(world.charges, mode, times=3, probability=0.4, seed=seed, seconds=3)
 
     collect_due(at=NOW, workers=4)
-    _let_time_pass(hours=12)
-    stripe.control.clear_faults()
-    _let_time_pass(hours=48)
+    _let_time_pass(world, hours=12)
+    world.control.clear_faults()
+    _let_time_pass(world, hours=48)
 
-    _assert_charged_once(stripe, invoices)
+    _assert_charged_once(world, invoices)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_killed_workers_neither_double_nor_lose_a_payment(stripe: StripeWorld, seed: int) -> None:
+def test_killed_workers_neither_double_nor_lose_a_payment(world: GatewayWorld, seed: int) -> None:
     chance = random.Random(seed)
-    invoices = _invoices(stripe, 16)
-    stripe.control.add_fault(CHARGES, "slow", times=100, seconds=0.15)
+    invoices = _invoices(world, 16)
+    world.control.add_fault(world.charges, "slow", times=100, seconds=0.15)
 
     for _ in range(3):
-        _collect_and_kill(stripe, after_seconds=chance.uniform(0.05, 0.6))
+        _collect_and_kill(world, after_seconds=chance.uniform(0.05, 0.6))
     killed_live = PaymentAttempt.objects.filter(state__in=["dispatched", "unknown"]).count()
-    stripe.control.clear_faults()
-    _let_time_pass(hours=48)
+    world.control.clear_faults()
+    _let_time_pass(world, hours=48)
 
     assert killed_live > 0, "the kill must hit payments on their way"
-    _assert_charged_once(stripe, invoices)
+    _assert_charged_once(world, invoices)
 
 
-def test_passes_at_the_same_time_charge_each_invoice_once(stripe: StripeWorld) -> None:
-    invoices = _invoices(stripe, 12)
+def test_passes_at_the_same_time_charge_each_invoice_once(world: GatewayWorld) -> None:
+    invoices = _invoices(world, 12)
 
     _at_once([lambda: collect_due(at=NOW, workers=2)] * 4)
 
-    _assert_charged_once(stripe, invoices)
+    _assert_charged_once(world, invoices)
     assert PaymentAttempt.objects.count() == 12
 
 
-def test_many_clicks_at_once_open_one_page_and_pay_once(stripe: StripeWorld) -> None:
+def test_many_clicks_at_once_open_one_page_and_pay_once(world: GatewayWorld) -> None:
     invoice = invoice_of(make_customer())
     at = now()
 
-    results = _at_once([lambda: open_payment_page(invoice=invoice, actor=PERSON, at=at)] * 8)
+    results = _at_once(
+        [lambda: open_payment_page(gateway=world.name, invoice=invoice, actor=PERSON, at=at)] * 8
+    )
 
     addresses = {result for result in results if isinstance(result, str)}
     assert len(addresses) == 1
     assert PaymentAttempt.objects.count() == 1
-    stripe.pay_on_page(addresses.pop())
+    world.pay_on_page(addresses.pop())
     payment = Payment.objects.get()
     _at_once([lambda: confirm_payment(payment=payment, actor=PERSON, at=at)] * 4)
-    _assert_charged_once(stripe, [invoice])
+    _assert_charged_once(world, [invoice])
 
 
-def test_a_click_and_the_schedule_at_once_charge_once(stripe: StripeWorld) -> None:
-    invoice = invoice_of(customer_with_card(stripe))
+def test_a_click_and_the_schedule_at_once_charge_once(world: GatewayWorld) -> None:
+    invoice = invoice_of(customer_with(world))
 
     _at_once(
         [
@@ -118,36 +112,37 @@ def test_a_click_and_the_schedule_at_once_charge_once(stripe: StripeWorld) -> No
         ]
     )
 
-    _assert_charged_once(stripe, [invoice])
+    _assert_charged_once(world, [invoice])
 
 
-def _invoices(stripe: StripeWorld, count: int) -> list[Invoice]:
-    return [invoice_of(customer_with_card(stripe)) for _ in range(count)]
+def _invoices(world: GatewayWorld, count: int) -> list[Invoice]:
+    return [invoice_of(customer_with(world)) for _ in range(count)]
 
 
-def _let_time_pass(*, hours: int) -> None:
+def _let_time_pass(world: GatewayWorld, *, hours: int) -> None:
     """What the schedule does, hour after hour; the first hour minute by minute."""
     instants = [later(minutes=minute) for minute in (1, 2, 4, 8, 15, 30)]
     for at in [*instants, *(later(hours=hour) for hour in range(1, hours, 3))]:
+        world.deliver()
         reconcile_attempts(at=at)
         collect_due(at=at)
 
 
-def _assert_charged_once(stripe: StripeWorld, invoices: Iterable[Invoice]) -> None:
+def _assert_charged_once(world: GatewayWorld, invoices: Iterable[Invoice]) -> None:
     for invoice in invoices:
         invoice.refresh_from_db()
-        assert stripe.charged(invoice) == [9900], f"{invoice} at the gateway"
+        assert world.charged(invoice) == [9900], f"{invoice} at the gateway"
         assert invoice.state == "paid"
         succeeded = PaymentAttempt.objects.filter(payment__invoice=invoice, state="succeeded")
         assert succeeded.count() == 1
     assert not PaymentAttempt.objects.filter(state__in=["dispatched", "unknown"]).exists()
 
 
-def _collect_and_kill(stripe: StripeWorld, *, after_seconds: float) -> None:
+def _collect_and_kill(world: GatewayWorld, *, after_seconds: float) -> None:
     worker = subprocess.Popen(
         [sys.executable, "-c", COLLECT, _instant().isoformat()],
         cwd=ROOT,
-        env=_environment(stripe),
+        env=_environment(world),
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -170,12 +165,12 @@ def _instant() -> datetime:
     return later(seconds=1)
 
 
-def _environment(stripe: StripeWorld) -> dict[str, str]:
+def _environment(world: GatewayWorld) -> dict[str, str]:
     return {
         **os.environ,
         "DATABASE_URL": address(connection.settings_dict["NAME"]),
         "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "STRIPE_API_HOST": stripe.address,
+        **world.environment(),
     }
 
 

@@ -10,15 +10,23 @@ from tiktoktoe.env import read_env_file
 from tiktoktoe.launcher.places import ROOT
 
 READ_BY_SETTINGS = re.compile(r'env_(?:str|bool|int|list|secret)\(\s*"([A-Z_]+)"')
-READ_BY_LAUNCHER = {"PORT", "SANDBOX_PORT", "NO_DEMO", "DEMO", "CHROMIUM"}
+READ_BY_LAUNCHER = {"PORT", "SANDBOX_PORT", "ADYEN_PORT", "NO_DEMO", "DEMO", "CHROMIUM"}
+ACCOUNTS = re.compile(r'env_accounts\(\s*"(\w+)".*?\*\(([^)]*)\)', re.DOTALL)
 LISTED = re.compile(r"^# ([A-Z_]+)=", re.MULTILINE)
 
 
 def test_each_variable_is_listed_once() -> None:
     settings = (ROOT / "tiktoktoe" / "settings.py").read_text(encoding="utf-8")
+    of_accounts = {
+        f"{kind.upper()}_{field}"
+        for kind, fields in ACCOUNTS.findall(settings)
+        for field in re.findall(r"[A-Z_]+", fields)
+    }
     listed = LISTED.findall((ROOT / ".env.example").read_text(encoding="utf-8"))
 
-    assert sorted(listed) == sorted({*READ_BY_SETTINGS.findall(settings), *READ_BY_LAUNCHER})
+    assert sorted(listed) == sorted(
+        {*READ_BY_SETTINGS.findall(settings), *of_accounts, *READ_BY_LAUNCHER}
+    )
 
 
 def test_the_example_as_it_is_changes_nothing() -> None:

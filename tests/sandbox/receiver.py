@@ -16,6 +16,7 @@ class Receiver:
 
     address: str = ""
     statuses: list[int] = field(default_factory=list)
+    answer: bytes = b""
     posts: list[tuple[bytes, str]] = field(default_factory=list)
 
     @property
@@ -50,6 +51,7 @@ def receiving() -> Iterator[Receiver]:
             receiver.posts.append((content, self.headers["Stripe-Signature"]))
             self.send_response(receiver.statuses.pop(0) if receiver.statuses else 200)
             self.end_headers()
+            self.wfile.write(receiver.answer)
 
         def do_GET(self) -> None:
             self.send_response(200)

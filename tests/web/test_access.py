@@ -27,6 +27,7 @@ PUBLIC_NAMES = {
     "sign_up",
     "entitlements_api",
     "events_api",
+    "gateway_events",
     "health",
     "notice_refusal",
 }

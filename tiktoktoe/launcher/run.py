@@ -131,8 +131,8 @@ def forget_half_a_demo(base: Path, console: Console) -> None:
     """Clear a data folder whose demo company was cut short: nobody has worked in it yet."""
     if (base / "marks" / DEMO_BEGUN).exists():
         console.say("  the demo company was cut short, so it is made anew")
-        for name in ("postgres", "valkey", "sandbox", "marks"):
-            shutil.rmtree(base / name)
+        for name in ("postgres", "valkey", "sandbox", "adyen", "marks"):
+            shutil.rmtree(base / name, ignore_errors=name == "adyen")
         places.make_folders(base)
 
 

@@ -24,6 +24,12 @@ STRIPE_NAMES = tuple(
     f"STRIPE_{end}" for end in ("API_HOST", "LIVE_MODE", "TEST_SECRET_KEY", "LIVE_SECRET_KEY")
 )
 SERVER_NAMES = ("DATABASE_URL", "DATABASE_ROLE", "CELERY_BROKER_URL", *STRIPE_NAMES)
+# Any test key will do for the sandbox; its notifications are signed with a key of its own.
+ADYEN = {
+    "ADYEN_API_KEY": "AQE" + "sandbox0" * 4,
+    "ADYEN_MERCHANT_ACCOUNT": "Sandbox",
+    "ADYEN_HMAC_KEY": "5a" * 32,
+}
 Wait = tuple[str, Callable[[], None]]
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -63,12 +69,13 @@ class Stack:
         self.has_own_database = not self.env.get("DATABASE_URL")
         self.has_own_broker = not self.env.get("CELERY_BROKER_URL")
         self.has_own_stripe = not any(self.env.get(name) for name in STRIPE_NAMES)
+        self.has_own_adyen = self.has_own_stripe and not self.env.get("ADYEN_API_KEY")
 
     def start_servers(self, *, with_sandbox: bool = True) -> None:
         """PostgreSQL, Valkey and the payment sandbox, except those that the environment names."""
         waits = [self._database(), self._broker()]
         if with_sandbox:
-            waits.append(self._sandbox())
+            waits += [self._sandbox(), self._adyen()]
         for name, wait in filter(None, waits):
             with self.console.step(name):
                 wait()
@@ -107,6 +114,22 @@ class Stack:
         self.env["STRIPE_API_HOST"] = f"http://127.0.0.1:{port}"
         self.env["CSP_FORM_ACTION"] = f"http://127.0.0.1:{port}"
         return "payment sandbox", lambda: self.children.wait_for("sandbox", lambda: listens(port))
+
+    def _adyen(self) -> Wait | None:
+        """A second gateway beside the sandbox of the first, and never beside real money."""
+        if not self.has_own_adyen:
+            return None
+        port = self.port("ADYEN_PORT", 8431)
+        address = f"http://127.0.0.1:{port}"
+        self.env.update(ADYEN, ADYEN_API_HOST=address)
+        self.env["CSP_FORM_ACTION"] = f"{self.env['CSP_FORM_ACTION']},{address}"
+        command = [sys.executable, "-m", "tiktoktoe.sandbox.adyen", "--port", str(port)]
+        command += ["--data", str(self.base / "adyen"), "--hmac", ADYEN["ADYEN_HMAC_KEY"]]
+        command += ["--merchant", ADYEN["ADYEN_MERCHANT_ACCOUNT"]]
+        if self.env.get("BASE_URL"):
+            command += ["--webhook", f"{self.env['BASE_URL']}/gateways/adyen/events/"]
+        self.children.start(Program(name="adyen", command=command), self.env, places.ROOT)
+        return "Adyen sandbox", lambda: self.children.wait_for("adyen", lambda: listens(port))
 
     def start_application(self, port: int) -> None:
         """Web, worker and beat, as the role that cannot rewrite the books."""

@@ -58,16 +58,23 @@ class SandboxControl:
         self._post("webhooks/retry", {})
 
     def complete_checkout(
-        self, session: str, *, card: str = "4242424242424242", authenticate: bool = True
+        self,
+        session: str,
+        *,
+        card: str = "4242424242424242",
+        authenticate: bool = True,
+        holder: str = "",
     ) -> str:
         """Pay, or store a card, on a hosted page; gives where the customer is sent next.
 
-        A bank account's number or an IBAN may stand for the card.
+        A bank account's number or an IBAN may stand for the card. Adyen's stand-in goes by the
+        holder's name.
 
         Raises:
             httpx.HTTPStatusError: 402, if the card is declined.
         """
         body = {"session": session, "card": card, "authenticate": authenticate}
+        body |= {"holder": holder} if holder else {}
         return str(self._post("checkout", body)["location"])
 
     def answer_challenge(self, intent: str, *, passes: bool = True) -> dict[str, Any]:
@@ -85,6 +92,28 @@ class SandboxControl:
     def pay_out_daily(self, *, is_on: bool = True) -> None:
         """Let what becomes available be paid out at the end of its day, or not."""
         self._post("payouts", {"schedule": "daily" if is_on else "manual"})
+
+    def delay_results(self, seconds: int) -> None:
+        """Let captures, cancels and refunds of Adyen's stand-in come true only later."""
+        self._post("delay", {"seconds": seconds})
+
+    def send_webhooks_to(self, url: str) -> None:
+        """Say where Adyen's stand-in sends its notifications."""
+        self._post("endpoint", {"url": url})
+
+    def notifications(self, *, after: int = 0) -> list[dict[str, Any]]:
+        """The notifications of Adyen's stand-in so far, as they are sent."""
+        made: list[dict[str, Any]] = self._post("notifications", {"after": after})["notifications"]
+        return made
+
+    def payments(self) -> list[dict[str, Any]]:
+        """Every payment that was ever tried at Adyen's stand-in."""
+        made: list[dict[str, Any]] = self._post("payments", {})["payments"]
+        return made
+
+    def settle(self) -> dict[str, Any]:
+        """Close a batch at Adyen's stand-in; gives the name of its report."""
+        return self._post("settle", {})
 
     def stats(self) -> dict[str, Any]:
         """How many webhooks are waiting, were delivered, failed, and what time it is."""

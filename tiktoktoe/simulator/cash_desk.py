@@ -98,11 +98,15 @@ class CashDesk:
         """Not asked."""
         self._not_here()
 
-    def detach_method(self, reference: str) -> None:
+    def detach_method(self, reference: str, *, customer_reference: str) -> None:
         """Forgotten."""
 
-    def read_method(self, reference: str) -> MethodDetails:
+    def read_method(self, reference: str, *, customer_reference: str) -> MethodDetails:
         """Not asked."""
+        self._not_here()
+
+    def list_methods(self, customer_reference: str) -> NoReturn:
+        """Nobody asks what is stored here."""
         self._not_here()
 
     def _done(self, amount: Money) -> Outcome:

@@ -147,14 +147,14 @@ def test_a_closed_port_means_that_nothing_left() -> None:
     assert gateway.refund(refund).answer == Answer.NEVER_LEFT
     assert gateway.read_charge("pi_1").answer == Answer.INCONCLUSIVE
     with pytest.raises(GatewayUnavailable):
-        gateway.detach_method("pm_1")
+        gateway.detach_method("pm_1", customer_reference="cus_1")
 
 
 def test_a_wrong_key_is_our_fault_and_is_said_so(stripe: StripeWorld) -> None:
     gateway = StripeGateway(lambda: client_for("sk_wrong", stripe.address, "2026-05-27.dahlia", 2))
 
     with pytest.raises(GatewayRefused):
-        gateway.read_method("pm_1")
+        gateway.read_method("pm_1", customer_reference="cus_1")
 
 
 def test_more_than_was_charged_is_refused_by_the_gateway_too(stripe: StripeWorld) -> None:

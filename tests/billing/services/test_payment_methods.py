@@ -110,7 +110,7 @@ def test_no_page_without_the_gateway(stripe: StripeWorld) -> None:
 
 def test_a_method_detached_elsewhere_is_not_used_any_more(stripe: StripeWorld) -> None:
     method = PaymentMethod.objects.get(customer=customer_with_card(stripe))
-    gateway_named("stripe").detach_method(method.gateway_reference)
+    gateway_named("stripe").detach_method(method.gateway_reference, customer_reference="")
 
     refreshed = refresh_method(reference=method.gateway_reference)
 

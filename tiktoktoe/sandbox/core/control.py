@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from tiktoktoe.sandbox.core.account import Account, snapshot
 from tiktoktoe.sandbox.core.api import Api
-from tiktoktoe.sandbox.core.errors import ApiError
+from tiktoktoe.sandbox.core.errors import ApiError, ContractBroken
 from tiktoktoe.sandbox.core.faults import Fault, Faults
 from tiktoktoe.sandbox.core.schemas import Json
 from tiktoktoe.sandbox.core.webhooks import Delivery, Webhooks
@@ -54,6 +54,9 @@ class Control:
             except (KeyError, TypeError, ValueError) as error:
                 self._account.store.undo()
                 raise ApiError(400, f"{name}: {error}") from error
+            except ContractBroken as broken:
+                self._account.store.undo()
+                raise ApiError(500, f"A fault of the sandbox: {broken}") from broken
             except ApiError as error:
                 if not self._api.keeps(error):
                     self._account.store.undo()

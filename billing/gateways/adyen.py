@@ -1,0 +1,284 @@
+"""Adyen Checkout, by its HTTP API: payments, payment links, modifications, stored methods.
+
+Adyen has no way to ask what became of a payment: the same request with the same key gives the
+first answer again for a week, and signed notifications tell the rest.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+
+from billing.domain.attempts import Answer
+from billing.domain.declines import Decline, DeclineClass
+from billing.errors import GatewayRefused, GatewayUnavailable
+from billing.gateways.adyen_client import AdyenClient
+from billing.gateways.adyen_objects import (
+    is_chargeable,
+    methods_of,
+    outcome_of_link,
+    outcome_of_modification,
+    outcome_of_payment,
+    page_of_link,
+    to_adyen,
+)
+from billing.gateways.adyen_reports import REPORT_NAME, charges_of
+from billing.gateways.adyen_webhooks import events_of
+from billing.gateways.base import (
+    Capabilities,
+    CaptureRequest,
+    ChargeRequest,
+    CustomerRequest,
+    GatewayEvent,
+    MethodDetails,
+    Outcome,
+    Page,
+    PageRequest,
+    RefundRequest,
+    SettledCharge,
+    VoidRequest,
+)
+from tiktoktoe.kernel.money import zero
+
+_CANNOT_BE_ASKED = Outcome(
+    answer=Answer.INCONCLUSIVE, message="Adyen tells by notifications, and by a repeated request"
+)
+# What Stripe fills in; Adyen sends everybody back to the same address.
+_PLACEHOLDER = "{CHECKOUT_SESSION_ID}"
+
+
+class AdyenGateway:
+    """One merchant account."""
+
+    def __init__(self, name: str, client: AdyenClient, *, hmac_keys: Sequence[str]) -> None:
+        self.name = name
+        self._client = client
+        self._hmac_keys = tuple(hmac_keys)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Cards, by payment links and stored; keys live for a week, nothing can be looked up.
+
+        Source: docs.adyen.com/development-resources/api-idempotency; authorizations:
+        docs.adyen.com/online-payments/capture (28 days, by scheme; the shortest is 7).
+        """
+        return Capabilities(
+            kinds=frozenset({"card"}),
+            has_hosted_page=True,
+            has_three_d_secure=True,
+            has_partial_refund=True,
+            has_partial_capture=True,
+            has_multi_capture=True,
+            remembers_keys_for=timedelta(days=7),
+            look_up=None,
+            refunds_within=timedelta(days=365),
+            authorization_lasts=timedelta(days=7),
+            settles_after_days=3,
+        )
+
+    def create_customer(self, request: CustomerRequest) -> str:
+        """Adyen has no customers, only a reference of ours for whoever stores a method."""
+        return f"shopper-{request.our_reference}"
+
+    def charge(self, request: ChargeRequest) -> Outcome:
+        """Pay by a stored method, as part of a subscription, captured at once."""
+        return self._pay(request, {"captureDelayHours": 0}, is_hold=False)
+
+    def authorize(self, request: ChargeRequest) -> Outcome:
+        """As charge, but the money is only held until it is captured."""
+        return self._pay(request, {"additionalData": {"manualCapture": "true"}}, is_hold=True)
+
+    def capture(self, request: CaptureRequest) -> Outcome:
+        """Ask for a capture; a CAPTURE notification tells what came of it."""
+        body = {"amount": to_adyen(request.amount), "reference": request.our_reference}
+        return self._modify(request.charge_reference, "captures", body, request.idempotency_key)
+
+    def void(self, request: VoidRequest) -> Outcome:
+        """Ask for a cancel; a CANCELLATION notification tells what came of it."""
+        body = {"reference": request.our_reference}
+        return self._modify(request.charge_reference, "cancels", body, request.idempotency_key)
+
+    def open_page(self, request: PageRequest) -> Outcome:
+        """Create a payment link over one amount, or over nothing to store a method."""
+        if request.amount is not None and not is_chargeable(request.amount):
+            return _amount_refused()
+        return self._client.move(
+            "/paymentLinks",
+            self._link(request),
+            key=request.idempotency_key,
+            read=outcome_of_link,
+        )
+
+    def read_charge(self, reference: str) -> Outcome:
+        """A payment cannot be read."""
+        del reference
+        return _CANNOT_BE_ASKED
+
+    def read_session(self, session: str) -> Outcome:
+        """What a payment link says now."""
+        try:
+            link = self._client.ask("GET", f"/paymentLinks/{session}")
+        except (GatewayRefused, GatewayUnavailable) as error:
+            return Outcome(answer=Answer.INCONCLUSIVE, message=str(error))
+        seen = outcome_of_link(link)
+        if seen.answer != Answer.SUCCEEDED:
+            return seen
+        try:
+            return replace(seen, method=self._method_stored_on(link))
+        except (GatewayRefused, GatewayUnavailable):
+            return seen  # a notification brings the method
+
+    def find_charge(
+        self, *, our_reference: str, customer_reference: str, since: datetime
+    ) -> Outcome:
+        """A payment cannot be searched for."""
+        del our_reference, customer_reference, since
+        return _CANNOT_BE_ASKED
+
+    def expire_session(self, session: str) -> Outcome:
+        """Close a payment link; one that is not open any more says what became of it."""
+        try:
+            self._client.ask("PATCH", f"/paymentLinks/{session}", {"status": "expired"})
+        except GatewayRefused:
+            return self.read_session(session)
+        return self.read_session(session)
+
+    def read_page(self, session: str) -> Page:
+        """A payment link with the method that was stored last by whom it is for."""
+        link = self._client.ask("GET", f"/paymentLinks/{session}")
+        return page_of_link(link, self._method_stored_on(link))
+
+    def refund(self, request: RefundRequest) -> Outcome:
+        """Ask for a refund; a REFUND notification tells what came of it."""
+        body = {"amount": to_adyen(request.amount), "reference": request.our_reference}
+        return self._modify(request.charge_reference, "refunds", body, request.idempotency_key)
+
+    def read_refund(self, reference: str) -> Outcome:
+        """A refund cannot be read."""
+        del reference
+        return _CANNOT_BE_ASKED
+
+    def find_refund(self, *, our_reference: str, charge_reference: str) -> Outcome:
+        """A refund cannot be searched for."""
+        del our_reference, charge_reference
+        return _CANNOT_BE_ASKED
+
+    def detach_method(self, reference: str, *, customer_reference: str) -> None:
+        """Forget a stored method."""
+        known = {method.reference for method in self.list_methods(customer_reference)}
+        if reference in known:
+            self._client.ask(
+                "DELETE",
+                f"/storedPaymentMethods/{reference}",
+                shopperReference=customer_reference,
+                merchantAccount=self._client.merchant,
+            )
+
+    def read_method(self, reference: str, *, customer_reference: str) -> MethodDetails:
+        """A stored method; one that is not stored any more has no customer."""
+        for method in self.list_methods(customer_reference):
+            if method.reference == reference:
+                return method
+        return MethodDetails(reference=reference, customer_reference="", kind="card")
+
+    def list_methods(self, customer_reference: str) -> Sequence[MethodDetails]:
+        """What a shopper has stored, the oldest first."""
+        listing = self._client.ask(
+            "GET",
+            "/storedPaymentMethods",
+            shopperReference=customer_reference,
+            merchantAccount=self._client.merchant,
+        )
+        return methods_of(listing)
+
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
+        """The events of a standard notification."""
+        del headers
+        return events_of(body, keys=self._hmac_keys, merchant=self._client.merchant)
+
+    def read_settlement(self, report: str) -> Sequence[SettledCharge]:
+        """What the payments of a settlement details report have cost.
+
+        Raises:
+            GatewayRefused: If this is not the name of such a report.
+        """
+        if not REPORT_NAME.fullmatch(report):
+            raise GatewayRefused(f"{report[:100]!r} is no settlement details report")
+        return charges_of(self._client.report(report))
+
+    def _pay(self, request: ChargeRequest, terms: Mapping[str, Any], *, is_hold: bool) -> Outcome:
+        if not is_chargeable(request.amount):
+            return _amount_refused()
+        body = {
+            "merchantAccount": self._client.merchant,
+            "amount": to_adyen(request.amount),
+            "reference": request.our_reference,
+            "paymentMethod": {"type": "scheme", "storedPaymentMethodId": request.method_reference},
+            "shopperReference": request.customer_reference,
+            "shopperInteraction": "ContAuth",
+            "recurringProcessingModel": "Subscription",
+            "returnUrl": settings.BASE_URL,
+            "metadata": _metadata(request.metadata),
+            **terms,
+        }
+        return self._client.move(
+            "/payments",
+            body,
+            key=request.idempotency_key,
+            read=lambda answer: outcome_of_payment(answer, is_hold=is_hold),
+        )
+
+    def _modify(self, reference: str, what: str, body: Mapping[str, Any], key: str) -> Outcome:
+        whole = {"merchantAccount": self._client.merchant, **body}
+        path = f"/payments/{reference}/{what}"
+        return self._client.move(path, whole, key=key, read=outcome_of_modification)
+
+    def _link(self, request: PageRequest) -> dict[str, Any]:
+        amount = request.amount if request.amount is not None else zero(request.currency)
+        is_fixed = _PLACEHOLDER not in request.success_url
+        stores = {"storePaymentMethodMode": "enabled", "recurringProcessingModel": "Subscription"}
+        return {
+            "merchantAccount": self._client.merchant,
+            "amount": to_adyen(amount),
+            "reference": request.our_reference,
+            "shopperReference": request.customer_reference,
+            "description": request.description,
+            "returnUrl": request.success_url if is_fixed else request.cancel_url,
+            "expiresAt": request.expires_at.astimezone(UTC).isoformat(timespec="seconds"),
+            "metadata": _metadata(request.metadata),
+            **(stores if request.saves_method else {"storePaymentMethodMode": "disabled"}),
+        }
+
+    def _method_stored_on(self, link: Mapping[str, Any]) -> MethodDetails | None:
+        shopper = str(link.get("shopperReference") or "")
+        if not shopper or link.get("storePaymentMethodMode") != "enabled":
+            return None
+        methods = self.list_methods(shopper)
+        return methods[-1] if methods else None
+
+
+def adyen_gateway(name: str, terms: Mapping[str, str]) -> AdyenGateway:
+    """The gateway of an account in the settings."""
+    client = AdyenClient(
+        api_host=terms["api_host"].rstrip("/"),
+        api_key=terms["api_key"],
+        merchant=terms["merchant_account"],
+        report_host=terms.get("report_host", "").rstrip("/"),
+    )
+    # Two keys while one is being replaced.
+    keys = [key.strip() for key in terms.get("hmac_key", "").split(",") if key.strip()]
+    return AdyenGateway(name, client, hmac_keys=keys)
+
+
+def _metadata(given: Mapping[str, str]) -> dict[str, str]:
+    """What fits: Adyen takes 20 pairs, names of 20 characters and values of 80."""
+    return {name[:20]: value[:80] for name, value in list(given.items())[:20]}
+
+
+def _amount_refused() -> Outcome:
+    """No request was made: Adyen writes this currency in whole units."""
+    decline = Decline(code="invalid_amount", decline_class=DeclineClass.CONFIG)
+    message = "the gateway cannot take a part of a unit of this currency"
+    return Outcome(answer=Answer.NEVER_LEFT, decline=decline, message=message)

@@ -1,0 +1,78 @@
+"""Requests to gateways that we speak to by ourselves, and what an error on the way proves.
+
+Each request is sent once: whether to send it again is for the caller to say.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import httpx
+import msgspec
+
+from billing.domain.attempts import Answer
+from billing.domain.declines import Decline, DeclineClass
+from billing.errors import GatewayUnavailable
+from billing.gateways.base import Outcome
+
+# Nothing of a request is on the wire before there is a connection.
+_BEFORE_THE_FIRST_BYTE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+ANSWER_MAX = 5_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer that came: its status, and its body when that is a JSON object."""
+
+    status: int
+    body: dict[str, Any]
+    text: str = ""
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the request was taken."""
+        return 200 <= self.status < 300
+
+
+@cache
+def http_client(timeout_seconds: float) -> httpx.Client:
+    """A client with a pool of connections; it retries nothing and follows nothing."""
+    return httpx.Client(
+        timeout=timeout_seconds,
+        follow_redirects=False,
+        trust_env=False,
+        transport=httpx.HTTPTransport(retries=0),
+    )
+
+
+def send(client: httpx.Client, method: str, url: str, **parts: Any) -> Reply:
+    """Make a request.
+
+    Raises:
+        httpx.TransportError: If no whole answer came.
+    """
+    answer = client.request(method, url, **parts)
+    return Reply(status=answer.status_code, body=_object(answer.content), text=answer.text)
+
+
+def outcome_of_transport_error(error: httpx.TransportError) -> Outcome:
+    """What it says about a request that may have moved money: only "never left" is proof."""
+    if isinstance(error, _BEFORE_THE_FIRST_BYTE):
+        decline = Decline(code="not_reachable", decline_class=DeclineClass.TECHNICAL)
+        return Outcome(answer=Answer.NEVER_LEFT, decline=decline, message="not reachable")
+    return Outcome(answer=Answer.INCONCLUSIVE, message=type(error).__name__)
+
+
+def unavailable(error: httpx.TransportError) -> GatewayUnavailable:
+    """The error of ours for a request that moves no money."""
+    return GatewayUnavailable(type(error).__name__)
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    if len(content) > ANSWER_MAX:
+        return {}
+    try:
+        found = msgspec.json.decode(content or b"{}")
+    except msgspec.DecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,132 @@
+"""What an event of a gateway leads to.
+
+Where the gateway can be asked, an event is a hint to ask. Where it cannot, what is signed in
+the event is the gateway's word, and settles what an answer to a request would have settled.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+from billing.domain.attempts import UNPROVEN_ATTEMPT_STATES, Answer, AttemptState
+from billing.domain.declines import Decline, DeclineClass
+from billing.gateways.base import Outcome
+from billing.models import PaymentAttempt, Refund, WebhookEvent
+from billing.services.charging import Channel
+from billing.services.payment_events import WEBHOOK
+from billing.services.payment_methods import refresh_methods, take_over_method
+from billing.services.reconciling import find_attempt, look_into
+from billing.services.refunds import look_into_refund, settle_refund
+from billing.services.settlement import record_fees
+from billing.services.settling import settle_attempt
+from tiktoktoe.kernel.money import Money
+
+
+def handle_event(*, event: WebhookEvent, at: datetime) -> str:
+    """Do what an event calls for; says what that was. Doing it again changes nothing."""
+    match event.about:
+        case "payment":
+            return _handle_payment(event, at)
+        case "page":
+            return _handle_page(event, at)
+        case "refund":
+            return _handle_refund(event, at)
+        case "method":
+            reference = event.customer_reference
+            kept = refresh_methods(customer_reference=reference, at=at, gateway=event.gateway)
+            return f"{kept} methods kept" if kept else "not ours"
+        case "report":
+            return f"{record_fees(gateway=event.gateway, report=event.reference)} fees recorded"
+    return "nothing to do"
+
+
+def proof_of(outcome: Outcome) -> dict[str, str]:
+    """What an event proves, as it is kept."""
+    proof = {"answer": str(outcome.answer), "reference": outcome.reference}
+    if outcome.amount is not None:
+        proof |= {"amount": str(outcome.amount.amount), "currency": outcome.amount.currency.code}
+    if outcome.decline is not None:
+        proof |= {"code": outcome.decline.code, "class": str(outcome.decline.decline_class)}
+    return proof
+
+
+def outcome_of_proof(proof: Mapping[str, str]) -> Outcome | None:
+    """What an event proves; None if it is only a hint."""
+    if not proof:
+        return None
+    decline = None
+    if "class" in proof:
+        decline = Decline(code=proof["code"], decline_class=DeclineClass(proof["class"]))
+    amount = Money(proof["amount"], proof["currency"]) if "amount" in proof else None
+    return Outcome(
+        answer=Answer(proof["answer"]),
+        reference=proof["reference"],
+        amount=amount,
+        decline=decline,
+    )
+
+
+def _handle_payment(event: WebhookEvent, at: datetime) -> str:
+    attempt = _attempt(event)
+    if attempt is None:
+        return "not ours"
+    proven = outcome_of_proof(event.proof)
+    if proven is not None and proven.answer == Answer.SUCCEEDED:
+        settled = settle_attempt(attempt=attempt, outcome=proven, actor=WEBHOOK, at=at)
+        return f"attempt {settled.state}"
+    # A repeated request tells more than the event does, such as why it was declined.
+    seen = look_into(attempt=attempt, actor=WEBHOOK, at=at)
+    if proven is not None and _is_decided_by(proven, seen):
+        seen = settle_attempt(attempt=seen, outcome=proven, actor=WEBHOOK, at=at)
+    return f"attempt {seen.state}"
+
+
+def _is_decided_by(proven: Outcome, attempt: PaymentAttempt) -> bool:
+    """Whether a decline ends an attempt; on an open page the customer may try another card."""
+    if attempt.channel == Channel.HOSTED_PAGE or proven.answer != Answer.DECLINED:
+        return False
+    waits = {AttemptState.PENDING, AttemptState.REQUIRES_ACTION, AttemptState.AUTHORIZED}
+    return attempt.state in UNPROVEN_ATTEMPT_STATES | waits
+
+
+def _handle_page(event: WebhookEvent, at: datetime) -> str:
+    attempt = _attempt(event)
+    if attempt is not None:
+        return f"attempt {look_into(attempt=attempt, actor=WEBHOOK, at=at).state}"
+    taken = take_over_method(session=event.reference, at=at, gateway=event.gateway)
+    return "method stored" if taken else "not ours"
+
+
+def _handle_refund(event: WebhookEvent, at: datetime) -> str:
+    refund = _refund(event)
+    if refund is None:
+        return "not ours"
+    proven = outcome_of_proof(event.proof)
+    if proven is None:
+        return f"refund {look_into_refund(refund=refund, actor=WEBHOOK, at=at).state}"
+    settled = settle_refund(refund=refund, outcome=proven, actor=WEBHOOK, at=at)
+    return f"refund {settled.state}"
+
+
+def _attempt(event: WebhookEvent) -> PaymentAttempt | None:
+    by_reference = None
+    if event.reference:
+        by_reference = find_attempt(reference=event.reference, gateway=event.gateway)
+    identity = _uuid(event.our_reference)
+    if by_reference is not None or identity is None:
+        return by_reference
+    return PaymentAttempt.objects.filter(pk=identity, gateway=event.gateway).first()
+
+
+def _refund(event: WebhookEvent) -> Refund | None:
+    refunds = Refund.objects.filter(attempt__gateway=event.gateway)
+    identity = _uuid(event.our_reference)
+    known = refunds.filter(pk=identity).first() if identity else None
+    return known or refunds.filter(gateway_reference=event.reference).first()
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

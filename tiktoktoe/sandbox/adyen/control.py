@@ -1,0 +1,73 @@
+"""What the Adyen sandbox can be told beside faults, clock and webhooks."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from tiktoktoe.sandbox.adyen import cards
+from tiktoktoe.sandbox.adyen.api import Api
+from tiktoktoe.sandbox.adyen.errors import ApiError
+from tiktoktoe.sandbox.adyen.links import answer_challenge, link_of, submit
+from tiktoktoe.sandbox.adyen.merchant import Merchant
+from tiktoktoe.sandbox.adyen.notifications import notification
+from tiktoktoe.sandbox.adyen.pages import next_address
+from tiktoktoe.sandbox.adyen.settlement import settle
+from tiktoktoe.sandbox.core.control import Control as CoreControl
+from tiktoktoe.sandbox.core.faults import Faults
+from tiktoktoe.sandbox.core.schemas import Json
+from tiktoktoe.sandbox.core.store import Search
+from tiktoktoe.sandbox.core.webhooks import Webhooks
+
+
+class Control(CoreControl):
+    """Answers the control requests of tests and demos."""
+
+    def __init__(self, merchant: Merchant, api: Api, faults: Faults, webhooks: Webhooks) -> None:
+        super().__init__(merchant, api, faults, webhooks)
+        self._merchant = merchant
+
+    def own(self) -> Mapping[str, Callable[[Json], Json]]:
+        """Customers, delays, settlement, and the truth."""
+        return {
+            "checkout": self._complete_link,
+            "delay": self._delay,
+            "endpoint": self._set_endpoint,
+            "notifications": self._notifications,
+            "payments": self._payments,
+            "settle": self._settle,
+        }
+
+    def _complete_link(self, body: Json) -> Json:
+        """Do what a customer does on the hosted page, the bank's question included."""
+        link = link_of(self._merchant, body["session"])
+        holder = body.get("holder") or cards.HOLDER
+        payment = submit(self._merchant, link, body.get("card") or cards.GOOD, holder)
+        if payment["status"] == "waits":
+            answer_challenge(self._merchant, payment, passes=bool(body.get("authenticate", True)))
+        elif payment["status"] == "refused":
+            # As with Stripe's stand-in: a decline is a fact, and stays.
+            raise ApiError(402, payment["refusal"]["reason"], code=payment["refusal"]["code"])
+        return {"location": next_address(self._merchant, link)}
+
+    def _delay(self, body: Json) -> Json:
+        self._merchant.delay_seconds = int(body["seconds"])
+        return {}
+
+    def _set_endpoint(self, body: Json) -> Json:
+        self._merchant.terms = replace(self._merchant.terms, webhook=str(body["url"]))
+        return {}
+
+    def _notifications(self, body: Json) -> Json:
+        """The notifications that there were, after the first so many, as they are sent."""
+        search = Search(is_oldest_first=True)
+        events = list(self._merchant.store.newest_first("event", search))[int(body["after"]) :]
+        key = self._merchant.terms.hmac_key
+        return {"notifications": [notification(event["item"], key) for event in events]}
+
+    def _payments(self, _body: Json) -> Json:
+        """Everything that was ever tried: the truth that a shop's records are held against."""
+        shown = ("id", "merchantReference", "amount", "status", "captured", "refunded")
+        payments = self._merchant.store.newest_first("payment")
+        return {"payments": [{name: p[name] for name in shown} for p in payments]}
+
+    def _settle(self, _body: Json) -> Json:
+        return settle(self._merchant)
