@@ -181,7 +181,7 @@ class PortalPlanForm(PlanChangeForm):
     def __init__(self, given: Any = None, *, subscription: Subscription, at: datetime) -> None:
         """Offer what is on sale to everybody, and the plan that it is on."""
         super().__init__(given, subscription=subscription)
-        public = offered_versions(at, subscription.currency).values("pk")
+        public = offered_versions(at).filter(currency=subscription.currency).values("pk")
         own = PlanVersion.objects.filter(pk=subscription.plan_version_id)
         offered = PlanVersion.objects.filter(pk__in=public) | own
         field = self.fields["plan_version"]

@@ -28,6 +28,7 @@ from subscriptions.services.price_specs import (
     check_price,
     check_thresholds,
 )
+from tiktoktoe.kernel.money import currency_of
 from tiktoktoe.kernel.periods import Interval
 
 Row = TypeVar("Row", Product, Meter, Plan)
@@ -148,6 +149,7 @@ def draft_plan_version(
     _check_prices(prices, minimum_amount)
     check_thresholds(thresholds)
     Plan.objects.select_for_update().get(pk=plan.pk)
+    currency_of(currency)
     last = PlanVersion.objects.filter(plan=plan, currency=currency).aggregate(n=Max("number"))["n"]
     version = PlanVersion.objects.create(
         plan=plan,

@@ -11,6 +11,7 @@ from subscriptions.errors import CustomerInvalid
 from subscriptions.models import Customer, CustomerMember
 from tiktoktoe.accounts.models import User
 from tiktoktoe.kernel.ids import short_id
+from tiktoktoe.kernel.money import currency_of
 
 FIXED_FIELDS = frozenset({"external_id", "currency", "time_zone"})
 
@@ -47,6 +48,7 @@ def create_customer(*, details: CustomerDetails, at: datetime) -> Customer:
 
     Raises:
         CustomerInvalid: If the time zone is unknown or the external id is taken.
+        InvalidInput: If there is no such currency.
     """
     if details.time_zone not in known_time_zones():
         raise CustomerInvalid(
@@ -54,6 +56,7 @@ def create_customer(*, details: CustomerDetails, at: datetime) -> Customer:
             field="time_zone",
             remedy="write Europe/Berlin",
         )
+    currency_of(details.currency)
     external_id = details.external_id or short_id("cus")
     if Customer.objects.filter(external_id=external_id).exists():
         raise CustomerInvalid(

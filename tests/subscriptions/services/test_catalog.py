@@ -15,6 +15,7 @@ from subscriptions.services.catalog import (
     publish_plan_version,
 )
 from tests.factories.subscriptions import JAN_1, make_plan, per_call, published_version, recurring
+from tiktoktoe.kernel.errors import InvalidInput
 
 pytestmark = pytest.mark.django_db
 
@@ -44,6 +45,17 @@ def test_a_version_keeps_its_prices_and_tiers_in_order() -> None:
     assert (base.code, calls.code) == ("base", "calls")
     assert [tier.up_to for tier in calls.tiers.all()] == [Decimal(1000), None]
     assert str(calls.tiers.all()[1].flat_amount.amount) == "5.0000000000"
+
+
+@pytest.mark.parametrize("currency", ["ZZZ", "eur", "", "EURO"])
+def test_prices_in_an_unknown_currency_are_refused_and_nothing_is_kept(currency: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        draft_plan_version(
+            plan=make_plan(), currency=currency, prices=[recurring()], effective_from=JAN_1
+        )
+
+    assert refusal.value.field == "currency"
+    assert not PlanVersion.objects.exists()
 
 
 def test_publishing_twice_is_refused() -> None:
