@@ -120,6 +120,42 @@ class CreditForm(forms.Form):
         return Money(self.cleaned_data["amount"], self.cleaned_data["currency"])
 
 
+class WalletFillForm(forms.Form):
+    """Which wallet is filled with how much, for nothing or by an invoice."""
+
+    name = forms.CharField(max_length=100, initial="Prepaid", label="Wallet")
+    amount = forms.DecimalField(max_digits=19, decimal_places=4, min_value=Decimal("0.0001"))
+    currency = forms.CharField(min_length=3, max_length=3)
+    how = forms.ChoiceField(
+        choices=[("grant", "Grant them"), ("invoice", "Invoice them")], initial="grant"
+    )
+    expires_on = forms.DateField(
+        required=False, widget=DAY, help_text="Of granted ones: from this day on they are gone."
+    )
+    reason = forms.CharField(max_length=200)
+    key = forms.CharField(max_length=64, widget=forms.HiddenInput)
+
+    def __init__(self, given: Any = None, *, currency: str) -> None:
+        """In the customer's currency at first; the key makes sending it twice harmless."""
+        super().__init__(given, initial={"currency": currency, "key": str(uuid7())})
+
+    def clean_currency(self) -> str:
+        """A currency that exists."""
+        try:
+            return currency_of(str(self.cleaned_data["currency"]).upper()).code
+        except InvalidInput as refusal:
+            raise ValidationError(refusal.message) from None
+
+    def money(self) -> Money:
+        """What was typed."""
+        return Money(self.cleaned_data["amount"], self.cleaned_data["currency"])
+
+    def expires_at(self, customer: Customer) -> datetime | None:
+        """The customer's midnight of the day, if one was given."""
+        day = self.cleaned_data["expires_on"]
+        return local_midnight(day, customer.time_zone) if day else None
+
+
 class StatementForm(forms.Form):
     """Which days of a customer's account, in which currency."""
 

@@ -14,6 +14,7 @@ from billing.services.refunds import reconcile_refunds
 from billing.services.renewal import finish_run, run_in_hand, work_on
 from billing.services.thresholds import bill_thresholds
 from billing.services.usage_alerts import raise_alerts
+from billing.services.wallets import expire_prepaid, fill_paid_top_ups, top_up_due
 from billing.services.webhook_deliveries import deliver_due
 from billing.services.webhook_inbox import work_off, work_off_waiting
 from tiktoktoe.kernel.clock import now
@@ -26,6 +27,7 @@ SCHEDULES = [
     ("Count payment outcomes", "billing.tasks.count_payment_outcomes", 30),
     ("Look into what gateways have told", "billing.tasks.work_off_events", 10),
     ("Mark subscriptions past due", "billing.tasks.mark_overdue_subscriptions", 3600),
+    ("Fill, top up and expire wallets", "billing.tasks.tend_wallets", 60),
     ("Find what is to be announced", "billing.tasks.announce", 60),
     ("Raise usage alerts", "billing.tasks.raise_usage_alerts", 300),
     ("Send notices", "billing.tasks.send_due_notices", 30),
@@ -64,6 +66,14 @@ def mark_overdue_subscriptions() -> int:
 def settle_reported(kind: str, reference: str, our_reference: str) -> str:
     """Look at an object of the gateway that a webhook named."""
     return look_at_reported(kind=kind, reference=reference, our_reference=our_reference, at=now())
+
+
+@shared_task
+def tend_wallets() -> int:
+    """Fill what was paid for, take away what expired, buy more where it is low."""
+    at = now()
+    filled = fill_paid_top_ups(at=at)
+    return filled + expire_prepaid(at=at) + top_up_due(at=at)
 
 
 @shared_task

@@ -23,6 +23,7 @@ from billing.views import (
     routing,
     signup,
     statements,
+    wallets,
     webhook_endpoints,
 )
 
@@ -86,6 +87,7 @@ urlpatterns = [
     path(
         "customers/<int:customer_id>/credit/", customer_credit.credit_detail, name="credit_detail"
     ),
+    path("customers/<int:customer_id>/wallets/", wallets.wallet_detail, name="wallet_detail"),
     path("coupons/", coupons.coupon_list, name="coupon_list"),
     path("coupons/new/", coupons.coupon_create, name="coupon_create"),
     path("coupons/<slug:code>/", coupons.coupon_detail, name="coupon_detail"),

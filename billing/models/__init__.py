@@ -31,6 +31,7 @@ from billing.models.tax_rates import TaxRate
 from billing.models.thresholds import ThresholdCrossing
 from billing.models.unused_credits import UnusedCredit
 from billing.models.usage_alerts import UsageAlert, UsageBudget
+from billing.models.wallets import PrepaidCredit, PrepaidEntry, TopUp, Wallet
 from billing.models.webhooks import WebhookEvent
 from billing.models.webhooks_out import WebhookDelivery, WebhookEndpoint, WebhookTry
 
@@ -63,15 +64,19 @@ __all__ = [
     "PaymentMethod",
     "PaymentReview",
     "PlanChange",
+    "PrepaidCredit",
+    "PrepaidEntry",
     "ProcessorFeeRule",
     "Refund",
     "RoutingPolicy",
     "RoutingRule",
     "TaxRate",
     "ThresholdCrossing",
+    "TopUp",
     "UnusedCredit",
     "UsageAlert",
     "UsageBudget",
+    "Wallet",
     "WebhookDelivery",
     "WebhookEndpoint",
     "WebhookEvent",

@@ -27,6 +27,7 @@ LEFT_TO_PAY = (
     - models.F("amount_credited")
     + models.F("amount_to_balance")
     - models.F("amount_from_balance")
+    - models.F("amount_from_wallets")
     - models.F("amount_paid")
     + models.F("amount_refunded")
 )
@@ -93,6 +94,7 @@ class Invoice(models.Model):
         CHANGE = "change"
         FINAL = "final"
         THRESHOLD = "threshold", "Usage threshold"
+        TOP_UP = "top_up", "Prepaid credits"
 
     id = models.UUIDField(primary_key=True)
     number = models.CharField(max_length=32, unique=True, null=True, blank=True)
@@ -112,6 +114,7 @@ class Invoice(models.Model):
     amount_credited = money_field()
     amount_refunded = money_field()
     amount_from_balance = money_field(help_text="paid by the customer's credit balance")
+    amount_from_wallets = money_field(help_text="paid by prepaid credits")
     amount_to_balance = money_field(help_text="what credit notes put on the credit balance")
     tax_breakdown = models.JSONField(
         default=list, help_text="[{code, name, percentage, base, tax, note}] as exact strings"
@@ -153,7 +156,8 @@ class Invoice(models.Model):
             models.CheckConstraint(
                 condition=models.Q(
                     amount_from_balance__gte=0,
-                    amount_from_balance__lte=models.F("total"),
+                    amount_from_balance__lte=models.F("total") - models.F("amount_from_wallets"),
+                    amount_from_wallets__gte=0,
                     amount_to_balance__gte=0,
                     amount_to_balance__lte=models.F("amount_credited"),
                 ),
@@ -193,7 +197,8 @@ class Invoice(models.Model):
         """Its state as people say it: an open one of which something is paid is part paid."""
         if self.state != self.State.OPEN:
             return str(self.state)
-        kept = self.amount_paid + self.amount_from_balance - self.amount_refunded
+        used = self.amount_from_balance + self.amount_from_wallets
+        kept = self.amount_paid + used - self.amount_refunded
         return "part_paid" if kept.amount > 0 else str(self.state)
 
     @property
@@ -222,7 +227,8 @@ class Invoice(models.Model):
         return max(-self._left_to_pay(), Money(0, self.currency))
 
     def _left_to_pay(self) -> Money:
-        given: Money = self.amount_credited + self.amount_from_balance + self.amount_paid
+        used: Money = self.amount_from_balance + self.amount_from_wallets
+        given: Money = self.amount_credited + used + self.amount_paid
         given_back: Money = self.amount_to_balance + self.amount_refunded
         left: Money = self.total - given + given_back
         return left
@@ -243,6 +249,7 @@ class InvoiceLine(models.Model):
         TRUE_UP = "true_up", "Minimum"
         SETUP = "setup", "Set-up fee"
         USAGE_CREDIT = "usage_credit", "Usage billed before"
+        PREPAID = "prepaid", "Prepaid credits"
 
     id = models.UUIDField(primary_key=True)
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="lines")

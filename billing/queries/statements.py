@@ -10,7 +10,14 @@ from datetime import datetime, timedelta
 
 from django.db.models import F
 
-from billing.models import CreditEntry, CreditNote, Invoice, PaymentAttempt, Refund
+from billing.models import (
+    CreditEntry,
+    CreditNote,
+    Invoice,
+    PaymentAttempt,
+    PrepaidEntry,
+    Refund,
+)
 from billing.models.invoices import FINAL_STATES
 from subscriptions.models import Customer
 from tiktoktoe.kernel.money import Money, total, zero
@@ -133,6 +140,16 @@ def _credit(customer: Customer, currency: str) -> Iterator[_Move]:
         yield _Move(entry.at, kinds[CreditEntry.Kind(entry.kind)], str(entry.invoice), entry.amount)
 
 
+def _prepaid(customer: Customer, currency: str) -> Iterator[_Move]:
+    used = PrepaidEntry.objects.filter(
+        credit__wallet__customer=customer, currency=currency, invoice__isnull=False
+    )
+    for entry in used.select_related("invoice"):
+        is_use = entry.kind == PrepaidEntry.Kind.APPLIED
+        what = "Paid from prepaid credits" if is_use else "Back to prepaid credits"
+        yield _Move(entry.at, what, str(entry.invoice), entry.amount)
+
+
 def _payments(customer: Customer, currency: str) -> Iterator[_Move]:
     paid = PaymentAttempt.objects.filter(
         payment__customer=customer,
@@ -162,6 +179,7 @@ _READERS: Iterable[Callable[[Customer, str], Iterator[_Move]]] = (
     _invoices,
     _notes,
     _credit,
+    _prepaid,
     _payments,
     _refunds,
 )

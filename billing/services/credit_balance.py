@@ -25,7 +25,8 @@ WITH given AS (
 ), owing AS (
     SELECT given.*, invoice.customer_id, invoice.currency,
            invoice.total - invoice.amount_credited + invoice.amount_to_balance
-           - invoice.amount_from_balance - invoice.amount_paid + invoice.amount_refunded AS due
+           - invoice.amount_from_balance - invoice.amount_from_wallets - invoice.amount_paid
+           + invoice.amount_refunded AS due
     FROM given JOIN billing_invoice invoice ON invoice.id = given.invoice_id
 ), held AS MATERIALIZED (
     SELECT customer_id, currency, amount FROM billing_creditbalance

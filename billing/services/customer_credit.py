@@ -26,8 +26,8 @@ UPDATE billing_invoice SET
     paid_at = CASE WHEN left_to_pay.amount <= given.used THEN %(at)s ELSE paid_at END
 FROM unnest(%(ids)s::uuid[], %(used)s::numeric[]) AS given(id, used)
 JOIN LATERAL (
-    SELECT total - amount_credited + amount_to_balance - amount_from_balance - amount_paid
-           + amount_refunded AS amount
+    SELECT total - amount_credited + amount_to_balance - amount_from_balance - amount_from_wallets
+           - amount_paid + amount_refunded AS amount
     FROM billing_invoice owing WHERE owing.id = given.id
 ) AS left_to_pay ON true
 WHERE billing_invoice.id = given.id

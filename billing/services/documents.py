@@ -256,6 +256,7 @@ def _invoice_totals(invoice: Invoice, wording: Wording) -> list[Row]:
     deductions = [
         ("Credited", -invoice.amount_taken_off.amount),
         ("Paid from your credit balance", -invoice.amount_from_balance.amount),
+        ("Paid from prepaid credits", -invoice.amount_from_wallets.amount),
         ("Paid", -invoice.amount_paid.amount),
         ("Refunded", invoice.amount_refunded.amount),
     ]

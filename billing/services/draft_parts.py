@@ -34,8 +34,8 @@ class DraftLine:
 class DraftInvoice:
     """An invoice to be, with its totals.
 
-    `from_balance` is what the credit balance would pay of it; only previews work it out, since
-    finalising takes what is there then.
+    `from_balance` and `from_wallets` are what credit would pay of it; only previews work them
+    out, since finalising takes what is there then.
     """
 
     subscription: Subscription
@@ -47,13 +47,16 @@ class DraftInvoice:
     totals: Totals
     idempotency_key: str
     from_balance: Money | None = None
+    from_wallets: Money | None = None
     coupons: tuple[CouponTaken, ...] = ()
 
     @property
     def due(self) -> Money:
         """What would be left to pay."""
-        total = self.totals.total
-        return total - self.from_balance if self.from_balance else total
+        left = self.totals.total
+        for used in (self.from_balance, self.from_wallets):
+            left = left - used if used else left
+        return left
 
 
 @dataclass(frozen=True, slots=True)

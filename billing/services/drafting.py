@@ -19,6 +19,7 @@ from billing.domain.totals import totals
 from billing.models import InvoiceLine
 from billing.queries.credit_balance import credit_of
 from billing.queries.thresholds import billed_early
+from billing.queries.wallets import prepaid_of
 from billing.services.coupon_book import CouponBook
 from billing.services.coupon_lines import less_coupons
 from billing.services.draft_parts import (
@@ -147,13 +148,19 @@ def usage_so_far(boundaries: Sequence[Boundary]) -> dict[int, list[DraftLine]]:
 
 
 def with_credit(draft: DraftInvoice, to_come: Money | None = None) -> DraftInvoice:
-    """For a preview: the draft with what the credit balance would pay of it now.
+    """For a preview: the draft with what the credit balance and wallets would pay of it now.
 
     `to_come` is put on the balance before the invoice is made.
     """
     held = credit_of(draft.customer.pk, draft.subscription.currency)
     held += to_come or zero(draft.subscription.currency)
-    return replace(draft, from_balance=min(held, draft.totals.total))
+    from_balance = min(held, draft.totals.total)
+    prepaid = prepaid_of(draft.customer.pk, draft.subscription.currency, draft.boundary)
+    return replace(
+        draft,
+        from_balance=from_balance,
+        from_wallets=min(prepaid, draft.totals.total - from_balance),
+    )
 
 
 def make_draft(

@@ -18,6 +18,7 @@ from billing.services.drafting import (
     start_boundary,
     with_credit,
 )
+from billing.services.prepaid import return_to_wallets
 from billing.services.scheduled_changes import rehearsed_boundaries
 from billing.services.settling import recover_subscription
 from billing.services.writing import finalize_drafts, write_drafts
@@ -81,7 +82,8 @@ def finalize_invoice(*, invoice: Invoice, at: datetime) -> Invoice:
 def void_invoice(*, invoice: Invoice, at: datetime) -> Invoice:
     """Take an open invoice back as if it had never been; nothing may have been paid of it.
 
-    What it took from the credit balance goes back there, and pays what else is open.
+    What it took from the credit balance and wallets goes back there; the balance pays what
+    else is open.
 
     Raises:
         InvoiceNotOpen: If nothing is to be taken back, or part of it is paid or credited.
@@ -93,8 +95,11 @@ def void_invoice(*, invoice: Invoice, at: datetime) -> Invoice:
     ensure_nothing_in_flight(locked)
     if locked.amount_from_balance:
         return_to_balance(invoice=locked, reason=f"{locked} is void", actor="billing", at=at)
-        locked.state, locked.paid_at = Invoice.State.OPEN, None
-        locked.save(update_fields=["amount_from_balance", "state", "paid_at"])
+    if locked.amount_from_wallets:
+        return_to_wallets(invoice=locked, at=at)
+    locked.state, locked.paid_at = Invoice.State.OPEN, None
+    given_back = ["amount_from_balance", "amount_from_wallets"]
+    locked.save(update_fields=[*given_back, "state", "paid_at"])
     locked.state = Invoice.State.VOID
     locked.voided_at = at
     locked.save(update_fields=["state", "voided_at"])
@@ -126,8 +131,9 @@ def mark_uncollectible(*, invoice: Invoice, at: datetime) -> Invoice:
 def is_voidable(invoice: Invoice) -> bool:
     """Whether an invoice can be void: issued, and not paid or credited but from the balance."""
     is_open = invoice.state == Invoice.State.OPEN
-    from_balance = invoice.state == Invoice.State.PAID and invoice.amount_from_balance.amount > 0
-    return (is_open or from_balance) and not invoice.amount_paid and not invoice.amount_credited
+    used = invoice.amount_from_balance + invoice.amount_from_wallets
+    from_credit = invoice.state == Invoice.State.PAID and used.amount > 0
+    return (is_open or from_credit) and not invoice.amount_paid and not invoice.amount_credited
 
 
 def ensure_nothing_in_flight(invoice: Invoice) -> None:

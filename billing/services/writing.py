@@ -17,6 +17,7 @@ from psycopg.types.json import Jsonb
 from billing.errors import InvoiceNotDraft
 from billing.services.credit_balance import use_balance
 from billing.services.drafting import DraftInvoice
+from billing.services.prepaid import use_wallets
 from subscriptions.models import Customer
 from tiktoktoe.kernel.ids import uuid7
 
@@ -39,6 +40,7 @@ INVOICE_COLUMNS = {
     "amount_credited": "numeric",
     "amount_refunded": "numeric",
     "amount_from_balance": "numeric",
+    "amount_from_wallets": "numeric",
     "amount_to_balance": "numeric",
     "tax_breakdown": "jsonb",
     "bill_to": "jsonb",
@@ -84,11 +86,14 @@ FINALIZE = """
 UPDATE billing_invoice SET
     number = given.number,
     amount_from_balance = given.used,
-    state = CASE WHEN total = given.used THEN 'paid' ELSE 'open' END,
-    paid_at = CASE WHEN total = given.used THEN %(at)s::timestamptz END,
+    amount_from_wallets = given.prepaid,
+    state = CASE WHEN total = given.used + given.prepaid THEN 'paid' ELSE 'open' END,
+    paid_at = CASE WHEN total = given.used + given.prepaid THEN %(at)s::timestamptz END,
     finalized_at = %(at)s,
     due_at = %(due_at)s
-FROM unnest(%(ids)s::uuid[], %(numbers)s::text[], %(used)s::numeric[]) AS given(id, number, used)
+FROM unnest(
+    %(ids)s::uuid[], %(numbers)s::text[], %(used)s::numeric[], %(prepaid)s::numeric[]
+) AS given(id, number, used, prepaid)
 WHERE billing_invoice.id = given.id AND state = 'draft'
 """
 
@@ -108,8 +113,8 @@ def write_drafts(drafts: Sequence[DraftInvoice], *, at: datetime) -> list[UUID]:
 def finalize_drafts(ids: Sequence[UUID], *, at: datetime) -> int:
     """Make drafts final in the caller's transaction: numbers, due dates, in the order of ids.
 
-    Each takes what is on the customer's credit balance, up to its total; one that owes nothing
-    then is paid when it is made. Returns how many there were.
+    Each takes what is on the customer's credit balance and in its wallets, up to its total; one
+    that owes nothing then is paid when it is made. Returns how many there were.
 
     Raises:
         InvoiceNotDraft: If one is final already; no number is lost by it.
@@ -118,6 +123,7 @@ def finalize_drafts(ids: Sequence[UUID], *, at: datetime) -> int:
         return 0
     assert connection.in_atomic_block
     used = use_balance(ids, at=at)
+    prepaid = use_wallets(ids, used, at=at)
     with connection.cursor() as cursor:
         cursor.execute(
             FINALIZE,
@@ -126,6 +132,7 @@ def finalize_drafts(ids: Sequence[UUID], *, at: datetime) -> int:
                 "due_at": at + timedelta(days=settings.INVOICE_DUE_DAYS),
                 "ids": list(ids),
                 "used": [used.get(invoice_id, ZERO) for invoice_id in ids],
+                "prepaid": [prepaid.get(invoice_id, ZERO) for invoice_id in ids],
                 "numbers": take_numbers(INVOICE_SERIES, settings.INVOICE_PREFIX, len(ids)),
             },
         )
@@ -177,7 +184,7 @@ def _invoice_row(invoice_id: UUID, draft: DraftInvoice, at: datetime) -> tuple[o
         totals.subtotal.amount,
         totals.tax.amount,
         totals.total.amount,
-        *([ZERO] * 5),
+        *([ZERO] * 6),
         Jsonb([row.to_json() for row in totals.by_rate]),
         Jsonb(bill_to(draft.customer)),
         draft.idempotency_key,

@@ -39,10 +39,12 @@ VAT_BAD_DEBT_RELIEF = "1350"
 VAT_PAYABLE = "2100"
 CONTRACT_LIABILITY = "2200"
 CUSTOMER_CREDIT = "2300"
+PREPAID_CREDIT = "2310"
 FX_CLEARING = "2900"
 RETAINED_EARNINGS = "3000"
 SUBSCRIPTION_REVENUE = "4000"
 USAGE_REVENUE = "4010"
+BREAKAGE_REVENUE = "4020"
 REVENUE_REFUNDS = "4090"
 PROCESSOR_FEES = "5000"
 DISPUTE_FEES = "5010"
@@ -63,10 +65,12 @@ CHART: tuple[ChartAccount, ...] = (
         CONTRACT_LIABILITY, "Contract liability (deferred revenue)", AccountType.LIABILITY
     ),
     ChartAccount(CUSTOMER_CREDIT, "Customer credit", AccountType.LIABILITY),
+    ChartAccount(PREPAID_CREDIT, "Prepaid credits", AccountType.LIABILITY),
     ChartAccount(FX_CLEARING, "Currency clearing", AccountType.LIABILITY),
     ChartAccount(RETAINED_EARNINGS, "Retained earnings", AccountType.EQUITY),
     ChartAccount(SUBSCRIPTION_REVENUE, "Subscription revenue", AccountType.INCOME),
     ChartAccount(USAGE_REVENUE, "Usage revenue", AccountType.INCOME),
+    ChartAccount(BREAKAGE_REVENUE, "Expired prepaid credits", AccountType.INCOME),
     ChartAccount(REVENUE_REFUNDS, "Credits and refunds (contra revenue)", AccountType.INCOME),
     ChartAccount(PROCESSOR_FEES, "Processor fees", AccountType.EXPENSE),
     ChartAccount(DISPUTE_FEES, "Dispute fees", AccountType.EXPENSE),

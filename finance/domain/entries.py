@@ -24,12 +24,14 @@ class Earned(StrEnum):
     OVER_TIME = "over_time"  # billed in advance: deferred, then recognised
     USAGE = "usage"  # delivered already, by a meter
     ARREARS = "arrears"  # delivered already, a fee for a period that is over
+    PREPAID = "prepaid"  # when the credits are used, or expire
 
 
 _REVENUE_ACCOUNT = {
     Earned.OVER_TIME: chart.CONTRACT_LIABILITY,
     Earned.USAGE: chart.USAGE_REVENUE,
     Earned.ARREARS: chart.SUBSCRIPTION_REVENUE,
+    Earned.PREPAID: chart.PREPAID_CREDIT,
 }
 
 
@@ -203,6 +205,46 @@ def credit_applied(fact: CreditFact, *, on: date) -> Entry | None:
 def credit_returned(fact: CreditFact, *, on: date) -> Entry | None:
     """D receivable, C customer credit: an invoice that is void gives back what it took."""
     return _credit_moved("returned", "Credit back from invoice", fact, on, _PAID_FROM_BALANCE[::-1])
+
+
+def prepaid_applied(fact: CreditFact, *, on: date, is_paid: bool) -> Entry | None:
+    """D prepaid credits, or contra revenue if they were granted; C receivable."""
+    accounts = (_source_of_prepaid(is_paid=is_paid), chart.RECEIVABLE)
+    return _prepaid_moved("applied", "Prepaid credits for invoice", fact, on, accounts)
+
+
+def prepaid_returned(fact: CreditFact, *, on: date, is_paid: bool) -> Entry | None:
+    """The other way: an invoice that is void gives back what it used."""
+    accounts = (chart.RECEIVABLE, _source_of_prepaid(is_paid=is_paid))
+    return _prepaid_moved("returned", "Prepaid credits back from", fact, on, accounts)
+
+
+def prepaid_expired(fact: CreditFact, *, on: date, is_paid: bool) -> Entry | None:
+    """D prepaid credits, C breakage; of granted ones nothing was ever owed."""
+    if not is_paid:
+        return None
+    accounts = (chart.PREPAID_CREDIT, chart.BREAKAGE_REVENUE)
+    return _prepaid_moved("expired", "Expired prepaid credits", fact, on, accounts)
+
+
+def _source_of_prepaid(*, is_paid: bool) -> str:
+    return chart.PREPAID_CREDIT if is_paid else chart.REVENUE_REFUNDS
+
+
+def _prepaid_moved(
+    event: str, words: str, fact: CreditFact, on: date, accounts: tuple[str, str]
+) -> Entry | None:
+    who = {"customer": fact.customer, "document": fact.id}
+    return _entry(
+        kind=f"prepaid_{event}",
+        document=f"prepaid_entry:{fact.id}:{event}",
+        on=on,
+        description=f"{words} {fact.invoice_number}".strip(),
+        postings=[
+            debit(accounts[0], fact.amount, **who),
+            credit(accounts[1], fact.amount, **who),
+        ],
+    )
 
 
 _GIVEN = (chart.REVENUE_REFUNDS, chart.CUSTOMER_CREDIT)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from billing.models import CreditEntry, CreditNote, Invoice, Payment, Refund
+from billing.models import CreditEntry, CreditNote, Invoice, Payment, PrepaidEntry, Refund
 
 Names = list[tuple[UUID, str, str, str]]
 
@@ -62,10 +62,19 @@ def _credit_entries(ids: set[UUID]) -> Names:
     ]
 
 
+def _prepaid_entries(ids: set[UUID]) -> Names:
+    rows = PrepaidEntry.objects.filter(pk__in=ids).values_list("pk", "kind", "invoice__number")
+    return [
+        (pk, f"Prepaid {kind}" + (f" for {invoice}" if invoice else ""), "", invoice or "")
+        for pk, kind, invoice in rows
+    ]
+
+
 _READERS: Mapping[str, Callable[[set[UUID]], Names]] = {
     "invoice": _invoices,
     "credit_note": _credit_notes,
     "credit_entry": _credit_entries,
+    "prepaid_entry": _prepaid_entries,
     "payment": _payments,
     "refund": _refunds,
 }

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from billing.models import CreditEntry, CreditNote, Invoice, PaymentAttempt, Refund
+from billing.models import CreditEntry, CreditNote, Invoice, PaymentAttempt, PrepaidEntry, Refund
 from billing.models.invoices import FINAL_STATES
 from finance.domain.chart import PROCESSOR_FEES
 from finance.models import JournalEntry, NothingToPost, Posting
@@ -70,6 +70,11 @@ def _credit_moves(kind: str) -> Callable[[datetime], Rows]:
     return lambda at: CreditEntry.objects.filter(kind=kind, at__lte=at)
 
 
+def _prepaid_moves(kind: str) -> Callable[[datetime], Rows]:
+    """Movements of prepaid credits."""
+    return lambda at: PrepaidEntry.objects.filter(kind=kind, at__lte=at)
+
+
 def _captures(at: datetime) -> Rows:
     return PaymentAttempt.objects.filter(state=PaymentAttempt.State.SUCCEEDED, resolved_at__lte=at)
 
@@ -104,6 +109,11 @@ DOCUMENT_KINDS = (
     ),
     DocumentKind("credit_applied", "credit_entry", "Credit used", _credit_moves("applied")),
     DocumentKind("credit_returned", "credit_entry", "Credit returned", _credit_moves("returned")),
+    DocumentKind("prepaid_applied", "prepaid_entry", "Prepaid used", _prepaid_moves("applied")),
+    DocumentKind(
+        "prepaid_returned", "prepaid_entry", "Prepaid returned", _prepaid_moves("returned")
+    ),
+    DocumentKind("prepaid_expired", "prepaid_entry", "Prepaid expired", _prepaid_moves("expired")),
     DocumentKind("payment_captured", "payment", "Payments", _captures, source="payment_id"),
     DocumentKind("processor_fee_charged", "payment", "Late fees", _late_fees, source="payment_id"),
     DocumentKind("refund_paid", "refund", "Refunds", _refunds),

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from billing.models import CreditNoteLine, InvoiceLine
+from billing.models import CreditNoteLine, InvoiceLine, PrepaidCredit
 from finance.domain import entries as rules
 from finance.domain.entries import (
     CreditFact,
@@ -94,6 +95,8 @@ def earned_when(kind: str, timing: str | None) -> Earned:
     """When a line is earned: usage, its minimum and the set-up at once, fees over their period."""
     if kind in _USAGE_KINDS:
         return Earned.USAGE
+    if kind == InvoiceLine.Kind.PREPAID:
+        return Earned.PREPAID
     if kind == InvoiceLine.Kind.SETUP:
         return Earned.ARREARS
     return Earned.ARREARS if timing == "arrears" else Earned.OVER_TIME
@@ -151,6 +154,27 @@ def _credit_moves(
                 invoice_number=number or "",
             )
             yield pk, _built(rule, fact, days.of(at))
+
+    return build
+
+
+def _prepaid_moves(
+    rule: Callable[..., Entry | None],
+) -> Callable[[Rows, PostingDay], Iterator[Found]]:
+    """The builder of one kind of movement of prepaid credits."""
+
+    def build(rows: Rows, days: PostingDay) -> Iterator[Found]:
+        lot = ("credit__wallet__customer_id", "credit__kind")
+        fields = ("pk", *lot, "currency", "amount", "invoice__number", "at")
+        for pk, customer, kind, currency, amount, number, at in rows.values_list(*fields):
+            fact = CreditFact(
+                id=str(pk),
+                customer=str(customer),
+                amount=Money(abs(amount), currency),
+                invoice_number=number or "",
+            )
+            rule_of_kind = partial(rule, is_paid=kind == PrepaidCredit.Kind.PAID)
+            yield pk, _built(rule_of_kind, fact, days.of(at))
 
     return build
 
@@ -288,6 +312,9 @@ _BUILDERS: Mapping[str, Callable[[Any, PostingDay], Iterator[Found]]] = {
     "credit_withdrawn": _credit_moves(rules.credit_withdrawn),
     "credit_applied": _credit_moves(rules.credit_applied),
     "credit_returned": _credit_moves(rules.credit_returned),
+    "prepaid_applied": _prepaid_moves(rules.prepaid_applied),
+    "prepaid_returned": _prepaid_moves(rules.prepaid_returned),
+    "prepaid_expired": _prepaid_moves(rules.prepaid_expired),
     "payment_captured": _captures,
     "processor_fee_charged": _late_fees,
     "refund_paid": _refunds,

@@ -1,0 +1,289 @@
+"""Wallets are opened, filled for nothing or by a paid invoice, and emptied when credits expire."""
+
+import logging
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Sum
+
+from billing.errors import CreditInvalid, CreditKeyReused
+from billing.models import Invoice, InvoiceLine, PrepaidCredit, TopUp, Wallet
+from billing.services.payment_events import actor_name
+from billing.services.writing import bill_to, finalize_drafts
+from subscriptions.models import Customer
+from subscriptions.services.transitions import SCHEDULE, Actor
+from tiktoktoe.kernel.ids import uuid7
+from tiktoktoe.kernel.money import Money, currency_of, quantize, zero
+
+logger = logging.getLogger(__name__)
+
+EXPIRE = """
+WITH over AS (
+    SELECT id, currency, amount_left FROM billing_prepaidcredit
+    WHERE amount_left > 0 AND expires_at <= %(at)s ORDER BY id FOR UPDATE SKIP LOCKED
+)
+INSERT INTO billing_prepaidentry (id, credit_id, kind, currency, amount, idempotency_key, at)
+SELECT gen_random_uuid(), id, 'expired', currency, -amount_left, format('expired:%%s:%%s', id, (
+    SELECT count(*) FROM billing_prepaidentry known
+    WHERE known.credit_id = over.id AND known.kind = 'expired')), %(at)s
+FROM over
+"""
+
+
+@transaction.atomic
+def open_wallet(
+    *,
+    customer: Customer,
+    currency: str,
+    name: str,
+    at: datetime,
+    priority: int = 10,
+    topup_below: Decimal | None = None,
+    topup_amount: Decimal | None = None,
+) -> Wallet:
+    """Give a customer a wallet; with both top-up amounts it buys more by itself.
+
+    Raises:
+        CreditInvalid: If the name is taken, or the top-up makes no sense.
+    """
+    code = currency_of(currency).code
+    if (
+        not name.strip()
+        or Wallet.objects.filter(customer=customer, currency=code, name=name).exists()
+    ):
+        raise CreditInvalid("a wallet needs a name of its own", field="name")
+    if (topup_below is None) != (topup_amount is None) or (topup_amount or 1) <= 0:
+        raise CreditInvalid("give both amounts of a top-up, or none", field="topup_amount")
+    return Wallet.objects.create(
+        customer=customer,
+        currency=code,
+        name=name,
+        priority=priority,
+        topup_below=topup_below,
+        topup_amount=topup_amount,
+        created_at=at,
+    )
+
+
+@transaction.atomic
+def grant_prepaid(
+    *,
+    wallet: Wallet,
+    amount: Money,
+    reason: str,
+    idempotency_key: str,
+    actor: Actor,
+    at: datetime,
+    expires_at: datetime | None = None,
+) -> PrepaidCredit:
+    """Put credits into a wallet for nothing. The same key gives the same lot.
+
+    Raises:
+        CreditInvalid: If the amount is not payable, or in another currency, or no reason is given.
+        CreditKeyReused: If the key belongs to something else.
+    """
+    known = PrepaidCredit.objects.filter(idempotency_key=idempotency_key).first()
+    if known is not None:
+        if known.wallet_id != wallet.pk or known.amount != amount:
+            raise CreditKeyReused(f"{idempotency_key} is the key of other credits")
+        return known
+    _check(wallet, amount)
+    if not reason.strip():
+        raise CreditInvalid("say why", field="reason")
+    return _fill(
+        wallet,
+        amount,
+        kind=PrepaidCredit.Kind.GRANTED,
+        reason=reason,
+        actor=actor_name(actor),
+        key=idempotency_key,
+        expires_at=expires_at,
+        at=at,
+    )
+
+
+@transaction.atomic
+def top_up(*, wallet: Wallet, amount: Money, idempotency_key: str, at: datetime) -> Invoice:
+    """Invoice prepaid credits; they are in the wallet once it is paid. The same key, the same one.
+
+    No tax: it is on the invoices that the credits pay.
+
+    Raises:
+        CreditInvalid: If the amount is not payable, or in another currency.
+    """
+    key = f"top-up:{idempotency_key}"
+    known = Invoice.objects.filter(idempotency_key=key).first()
+    if known is not None:
+        return known
+    _check(wallet, amount)
+    invoice = Invoice.objects.create(
+        id=uuid7(),
+        customer=wallet.customer,
+        kind=Invoice.Kind.TOP_UP,
+        currency=wallet.currency,
+        period_start=at,
+        period_end=at,
+        subtotal=amount.amount,
+        total=amount.amount,
+        bill_to=bill_to(wallet.customer),
+        idempotency_key=key,
+        created_at=at,
+    )
+    InvoiceLine.objects.create(
+        id=uuid7(),
+        invoice=invoice,
+        position=1,
+        kind=InvoiceLine.Kind.PREPAID,
+        description=f"Prepaid credits: {wallet.name}",
+        period_start=at,
+        period_end=at,
+        currency=wallet.currency,
+        amount=amount.amount,
+        derivation={},
+    )
+    finalize_drafts([invoice.pk], at=at)
+    TopUp.objects.create(wallet=wallet, invoice=invoice)
+    return Invoice.objects.get(pk=invoice.pk)
+
+
+@transaction.atomic
+def fill_wallet(
+    *,
+    customer: Customer,
+    name: str,
+    amount: Money,
+    is_paid: bool,
+    reason: str,
+    idempotency_key: str,
+    actor: Actor,
+    at: datetime,
+    expires_at: datetime | None = None,
+) -> Invoice | None:
+    """Grant credits into a wallet of this name, or invoice them; a new one is opened if need be.
+
+    Gives the invoice. Raises what `open_wallet`, `grant_prepaid` and `top_up` do.
+    """
+    currency = amount.currency.code
+    known = Wallet.objects.filter(customer=customer, currency=currency, name=name).first()
+    wallet = known or open_wallet(customer=customer, currency=currency, name=name, at=at)
+    if is_paid:
+        return top_up(wallet=wallet, amount=amount, idempotency_key=idempotency_key, at=at)
+    grant_prepaid(
+        wallet=wallet,
+        amount=amount,
+        reason=reason,
+        idempotency_key=idempotency_key,
+        actor=actor,
+        at=at,
+        expires_at=expires_at,
+    )
+    return None
+
+
+@transaction.atomic
+def fill_paid_top_ups(*, at: datetime) -> int:
+    """Put the credits of paid top-ups into their wallets, each once; gives how many."""
+    ready = TopUp.objects.filter(
+        invoice__state=Invoice.State.PAID, invoice__prepaid_credit__isnull=True
+    )
+    locked = ready.select_for_update(of=("self",), skip_locked=True)
+    found = list(locked.select_related("wallet", "invoice").order_by("pk"))
+    for one in found:
+        _fill(
+            one.wallet,
+            one.invoice.total,
+            kind=PrepaidCredit.Kind.PAID,
+            reason=f"Invoice {one.invoice}",
+            actor=SCHEDULE.source,
+            key=f"top-up:{one.invoice_id}",
+            expires_at=None,
+            at=at,
+            invoice=one.invoice,
+        )
+    return len(found)
+
+
+def top_up_due(*, at: datetime) -> int:
+    """Invoice more credits for wallets that fell below their threshold; gives how many.
+
+    Never while an earlier top-up is not paid yet.
+    """
+    unpaid = TopUp.objects.filter(wallet=OuterRef("pk"), invoice__state__in=["draft", "open"])
+    low = Wallet.objects.filter(~Exists(unpaid), topup_below__isnull=False)
+    bought = 0
+    for wallet in low.order_by("pk"):
+        bought += _top_up_if_low(wallet, at)
+    return bought
+
+
+@transaction.atomic
+def expire_prepaid(*, at: datetime) -> int:
+    """Take away what has expired of every lot; gives how many lots."""
+    with connection.cursor() as cursor:
+        cursor.execute(EXPIRE, {"at": at})
+        return int(cursor.rowcount)
+
+
+def wallet_left(wallet: Wallet, at: datetime) -> Money:
+    """What is in a wallet and has not expired."""
+    valid = wallet.credits.exclude(expires_at__lte=at).aggregate(left=Sum("amount_left"))
+    return Money(valid["left"] or 0, wallet.currency)
+
+
+@transaction.atomic
+def _top_up_if_low(wallet: Wallet, at: datetime) -> bool:
+    held = Wallet.objects.select_for_update(of=("self",)).select_related("customer")
+    locked = held.get(pk=wallet.pk)
+    below, amount = locked.topup_below, locked.topup_amount
+    waits = locked.top_ups.filter(invoice__state__in=["draft", "open"]).exists()
+    unfilled = locked.top_ups.filter(
+        invoice__state=Invoice.State.PAID, invoice__prepaid_credit__isnull=True
+    )
+    if below is None or amount is None or waits or unfilled.exists():
+        return False
+    if wallet_left(locked, at) >= Money(below, locked.currency):
+        return False
+    key = f"auto:{locked.pk}:{locked.top_ups.count() + 1}"
+    top_up(wallet=locked, amount=Money(amount, locked.currency), idempotency_key=key, at=at)
+    return True
+
+
+def _check(wallet: Wallet, amount: Money) -> None:
+    in_wallet = amount.currency.code == wallet.currency
+    if not in_wallet or quantize(amount) != amount or amount <= zero(amount.currency):
+        raise CreditInvalid(
+            f"{amount} cannot be put into a wallet in {wallet.currency}",
+            field="amount",
+            remedy="a payable amount above zero",
+        )
+
+
+def _fill(
+    wallet: Wallet,
+    amount: Money,
+    *,
+    kind: PrepaidCredit.Kind,
+    reason: str,
+    actor: str,
+    key: str,
+    expires_at: datetime | None,
+    at: datetime,
+    invoice: Invoice | None = None,
+) -> PrepaidCredit:
+    credit = PrepaidCredit.objects.create(
+        id=uuid7(),
+        wallet=wallet,
+        kind=kind,
+        currency=wallet.currency,
+        amount=amount.amount,
+        amount_left=amount.amount,
+        expires_at=expires_at,
+        invoice=invoice,
+        reason=reason[:200],
+        actor=actor[:64],
+        idempotency_key=key,
+        at=at,
+    )
+    logger.info("wallet filled", extra={"wallet": wallet.pk, "kind": kind})
+    return credit

@@ -1,0 +1,68 @@
+"""A customer's wallets: what is in them, granting and invoicing more."""
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods
+
+from billing.errors import CreditInvalid
+from billing.forms import WalletFillForm
+from billing.queries.wallets import wallet_rows
+from billing.services.wallets import fill_wallet
+from subscriptions.models import Customer
+from subscriptions.services.transitions import Actor
+from tiktoktoe.accounts.models import User
+from tiktoktoe.accounts.roles import Permission
+from tiktoktoe.kernel.clock import now
+from tiktoktoe.kernel.errors import Conflict
+from tiktoktoe.web.access import requires
+
+
+@require_http_methods(["GET", "POST"])
+@requires(Permission.VIEW_BILLING)
+def wallet_detail(request: HttpRequest, customer_id: int) -> HttpResponse:
+    """What a customer has prepaid; who may, grants credits or invoices them."""
+    customer = get_object_or_404(Customer, pk=customer_id)
+    assert isinstance(request.user, User)
+    may_grant = request.user.may(Permission.GRANT_CREDIT)
+    form = WalletFillForm(request.POST or None, currency=customer.currency)
+    if request.method == "POST":
+        if not may_grant:
+            raise PermissionDenied
+        if form.is_valid() and _fill(request, customer, form):
+            return redirect("wallet_detail", customer.pk)
+    context = {
+        "customer": customer,
+        "rows": wallet_rows(customer, now()),
+        "form": form,
+        "may_grant": may_grant,
+    }
+    return render(request, "billing/wallet_detail.html", context)
+
+
+def _fill(request: HttpRequest, customer: Customer, form: WalletFillForm) -> bool:
+    assert isinstance(request.user, User)
+    try:
+        invoice = fill_wallet(
+            customer=customer,
+            name=form.cleaned_data["name"],
+            amount=form.money(),
+            is_paid=form.cleaned_data["how"] == "invoice",
+            expires_at=form.expires_at(customer),
+            reason=form.cleaned_data["reason"],
+            idempotency_key=f"page:{form.cleaned_data['key']}",
+            actor=Actor(source="finance", user=request.user),
+            at=now(),
+        )
+    except CreditInvalid as refusal:
+        form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
+    except Conflict as refusal:
+        messages.error(request, f"Nothing was changed: {refusal}.")
+    else:
+        done = (
+            f"{invoice} is issued; once paid, it fills the wallet." if invoice else "It is filled."
+        )
+        messages.success(request, done)
+        return True
+    return False

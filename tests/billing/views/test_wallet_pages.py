@@ -1,0 +1,41 @@
+"""Staff fill wallets; the same form sent twice fills once."""
+
+import pytest
+from django.test import Client
+
+from billing.models import Invoice, PrepaidCredit
+from tests.factories.accounts import make_user
+from tests.factories.subscriptions import make_customer
+from tiktoktoe.accounts.roles import Role
+
+pytestmark = pytest.mark.django_db
+
+FORM = {
+    "name": "Main",
+    "amount": "25.00",
+    "currency": "USD",
+    "how": "grant",
+    "reason": "Welcome",
+    "key": "k",
+}
+
+
+def test_finance_grants_once_and_invoices_more() -> None:
+    client, address = Client(), f"/customers/{make_customer().pk}/wallets/"
+    client.force_login(make_user(Role.FINANCE))
+
+    for _ in range(2):
+        assert client.post(address, FORM).status_code == 302
+    client.post(address, {**FORM, "how": "invoice", "key": "k2"})
+
+    assert PrepaidCredit.objects.count() == 1
+    assert Invoice.objects.get().kind == "top_up"
+    assert "$25.00" in client.get(address).content.decode()
+
+
+def test_support_reads_and_fills_nothing() -> None:
+    client, address = Client(), f"/customers/{make_customer().pk}/wallets/"
+    client.force_login(make_user(Role.SUPPORT))
+
+    assert "Fill a wallet" not in client.get(address).content.decode()
+    assert client.post(address, FORM).status_code == 403
