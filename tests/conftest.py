@@ -6,9 +6,18 @@ from pytest_django import DjangoDbBlocker
 
 from tests.adyen_world import adyen, adyen_address, world
 from tests.database import end_transactional_test, prepare_database
+from tests.paypal_world import paypal, paypal_address
 from tests.stripe_world import sandbox_address, stripe
 
-__all__ = ["adyen", "adyen_address", "sandbox_address", "stripe", "world"]  # fixtures
+__all__ = [
+    "adyen",
+    "adyen_address",
+    "paypal",
+    "paypal_address",
+    "sandbox_address",
+    "stripe",
+    "world",
+]  # fixtures
 
 
 @pytest.fixture(scope="session")

@@ -210,10 +210,16 @@ GATEWAYS: dict[str, dict[str, str]] = {
         env_list("ADYEN_ACCOUNTS", ["adyen"]),
         *("API_KEY", "MERCHANT_ACCOUNT", "HMAC_KEY", "API_HOST", "REPORT_HOST"),
     ),
+    **env_accounts(
+        "paypal",
+        env_list("PAYPAL_ACCOUNTS", ["paypal"]),
+        *("CLIENT_ID", "SECRET", "WEBHOOK_ID", "API_HOST"),
+    ),
 }
 # The pages may send a form on to the hosted payment page.
 CSP_FORM_ACTION = env_list(
-    "CSP_FORM_ACTION", ["https://checkout.stripe.com", "https://*.adyen.link"]
+    "CSP_FORM_ACTION",
+    ["https://checkout.stripe.com", "https://*.adyen.link", "https://*.paypal.com"],
 )
 SILENCED_SYSTEM_CHECKS = ["djstripe.W002"]  # a local API host is meant
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from billing.domain.attempts import UNPROVEN_ATTEMPT_STATES, Answer, AttemptState
 from billing.domain.declines import Decline, DeclineClass
 from billing.gateways.base import Outcome
+from billing.gateways.registry import gateway_named
 from billing.models import PaymentAttempt, Refund, WebhookEvent
 from billing.services.charging import Channel
 from billing.services.payment_events import WEBHOOK
@@ -78,6 +79,10 @@ def _handle_payment(event: WebhookEvent, at: datetime) -> str:
     seen = look_into(attempt=attempt, actor=WEBHOOK, at=at)
     if proven is not None and _is_decided_by(proven, seen):
         seen = settle_attempt(attempt=seen, outcome=proven, actor=WEBHOOK, at=at)
+    if proven is None and seen.state in UNPROVEN_ATTEMPT_STATES and event.reference:
+        # Whose charge it is the signed event says; what became of it, the gateway.
+        found = gateway_named(event.gateway).read_charge(event.reference)
+        seen = settle_attempt(attempt=seen, outcome=found, actor=WEBHOOK, at=at)
     return f"attempt {seen.state}"
 
 
@@ -102,6 +107,8 @@ def _handle_refund(event: WebhookEvent, at: datetime) -> str:
     if refund is None:
         return "not ours"
     proven = outcome_of_proof(event.proof)
+    if proven is None and not refund.gateway_reference and event.reference:
+        proven = gateway_named(event.gateway).read_refund(event.reference)
     if proven is None:
         return f"refund {look_into_refund(refund=refund, actor=WEBHOOK, at=at).state}"
     settled = settle_refund(refund=refund, outcome=proven, actor=WEBHOOK, at=at)

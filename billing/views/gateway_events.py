@@ -9,7 +9,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 from kombu.exceptions import OperationalError
 
-from billing.errors import GatewayRefused, WebhookForged, WebhookUnreadable
+from billing.errors import GatewayRefused, GatewayUnavailable, WebhookForged, WebhookUnreadable
 from billing.models import WebhookEvent
 from billing.queries.webhook_events import inbox_health
 from billing.services.webhook_inbox import BODY_MAX_BYTES, keep_refused, replay_event, take_in
@@ -37,6 +37,9 @@ def gateway_events(request: HttpRequest, gateway: str) -> HttpResponse:
         events = take_in(gateway=gateway, headers=request.headers, body=request.body, at=at)
     except GatewayRefused:
         return HttpResponse("no such gateway", status=404, content_type="text/plain")
+    except GatewayUnavailable:
+        # Whether it is genuine cannot be asked now; the gateway sends it again.
+        return HttpResponse("not now", status=503, content_type="text/plain")
     except WebhookForged as refusal:
         return HttpResponse(str(refusal), status=401, content_type="text/plain")
     except WebhookUnreadable as refusal:

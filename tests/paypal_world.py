@@ -1,0 +1,108 @@
+"""A customer's world with a real PayPal sandbox process on the wire."""
+
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from socket import socket
+from typing import Any
+
+import httpx
+import pytest
+from django.test import Client
+
+from tests.stripe_world import ROOT
+from tiktoktoe.sandbox.control import SandboxControl
+
+
+class PayPalWorld:
+    """The sandbox, and what a test wants to do or to know there."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.control = SandboxControl(address)
+        self._delivered = 0
+
+    def approve(self, address: str, buyer: str = "good") -> None:
+        """Agree, as a buyer does on PayPal's page."""
+        self.control.complete_checkout(address.rpartition("/")[2], holder=buyer)
+
+    def captured(self) -> list[str]:
+        """The gateway's truth: what was taken, the oldest first."""
+        return [payment["amount"]["value"] for payment in reversed(self.control.payments())]
+
+    def events(self) -> list[dict[str, Any]]:
+        """The events so far, signed: their bodies and headers."""
+        return self.control.notifications()
+
+    def deliver(self) -> None:
+        """Post the events that have not been posted yet, as PayPal does."""
+        waiting = self.control.notifications(after=self._delivered)
+        self._delivered += len(waiting)
+        for event in waiting:
+            assert post(event).status_code == 200
+
+
+def post(event: dict[str, Any]) -> Any:
+    """Post an event to our own door."""
+    headers = {f"HTTP_{name.upper().replace('-', '_')}": v for name, v in event["headers"].items()}
+    return Client().post("/gateways/paypal/events/", event["body"], "application/json", **headers)
+
+
+def account_of(address: str) -> dict[str, str]:
+    """The account in the settings that stands for a sandbox."""
+    return {
+        "kind": "paypal",
+        "client_id": "sandbox-app",
+        "secret": "s",
+        "webhook_id": "WHSANDBOX",
+        "api_host": address,
+    }
+
+
+@contextlib.contextmanager
+def running_paypal(folder: Path) -> Iterator[str]:
+    """A sandbox on a free port; gives its address."""
+    with socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "tiktoktoe.sandbox.paypal", "--port", str(port)]
+    process = subprocess.Popen([*command, "--data", str(folder)], cwd=ROOT)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 60
+        while not _answers(address):
+            assert process.poll() is None, "the sandbox has ended"
+            assert time.monotonic() < deadline, "the sandbox does not answer"
+            time.sleep(0.1)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _answers(address: str) -> bool:
+    try:
+        return httpx.post(f"{address}/_sandbox/stats", json={}).is_success
+    except httpx.HTTPError:
+        return False
+
+
+@pytest.fixture(scope="session")
+def paypal_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A sandbox of its own process, for the whole run."""
+    with running_paypal(tmp_path_factory.mktemp("paypal")) as address:
+        yield address
+
+
+@pytest.fixture
+def paypal(paypal_address: str, settings: Any) -> Iterator[PayPalWorld]:
+    """The sandbox, empty, as a gateway of this test; it answers within two seconds or not."""
+    settings.GATEWAYS = {**settings.GATEWAYS, "paypal": account_of(paypal_address)}
+    settings.GATEWAY_TIMEOUT_SECONDS = 2
+    world = PayPalWorld(paypal_address)
+    world.control.reset()
+    yield world
+    world.control.close()
