@@ -4,6 +4,7 @@ from celery import shared_task
 from django.conf import settings
 
 from billing.models import BillingRun, WebhookEvent
+from billing.services.ahead import bill_usage_ahead
 from billing.services.announcing import announce_new
 from billing.services.collection import collect_due, mark_overdue
 from billing.services.intake import look_at_reported
@@ -21,6 +22,7 @@ from tiktoktoe.kernel.clock import now
 
 SCHEDULES = [
     ("Bill what is due", "billing.tasks.bill_due", 60),
+    ("Bill usage as it comes", "billing.tasks.bill_usage_in_advance", 60),
     ("Bill usage that crossed a threshold", "billing.tasks.bill_crossed_thresholds", 300),
     ("Collect payments that are due", "billing.tasks.collect_payments", 60),
     ("Find out unknown payment outcomes", "billing.tasks.reconcile_payments", 10),
@@ -74,6 +76,12 @@ def tend_wallets() -> int:
     at = now()
     filled = fill_paid_top_ups(at=at)
     return filled + expire_prepaid(at=at) + top_up_due(at=at)
+
+
+@shared_task
+def bill_usage_in_advance() -> int:
+    """Bill new usage of prices in advance; gives how many invoices."""
+    return bill_usage_ahead(at=now())
 
 
 @shared_task

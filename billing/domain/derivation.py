@@ -238,6 +238,19 @@ def true_up_derivation(
     )
 
 
+def less_billed_ahead(derivation: Derivation, *, before: Money, left: Money) -> Derivation:
+    """The same, less what was billed of it as it came."""
+    taken = exact_text(-before.amount)
+    step = DerivationStep(label="billed as it came", formula=taken, amount=taken)
+    exact = Decimal(derivation.exact) - before.amount
+    return replace(
+        derivation,
+        steps=(*derivation.steps, step),
+        exact=exact_text(exact),
+        amount=str(left.amount),
+    )
+
+
 def early_derivation(billed: BilledEarly, share: Money) -> Derivation:
     """How what an earlier invoice charged for the same usage is taken off."""
     formula = f"-{exact_text(share.amount)} of {exact_text(billed.amount.amount)}"

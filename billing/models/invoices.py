@@ -95,6 +95,7 @@ class Invoice(models.Model):
         FINAL = "final"
         THRESHOLD = "threshold", "Usage threshold"
         TOP_UP = "top_up", "Prepaid credits"
+        AHEAD = "ahead", "Usage as it came"
 
     id = models.UUIDField(primary_key=True)
     number = models.CharField(max_length=32, unique=True, null=True, blank=True)

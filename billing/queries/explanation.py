@@ -91,7 +91,7 @@ def explain_line(line: InvoiceLine, invoice: Invoice) -> Explanation:
         price=line.price,
         gross=line.amount + line.tax_amount,
         time_zone=invoice.customer.time_zone,
-        is_of_open_period=invoice.kind == Invoice.Kind.THRESHOLD,
+        is_of_open_period=invoice.kind in {Invoice.Kind.THRESHOLD, Invoice.Kind.AHEAD},
     )
 
 

@@ -52,3 +52,38 @@ def billed_early(periods: Collection[PeriodKey]) -> Mapping[PeriodKey, list[Bill
             )
         )
     return found
+
+
+AheadKey = tuple[int, int, datetime]
+
+
+def billed_ahead(keys: Collection[AheadKey]) -> Mapping[AheadKey, Money]:
+    """What was billed of usage as it came: by subscription, price and start of the stretch.
+
+    Less what credit notes took back; void invoices charge nothing.
+    """
+    if not keys:
+        return {}
+    lines = InvoiceLine.objects.filter(
+        kind=InvoiceLine.Kind.USAGE,
+        subscription__in={key[0] for key in keys},
+        price__in={key[1] for key in keys},
+        period_start__gte=min(key[2] for key in keys),
+    ).exclude(invoice__state=Invoice.State.VOID)
+    of_line = {
+        pk: ((subscription_id, price_id, start), Money(amount, currency))
+        for pk, subscription_id, price_id, start, amount, currency in lines.values_list(
+            "pk", "subscription", "price", "period_start", "amount", "currency"
+        )
+    }
+    given_back = dict(
+        CreditNoteLine.objects.filter(invoice_line__in=of_line)
+        .values_list("invoice_line")
+        .annotate(amount=Sum("amount"))
+    )
+    found: dict[AheadKey, Money] = {}
+    for pk, (key, amount) in of_line.items():
+        if key in keys:
+            net = amount - Money(given_back.get(pk, Decimal(0)), amount.currency)
+            found[key] = found[key] + net if key in found else net
+    return found

@@ -33,7 +33,7 @@ from billing.services.minimum_lines import plan_minimum, price_minimums
 from billing.services.tax import TaxTable
 from billing.services.terms import LoadedPrice, PriceBook
 from billing.services.usage_credits import credit_lines_of
-from billing.services.usage_lines import usage_lines
+from billing.services.usage_lines import UsageLine, usage_lines
 from subscriptions.domain.proration import charge_part, whole_of
 from subscriptions.domain.proration_policy import ProrationPolicy
 from subscriptions.models import Subscription, SubscriptionPhase
@@ -118,7 +118,7 @@ def draft_lines(boundaries: Sequence[Boundary]) -> list[list[DraftLine]]:
         ]
         lines = [
             *owed,
-            *_plan_minimums(boundary, passed, owed, book, policies),
+            *_plan_minimums(boundary, passed, [*owed, *_ahead(used)], book, policies),
             *_setup_lines(boundary, book),
             *advance_lines(boundary, book, policies),
         ]
@@ -129,10 +129,20 @@ def draft_lines(boundaries: Sequence[Boundary]) -> list[list[DraftLine]]:
     return drafted
 
 
-def usage_so_far(boundaries: Sequence[Boundary]) -> dict[int, list[DraftLine]]:
+def _ahead(used: Sequence[UsageLine]) -> Iterator[DraftLine]:
+    """What was billed as it came, as lines that only a plan's minimum counts."""
+    for found in used:
+        if found.charged != found.line.amount:
+            yield replace(found.line, amount=found.charged - found.line.amount)
+
+
+def usage_so_far(
+    boundaries: Sequence[Boundary], *, ahead: bool = False
+) -> dict[int, list[DraftLine]]:
     """Lines of the usage that each subscription's period has had, by subscription.
 
-    Only of what can but grow until the period is over, and only where there is some.
+    Only of what can but grow until the period is over, and only where there is some; `ahead`:
+    of prices that are billed as usage comes, what is not billed yet, else of the others.
     """
     stretches, book = _stretches_of(boundaries)
     passed_by = [(b, stretches[b.subscription.pk]) for b in boundaries]
@@ -141,7 +151,7 @@ def usage_so_far(boundaries: Sequence[Boundary]) -> dict[int, list[DraftLine]]:
         b.subscription.pk: [
             found.line
             for found in usage.get(id(b), [])
-            if found.usage.only_grows and found.line.amount
+            if found.usage.is_ahead == ahead and found.usage.only_grows and found.line.amount
         ]
         for b in boundaries
     }

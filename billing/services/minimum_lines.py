@@ -23,11 +23,11 @@ def price_minimums(lines: Sequence[UsageLine]) -> Iterator[DraftLine]:
         minimum = usage.loaded.price.minimum_amount.amount
         if not minimum:
             continue
-        made = [found.line for found in lines if id(found.usage) == key]
+        made = [found.charged for found in lines if id(found.usage) == key]
         line = _top_up(
             minimum,
             usage.stretch,
-            used=total((line.amount for line in made), usage.loaded.terms.currency),
+            used=total(made, usage.loaded.terms.currency),
             description=f"{usage.loaded.identity['plan']}: {usage.loaded.price.name}, minimum",
             price_id=usage.loaded.price.pk,
             identity=usage.loaded.identity,

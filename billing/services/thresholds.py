@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
@@ -22,31 +21,20 @@ from billing.models import Invoice, ThresholdCrossing
 from billing.queries.thresholds import billed_early
 from billing.services.draft_parts import Boundary, DraftInvoice, DraftLine
 from billing.services.drafting import make_draft, usage_so_far
+from billing.services.open_periods import in_chunks, in_open_period, locked_boundaries
 from billing.services.tax import TaxTable
 from billing.services.usage_credits import credit_lines_of
 from billing.services.writing import finalize_drafts, write_drafts
-from subscriptions.domain.lifecycle import BILLED_STATES
-from subscriptions.models import SpendingThreshold, Subscription
+from subscriptions.models import SpendingThreshold
 from subscriptions.models.subscriptions import SubscriptionQuerySet
 from tiktoktoe.kernel.money import total
-from tiktoktoe.kernel.periods import Period
 
 logger = logging.getLogger(__name__)
 
 
 def bill_thresholds(*, at: datetime) -> int:
     """Bill all usage that has crossed a threshold by an instant; gives how many invoices."""
-    made, last = 0, 0
-    while True:
-        ids = list(
-            _watched(at)
-            .filter(pk__gt=last)
-            .order_by("pk")
-            .values_list("pk", flat=True)[: settings.BILLING_CHUNK_SIZE]
-        )
-        if not ids:
-            return made
-        made, last = made + bill_crossed(ids, at=at), ids[-1]
+    return in_chunks(_watched(at), lambda ids: bill_crossed(ids, at=at))
 
 
 @transaction.atomic
@@ -55,16 +43,7 @@ def bill_crossed(ids: Sequence[int], *, at: datetime) -> int:
 
     Those that somebody else holds are left for the next time.
     """
-    locked = (
-        _watched(at)
-        .filter(pk__in=ids)
-        .select_for_update(of=("self",), skip_locked=True)
-        .select_related("customer", "plan_version__plan")
-        .order_by("pk")
-    )
-    boundaries = [
-        Boundary(s, at, Period(s.current_period_start, s.current_period_end), None) for s in locked
-    ]
+    boundaries = locked_boundaries(_watched(at).filter(pk__in=ids), at)
     crossed = list(_crossed(boundaries))
     drafts = [draft for draft, _ in crossed]
     invoice_ids = write_drafts(drafts, at=at)
@@ -88,13 +67,7 @@ def bill_crossed(ids: Sequence[int], *, at: datetime) -> int:
 def _watched(at: datetime) -> SubscriptionQuerySet:
     """Subscriptions in an open period whose plan bills early."""
     has_threshold = SpendingThreshold.objects.filter(plan_version=OuterRef("plan_version"))
-    return Subscription.objects.filter(
-        Exists(has_threshold),
-        state__in=sorted(BILLED_STATES - {Subscription.State.TRIALING}),
-        current_period_start__lte=at,
-        current_period_end__gt=at,
-        next_billing_at__gt=at,
-    )
+    return in_open_period(at).filter(Exists(has_threshold))
 
 
 def _crossed(boundaries: Sequence[Boundary]) -> Iterator[tuple[DraftInvoice, list[Decimal]]]:

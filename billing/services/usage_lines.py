@@ -8,12 +8,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from billing.domain.derivation import EventFilter, rated_derivation
+from billing.domain.derivation import EventFilter, less_billed_ahead, rated_derivation
 from billing.domain.rating import ChargeModel, PriceTerms, rate
 from billing.models import InvoiceLine
+from billing.queries.thresholds import AheadKey, billed_ahead
 from billing.services.draft_parts import Boundary, DraftLine, Stretch, on_one_price
 from billing.services.terms import LoadedPrice, PriceBook
 from subscriptions.domain.metering import Aggregation, matches
+from subscriptions.models import Price
+from subscriptions.models.prices import FALLING, GROWING
 from subscriptions.queries.quantities import (
     DayTotals,
     EventTerms,
@@ -25,10 +28,8 @@ from subscriptions.queries.quantities import (
     roll_ups,
 )
 from subscriptions.services.policies import PolicyBook
+from tiktoktoe.kernel.money import Money
 from tiktoktoe.kernel.periods import Period
-
-GROWING = frozenset({Aggregation.SUM, Aggregation.COUNT, Aggregation.MAX, Aggregation.UNIQUE})
-FALLING = frozenset({ChargeModel.VOLUME, ChargeModel.STAIRSTEP})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,11 @@ class UsageOf:
     loaded: LoadedPrice
     stretch: Stretch
     measure: Measure
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether it is billed as it comes, not when the period is over."""
+        return self.loaded.price.timing == Price.Timing.ADVANCE
 
     @property
     def only_grows(self) -> bool:
@@ -53,10 +59,14 @@ class UsageOf:
 
 @dataclass(frozen=True, slots=True)
 class UsageLine:
-    """A line with the price and stretch that it belongs to."""
+    """A line with the price and stretch that it belongs to, and all that its usage costs.
+
+    That is more than the line's amount where some was billed as it came.
+    """
 
     usage: UsageOf
     line: DraftLine
+    charged: Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +93,11 @@ def usage_lines(
         for share in _shares(usage, groups)
     ]
     measured = measure_parts([share.part for share in shares])
+    before = billed_ahead({_key(share) for share in shares if share.usage.is_ahead})
     lines: dict[int, list[UsageLine]] = defaultdict(list)
     for share, found in zip(shares, measured, strict=True):
-        line = UsageLine(share.usage, _line(share, found))
-        lines[id(share.usage.boundary)].append(line)
+        made = _line(share, found, before.get(_key(share)))
+        lines[id(share.usage.boundary)].append(made)
     return lines
 
 
@@ -156,7 +167,13 @@ def _event_terms(terms: PriceTerms) -> EventTerms | None:
     )
 
 
-def _line(share: _Share, found: Measured) -> DraftLine:
+def _key(share: _Share) -> AheadKey:
+    """What usage that was billed as it came is known by."""
+    subscription = share.usage.boundary.subscription
+    return (subscription.pk, share.loaded.price.pk, share.usage.stretch.period.start)
+
+
+def _line(share: _Share, found: Measured, before: Money | None) -> UsageLine:
     loaded, terms, stretch = share.loaded, share.terms, share.usage.stretch
     rated = rate(
         found.quantity,
@@ -165,18 +182,24 @@ def _line(share: _Share, found: Measured) -> DraftLine:
         event_amount=found.event_amount,
         limited=found.limited,
     )
-    return DraftLine(
+    derivation = rated_derivation(
+        rated, terms, kind="usage", price=loaded.identity, events=_events(share)
+    )
+    amount = rated.rounded
+    if before is not None:
+        amount -= before
+        derivation = less_billed_ahead(derivation, before=before, left=amount)
+    line = DraftLine(
         kind=InvoiceLine.Kind.USAGE,
         description=f"{loaded.identity['plan']}: {loaded.price.name}",
         price_id=loaded.price.pk,
         period=stretch.period,
         quantity=found.quantity,
-        unit_amount=None if _needs_steps(terms) else terms.unit_amount,
-        amount=rated.rounded,
-        derivation=rated_derivation(
-            rated, terms, kind="usage", price=loaded.identity, events=_events(share)
-        ),
+        unit_amount=None if _needs_steps(terms) or before is not None else terms.unit_amount,
+        amount=amount,
+        derivation=derivation,
     )
+    return UsageLine(share.usage, line, rated.rounded)
 
 
 def _needs_steps(terms: PriceTerms) -> bool:

@@ -10,6 +10,9 @@ from subscriptions.models.money_fields import nothing
 
 EVENT_PRICED = ("percentage",)
 TIERED = ("graduated", "graduated_percentage", "volume", "stairstep")
+# More events never make less of these meters; more units may cost less by these models.
+GROWING = frozenset({"sum", "count", "max", "unique"})
+FALLING = frozenset({"volume", "stairstep"})
 USAGE_ONLY = ("percentage", "graduated_percentage", "dynamic")
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from subscriptions.errors import PriceInvalid
 from subscriptions.models import Meter, Price
-from subscriptions.models.prices import EVENT_PRICED, TIERED, USAGE_ONLY
+from subscriptions.models.prices import EVENT_PRICED, FALLING, GROWING, TIERED, USAGE_ONLY
 from tiktoktoe.kernel.rates import exact_text
 
 ZERO = Decimal(0)
@@ -135,8 +135,12 @@ def _check_usage(spec: PriceSpec) -> None:
         raise PriceInvalid(
             "a usage price needs the meter that it prices", field=f"{spec.code}.meter"
         )
-    if spec.timing != Price.Timing.ARREARS:
-        raise PriceInvalid("usage is billed in arrears", field=f"{spec.code}.timing")
+    if spec.timing == Price.Timing.ADVANCE and not _only_grows(spec, meter):
+        raise PriceInvalid(
+            "only usage that can but grow is billed as it comes",
+            field=f"{spec.code}.timing",
+            remedy="a sum, count, max or unique that is not carried over, without volume or stairs",
+        )
     if spec.is_prorated and not meter.is_carried_over:
         raise PriceInvalid(
             "only a level that is carried over is prorated",
@@ -149,6 +153,15 @@ def _check_usage(spec: PriceSpec) -> None:
             field=f"{spec.code}.meter",
             remedy="use a meter with an amount property",
         )
+
+
+def _only_grows(spec: PriceSpec, meter: Meter) -> bool:
+    """Whether more events can never make it cost less."""
+    return (
+        meter.aggregation in GROWING
+        and not meter.is_carried_over
+        and not any(one.charge_model in FALLING for one in (spec, *spec.variants))
+    )
 
 
 def _check_amounts(spec: PriceSpec) -> None:

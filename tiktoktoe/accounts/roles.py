@@ -31,7 +31,9 @@ PERMISSIONS_BY_ROLE: dict[Role, frozenset[Permission]] = {
 }
 
 ADMIN_APPS = frozenset({"subscriptions", "billing"})
-CATALOG_MODELS = frozenset({"product", "meter", "plan", "planversion", "price", "tier"})
+CATALOG_MODELS = frozenset(
+    {"product", "meter", "plan", "planversion", "price", "tier", "spendingthreshold"}
+)
 
 
 def admin_allows(role: Role, permission: str) -> bool:

@@ -74,7 +74,7 @@ def test_publishing_without_prices_is_refused() -> None:
     ("terms", "field"),
     [
         ({"meter": None}, "calls.meter"),
-        ({"timing": "advance"}, "calls.timing"),
+        ({"timing": "advance", "charge_model": "stairstep"}, "calls.timing"),
         ({"unit_amount": Decimal(-1)}, "calls"),
         ({"charge_model": "graduated"}, "calls.tiers"),
         ({"charge_model": "package"}, "calls.package_size"),
