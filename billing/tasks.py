@@ -13,6 +13,7 @@ from billing.services.outcomes import count_outcomes
 from billing.services.reconciling import reconcile_attempts
 from billing.services.refunds import reconcile_refunds
 from billing.services.renewal import finish_run, run_in_hand, work_on
+from billing.services.routing_policies import end_harmful_trial
 from billing.services.thresholds import bill_thresholds
 from billing.services.usage_alerts import raise_alerts
 from billing.services.wallets import expire_prepaid, fill_paid_top_ups, top_up_due
@@ -26,6 +27,7 @@ SCHEDULES = [
     ("Bill usage that crossed a threshold", "billing.tasks.bill_crossed_thresholds", 300),
     ("Collect payments that are due", "billing.tasks.collect_payments", 60),
     ("Find out unknown payment outcomes", "billing.tasks.reconcile_payments", 10),
+    ("Watch the routing trial", "billing.tasks.watch_routing_trial", 300),
     ("Count payment outcomes", "billing.tasks.count_payment_outcomes", 30),
     ("Look into what gateways have told", "billing.tasks.work_off_events", 10),
     ("Mark subscriptions past due", "billing.tasks.mark_overdue_subscriptions", 3600),
@@ -50,6 +52,12 @@ def reconcile_payments() -> int:
     """Look into payments and refunds whose outcome is not known; gives how many."""
     at = now()
     return reconcile_attempts(at=at) + reconcile_refunds(at=at)
+
+
+@shared_task
+def watch_routing_trial() -> bool:
+    """End a routing trial that does harm; whether one was ended."""
+    return end_harmful_trial()
 
 
 @shared_task

@@ -181,6 +181,16 @@ urlpatterns = [
         name="routing_rule_removal",
     ),
     path(
+        "payments/routing/<int:version>/trial/",
+        routing.policy_trial,
+        name="routing_policy_trial",
+    ),
+    path(
+        "payments/routing/<int:version>/trial-end/",
+        routing.policy_trial_end,
+        name="routing_policy_trial_end",
+    ),
+    path(
         "payments/routing/<int:version>/activation/",
         routing.policy_activation,
         name="routing_policy_activation",

@@ -42,6 +42,7 @@ class RoutingPolicy(models.Model):
 
     class State(models.TextChoices):
         DRAFT = "draft"
+        TRIAL = "trial"
         ACTIVE = "active"
         RETIRED = "retired"
 
@@ -64,6 +65,10 @@ class RoutingPolicy(models.Model):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
+    trial_percent = models.PositiveSmallIntegerField(
+        default=0, help_text="of payments, while it is on trial"
+    )
+    trial_started_at = models.DateTimeField(null=True, blank=True)
     activated_at = models.DateTimeField(null=True, blank=True)
     activated_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
@@ -78,6 +83,18 @@ class RoutingPolicy(models.Model):
                 fields=["state"],
                 condition=models.Q(state="active"),
                 name="routing_policy_one_active",
+            ),
+            models.UniqueConstraint(
+                fields=["state"],
+                condition=models.Q(state="trial"),
+                name="routing_policy_one_trial",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state="trial")
+                | models.Q(
+                    trial_percent__gte=5, trial_percent__lte=50, trial_started_at__isnull=False
+                ),
+                name="routing_policy_trial_has_a_share",
             ),
             models.CheckConstraint(
                 condition=models.Q(fees_weight__gte=0, speed_weight__gte=0, security_weight__gte=0),

@@ -11,6 +11,7 @@ from billing.domain.breakers import Breaker, BreakerState
 from billing.domain.budgets import LONGEST, spent_budget
 from billing.domain.declines import POLICIES
 from billing.domain.eligibility import GatewayFacts, MethodFacts
+from billing.domain.experiments import is_variant
 from billing.domain.fees import FeeRule
 from billing.domain.routing import Policy
 from billing.domain.routing_rules import Effect
@@ -41,10 +42,20 @@ class Surroundings:
 
     policy_row: RoutingPolicy
     policy: Policy
+    trial_row: RoutingPolicy | None
+    trial: Policy | None
     gateways: tuple[GatewayFacts, ...]
     fee_rules: tuple[FeeRule, ...]
     rates: SuccessRates
     troubled: frozenset[str]  # gateways whose breaker is not closed
+
+    def policy_for(self, seed: str) -> tuple[RoutingPolicy, Policy, str]:
+        """The version that decides about a payment, and its arm of a trial."""
+        if self.trial_row is None or self.trial is None:
+            return self.policy_row, self.policy, ""
+        if is_variant(seed, self.trial_row.trial_percent):
+            return self.trial_row, self.trial, "variant"
+        return self.policy_row, self.policy, "control"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +68,16 @@ class StoredMethod:
 
 def surroundings(at: datetime) -> Surroundings:
     """Everything that does not depend on the customer, as it is now."""
-    active = RoutingPolicy.objects.prefetch_related("rules").get(state="active")
+    rows = RoutingPolicy.objects.prefetch_related("rules").filter(state__in=["active", "trial"])
+    by_state = {row.state: row for row in rows}
+    active, trial = by_state["active"], by_state.get("trial")
     statistics = list(OutcomeStatistic.objects.all())
     troubled = GatewayHealth.objects.exclude(state="closed")
     return Surroundings(
         policy_row=active,
         policy=policy_of(active),
+        trial_row=trial,
+        trial=policy_of(trial) if trial else None,
         gateways=gateway_facts(at),
         fee_rules=fee_rules(at.date()),
         rates=success_rates(statistics),

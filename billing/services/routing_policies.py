@@ -7,8 +7,10 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Max
 
+from billing.domain.experiments import Verdict
 from billing.errors import PolicyNotDraft
 from billing.models import RoutingPolicy, RoutingRule
+from billing.queries.trials import trial_of
 from tiktoktoe.accounts.models import User
 
 logger = logging.getLogger(__name__)
@@ -125,7 +127,7 @@ def activate_policy(*, policy: RoutingPolicy, user: User, at: datetime) -> Routi
         PolicyNotDraft: If it is in force already, or was.
     """
     active = RoutingPolicy.objects.select_for_update().get(state="active")
-    draft = _locked_draft(policy)
+    draft = _locked(policy, RoutingPolicy.State.DRAFT, RoutingPolicy.State.TRIAL)
     active.state = RoutingPolicy.State.RETIRED
     active.save(update_fields=["state"])
     draft.state, draft.activated_at, draft.activated_by = RoutingPolicy.State.ACTIVE, at, user
@@ -134,8 +136,54 @@ def activate_policy(*, policy: RoutingPolicy, user: User, at: datetime) -> Routi
     return draft
 
 
+@transaction.atomic
+def start_trial(*, policy: RoutingPolicy, percent: int, at: datetime) -> RoutingPolicy:
+    """Let a draft decide about a share of payments, to see whether it is better.
+
+    Raises:
+        PolicyNotDraft: If it is none, another is on trial, or the share is not 5 to 50.
+    """
+    draft = _locked_draft(policy)
+    if not 5 <= percent <= 50:
+        raise PolicyNotDraft("a trial takes between 5 and 50 percent of payments")
+    if RoutingPolicy.objects.filter(state=RoutingPolicy.State.TRIAL).exists():
+        raise PolicyNotDraft("another version is on trial: end that first")
+    draft.state, draft.trial_percent = RoutingPolicy.State.TRIAL, percent
+    draft.trial_started_at = at
+    draft.save(update_fields=["state", "trial_percent", "trial_started_at"])
+    logger.info("routing trial started", extra={"version": draft.version})
+    return draft
+
+
+@transaction.atomic
+def end_trial(*, policy: RoutingPolicy) -> RoutingPolicy:
+    """Let the version in force decide about every payment again.
+
+    Raises:
+        PolicyNotDraft: If it is not on trial.
+    """
+    tried = _locked(policy, RoutingPolicy.State.TRIAL)
+    tried.state = RoutingPolicy.State.RETIRED
+    tried.save(update_fields=["state"])
+    logger.info("routing trial ended", extra={"version": tried.version})
+    return tried
+
+
+def end_harmful_trial() -> bool:
+    """End a trial that does harm beyond the guardrail; whether one was."""
+    tried = RoutingPolicy.objects.filter(state=RoutingPolicy.State.TRIAL).first()
+    if tried is None or trial_of(tried).verdict != Verdict.HARMFUL:
+        return False
+    end_trial(policy=tried)
+    return True
+
+
 def _locked_draft(policy: RoutingPolicy) -> RoutingPolicy:
+    return _locked(policy, RoutingPolicy.State.DRAFT)
+
+
+def _locked(policy: RoutingPolicy, *states: str) -> RoutingPolicy:
     locked = RoutingPolicy.objects.select_for_update().get(pk=policy.pk)
-    if locked.state != RoutingPolicy.State.DRAFT:
+    if locked.state not in states:
         raise PolicyNotDraft(f"{locked} is {locked.state}: make a new version")
     return locked

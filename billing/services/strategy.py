@@ -22,6 +22,7 @@ from billing.models import (
     PaymentDecision,
     PaymentMethod,
     PaymentReview,
+    RoutingPolicy,
 )
 from billing.queries.routing import StoredMethod, Surroundings, stored_methods, surroundings
 from billing.services.gateway_calls import start_probe
@@ -88,14 +89,15 @@ def find_route(
     After a no that another gateway may answer differently, the earlier decision's next
     candidate is tried, once; else a new round is decided. The caller holds the invoice's lock.
     """
-    chosen = _candidates_among(pool, payment.customer_id, wanted)
+    policy_row, policy, _ = pool.around.policy_for(str(payment.pk))
+    chosen = _candidates_among(pool, policy_row, payment.customer_id, wanted)
     fallback = _fallback(earlier, chosen, pool, at)
     if fallback is not None:
         return fallback
     situation = _situation(payment, chosen, pool, objectives, at)
     if verdict.action == RiskAction.CONFIRM and not _is_approved(payment):
         situation = replace(situation, need=replace(situation.need, needs_authentication=True))
-    decided = route(situation, pool.around.policy)
+    decided = route(situation, policy)
     if decided.chosen is not None and decided.chosen.gateway in pool.around.troubled:
         start_probe(gateway=decided.chosen.gateway, at=at)
     decision = _record(payment, situation, decided, pool=pool, verdict=verdict, at=at)
@@ -134,13 +136,13 @@ def reasons_in_words(decision: PaymentDecision) -> str:
 
 
 def _candidates_among(
-    pool: Pool, customer: int, wanted: PaymentMethod | None
+    pool: Pool, policy: RoutingPolicy, customer: int, wanted: PaymentMethod | None
 ) -> list[StoredMethod]:
     """The wanted method, or the default one, or all, if the policy may choose."""
     stored = pool.methods.get(customer, [])
     if wanted is not None:
         return [method for method in stored if method.row.pk == wanted.pk]
-    if pool.around.policy_row.uses_other_methods:
+    if policy.uses_other_methods:
         return list(stored)
     return [method for method in stored if method.row.is_default]
 
@@ -212,12 +214,14 @@ def _record(
     at: datetime,
 ) -> PaymentDecision:
     chosen = decided.chosen
+    policy, _, arm = pool.around.policy_for(str(payment.pk))
     rounds = PaymentDecision.objects.filter(payment=payment).count()
     return PaymentDecision.objects.create(
         payment=payment,
         round=rounds + 1,
         at=at,
-        policy=pool.around.policy_row,
+        policy=policy,
+        arm=arm,
         inputs={**situation_to_json(situation), "risk": dict(verdict.hits)},
         candidates=candidates_to_json(decided.candidates),
         rule=decided.rule,

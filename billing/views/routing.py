@@ -11,13 +11,16 @@ from billing.forms import PolicyForm, RuleForm
 from billing.gateways.registry import gateway_names
 from billing.models import RoutingPolicy, RoutingRule
 from billing.queries.back_test import back_test
+from billing.queries.trials import trial_of
 from billing.services.routing_policies import (
     activate_policy,
     add_rule,
     change_draft,
     draft_policy,
+    end_trial,
     move_rule_up,
     remove_rule,
+    start_trial,
 )
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission
@@ -106,6 +109,28 @@ def policy_activation(request: HttpRequest, version: int) -> HttpResponse:
     )
 
 
+@require_POST
+@requires(Permission.CHANGE_BILLING)
+def policy_trial(request: HttpRequest, version: int) -> HttpResponse:
+    """Let a draft decide about a share of payments."""
+    policy, share = _find(version), request.POST.get("percent", "")
+    percent = int(share) if share.isdecimal() and len(share) < 4 else 0
+    return _do(
+        request,
+        policy,
+        lambda: start_trial(policy=policy, percent=percent, at=now()),
+        f"Version {version} decides about {percent} % of payments from now on.",
+    )
+
+
+@require_POST
+@requires(Permission.CHANGE_BILLING)
+def policy_trial_end(request: HttpRequest, version: int) -> HttpResponse:
+    """End a trial."""
+    policy = _find(version)
+    return _do(request, policy, lambda: end_trial(policy=policy), "The trial has ended.")
+
+
 def _detail(
     request: HttpRequest,
     policy: RoutingPolicy,
@@ -121,6 +146,7 @@ def _detail(
         "form": form or PolicyForm(instance=policy),
         "rule_form": rule_form or RuleForm(gateway_names=gateway_names()),
         "is_draft": is_draft,
+        "trial": trial_of(policy) if policy.trial_started_at else None,
         "test": back_test(policy) if is_draft else None,
     }
     return render(request, "billing/routing_policy_detail.html", context, status=status)
