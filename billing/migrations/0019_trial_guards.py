@@ -20,5 +20,5 @@ END $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0017_trials")]
+    dependencies = [("billing", "0018_trials")]
     operations = [migrations.RunSQL(GUARD, migrations.RunSQL.noop)]
