@@ -26,6 +26,7 @@ from billing.models import (
     PaymentAttempt,
     PaymentDecision,
     PaymentEvent,
+    PaymentLimit,
     PaymentMethod,
     PlanChange,
     ProcessorFeeRule,
@@ -272,6 +273,15 @@ class ProcessorFeeRuleAdmin(admin.ModelAdmin[ProcessorFeeRule]):
         "source",
     ]
     list_filter = ["gateway", "kind", "currency"]
+
+
+@admin.register(PaymentLimit)
+class PaymentLimitAdmin(admin.ModelAdmin[PaymentLimit]):
+    """What may be charged by itself; beyond it, a person looks first."""
+
+    list_display = ["currency", "customer", "maximum", "daily_maximum"]
+    list_filter = ["currency"]
+    autocomplete_fields = ["customer"]
 
 
 @admin.register(PaymentDecision)

@@ -49,6 +49,8 @@ class RiskFacts:
     suspicious_declines: int = 0  # in a day: wrong data, dead cards, fraud
     methods_added: int = 0  # in a day
     fraud_declines: int = 0  # in ninety days
+    is_above_limit: bool = False
+    is_above_daily_limit: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,8 @@ def judge(facts: RiskFacts) -> RiskVerdict:
     is_foreign = bool(facts.method_country) and facts.method_country != facts.customer_country
     domain = facts.email.rpartition("@")[2].lower()
     rules = (
+        ("above the limit of one payment", 70, facts.is_above_limit),
+        ("above the customer's limit of a day", 70, facts.is_above_daily_limit),
         ("the card's issuer called a payment fraudulent", 70, facts.fraud_declines > 0),
         ("three or more suspicious declines in a day", 40, facts.suspicious_declines >= 3),
         ("three or more methods stored in a day", 30, facts.methods_added >= 3),

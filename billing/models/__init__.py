@@ -17,7 +17,7 @@ from billing.models.payments import (
     Refund,
 )
 from billing.models.plan_changes import PlanChange
-from billing.models.reviews import PaymentReview
+from billing.models.reviews import PaymentLimit, PaymentReview
 from billing.models.routing import (
     GatewayHealth,
     InstrumentToken,
@@ -61,6 +61,7 @@ __all__ = [
     "PaymentAttempt",
     "PaymentDecision",
     "PaymentEvent",
+    "PaymentLimit",
     "PaymentMethod",
     "PaymentReview",
     "PlanChange",

@@ -4,7 +4,51 @@ from django.conf import settings
 from django.db import models
 
 from billing.models.payments import Payment
+from subscriptions.models import Customer
 from tiktoktoe.kernel.clock import now
+
+
+class PaymentLimit(models.Model):
+    """How much may be charged by itself in a currency; beyond it, a person looks first."""
+
+    currency = models.CharField(max_length=3)
+    customer = models.ForeignKey(
+        Customer,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="empty: every customer who has no limit of their own",
+    )
+    maximum = models.DecimalField(
+        max_digits=18, decimal_places=3, null=True, blank=True, help_text="of one payment"
+    )
+    daily_maximum = models.DecimalField(
+        max_digits=18, decimal_places=3, null=True, blank=True, help_text="of a customer in a day"
+    )
+
+    objects = models.Manager["PaymentLimit"]()
+
+    class Meta:
+        ordering = ["currency", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["currency", "customer"],
+                nulls_distinct=False,
+                name="payment_limit_once_per_currency",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(maximum__isnull=False) | models.Q(daily_maximum__isnull=False),
+                name="payment_limit_limits_something",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(maximum__gt=0, daily_maximum__gt=0),
+                name="payment_limit_is_positive",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.customer or 'everybody'}, {self.currency}"
 
 
 class PaymentReview(models.Model):

@@ -1,15 +1,23 @@
 """Judging payments before they are sent, and what a person decides about those held back."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q, Sum
 
 from billing.domain.attempts import PaymentState, ensure_payment_move
 from billing.domain.declines import DeclineClass
 from billing.domain.risk import RiskAction, RiskFacts, RiskVerdict, judge
 from billing.errors import ReviewDecided
-from billing.models import Invoice, Payment, PaymentAttempt, PaymentMethod, PaymentReview
+from billing.models import (
+    Invoice,
+    Payment,
+    PaymentAttempt,
+    PaymentLimit,
+    PaymentMethod,
+    PaymentReview,
+)
 from billing.services.payment_events import record_event
 from subscriptions.services.transitions import SCHEDULE, Actor
 
@@ -33,6 +41,8 @@ def judge_payment(
     stored = PaymentMethod.objects.filter(
         customer=customer, created_at__gt=at - _DAY, created_at__lte=at
     )
+    limit = _limit_of(payment)
+    charged = _charged_in_a_day(payment, at) if limit and limit.daily_maximum else Decimal(0)
     return judge(
         RiskFacts(
             amount=payment.amount,
@@ -43,8 +53,33 @@ def judge_payment(
             suspicious_declines=declines["suspicious"],
             methods_added=stored.count(),
             fraud_declines=declines["fraud"],
+            is_above_limit=bool(limit and limit.maximum and payment.amount.amount > limit.maximum),
+            is_above_daily_limit=bool(
+                limit
+                and limit.daily_maximum
+                and payment.amount.amount + charged > limit.daily_maximum
+            ),
         )
     )
+
+
+def _limit_of(payment: Payment) -> PaymentLimit | None:
+    """The customer's own limit in the currency, or else everybody's."""
+    limits = PaymentLimit.objects.filter(currency=payment.currency)
+    own_or_common = Q(customer=payment.customer_id) | Q(customer__isnull=True)
+    return limits.filter(own_or_common).order_by(F("customer").asc(nulls_last=True)).first()
+
+
+def _charged_in_a_day(payment: Payment, at: datetime) -> Decimal:
+    """What was paid, or is on its way, of the customer's other payments."""
+    others = Payment.objects.filter(
+        customer=payment.customer_id,
+        currency=payment.currency,
+        state__in=["paid", "processing"],
+        created_at__gt=at - _DAY,
+        created_at__lte=at,
+    ).exclude(pk=payment.pk)
+    return others.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
 
 
 def held_back(*, payment: Payment, verdict: RiskVerdict, at: datetime) -> PaymentReview | None:

@@ -49,7 +49,7 @@ def admin_allows(role: Role, permission: str) -> bool:
         return False
     if verb == "view" or (model, verb) == ("customer", "change"):
         return True
-    is_fee_edit = (model, verb) in {("processorfeerule", "add"), ("processorfeerule", "change")}
+    is_fee_edit = model in {"processorfeerule", "paymentlimit"} and verb in {"add", "change"}
     is_catalog_edit = model in CATALOG_MODELS and verb in {"add", "change", "delete"}
     starts_billing = (model, verb) == ("subscription", "add")
     return role == Role.FINANCE and (is_catalog_edit or is_fee_edit or starts_billing)

@@ -1,15 +1,18 @@
 """Risky payments wait for a person or for the customer, and nothing is charged meanwhile."""
 
+from collections.abc import Mapping
+from datetime import datetime
+
 import pytest
 from django.db import IntegrityError, transaction
 from django.test import Client
 
 from billing.domain.declines import DeclineClass
 from billing.errors import NothingToCharge, PaymentHeld, ReviewDecided
-from billing.models import Payment, PaymentReview
+from billing.models import Payment, PaymentLimit, PaymentReview
 from billing.services.charging import charge_invoice
 from billing.services.collection import collect_due
-from billing.services.reviews import decide_review
+from billing.services.reviews import decide_review, judge_payment
 from subscriptions.models import Customer
 from subscriptions.services.transitions import Actor
 from tests.factories.accounts import make_user
@@ -121,3 +124,41 @@ def test_the_queue_has_two_safe_actions_for_those_who_may(
 
     review.refresh_from_db()
     assert (review.state, review.reason) == ("refused", "fraud")
+
+
+def test_beyond_its_own_or_everybodys_limit_a_payment_waits(gateways: TwoGateways) -> None:
+    PaymentLimit.objects.create(currency="USD", maximum="98.99")
+    PaymentLimit.objects.create(currency="EUR", maximum="1.00")
+    usual, trusted = gateways.customer_with_card(), gateways.customer_with_card()
+    PaymentLimit.objects.create(currency="USD", customer=trusted, maximum="99.00")
+
+    with pytest.raises(PaymentHeld):
+        charge_invoice(invoice=invoice_of(usual), actor=PERSON, at=NOW)
+    assert charge_invoice(invoice=invoice_of(trusted), actor=PERSON, at=NOW).state == "succeeded"
+
+    hits = PaymentReview.objects.get().hits
+    assert hits["above the limit of one payment"] == 70
+
+
+def test_beyond_the_limit_of_a_day_a_payment_waits(gateways: TwoGateways) -> None:
+    PaymentLimit.objects.create(currency="USD", daily_maximum="99.00")
+    customer = gateways.customer_with_card()
+    charge_invoice(invoice=invoice_of(customer), actor=PERSON, at=NOW)
+    paid = Payment.objects.get()
+    second = Payment(customer=customer, currency="USD", amount="0.01", purpose="off_session")
+
+    def judged(at: datetime) -> Mapping[str, int]:
+        method = customer.payment_methods.get()
+        return judge_payment(payment=second, method=method, is_first=False, at=at).hits
+
+    assert paid.state == "paid"
+    assert "above the customer's limit of a day" in judged(later(hours=23))
+    assert "above the customer's limit of a day" not in judged(later(hours=25))
+
+
+def test_one_limit_a_currency_and_customer_and_none_of_nothing() -> None:
+    PaymentLimit.objects.create(currency="USD", maximum=1)
+
+    for terms in ({"currency": "USD", "maximum": 2}, {"currency": "EUR"}):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            PaymentLimit.objects.create(**terms)

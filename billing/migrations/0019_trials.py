@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0017_usage_alerts'),
+        ('billing', '0018_webhook_inbox'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
