@@ -20,5 +20,5 @@ END $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0021_trials")]
+    dependencies = [("billing", "0022_trials")]
     operations = [migrations.RunSQL(GUARD, migrations.RunSQL.noop)]

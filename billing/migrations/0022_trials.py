@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0020_wallet_guards'),
+        ('billing', '0021_usage_ahead'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

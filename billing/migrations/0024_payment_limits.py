@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0022_trial_guards'),
+        ('billing', '0023_trial_guards'),
         ('subscriptions', '0013_invitations'),
     ]
 
