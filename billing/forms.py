@@ -211,21 +211,6 @@ class PlanChangeForm(forms.Form):
         field.queryset = offered.select_related("plan").order_by("plan__rank", "plan__name")
 
 
-class PortalPlanForm(PlanChangeForm):
-    """Which plan and how many, of what customers are offered."""
-
-    def __init__(self, given: Any = None, *, subscription: Subscription, at: datetime) -> None:
-        """Offer what is on sale to everybody, and the plan that it is on."""
-        super().__init__(given, subscription=subscription)
-        public = offered_versions(at).filter(currency=subscription.currency).values("pk")
-        own = PlanVersion.objects.filter(pk=subscription.plan_version_id)
-        offered = PlanVersion.objects.filter(pk__in=public) | own
-        field = self.fields["plan_version"]
-        assert isinstance(field, forms.ModelChoiceField)
-        field.queryset = offered.select_related("plan").order_by("plan__rank", "plan__name")
-        field.empty_label = None
-
-
 class PortalCancelForm(forms.Form):
     """Why a customer leaves; kept with the cancellation."""
 
@@ -388,6 +373,22 @@ class PlanChoice(forms.ModelChoiceField[PlanVersion]):
     def label_from_instance(self, obj: PlanVersion) -> str:
         """As a customer knows it."""
         return f"{obj.plan.name}, in {obj.currency}"
+
+
+class PortalPlanForm(PlanChangeForm):
+    """Which plan and how many, of what customers are offered."""
+
+    plan_version = PlanChoice(PlanVersion.objects.none(), label="Plan", empty_label=None)
+
+    def __init__(self, given: Any = None, *, subscription: Subscription, at: datetime) -> None:
+        """Offer what is on sale to everybody, and the plan that it is on."""
+        super().__init__(given, subscription=subscription)
+        public = offered_versions(at).filter(currency=subscription.currency).values("pk")
+        own = PlanVersion.objects.filter(pk=subscription.plan_version_id)
+        offered = PlanVersion.objects.filter(pk__in=public) | own
+        field = self.fields["plan_version"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = offered.select_related("plan").order_by("plan__rank", "plan__name")
 
 
 class SignUpForm(forms.Form):

@@ -23,15 +23,22 @@ from subscriptions.models import (
 )
 from subscriptions.services.catalog import publish_plan_version
 from tiktoktoe.kernel.clock import now
-from tiktoktoe.web.admin import ReadOnlyAdmin, ReadOnlyInline
+from tiktoktoe.web.admin import (
+    LabelledFormSet,
+    LabelledInputs,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+)
 
 
-class MemberInline(admin.TabularInline[CustomerMember, Customer]):
+class MemberInline(LabelledInputs, admin.TabularInline[CustomerMember, Customer]):
     """Who may act for the customer in the portal."""
 
     model = CustomerMember
     extra = 0
     autocomplete_fields = ["user"]
+    readonly_fields = ["created_at"]
+    formset = LabelledFormSet
 
 
 class SubscriptionInline(ReadOnlyInline[Subscription, Customer]):
@@ -60,7 +67,7 @@ class CustomerAdmin(admin.ModelAdmin[Customer]):
 
 
 @admin.register(Product)
-class ProductAdmin(admin.ModelAdmin[Product]):
+class ProductAdmin(LabelledInputs, admin.ModelAdmin[Product]):
     """Products."""
 
     list_display = ["name", "code", "created_at"]
@@ -75,7 +82,7 @@ METER_STAYS = [
 
 
 @admin.register(Meter)
-class MeterAdmin(admin.ModelAdmin[Meter]):
+class MeterAdmin(LabelledInputs, admin.ModelAdmin[Meter]):
     """Meters; what a meter means stays once it is made."""
 
     list_display = ["name", "code", "unit", "aggregation"]
@@ -89,7 +96,7 @@ class MeterAdmin(admin.ModelAdmin[Meter]):
 
 
 @admin.register(Plan)
-class PlanAdmin(admin.ModelAdmin[Plan]):
+class PlanAdmin(LabelledInputs, admin.ModelAdmin[Plan]):
     """Plans; their prices are versions."""
 
     list_display = ["name", "code", "product", "interval_count", "interval", "is_public"]
@@ -98,11 +105,12 @@ class PlanAdmin(admin.ModelAdmin[Plan]):
     readonly_fields = ["created_at"]
 
 
-class PriceInline(admin.StackedInline[Price, PlanVersion]):
+class PriceInline(LabelledInputs, admin.StackedInline[Price, PlanVersion]):
     """The prices of a version."""
 
     model = Price
     extra = 0
+    formset = LabelledFormSet
     show_change_link = True
 
 
@@ -113,11 +121,12 @@ class ThresholdInline(admin.TabularInline[SpendingThreshold, PlanVersion]):
     extra = 0
 
 
-class TierInline(admin.TabularInline[Tier, Price]):
+class TierInline(LabelledInputs, admin.TabularInline[Tier, Price]):
     """The steps of a tiered price."""
 
     model = Tier
     extra = 0
+    formset = LabelledFormSet
 
 
 def is_published(version: PlanVersion | None) -> bool:
@@ -126,7 +135,7 @@ def is_published(version: PlanVersion | None) -> bool:
 
 
 @admin.register(PlanVersion)
-class PlanVersionAdmin(admin.ModelAdmin[PlanVersion]):
+class PlanVersionAdmin(LabelledInputs, admin.ModelAdmin[PlanVersion]):
     """Versions of prices: edited while they are drafts, frozen once published."""
 
     list_display = ["plan", "currency", "number", "effective_from", "published_at"]
@@ -158,7 +167,7 @@ class PlanVersionAdmin(admin.ModelAdmin[PlanVersion]):
 
 
 @admin.register(Price)
-class PriceAdmin(admin.ModelAdmin[Price]):
+class PriceAdmin(LabelledInputs, admin.ModelAdmin[Price]):
     """A price and its tiers; reached from its version."""
 
     list_display = ["name", "code", "plan_version", "charge_model", "unit_amount", "meter"]

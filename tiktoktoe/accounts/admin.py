@@ -16,6 +16,7 @@ class UserAdmin(DjangoUserAdmin[User]):
     list_display = ["email", "first_name", "last_name", "role", "is_active", "last_login"]
     list_filter = ["role", "is_active", "is_superuser"]
     search_fields = ["email", "first_name", "last_name"]
+    readonly_fields = ["last_login", "date_joined"]
     filter_horizontal: ClassVar[list[str]] = []
     fieldsets = (
         (None, {"fields": ("email", "password")}),

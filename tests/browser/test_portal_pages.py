@@ -1,0 +1,85 @@
+"""The portal's pages of what numbers are made of, and of what a customer does by themselves."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from billing.models import InvoiceLine
+from billing.services.invoicing import bill_start
+from subscriptions.models import Subscription
+from tests.browser.reader import DESKTOP, PHONE, Reader
+from tests.factories.subscriptions import (
+    make_customer,
+    make_member,
+    make_plan,
+    per_call,
+    published_version,
+    recurring,
+    subscription_since,
+)
+from tests.factories.usage import use
+from tiktoktoe.kernel.clock import now
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PICTURES = os.environ.get("PICTURES", "")
+
+
+@pytest.fixture
+def mine(reader: Reader) -> Subscription:
+    """A subscription of today with usage, and a dearer plan to go to."""
+    at = now()
+    small, _ = (
+        published_version(
+            recurring(fee, charge_model="per_unit"),
+            per_call(),
+            plan=make_plan(name=name, rank=rank),
+            at=at,
+        )
+        for rank, (name, fee) in enumerate((("Team", "31.00"), ("Business", "62.00")), 1)
+    )
+    subscription = subscription_since(at, customer=make_customer(), version=small)
+    bill_start(subscription=subscription, at=at)
+    use(subscription.customer, 12_400, at - timedelta(seconds=1), received_at=at)
+    reader.sign_in(make_member(subscription.customer).user)
+    return subscription
+
+
+def test_the_portals_own_pages_are_good_pages(reader: Reader, mine: Subscription) -> None:
+    line = InvoiceLine.objects.get()
+    day = mine.current_period_start.date().isoformat()
+    own = f"/portal/subscriptions/{mine.reference}"
+    chosen = f"?plan_version={mine.plan_version_id}&quantity=2"
+
+    for name, path in {
+        "home": "/portal/",
+        "usage": f"/portal/usage/?meter=api_calls&start={day}&end={day}",
+        "next-invoice": f"{own}/next-invoice/",
+        "line": f"/portal/invoices/{line.invoice.number}/lines/{line.pk}/",
+        "plan": f"{own}/plan/{chosen}",
+        "cancellation": f"{own}/cancellation/",
+        "pause": f"{own}/pause/",
+    }.items():
+        reader.audit(path)
+        for word, size in (("desktop", DESKTOP), ("phone", PHONE)):
+            if PICTURES:
+                reader.page.set_viewport_size(size)  # type: ignore[arg-type]
+                where = Path(PICTURES) / f"portal-{name}-{word}.png"
+                reader.page.screenshot(path=where, full_page=True)
+
+
+def test_the_preview_follows_the_form_by_keyboard(reader: Reader, mine: Subscription) -> None:
+    page = reader.open(f"/portal/subscriptions/{mine.reference}/plan/")
+
+    page.get_by_label("Quantity").fill("3")
+    page.keyboard.press("Tab")
+    page.get_by_text("$93.00").first.wait_for()
+    page.get_by_role("button", name="Change now").focus()
+    page.keyboard.press("Enter")
+    page.get_by_text("You are on").wait_for()
+
+    mine.refresh_from_db()
+    assert mine.quantity == 3
+    assert reader.policy_violations() == []
