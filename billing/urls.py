@@ -4,6 +4,7 @@ from django.urls import path
 
 from billing.views import (
     billing_runs,
+    clocks_api,
     coupons,
     credit_notes,
     customer_credit,
@@ -28,6 +29,7 @@ from billing.views import (
 )
 
 urlpatterns = [
+    path("api/v1/clocks/<slug:code>/advance", clocks_api.clock_advance, name="clock_advance_api"),
     path("sign-up/", signup.sign_up, name="sign_up"),
     path(
         "customers/<int:customer_id>/subscriptions/new/",

@@ -22,6 +22,7 @@ from subscriptions.models import (
     Tier,
 )
 from subscriptions.services.catalog import publish_plan_version
+from subscriptions.services.customer_clocks import may_have_clocks
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.web.admin import (
     LabelledFormSet,
@@ -63,7 +64,12 @@ class CustomerAdmin(admin.ModelAdmin[Customer]):
         self, request: HttpRequest, obj: Customer | None = None
     ) -> list[str] | tuple[str, ...]:
         """Keep what invoices and usage were counted with."""
-        return ["created_at", "external_id", "currency", "time_zone"] if obj else ["created_at"]
+        fixed = ["external_id", "currency", "time_zone", "clock"]
+        return ["created_at", *fixed] if obj else ["created_at"]
+
+    def get_exclude(self, request: HttpRequest, obj: Customer | None = None) -> list[str]:
+        """No test clock can be chosen where real money is."""
+        return [] if obj or may_have_clocks() else ["clock"]
 
 
 @admin.register(Product)

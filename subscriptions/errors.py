@@ -15,6 +15,10 @@ class InvitationClosed(Conflict):
     """The invitation was accepted, taken back, or is too old."""
 
 
+class ClockNotAllowed(Conflict):
+    """A test clock where real money is."""
+
+
 class PriceInvalid(InvalidInput):
     """A price contradicts itself."""
 

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from subscriptions.models import Subscription
+from subscriptions.models import CustomerClock, Subscription
 from tiktoktoe.kernel.clock import now
 
 
@@ -15,6 +15,13 @@ class BillingRun(models.Model):
 
     at = models.DateTimeField(help_text="what was due by this instant is billed")
     state = models.CharField(max_length=16, choices=State.choices, default=State.RUNNING)
+    clock = models.ForeignKey(
+        CustomerClock,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        help_text="whose customers are billed; empty: all that have no test clock",
+    )
     due_count = models.PositiveIntegerField(default=0)
     invoice_count = models.PositiveIntegerField(default=0)
     failure_count = models.PositiveIntegerField(default=0)

@@ -24,7 +24,7 @@ from billing.services.charging import Channel, send_attempt, write_routed_attemp
 from billing.services.customer_credit import pay_from_balance
 from billing.services.payment_events import record_event
 from billing.services.strategy import Pool, load_pool
-from subscriptions.models import Customer, Subscription
+from subscriptions.models import Customer, CustomerClock, Subscription
 from subscriptions.services.lifecycle import mark_past_due
 from subscriptions.services.transitions import SCHEDULE, Actor
 from tiktoktoe.kernel.ids import uuid7
@@ -44,15 +44,16 @@ class Collected:
     unproven: int = 0
 
 
-def collect_due(*, at: datetime, workers: int = 1) -> Collected:
+def collect_due(*, at: datetime, workers: int = 1, clock: CustomerClock | None = None) -> Collected:
     """Charge the default methods for everything that is due, each invoice at most once.
 
     Attempts are committed batch by batch, then sent outside of transactions by a few
     threads. Several passes may run at once; one that dies leaves its attempts to the
-    reconciler. With one worker everything happens in the calling thread.
+    reconciler. With one worker everything happens in the calling thread. Of customers with a
+    test clock only those of `clock` are charged, and of it no others.
     """
     states: list[str] = []
-    while batch := open_due_attempts(at=at, limit=BATCH):
+    while batch := open_due_attempts(at=at, limit=BATCH, clock=clock):
         states += _send_all(batch, at=at, workers=workers)
     dead = sum(state in {"declined", "not_sent", "abandoned"} for state in states)
     succeeded = states.count("succeeded")
@@ -64,25 +65,29 @@ def collect_due(*, at: datetime, workers: int = 1) -> Collected:
     )
 
 
-def open_due_attempts(*, at: datetime, limit: int) -> list[PaymentAttempt]:
+def open_due_attempts(
+    *, at: datetime, limit: int, clock: CustomerClock | None = None
+) -> list[PaymentAttempt]:
     """Claim invoices that are due and commit one attempt for each; other passes skip them.
 
     What is on a customer's credit balance is used first. Where nothing of a batch is left to
     charge, or can be charged anywhere, the next batch is looked at.
     """
-    attempts, has_moved = _open_batch(at, limit)
+    attempts, has_moved = _open_batch(at, limit, clock)
     while has_moved and not attempts:
-        attempts, has_moved = _open_batch(at, limit)
+        attempts, has_moved = _open_batch(at, limit, clock)
     return attempts
 
 
 @transaction.atomic(durable=True)
-def _open_batch(at: datetime, limit: int) -> tuple[list[PaymentAttempt], bool]:
+def _open_batch(
+    at: datetime, limit: int, clock: CustomerClock | None
+) -> tuple[list[PaymentAttempt], bool]:
     """The attempts of one batch, and whether any invoice of it is not due any more."""
-    locked = _due_invoices(at).select_for_update(skip_locked=True, of=("self",))
+    locked = _due_invoices(at, clock).select_for_update(skip_locked=True, of=("self",))
     claimed = [invoice.pk for invoice in locked.order_by("finalized_at", "pk")[:limit]]
     # Asked again now that they are locked: another pass may have been here since.
-    due = _due_invoices(at).filter(pk__in=claimed).select_related("customer")
+    due = _due_invoices(at, clock).filter(pk__in=claimed).select_related("customer")
     before = list(due.order_by("finalized_at", "pk"))
     pay_from_balance(before, at=at)
     invoices = list(due.all())
@@ -93,9 +98,11 @@ def _open_batch(at: datetime, limit: int) -> tuple[list[PaymentAttempt], bool]:
     return attempts, waits or len(invoices) < len(before)
 
 
-def mark_overdue(*, at: datetime) -> int:
+def mark_overdue(*, at: datetime, clock: CustomerClock | None = None) -> int:
     """Mark active subscriptions past due whose open invoice is overdue; gives how many."""
-    behind = Invoice.objects.overdue(at).filter(subscription__state=Subscription.State.ACTIVE)
+    behind = Invoice.objects.overdue(at).filter(
+        subscription__state=Subscription.State.ACTIVE, customer__clock=clock
+    )
     invoices = behind.select_related("subscription").order_by("subscription_id", "due_at")
     marked = 0
     for invoice in invoices.distinct("subscription_id"):
@@ -120,7 +127,7 @@ def resume_collection(*, customer: Customer, actor: Actor, at: datetime) -> int:
     return resumed
 
 
-def _due_invoices(at: datetime) -> InvoiceQuerySet:
+def _due_invoices(at: datetime, clock: CustomerClock | None) -> InvoiceQuerySet:
     """Open invoices that were never charged, or whose next try has come."""
     payments = Payment.objects.filter(invoice=OuterRef("pk"))
     attempts = PaymentAttempt.objects.filter(payment__invoice=OuterRef("pk"))
@@ -133,7 +140,7 @@ def _due_invoices(at: datetime) -> InvoiceQuerySet:
     tried = attempts.filter(channel=Channel.STORED_METHOD)
     return (
         Invoice.objects.collectable()
-        .filter(finalized_at__lte=at)
+        .filter(customer__clock=clock, finalized_at__lte=at)
         .alias(left=LEFT_TO_PAY)
         .filter(left__gt=0)
         .filter(Exists(methods), ~Exists(attempts.live()))

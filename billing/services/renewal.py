@@ -21,7 +21,7 @@ from billing.services.drafting import Boundary, draft_invoices, ends_at, next_bo
 from billing.services.giving_back import give_back_at_end
 from billing.services.scheduled_changes import apply_scheduled_changes, with_coming
 from billing.services.writing import finalize_drafts, write_drafts
-from subscriptions.models import Subscription, UsageClosing
+from subscriptions.models import CustomerClock, Subscription, UsageClosing
 from subscriptions.models.subscriptions import SubscriptionQuerySet
 from subscriptions.services.lifecycle import convert_trial, end_subscription
 from subscriptions.services.pauses import pause_subscription, resume_subscription
@@ -34,6 +34,7 @@ CLAIM_AHEAD = 4
 CLOSINGS_DUE = """
 SELECT DISTINCT s.customer_id, price.meter_id, s.next_billing_at
 FROM subscriptions_subscription s
+JOIN subscriptions_customer customer ON customer.id = s.customer_id
 JOIN subscriptions_subscriptionphase phase
   ON phase.subscription_id = s.id AND phase.starts_at < s.next_billing_at
  AND (phase.ends_at IS NULL OR phase.ends_at > s.current_period_start)
@@ -41,6 +42,7 @@ JOIN subscriptions_price price
   ON price.plan_version_id = phase.plan_version_id AND price.meter_id IS NOT NULL
 WHERE s.next_billing_at <= %s
 """
+CLOSINGS_OF_CLOCK = f"{CLOSINGS_DUE} AND customer.clock_id IS NOT DISTINCT FROM %s"
 
 STILL_OPEN = f"""
 SELECT wanted.customer_id FROM ({CLOSINGS_DUE} AND s.id = ANY(%s)) AS wanted
@@ -79,12 +81,13 @@ class ChunkResult:
 NOTHING = ChunkResult(0, 0, 0)
 
 
-def run_billing(*, at: datetime) -> BillingRun:
+def run_billing(*, at: datetime, clock: CustomerClock | None = None) -> BillingRun:
     """Bill everything due by an instant, here and now, and give the run's record.
 
-    Periods missed while nothing ran are billed one after the other, in order.
+    Periods missed while nothing ran are billed one after the other, in order. Of customers
+    with a test clock only those of `clock` are billed, and of it no others.
     """
-    run = open_run(at=at)
+    run = open_run(at=at, clock=clock)
     while work_on(run=run, at=at).billed:
         pass
     return finish_run(run=run, at=at)
@@ -92,23 +95,27 @@ def run_billing(*, at: datetime) -> BillingRun:
 
 def run_in_hand(*, at: datetime) -> BillingRun | None:
     """The run to work on now: one that is not done, or a new one if something is due."""
-    unfinished = BillingRun.objects.filter(state=BillingRun.State.RUNNING).order_by("pk").first()
+    unfinished = (
+        BillingRun.objects.filter(state=BillingRun.State.RUNNING, clock=None).order_by("pk").first()
+    )
     if unfinished is not None:
         return unfinished
     return open_run(at=at) if due(at).exists() else None
 
 
 @transaction.atomic
-def open_run(*, at: datetime) -> BillingRun:
+def open_run(*, at: datetime, clock: CustomerClock | None = None) -> BillingRun:
     """Begin a run, with the count of what is due."""
-    return BillingRun.objects.create(at=at, due_count=due(at).count(), started_at=at)
+    return BillingRun.objects.create(
+        at=at, clock=clock, due_count=due(at, clock=clock).count(), started_at=at
+    )
 
 
 @transaction.atomic
 def finish_run(*, run: BillingRun, at: datetime) -> BillingRun:
     """End a run when nothing is due any more; while something is, it goes on."""
     run.refresh_from_db()
-    if run.state == BillingRun.State.RUNNING and not due(run.at).exists():
+    if run.state == BillingRun.State.RUNNING and not due(run.at, clock=run.clock).exists():
         run.state = BillingRun.State.DONE
         run.finished_at = at
         run.save(update_fields=["state", "finished_at"])
@@ -118,11 +125,11 @@ def finish_run(*, run: BillingRun, at: datetime) -> BillingRun:
 
 def work_on(*, run: BillingRun, at: datetime) -> ChunkResult:
     """Bill chunks of a run until none can be claimed; what several workers do side by side."""
-    close_due_usage(at=run.at)
+    close_due_usage(at=run.at, clock=run.clock)
     done = NOTHING
     while True:
         ids = list(
-            due(run.at)
+            due(run.at, clock=run.clock)
             .order_by("customer_id", "pk")
             .values_list("pk", flat=True)[: settings.BILLING_CHUNK_SIZE * CLAIM_AHEAD]
         )
@@ -132,16 +139,23 @@ def work_on(*, run: BillingRun, at: datetime) -> ChunkResult:
         done = done.plus(result)
 
 
-def due(at: datetime) -> SubscriptionQuerySet:
-    """Subscriptions to be billed by an instant, without those that are set aside."""
+def due(at: datetime, *, clock: CustomerClock | None = None) -> SubscriptionQuerySet:
+    """Subscriptions to be billed by an instant, without those that are set aside.
+
+    Of customers with a test clock only those of `clock`: nobody else's time moves theirs.
+    """
+    return _waiting(at).on_clock(clock)
+
+
+def _waiting(at: datetime) -> SubscriptionQuerySet:
     failed = BillingFailure.objects.filter(subscription=OuterRef("pk"), released_at__isnull=True)
     return Subscription.objects.due_for_billing(at).filter(~Exists(failed))
 
 
-def close_due_usage(*, at: datetime) -> None:
+def close_due_usage(*, at: datetime, clock: CustomerClock | None = None) -> None:
     """Close the usage of everything due, before any of it is counted."""
     with connection.cursor() as cursor:
-        cursor.execute(CLOSINGS_DUE, [at])
+        cursor.execute(CLOSINGS_OF_CLOCK, [at, clock.pk if clock else None])
         rows = cursor.fetchall()
     known = dict[tuple[int, int], datetime]()
     closings = UsageClosing.objects.filter(customer_id__in={row[0] for row in rows})
@@ -208,19 +222,21 @@ def draft_invoice(*, subscription: Subscription, at: datetime) -> Invoice | None
     Raises:
         BillingNotDue: If its period is not over, or a run is billing it right now.
     """
-    close_due_usage(at=at)
+    clock = subscription.customer.clock
+    due_by = clock.at if clock else at
+    close_due_usage(at=due_by, clock=clock)
     with transaction.atomic():
-        boundaries = _claim([subscription.pk], at, at)
+        boundaries = _claim([subscription.pk], due_by, due_by)
         if not boundaries:
             raise BillingNotDue(f"{subscription} has nothing to bill right now")
-        invoice_ids = _draft_and_move_on(boundaries, at)
+        invoice_ids = _draft_and_move_on(boundaries, due_by)
     return Invoice.objects.filter(pk__in=invoice_ids).first()
 
 
 def _claim(ids: Sequence[int], due_by: datetime, at: datetime) -> list[Boundary]:
     """Lock what is due of these, and put it on the plan that was scheduled for this boundary."""
     locked = list(
-        due(due_by)
+        _waiting(due_by)
         .filter(pk__in=ids)
         .select_for_update(of=("self",), skip_locked=True)
         .select_related("customer", "plan_version__plan")

@@ -25,16 +25,16 @@ from billing.services.open_periods import in_chunks, in_open_period, locked_boun
 from billing.services.tax import TaxTable
 from billing.services.usage_credits import credit_lines_of
 from billing.services.writing import finalize_drafts, write_drafts
-from subscriptions.models import SpendingThreshold
+from subscriptions.models import CustomerClock, SpendingThreshold
 from subscriptions.models.subscriptions import SubscriptionQuerySet
 from tiktoktoe.kernel.money import total
 
 logger = logging.getLogger(__name__)
 
 
-def bill_thresholds(*, at: datetime) -> int:
+def bill_thresholds(*, at: datetime, clock: CustomerClock | None = None) -> int:
     """Bill all usage that has crossed a threshold by an instant; gives how many invoices."""
-    return in_chunks(_watched(at), lambda ids: bill_crossed(ids, at=at))
+    return in_chunks(_watched(at).on_clock(clock), lambda ids: bill_crossed(ids, at=at))
 
 
 @transaction.atomic

@@ -76,7 +76,7 @@ def billing_run_detail(request: HttpRequest, run_id: int) -> HttpResponse:
     """How far a run has come; the page follows it while it runs."""
     run = get_object_or_404(BillingRun, pk=run_id)
     is_running = run.state == BillingRun.State.RUNNING
-    waiting = due(run.at).count() if is_running else 0
+    waiting = due(run.at, clock=run.clock).count() if is_running else 0
     context = {
         "run": run,
         "is_running": is_running,

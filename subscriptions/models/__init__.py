@@ -1,6 +1,7 @@
 """Tables of who subscribed to what, and how much they used."""
 
 from subscriptions.models.catalog import Meter, Plan, PlanVersion, Product
+from subscriptions.models.customer_clocks import CustomerClock
 from subscriptions.models.customers import Customer, CustomerMember, Invitation
 from subscriptions.models.features import Feature, FeatureGrant, FeatureOverride
 from subscriptions.models.policies import BillingPolicy, PolicyRule
@@ -23,6 +24,7 @@ from subscriptions.models.usage import (
 __all__ = [
     "BillingPolicy",
     "Customer",
+    "CustomerClock",
     "CustomerMember",
     "EventSource",
     "Feature",

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import models
 
+from subscriptions.models.customer_clocks import CustomerClock
 from tiktoktoe.kernel.clock import now
 
 
@@ -42,6 +43,14 @@ class Customer(models.Model):
     currency = models.CharField(max_length=3)
     time_zone = models.CharField(max_length=64, default="UTC", help_text="IANA name")
     locale = models.CharField(max_length=10, default="en")
+    clock = models.ForeignKey(
+        CustomerClock,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="customers",
+        help_text="of a sandbox's customer: the test clock that it lives by, for good",
+    )
     created_at = models.DateTimeField(default=now)
 
     objects = CustomerQuerySet.as_manager()

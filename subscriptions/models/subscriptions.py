@@ -8,6 +8,7 @@ from django.db import models
 from subscriptions.domain.lifecycle import ENDED_STATES, LIVE_STATES
 from subscriptions.domain.proration_policy import UnusedTime
 from subscriptions.models.catalog import PlanVersion
+from subscriptions.models.customer_clocks import CustomerClock
 from subscriptions.models.customers import Customer
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.periods import Alignment, BillingPeriods, Period
@@ -33,6 +34,10 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
             | models.Q(customer__email__icontains=text)
             | models.Q(plan_version__plan__name__icontains=text)
         )
+
+    def on_clock(self, clock: CustomerClock | None) -> "SubscriptionQuerySet":
+        """Those whose customers live by a test clock; without one, by ours."""
+        return self.filter(customer__clock=clock)
 
     def due_for_billing(self, at: "datetime") -> "SubscriptionQuerySet":
         """Those whose current period has ended, or that ended and have a last bill to come."""

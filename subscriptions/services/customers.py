@@ -8,7 +8,8 @@ from zoneinfo import available_timezones
 from django.db import transaction
 
 from subscriptions.errors import CustomerInvalid
-from subscriptions.models import Customer, CustomerMember
+from subscriptions.models import Customer, CustomerClock, CustomerMember
+from subscriptions.services.customer_clocks import ensure_no_real_money
 from tiktoktoe.accounts.models import User
 from tiktoktoe.kernel.ids import short_id
 from tiktoktoe.kernel.money import currency_of
@@ -43,13 +44,18 @@ def known_time_zones() -> frozenset[str]:
 
 
 @transaction.atomic
-def create_customer(*, details: CustomerDetails, at: datetime) -> Customer:
-    """Take a customer in.
+def create_customer(
+    *, details: CustomerDetails, at: datetime, clock: CustomerClock | None = None
+) -> Customer:
+    """Take a customer in; with a test clock, it lives by that one for good.
 
     Raises:
+        ClockNotAllowed: If it is to have a test clock, and live payment keys are set.
         CustomerInvalid: If the time zone is unknown or the external id is taken.
         InvalidInput: If there is no such currency.
     """
+    if clock is not None:
+        ensure_no_real_money()
     if details.time_zone not in known_time_zones():
         raise CustomerInvalid(
             f"{details.time_zone!r} is no time zone",
@@ -63,7 +69,7 @@ def create_customer(*, details: CustomerDetails, at: datetime) -> Customer:
             f"{external_id!r} is another customer's", field="external_id", remedy="choose another"
         )
     fields = {**details.__dict__, "external_id": external_id}
-    return Customer.objects.create(**fields, created_at=at)
+    return Customer.objects.create(**fields, clock=clock, created_at=at)
 
 
 @transaction.atomic

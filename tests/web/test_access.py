@@ -26,6 +26,7 @@ PUBLIC_NAMES = {
     "invitation",
     "sign_up",
     "entitlements_api",
+    "clock_advance_api",
     "events_api",
     "gateway_events",
     "health",
