@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from billing.models import CreditBalance, CreditNote, Invoice, InvoiceLine, PaymentAttempt, Refund
-from subscriptions.models import Subscription, SubscriptionTransition
+from subscriptions.models import Customer, Subscription, SubscriptionTransition
 from tiktoktoe.kernel.money import Money, total, zero
 from tiktoktoe.kernel.periods import local_date, local_midnight
 from tiktoktoe.simulator.seen import (
@@ -26,7 +26,7 @@ from tiktoktoe.simulator.world import World
 def look(world: World) -> Seen:
     """Everything that there is now."""
     return Seen(
-        invoices=invoices(world),
+        invoices=invoices(list(world.customers.values()), world.subscription_names()),
         credit_notes=credit_notes(world),
         subscriptions=subscriptions(world),
         transitions=transitions(world),
@@ -36,15 +36,14 @@ def look(world: World) -> Seen:
     )
 
 
-def invoices(world: World) -> tuple[InvoiceSeen, ...]:
+def invoices(customers: list[Customer], names: dict[int, str]) -> tuple[InvoiceSeen, ...]:
     """The invoices, in the order in which they were made."""
     rows = (
-        Invoice.objects.filter(customer__in=list(world.customers.values()))
+        Invoice.objects.filter(customer__in=customers)
         .select_related("customer")
         .prefetch_related("lines__price__meter", "lines__price__plan_version__plan")
         .order_by("created_at", "id")
     )
-    names = world.subscription_names()
     return tuple(_invoice(row, names) for row in rows)
 
 

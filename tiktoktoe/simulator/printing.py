@@ -10,6 +10,7 @@ from typing import Any
 from tiktoktoe.kernel.money import Money, quantize
 from tiktoktoe.kernel.rates import exact_text
 from tiktoktoe.simulator.playing import Played
+from tiktoktoe.simulator.replaying import Replayed
 from tiktoktoe.simulator.seen import InvoiceSeen, LineSeen, Seen
 
 
@@ -25,6 +26,22 @@ def as_json(played: Sequence[Played]) -> str:
         for one in played
     ]
     return json.dumps(rows if len(rows) != 1 else rows[0], indent=2, ensure_ascii=False)
+
+
+def replayed_as_json(replayed: Replayed) -> str:
+    """The answer of a replay, as JSON."""
+    return json.dumps(_plain(replayed), indent=2, ensure_ascii=False)
+
+
+def replayed_as_table(replayed: Replayed) -> str:
+    """The answer of a replay, to be read."""
+    sums = (
+        f"{replayed.customer} on {replayed.plan}, before tax:"
+        f" was billed {_money(replayed.billed)},"
+        f" would have been billed {_money(replayed.would_be)},"
+        f" difference {_money(replayed.difference)} {replayed.currency}"
+    )
+    return "\n".join([*_invoices(replayed.invoices), sums])
 
 
 def _plain(value: object) -> Any:
@@ -55,7 +72,7 @@ def as_table(played: Sequence[Played]) -> str:
 def _table(played: Played) -> Iterator[str]:
     yield f"── {played.scenario.title} ──"
     seen = played.seen
-    yield from _invoices(seen)
+    yield from _invoices(seen.invoices)
     for note in seen.credit_notes:
         yield (
             f"{note.date}  credit note {note.number} of {note.invoice}: {_money(note.subtotal)}"
@@ -78,8 +95,8 @@ def _table(played: Played) -> Iterator[str]:
     yield "as expected" if not played.differences else f"differences: {len(played.differences)}"
 
 
-def _invoices(seen: Seen) -> Iterator[str]:
-    for invoice in seen.invoices:
+def _invoices(invoices: Sequence[InvoiceSeen]) -> Iterator[str]:
+    for invoice in invoices:
         yield (
             f"{invoice.date}  invoice {invoice.number or '(draft)'}  {invoice.customer}"
             f"  {_money(invoice.subtotal)} + tax {_money(invoice.tax)}"

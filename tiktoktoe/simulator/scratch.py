@@ -8,14 +8,15 @@ real row. No lock is taken on a real row, table or number series, and nothing is
 session ends, however it ends.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from django.db import connection
 from psycopg import sql
 
 # Their rows come with the migrations, or are only read.
-COPIED = ("finance_entity", "finance_account")
+COPIED = {"finance_entity": "true", "finance_account": "true"}
+NOTHING: Mapping[str, str] = {}
 NOT_SHADOWED = ("djstripe\\_%", "django\\_migrations", "django\\_celery\\_%", "auth\\_%")
 
 TABLES = """
@@ -39,17 +40,27 @@ WHERE NOT t.tgisinternal AND r.relname = ANY(%s) AND r.relnamespace = 'public'::
 ORDER BY t.oid
 """
 
+# New rows in copied tables are numbered behind the copied ones.
+NUMBER_ON = """
+SELECT setval(pg_get_serial_sequence(name, 'id'), 1000000000) FROM unnest(%s::text[]) AS name
+WHERE EXISTS (SELECT FROM pg_attribute WHERE attrelid = name::regclass AND attname = 'id'
+              AND attidentity <> '')
+"""
+
 
 @contextmanager
-def scratch_space() -> Iterator[None]:
+def scratch_space(copies: Mapping[str, str] = NOTHING) -> Iterator[None]:
     """Let everything in the `with` be written to tables that only this session sees.
+
+    `copies` names tables whose rows are there too, each with a condition on them: constants
+    and numbers of ours, never what somebody entered.
 
     The session is a new one, and is closed in the end: plans that were made for the real
     tables do not serve here, nor those of here there.
     """
     connection.close()
     try:
-        _shadow()
+        _shadow({**COPIED, **copies})
         with connection.cursor() as cursor:
             cursor.execute("SET default_transaction_read_only = on")
         yield
@@ -57,7 +68,7 @@ def scratch_space() -> Iterator[None]:
         connection.close()
 
 
-def _shadow() -> None:
+def _shadow(copies: Mapping[str, str]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(TABLES, [list(NOT_SHADOWED)])
         names = [row[0] for row in cursor.fetchall()]
@@ -72,10 +83,10 @@ def _shadow() -> None:
             for name in names
         ]
         statements += [
-            sql.SQL("INSERT INTO {} SELECT * FROM public.{}").format(
-                sql.Identifier(name), sql.Identifier(name)
+            sql.SQL("INSERT INTO {} SELECT * FROM public.{} WHERE {}").format(
+                sql.Identifier(name), sql.Identifier(name), sql.SQL(rows)
             )
-            for name in COPIED
+            for name, rows in copies.items()
         ]
         statements += [
             sql.SQL("ALTER TABLE pg_temp.{} ADD CONSTRAINT {} {}").format(
@@ -86,3 +97,4 @@ def _shadow() -> None:
         statements += [sql.SQL(definition) for definition in triggers]
         for statement in statements:
             cursor.execute(statement)
+        cursor.execute(NUMBER_ON, [list(copies)])
