@@ -23,6 +23,7 @@ PARTS = [
     catalog.Charge,
     catalog.Filter,
     catalog.Plan,
+    catalog.CouponRow,
     catalog.CustomerRow,
 ]
 UNSAID = {"since", "up_to"}  # read for Lago's sake; spelled `from` and `to` there

@@ -1,11 +1,14 @@
 """The world is made: taxes, meters, plans and customers of the file, by the real services."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from typing import TypeVar
 
 from django.conf import settings
 
 from billing.models import TaxRate
+from billing.services.coupons import CouponDetails, create_coupon
 from subscriptions.models import Customer, Meter, Plan, PlanVersion, Product
 from subscriptions.services.catalog import (
     MeterSpec,
@@ -18,13 +21,14 @@ from subscriptions.services.customers import CustomerDetails, create_customer
 from subscriptions.services.event_sources import create_event_source
 from subscriptions.services.policies import assign_policy, publish_policy
 from tiktoktoe.kernel.errors import Conflict, InvalidInput
-from tiktoktoe.kernel.money import currency_of
+from tiktoktoe.kernel.money import Money, currency_of
 from tiktoktoe.simulator.errors import Place, ScenarioInvalid, StepRefused
 from tiktoktoe.simulator.pricing import price_specs
 from tiktoktoe.simulator.scenario import catalog
 from tiktoktoe.simulator.scenario.timeline import Scenario
 from tiktoktoe.simulator.world import ACTOR, World
 
+T = TypeVar("T")
 EVER = date(1970, 1, 1)
 AGGREGATIONS = {
     "count_agg": "count",
@@ -56,6 +60,7 @@ def found_world(scenario: Scenario, *, at: datetime) -> World:
         if (row.code, currency) in versions:
             raise ScenarioInvalid(f"{row.code!r} is there twice", row.place)
         versions[row.code, currency] = _publish(row, product, meters, currency, at)
+    _make_coupons(scenario, meters, at)
     return World(scenario, source, customers, versions)
 
 
@@ -131,6 +136,35 @@ def _meter(row: catalog.MeterRow, scenario: Scenario, at: datetime) -> Meter:
         return create_meter(spec=spec, at=at)
     except (InvalidInput, Conflict) as problem:
         raise StepRefused(row.place, problem) from problem
+
+
+def _make_coupons(scenario: Scenario, meters: dict[str, Meter], at: datetime) -> None:
+    plans = {plan.code: plan for plan in Plan.objects.filter(product__code="simulated")}
+    for row in scenario.coupons:
+        currency = _currency(row.currency or scenario.currency, row.place)
+        details = CouponDetails(
+            code=row.code,
+            name=row.name or row.code,
+            amount=Money(row.amount.payable(currency), currency) if row.amount else None,
+            percentage=row.percent,
+            duration="repeating" if row.duration == "recurring" else row.duration,
+            periods=row.periods,
+            max_redemptions=row.max_redemptions,
+            max_per_customer=row.max_per_customer,
+            expires_at=row.expires.at(scenario.time_zone) if row.expires else None,
+            plans=[_known(plans, code, row.place) for code in row.plans],
+            meters=[_known(meters, code, row.place) for code in row.meters],
+        )
+        try:
+            create_coupon(details=details, at=at)
+        except (InvalidInput, Conflict) as problem:
+            raise StepRefused(row.place, problem) from problem
+
+
+def _known(rows: Mapping[str, T], code: str, place: Place) -> T:
+    if code not in rows:
+        raise ScenarioInvalid(f"{code!r} is not in the file", place, allowed=", ".join(rows))
+    return rows[code]
 
 
 def _publish(

@@ -51,6 +51,7 @@ def _invoice(row: Invoice, names: dict[int, str]) -> InvoiceSeen:
     zone = row.customer.time_zone
     issued_at = row.finalized_at or row.created_at
     first, after, last = _days(row.period_start, row.period_end, zone)
+    coupons = total((line.discount for line in row.lines.all()), row.currency)
     return InvoiceSeen(
         number=row.number or "",
         customer=row.customer.external_id,
@@ -64,6 +65,8 @@ def _invoice(row: Invoice, names: dict[int, str]) -> InvoiceSeen:
         period_to=after,
         period_through=last,
         currency=row.currency,
+        fees=row.subtotal + coupons,
+        coupons=coupons,
         subtotal=row.subtotal,
         tax=row.tax,
         total=row.total,
@@ -95,6 +98,7 @@ def _line(row: InvoiceLine, zone: str, names: dict[int, str]) -> LineSeen:
         period_to=after,
         period_through=last,
         quantity=row.quantity.normalize() + Decimal(0),
+        coupon=row.discount,
         amount=row.amount,
         tax=row.tax_amount,
         units=_counted(inputs.get("units")),

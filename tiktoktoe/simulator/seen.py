@@ -26,6 +26,7 @@ class LineSeen:
     period_to: Day
     period_through: Day
     quantity: Decimal
+    coupon: Money
     amount: Money
     tax: Money
     units: int | None
@@ -49,6 +50,8 @@ class InvoiceSeen:
     period_to: Day
     period_through: Day
     currency: str
+    fees: Money
+    coupons: Money
     subtotal: Money
     tax: Money
     total: Money

@@ -8,6 +8,7 @@ from billing.gateways.base import Outcome
 from billing.models import CreditEntry, CreditNote, Invoice
 from billing.services.charging import Channel, open_attempt
 from billing.services.collection import mark_overdue
+from billing.services.coupons import redeem_coupon
 from billing.services.credit_notes import issue_credit_note
 from billing.services.credit_refunds import refund_credit_note
 from billing.services.customer_credit import grant_credit, withdraw_credit
@@ -71,6 +72,18 @@ def grant(world: World, action: actions.GrantCredit, at: datetime) -> None:
 
 
 plays(actions.WithdrawCredit)(grant)
+
+
+@plays(actions.ApplyCoupon)
+def redeem(world: World, action: actions.ApplyCoupon, at: datetime) -> None:
+    """Redeem a coupon."""
+    redeem_coupon(
+        code=action.coupon,
+        customer=world.customer(action),
+        subscription=world.subscription(action) if action.subscription else None,
+        actor=ACTOR,
+        at=at,
+    )
 
 
 @plays(actions.Pay)

@@ -139,6 +139,13 @@ class WithdrawCredit(GrantCredit):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ApplyCoupon(Action):
+    """A customer redeems a coupon; with `subscription`, for that one only."""
+
+    coupon: str = also("code")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Pay(Action):
     """A payment of an invoice, or (`amount`) of part of it, comes in."""
 
@@ -184,6 +191,7 @@ ACTIONS: Mapping[str, type[Action]] = {
     "credit_invoice": CreditInvoice,
     "grant_credit": GrantCredit,
     "withdraw_credit": WithdrawCredit,
+    "apply_coupon": ApplyCoupon,
     "pay": Pay,
     "void_invoice": VoidInvoice,
     "write_off": WriteOff,
@@ -208,6 +216,7 @@ SPELLINGS: Mapping[str, str] = {
     "credit_note": "credit_invoice",
     "credit_account": "grant_credit",
     "credit_customer": "grant_credit",
+    "redeem_coupon": "apply_coupon",
     "pay_invoice": "pay",
     "payment": "pay",
     "void": "void_invoice",

@@ -23,7 +23,7 @@ from tiktoktoe.kernel.periods import Interval, IntervalUnit
 from tiktoktoe.simulator.errors import Place, ScenarioInvalid
 from tiktoktoe.simulator.scenario.nodes import Text
 from tiktoktoe.simulator.scenario.reading import also
-from tiktoktoe.simulator.scenario.values import Amount
+from tiktoktoe.simulator.scenario.values import Amount, When
 
 BilledIn = Literal["advance", "arrears"]
 MONTHLY = Interval(IntervalUnit.MONTH)
@@ -192,6 +192,27 @@ class Plan:
         if self.timing is not None:
             return self.timing
         return "arrears" if self.pay_in_advance is False else "advance"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CouponRow:
+    """An amount or a percentage off, for who redeems it (`apply_coupon`)."""
+
+    place: Place
+    code: str = also("id")
+    name: str = ""
+    amount: Amount | None = None
+    percent: Decimal | None = also("percentage", "rate", "percentage_rate", default=None)
+    currency: str = ""
+    duration: Literal["once", "repeating", "recurring", "forever"] = also(
+        "frequency", default="once"
+    )
+    periods: int | None = also("frequency_duration", "times", default=None)
+    plans: tuple[str, ...] = also("limited_to_plans", default=())
+    meters: tuple[str, ...] = also("metrics", "limited_to_metrics", default=())
+    max_redemptions: int | None = None
+    max_per_customer: int = 1
+    expires: When | None = also("expires_at", "expiration_at", default=None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from tiktoktoe.kernel.errors import InvalidInput
 from tiktoktoe.simulator.errors import Place, ScenarioFaulty, ScenarioInvalid
 from tiktoktoe.simulator.scenario.actions import ACTIONS, SPELLINGS, Action
 from tiktoktoe.simulator.scenario.catalog import (
+    CouponRow,
     CustomerRow,
     MeterRow,
     Plan,
@@ -50,6 +51,7 @@ class Scenario:
     taxes: tuple[Tax, ...]
     meters: tuple[MeterRow, ...]
     plans: tuple[Plan, ...]
+    coupons: tuple[CouponRow, ...]
     customers: tuple[CustomerRow, ...]
     timeline: tuple[Entry, ...]
     run_until: When | None
@@ -68,12 +70,19 @@ KEYS = (
     "taxes",
     "meters",
     "plans",
+    "coupons",
     "customers",
     "timeline",
     "run_until",
     "expect",
 )
-ONE_OF = {"tax": "taxes", "meter": "meters", "plan": "plans", "customer": "customers"}
+ONE_OF = {
+    "tax": "taxes",
+    "meter": "meters",
+    "plan": "plans",
+    "coupon": "coupons",
+    "customer": "customers",
+}
 
 
 def read_scenarios(text: str) -> list[Scenario]:
@@ -129,6 +138,7 @@ class _Reader:
             taxes=part(tuple[Tax, ...], "taxes", ()),
             meters=part(tuple[MeterRow, ...], "meters", ()),
             plans=part(tuple[Plan, ...], "plans", ()),
+            coupons=part(tuple[CouponRow, ...], "coupons", ()),
             customers=part(tuple[CustomerRow, ...], "customers", (CustomerRow(place=node.place),)),
             timeline=self._timeline(parts.get("timeline")),
             run_until=self._run_until(parts.get("run_until")),
