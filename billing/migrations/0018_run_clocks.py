@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0016_payment_reviews'),
+        ('billing', '0017_usage_alerts'),
         ('subscriptions', '0014_customer_clocks'),
     ]
 
