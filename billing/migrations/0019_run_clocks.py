@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0017_usage_alerts'),
+        ('billing', '0018_webhook_inbox'),
         ('subscriptions', '0014_customer_clocks'),
     ]
 
