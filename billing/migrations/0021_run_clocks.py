@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0018_webhook_inbox'),
+        ('billing', '0020_wallet_guards'),
         ('subscriptions', '0014_customer_clocks'),
     ]
 
