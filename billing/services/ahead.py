@@ -19,15 +19,15 @@ from billing.services.drafting import make_draft, usage_so_far
 from billing.services.open_periods import in_chunks, in_open_period, locked_boundaries
 from billing.services.tax import TaxTable
 from billing.services.writing import finalize_drafts, write_drafts
-from subscriptions.models import Price
+from subscriptions.models import CustomerClock, Price
 from subscriptions.models.subscriptions import SubscriptionQuerySet
 
 logger = logging.getLogger(__name__)
 
 
-def bill_usage_ahead(*, at: datetime) -> int:
+def bill_usage_ahead(*, at: datetime, clock: CustomerClock | None = None) -> int:
     """Bill usage that came since it was last billed, where a price says so; gives how many."""
-    return in_chunks(_watched(at), lambda ids: bill_new_usage(ids, at=at))
+    return in_chunks(_watched(at).on_clock(clock), lambda ids: bill_new_usage(ids, at=at))
 
 
 @transaction.atomic

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from django.db.models import Min
 
 from billing.models import Invoice, Payment
+from billing.services.ahead import bill_usage_ahead
 from billing.services.collection import collect_due, mark_overdue
 from billing.services.renewal import due, run_billing
 from billing.services.thresholds import bill_thresholds
@@ -42,6 +43,7 @@ def advance_clock(*, clock: CustomerClock, to: datetime) -> CustomerClock:
             if due(instant, clock=clock).exists():
                 run_billing(at=instant, clock=clock)
             bill_thresholds(at=instant, clock=clock)
+            bill_usage_ahead(at=instant, clock=clock)
             collect_due(at=instant, clock=clock)
             mark_overdue(at=instant, clock=clock)
         set_clock(clock=clock, to=instant)

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0020_wallet_guards'),
+        ('billing', '0024_payment_limits'),
         ('subscriptions', '0014_customer_clocks'),
     ]
 
