@@ -339,7 +339,7 @@ class PaymentLimitAdmin(admin.ModelAdmin[PaymentLimit]):
 
     list_display = ["currency", "customer", "maximum", "daily_maximum"]
     list_filter = ["currency"]
-    autocomplete_fields = ["customer"]
+    raw_id_fields = ["customer"]
 
 
 @admin.register(PaymentDecision)
@@ -408,7 +408,8 @@ class SubscriptionAdmin(ReadOnlyAdmin[Subscription]):
     search_fields = ["reference", "customer__name", "customer__email", "customer__external_id"]
     list_select_related = ["customer", "plan_version__plan"]
     inlines = [PhaseInline, TransitionInline]
-    autocomplete_fields = ["customer", "plan_version"]
+    # Not autocomplete: its box has no name that a screen reader could say.
+    raw_id_fields = ["customer"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """By role; read-only admins allow it to nobody."""
