@@ -189,6 +189,68 @@ class StatementForm(forms.Form):
         return min(start, end), end
 
 
+UNUSED_CHOICES = [
+    ("", "As the policy says"),
+    ("credit", "Credit it"),
+    ("refund", "Refund what was paid, credit the rest"),
+    ("skip", "Keep it"),
+]
+
+
+class ReasonForm(forms.Form):
+    """Why; kept with what was done."""
+
+    reason = forms.CharField(max_length=200, required=False, strip=True)
+
+
+class CancellationForm(ReasonForm):
+    """When a subscription ends, and what becomes of time that was billed in advance."""
+
+    when = forms.ChoiceField(
+        choices=[
+            ("period_end", "At the end of the period"),
+            ("now", "Now"),
+            ("on_day", "On a day"),
+        ]
+    )
+    on = forms.DateField(required=False, label="Last day", widget=DAY)
+    unused = forms.ChoiceField(required=False, choices=UNUSED_CHOICES, label="Unused time")
+    field_order = ["when", "on", "unused", "reason"]
+
+    def clean(self) -> dict[str, Any]:
+        """A day is needed for that choice only."""
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("when") == "on_day" and not cleaned.get("on"):
+            raise ValidationError({"on": "Choose the day."})
+        return cleaned
+
+
+class PauseForm(ReasonForm):
+    """From when a subscription is paused, and until when."""
+
+    when = forms.ChoiceField(choices=[("now", "Now"), ("period_end", "At the end of the period")])
+    resume_on = forms.DateField(
+        required=False,
+        label="Until",
+        widget=DAY,
+        help_text="It goes on by itself when this day begins; empty: until somebody resumes it.",
+    )
+    unused = forms.ChoiceField(required=False, choices=UNUSED_CHOICES, label="Unused time")
+    field_order = ["when", "resume_on", "unused", "reason"]
+
+
+class TrialForm(ReasonForm):
+    """When a trial ends."""
+
+    ends_on = forms.DateField(
+        required=False,
+        label="Ends when this day begins",
+        widget=DAY,
+        help_text="Empty: now. The first period is billed from then on.",
+    )
+    field_order = ["ends_on", "reason"]
+
+
 class PlanChangeForm(forms.Form):
     """Which plan and how many."""
 

@@ -12,6 +12,7 @@ from billing.views import (
     flight_recorder,
     gateway_events,
     invoices,
+    lifecycle,
     monitor,
     notices,
     payments,
@@ -133,6 +134,36 @@ urlpatterns = [
         "subscriptions/<slug:reference>/plan-change/",
         plan_changes.plan_change_create,
         name="plan_change_create",
+    ),
+    path(
+        "subscriptions/<slug:reference>/ending/",
+        lifecycle.subscription_ending,
+        name="subscription_ending",
+    ),
+    path(
+        "subscriptions/<slug:reference>/pause/",
+        lifecycle.subscription_pause,
+        name="subscription_pause",
+    ),
+    path(
+        "subscriptions/<slug:reference>/pause/withdrawal/",
+        lifecycle.pause_withdrawal,
+        name="subscription_pause_withdrawal",
+    ),
+    path(
+        "subscriptions/<slug:reference>/resumption/",
+        lifecycle.subscription_resumption,
+        name="subscription_resumption",
+    ),
+    path(
+        "subscriptions/<slug:reference>/trial/",
+        lifecycle.subscription_trial,
+        name="subscription_trial",
+    ),
+    path(
+        "subscriptions/<slug:reference>/schedule/",
+        lifecycle.subscription_schedule,
+        name="subscription_schedule",
     ),
     path(
         "plan-changes/<int:change_id>/withdrawal/",

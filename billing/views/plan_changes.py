@@ -85,6 +85,7 @@ def _change(request: HttpRequest, subscription: Subscription, form: PlanChangeFo
             plan_version=form.cleaned_data["plan_version"],
             quantity=form.cleaned_data["quantity"],
             actor=Actor(source="finance", user=request.user),
+            expected=request.POST.get("expected", "")[:64],
             at=now(),
         )
     except (InvalidInput, Conflict, PlanVersionNotOnSale) as refusal:
