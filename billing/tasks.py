@@ -7,6 +7,7 @@ from billing.models import BillingRun, WebhookEvent
 from billing.services.ahead import bill_usage_ahead
 from billing.services.announcing import announce_new
 from billing.services.collection import collect_due, mark_overdue
+from billing.services.expiring import expire_unpaid
 from billing.services.intake import look_at_reported
 from billing.services.notices import send_notices
 from billing.services.outcomes import count_outcomes
@@ -32,6 +33,11 @@ SCHEDULES = [
     ("Look into what gateways have told", "billing.tasks.work_off_events", 10),
     ("Mark subscriptions past due", "billing.tasks.mark_overdue_subscriptions", 3600),
     ("Fill, top up and expire wallets", "billing.tasks.tend_wallets", 60),
+    (
+        "Give up subscriptions that were never paid",
+        "billing.tasks.expire_unpaid_subscriptions",
+        900,
+    ),
     ("Find what is to be announced", "billing.tasks.announce", 60),
     ("Raise usage alerts", "billing.tasks.raise_usage_alerts", 300),
     ("Send notices", "billing.tasks.send_due_notices", 30),
@@ -70,6 +76,12 @@ def count_payment_outcomes() -> int:
 def mark_overdue_subscriptions() -> int:
     """Mark active subscriptions with an overdue invoice; gives how many."""
     return mark_overdue(at=now())
+
+
+@shared_task
+def expire_unpaid_subscriptions() -> int:
+    """Give up subscriptions whose first invoice was never paid; gives how many."""
+    return expire_unpaid(at=now())
 
 
 @shared_task

@@ -10,6 +10,7 @@ from subscriptions.views import (
     events_api,
     features,
     invitations,
+    policies,
     subscriptions,
     usage,
 )
@@ -43,6 +44,7 @@ urlpatterns = [
     path("invitations/<str:token>/", invitations.invitation_detail, name="invitation"),
     path("catalog/", catalog.plan_list, name="plan_list"),
     path("catalog/<slug:code>/", catalog.plan_detail, name="plan_detail"),
+    path("catalog/<slug:code>/policy/", policies.plan_policy, name="plan_policy"),
     path("usage/", usage.usage_explorer, name="usage_explorer"),
     path("usage/events/", usage.usage_event_list, name="usage_event_list"),
     path("usage/rejected/", usage.rejected_event_list, name="rejected_event_list"),

@@ -31,7 +31,11 @@ from billing.services.payment_events import record_event
 from billing.services.stored_methods import keep_method
 from billing.services.strategy import has_fallback, is_for_good, must_confirm, reasons_in_words
 from subscriptions.models import Subscription
-from subscriptions.services.lifecycle import mark_past_due, mark_recovered
+from subscriptions.services.lifecycle import (
+    activate_subscription,
+    mark_past_due,
+    mark_recovered,
+)
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.money import quantize
 
@@ -264,8 +268,11 @@ def note_overpayment(payment: Payment, actor: Actor, at: datetime) -> None:
 
 
 def recover_subscription(invoice: Invoice, at: datetime) -> None:
-    """After an invoice was settled: a past-due subscription that owes nothing else recovers."""
+    """After an invoice was settled: what waited for it begins, what was past due recovers."""
     subscription = invoice.subscription
+    is_new = subscription is not None and subscription.state == Subscription.State.INCOMPLETE
+    if subscription is not None and is_new and invoice.state == Invoice.State.PAID:
+        activate_subscription(subscription=subscription, at=at)
     is_behind = subscription is not None and subscription.state == Subscription.State.PAST_DUE
     if subscription is not None and is_behind and not _is_still_behind(invoice, at):
         mark_recovered(subscription=subscription, at=at)

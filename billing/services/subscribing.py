@@ -11,6 +11,7 @@ from billing.services.invoicing import bill_start
 from subscriptions.errors import CustomerInvalid
 from subscriptions.models import Customer, PlanVersion, Subscription
 from subscriptions.services.customers import CustomerDetails, add_member, create_customer
+from subscriptions.services.lifecycle import activate_subscription
 from subscriptions.services.signup import subscribe
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
@@ -39,6 +40,7 @@ def start_subscription(
     anchor_day: int | None = None,
     starts_at: datetime | None = None,
     coupon_code: str = "",
+    needs_payment: bool = False,
 ) -> Started:
     """Subscribe a customer and bill the fee in advance, less a coupon if a code is given.
 
@@ -57,12 +59,16 @@ def start_subscription(
         alignment=alignment,
         anchor_day=anchor_day,
         starts_at=starts_at,
+        needs_payment=needs_payment,
         at=at,
         actor=actor,
     )
     if coupon_code:
         redeem_coupon(code=coupon_code, customer=customer, actor=actor, at=at)
-    return Started(subscription, bill_start(subscription=subscription, at=at))
+    invoice = bill_start(subscription=subscription, at=at)
+    if invoice is None or invoice.state == Invoice.State.PAID:
+        subscription = activate_subscription(subscription=subscription, at=at)
+    return Started(subscription, invoice)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ that a customer sees that nothing was used; one with variants has a line for eac
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from billing.domain.derivation import EventFilter, less_billed_ahead, rated_derivation
 from billing.domain.rating import ChargeModel, PriceTerms, rate
@@ -105,7 +106,10 @@ def _usages(
     boundary: Boundary, stretches: Iterable[Stretch], book: PriceBook, policies: PolicyBook
 ) -> Iterator[UsageOf]:
     subscription = boundary.subscription
-    for stretch in on_one_price(stretches):
+    for whole_stretch in on_one_price(stretches):
+        stretch = _its_own(whole_stretch, subscription.usage_from)
+        if stretch is None:
+            continue
         for loaded in book.usage(stretch.version_id):
             assert loaded.meter is not None
             if _is_billed_later(loaded, stretch, boundary):
@@ -123,6 +127,16 @@ def _usages(
                 has_amounts=loaded.terms.model == ChargeModel.DYNAMIC,
             )
             yield UsageOf(boundary, loaded, stretch, measure)
+
+
+def _its_own(stretch: Stretch, usage_from: datetime | None) -> Stretch | None:
+    """A stretch without days whose usage another subscription has billed."""
+    period = stretch.period
+    if usage_from is None or usage_from <= period.start:
+        return stretch
+    if usage_from >= period.end:
+        return None
+    return replace(stretch, period=Period(usage_from, period.end))
 
 
 def _is_billed_later(loaded: LoadedPrice, stretch: Stretch, boundary: Boundary) -> bool:

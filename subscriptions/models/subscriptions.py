@@ -97,6 +97,11 @@ class Subscription(models.Model):
         null=True, blank=True, help_text="while paused: from when it is not billed"
     )
     ended_at = models.DateTimeField(null=True, blank=True)
+    usage_from = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="from when usage is its own, if another one has billed its first day",
+    )
     created_at = models.DateTimeField(default=now)
 
     objects = SubscriptionQuerySet.as_manager()

@@ -79,6 +79,35 @@ def lock_subscription(subscription: Subscription) -> Subscription:
     return Subscription.objects.select_for_update(of=("self",)).get(pk=subscription.pk)
 
 
+def hold_until_paid(subscription: Subscription) -> None:
+    """Let a new subscription wait for its first payment; until then it renews nothing."""
+    subscription.state = Subscription.State.INCOMPLETE
+    subscription.next_billing_at = None
+    subscription.save(update_fields=["state", "next_billing_at"])
+
+
+@transaction.atomic
+def activate_subscription(*, subscription: Subscription, at: datetime) -> Subscription:
+    """Begin what waited for its first payment; anything else stays as it is."""
+    locked = lock_subscription(subscription)
+    if locked.state != Subscription.State.INCOMPLETE:
+        return locked
+    locked.next_billing_at = locked.current_period_end
+    locked.save(update_fields=["next_billing_at"])
+    return move(locked, "active", "activated", effective_at=at, at=at)
+
+
+@transaction.atomic
+def expire_subscription(*, subscription: Subscription, reason: str, at: datetime) -> Subscription:
+    """Give up what waited for its first payment in vain; anything else stays as it is."""
+    locked = lock_subscription(subscription)
+    if locked.state != Subscription.State.INCOMPLETE:
+        return locked
+    locked.ended_at = at
+    close_phase(locked, at, at=at)
+    return move(locked, "expired", "expired", effective_at=at, at=at, reason=reason)
+
+
 def close_phase(subscription: Subscription, until: datetime, *, at: datetime) -> None:
     """End the open phase where the subscription is no longer served.
 

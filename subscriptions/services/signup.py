@@ -1,9 +1,10 @@
 """A customer subscribes to a plan."""
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Max
 
 from subscriptions.domain.schedule import Opening, opening
 from subscriptions.errors import PlanVersionNotOnSale, SubscriptionInvalid
@@ -15,10 +16,11 @@ from subscriptions.models import (
     SubscriptionPhase,
     UsageClosing,
 )
+from subscriptions.services.lifecycle import hold_until_paid
 from subscriptions.services.policies import policy_of
 from subscriptions.services.transitions import Actor, record_transition
 from tiktoktoe.kernel.ids import short_id
-from tiktoktoe.kernel.periods import Alignment, local_date
+from tiktoktoe.kernel.periods import Alignment, local_date, local_midnight
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +37,7 @@ def subscribe(
     alignment: Alignment = Alignment.ANNIVERSARY,
     anchor_day: int | None = None,
     starts_at: datetime | None = None,
+    needs_payment: bool = False,
 ) -> Subscription:
     """Start a subscription on the customer's local day of `starts_at`, by default of `at`.
 
@@ -52,6 +55,7 @@ def subscribe(
         alignment: Whether periods run with the calendar.
         anchor_day: On which day of the month (1 to 31) or week (1 to 7) periods start.
         starts_at: An earlier start, in a first period that is not over.
+        needs_payment: Whether it only begins when its first invoice is paid; a trial begins.
 
     Raises:
         PlanVersionNotOnSale: If the version is a draft, or not effective yet.
@@ -79,6 +83,8 @@ def subscribe(
     subscription = _write(
         buyer, plan_version, quantity, first, starts_at=begins_at, alignment=alignment, at=at
     )
+    if needs_payment and not days:
+        hold_until_paid(subscription)
     record_transition(
         subscription=subscription,
         from_state="",
@@ -117,6 +123,7 @@ def _write(
         current_period_start=first.period.start,
         current_period_end=first.period.end,
         next_billing_at=first.period.end,
+        usage_from=_usage_from(version, customer, first),
         created_at=at,
     )
     SubscriptionPhase.objects.create(
@@ -167,6 +174,23 @@ def _check_start(
             field="starts_at",
             remedy=f"not before {local_date(newest.closed_through, customer.time_zone)}",
         )
+
+
+def _usage_from(version: PlanVersion, customer: Customer, first: Opening) -> datetime | None:
+    """The first day whose usage nobody has billed, if that is after the start.
+
+    A subscription that ended today has billed today's usage; that day is not billed again.
+    """
+    closings = UsageClosing.objects.filter(
+        customer=customer, meter__prices__plan_version=version
+    ).aggregate(newest=Max("closed_through"))
+    newest: datetime | None = closings["newest"]
+    if newest is None or newest <= first.period.start:
+        return None
+    day = local_date(newest, customer.time_zone)
+    midnight = local_midnight(day, customer.time_zone)
+    is_cut = midnight < newest
+    return local_midnight(day + timedelta(days=1), customer.time_zone) if is_cut else midnight
 
 
 def _check_numbers(quantity: int, trial_days: int | None) -> None:

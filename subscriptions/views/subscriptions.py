@@ -14,6 +14,7 @@ from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now
+from tiktoktoe.kernel.errors import Conflict
 from tiktoktoe.web.access import requires
 from tiktoktoe.web.pagination import paginate
 
@@ -83,7 +84,7 @@ def cancellation_create(request: HttpRequest, reference: str) -> HttpResponse:
             reason=request.POST.get("reason", "").replace("\x00", "")[:200],
             at=now(),
         )
-    except SubscriptionEnded as refusal:
+    except Conflict as refusal:
         messages.error(request, str(refusal))
     else:
         messages.success(request, f"It ends on {canceled.cancel_at:%-d %b %Y}.")

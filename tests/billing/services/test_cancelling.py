@@ -287,3 +287,17 @@ def test_the_database_gives_a_line_s_unused_time_back_only_once() -> None:
             currency="USD",
             amount=1,
         )
+
+
+def test_a_day_whose_usage_was_billed_is_not_billed_again_by_the_next_subscription() -> None:
+    version = fee_of("31.00", "own", per_call("1.00", included="0"))
+    first = begin(version, "2026-01-01")
+    use(first.customer, 5, at("2026-01-15T08:00"))
+    cancel(first, "2026-01-15T10:00")
+
+    second = begin(version, "2026-01-15T11:00", customer=first.customer)
+    use(first.customer, 3, at("2026-01-20"))
+    run_billing(at=at("2026-02-15"))
+
+    assert billed(first, "usage") == [("2026-01-01", "2026-01-16", "5.00")]
+    assert billed(second, "usage") == [("2026-01-16", "2026-02-15", "3.00")]
