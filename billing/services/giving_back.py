@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 from uuid import UUID
 
 from django.db.models import Sum
@@ -26,7 +27,7 @@ from subscriptions.domain.proration_policy import ProrationPolicy, UnusedTime
 from subscriptions.models import Price, Subscription
 from subscriptions.services.policies import policy_of
 from subscriptions.services.transitions import Actor
-from tiktoktoe.kernel.money import Money, quantize, total, zero
+from tiktoktoe.kernel.money import Money, quantize, quantize_amount, total, zero
 from tiktoktoe.kernel.periods import BillingPeriods, Period
 
 CHARGED_KINDS = (InvoiceLine.Kind.RECURRING, InvoiceLine.Kind.PRORATION_CHARGE)
@@ -106,13 +107,22 @@ def _worth(
 ) -> Proration:
     period = Period(line.period_start, line.period_end)
     return credit_unused(
-        price=quantize(loaded.fee(int(line.quantity))),
+        price=_less_discount(loaded.fee(int(line.quantity)), line),
         whole=whole_of(period, periods=row, policy=policy),
         billed=Billed(amount=line.amount, period=period, credited=line.amount - left.net),
         unused_from=unused_from,
         time_zone=row.time_zone,
         policy=policy,
     )
+
+
+def _less_discount(fee: Money, line: InvoiceLine) -> Money:
+    """A current price, less the share that coupons took off the line that was billed."""
+    if not line.discount:
+        return quantize(fee)
+    before = Fraction(line.amount.amount) + Fraction(line.discount.amount)
+    share = Fraction(line.amount.amount) / before
+    return quantize_amount(Fraction(fee.amount) * share, fee.currency)
 
 
 def _unused(

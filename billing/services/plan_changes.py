@@ -228,20 +228,18 @@ def _at_once(plan: _Plan, book: PriceBook, at: datetime) -> _WorkedOut:
         )
     notes: list[NotePlan] = []
     both = [*credit_lines(unused), *lines]
-    is_netted = _fits_on_invoice(plan.terms, both, subscription.currency)
-    if is_netted:
-        lines = both
-    else:
+    netted = _draft(subscription, boundary, row, both, []) if _may_net(plan.terms) else None
+    is_netted = netted is not None and netted.totals.total >= zero(subscription.currency)
+    if not is_netted:
         notes = plan_notes(unused, plan.terms.unused_time)
-    draft = _draft(subscription, boundary, row, lines, notes) if lines else None
+    draft = netted if is_netted else _draft(subscription, boundary, row, lines, notes)
     return _WorkedOut(boundary, row, closes, draft, tuple(unused), tuple(notes), is_netted)
 
 
-def _fits_on_invoice(terms: ChangeTerms, lines: Sequence[DraftLine], currency: str) -> bool:
-    """Whether unused time is given back beside the charge; an invoice is never below zero."""
-    if terms.policy.credit_form != CreditForm.LINE or terms.unused_time != UnusedTime.CREDIT:
-        return False
-    return total((line.amount for line in lines), currency) >= zero(currency)
+def _may_net(terms: ChangeTerms) -> bool:
+    """Whether unused time is given back beside the charge, where the invoice can bear it."""
+    is_line = terms.policy.credit_form == CreditForm.LINE
+    return is_line and terms.unused_time == UnusedTime.CREDIT
 
 
 def _row_after(plan: _Plan, boundary: datetime) -> BillingPeriods:
@@ -441,7 +439,9 @@ def _draft(
     row: BillingPeriods,
     lines: Sequence[DraftLine],
     notes: Sequence[NotePlan],
-) -> DraftInvoice:
+) -> DraftInvoice | None:
+    if not lines:
+        return None
     draft = make_draft(
         subscription=subscription,
         kind=Invoice.Kind.CHANGE,

@@ -147,7 +147,7 @@ def _show_cancellation(subscription: Subscription, given: Given) -> Shown:
         amounts=(
             ("Due now, with tax", seen.due_now),
             ("Given back, with tax", seen.given_back),
-            ("of it as money", seen.refunded),
+            ("Of it as money", seen.refunded),
         )
         if is_now
         else (),

@@ -25,7 +25,7 @@ WORDS = {
     "credit_form": "A change gives unused time back as a",
     "anchor_rule": "After a change of interval periods are counted from the",
     "trial_anchor": "After a trial periods are counted from the",
-    "unused_time": "Unused time at the end: ",
+    "unused_time": "What happens to unused time",
     "upgrade_timing": "What costs more takes effect",
     "downgrade_timing": "What costs less takes effect",
     "cross_grade_timing": "Another interval takes effect",
