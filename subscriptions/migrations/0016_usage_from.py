@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('subscriptions', '0013_invitations'),
+        ('subscriptions', '0015_clocks_kept'),
     ]
 
     operations = [
