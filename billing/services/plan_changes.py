@@ -228,11 +228,13 @@ def _at_once(plan: _Plan, book: PriceBook, at: datetime) -> _WorkedOut:
         )
     notes: list[NotePlan] = []
     both = [*credit_lines(unused), *lines]
-    netted = _draft(subscription, boundary, row, both, []) if _may_net(plan.terms) else None
-    is_netted = netted is not None and netted.totals.total >= zero(subscription.currency)
-    if not is_netted:
+    charged = _draft(subscription, boundary, row, lines, [])
+    is_netted = _may_net(plan.terms) and _bears(charged, unused, subscription.currency)
+    if is_netted:
+        draft = _draft(subscription, boundary, row, both, [])
+    else:
         notes = plan_notes(unused, plan.terms.unused_time)
-    draft = netted if is_netted else _draft(subscription, boundary, row, lines, notes)
+        draft = _draft(subscription, boundary, row, lines, notes)
     return _WorkedOut(boundary, row, closes, draft, tuple(unused), tuple(notes), is_netted)
 
 
@@ -240,6 +242,12 @@ def _may_net(terms: ChangeTerms) -> bool:
     """Whether unused time is given back beside the charge, where the invoice can bear it."""
     is_line = terms.policy.credit_form == CreditForm.LINE
     return is_line and terms.unused_time == UnusedTime.CREDIT
+
+
+def _bears(charged: DraftInvoice | None, unused: Sequence[Unused], currency: str) -> bool:
+    """Whether what is charged, less coupons, is at least what is given back."""
+    given_back = total((item.part.amount for item in unused), currency)
+    return (charged.totals.subtotal if charged else zero(currency)) >= given_back
 
 
 def _row_after(plan: _Plan, boundary: datetime) -> BillingPeriods:
