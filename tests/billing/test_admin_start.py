@@ -1,5 +1,7 @@
 """A subscription is started in the admin, and billed as anywhere else."""
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 
@@ -8,6 +10,7 @@ from subscriptions.models import Subscription
 from tests.factories.accounts import make_user
 from tests.factories.subscriptions import make_customer, published_version, recurring
 from tiktoktoe.accounts.roles import Role
+from tiktoktoe.kernel.clock import now
 
 pytestmark = pytest.mark.django_db
 PATH = "/admin/subscriptions/subscription/add/"
@@ -37,12 +40,12 @@ def test_finance_starts_a_subscription_and_its_first_fee_is_billed() -> None:
 
 def test_a_refusal_is_said_and_nothing_is_kept() -> None:
     client = client_of(Role.FINANCE)
-    euro = published_version(recurring(), currency="EUR")
-    data = {"customer": make_customer().pk, "plan_version": euro.pk, "quantity": 1}
+    later = published_version(recurring(), at=now() + timedelta(days=1))
+    data = {"customer": make_customer().pk, "plan_version": later.pk, "quantity": 1}
 
     answer = client.post(PATH, data, follow=True)
 
-    assert "is priced in EUR" in answer.content.decode()
+    assert "is not on sale yet" in answer.content.decode()
     assert not Subscription.objects.exists()
 
 
