@@ -5,7 +5,15 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from billing.models import CreditBalance, CreditNote, Invoice, InvoiceLine, PaymentAttempt, Refund
+from billing.models import (
+    CreditBalance,
+    CreditNote,
+    Invoice,
+    InvoiceLine,
+    PaymentAttempt,
+    PrepaidCredit,
+    Refund,
+)
 from subscriptions.models import Customer, Subscription, SubscriptionTransition
 from tiktoktoe.kernel.money import Money, total, zero
 from tiktoktoe.kernel.periods import local_date, local_midnight
@@ -72,6 +80,7 @@ def _invoice(row: Invoice, names: dict[int, str]) -> InvoiceSeen:
         total=row.total,
         credited=row.amount_credited,
         credit_used=row.amount_from_balance,
+        prepaid=row.amount_from_wallets,
         paid=row.amount_paid,
         refunded=row.amount_refunded,
         due=row.amount_due,
@@ -236,12 +245,20 @@ def balances(world: World) -> tuple[BalanceSeen, ...]:
     for held in CreditBalance.objects.filter(customer__in=customers).select_related("customer"):
         owed[held.customer.external_id, held.currency] += []
         credit[held.customer.external_id, held.currency] = held.amount
+    prepaid: dict[tuple[str, str], Money] = {}
+    for lot in PrepaidCredit.objects.filter(wallet__customer__in=customers).select_related(
+        "wallet__customer"
+    ):
+        key = lot.wallet.customer.external_id, lot.currency
+        owed[key] += []
+        prepaid[key] = prepaid.get(key, zero(lot.currency)) + lot.amount_left
     return tuple(
         BalanceSeen(
             customer=customer,
             currency=currency,
             owed=total(amounts, currency),
             credit=credit.get((customer, currency), zero(currency)),
+            prepaid=prepaid.get((customer, currency), zero(currency)),
             balance=total(amounts, currency) - credit.get((customer, currency), zero(currency)),
         )
         for (customer, currency), amounts in owed.items()

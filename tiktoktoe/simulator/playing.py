@@ -11,8 +11,10 @@ from datetime import datetime, timedelta
 
 from billing.gateways.registry import standing_in
 from billing.models import BillingFailure
+from billing.services.ahead import bill_usage_ahead
 from billing.services.renewal import due, run_billing
 from billing.services.thresholds import bill_thresholds
+from billing.services.wallets import expire_prepaid, fill_paid_top_ups
 from subscriptions.models import Subscription
 from tiktoktoe.kernel import clock
 from tiktoktoe.kernel.errors import Conflict, InvalidInput
@@ -139,6 +141,8 @@ class _Player:
         self._run_to(at)
         with clock.moved_to(at):
             bill_thresholds(at=at)
+            bill_usage_ahead(at=at)
+            fill_paid_top_ups(at=at)
         return ""
 
     def _run_to(self, at: datetime) -> None:
@@ -147,6 +151,7 @@ class _Player:
             with clock.moved_to(instant):
                 run_billing(at=instant)
             self._refuse_failures()
+        expire_prepaid(at=at)
         self._at = max(self._at, at)
 
     def _due_instants(self, until: datetime) -> Iterator[datetime]:

@@ -55,13 +55,14 @@ def _spec(
     code = charge.code or charge.meter or f"charge-{number}"
     model = MODELS.get(charge.model, charge.model)
     kind = "setup" if charge.setup else "usage" if charge.meter else "recurring"
-    timing = {"setup": "advance", "usage": "arrears", "recurring": plan.fee_timing}[kind]
+    default = {"setup": "advance", "usage": "arrears", "recurring": plan.fee_timing}[kind]
+    timing = charge.billed_in or default
     return PriceSpec(
         code=code,
         name=charge.name or code,
         kind=kind,
         charge_model="flat" if charge.setup and not charge.model else model,
-        timing=charge.timing or timing,
+        timing=timing,
         unit_amount=_exact(charge.price, currency),
         meter=meters.get(charge.meter),
         package_size=charge.package_size,
@@ -88,7 +89,7 @@ def _variant(variant: Filter, code: str, charge: Charge, meter: Meter, currency:
         name=variant.name or ", ".join(value for row in variant.where.values() for value in row),
         kind="usage",
         charge_model=MODELS.get(model, model),
-        timing="arrears",
+        timing=charge.billed_in or "arrears",
         unit_amount=_exact(variant.price, currency),
         meter=meter,
         package_size=variant.package_size,

@@ -57,6 +57,7 @@ class InvoiceSeen:
     total: Money
     credited: Money
     credit_used: Money
+    prepaid: Money
     paid: Money
     refunded: Money
     due: Money
@@ -141,6 +142,7 @@ class BalanceSeen:
     currency: str
     owed: Money
     credit: Money
+    prepaid: Money
     balance: Money
 
 

@@ -15,6 +15,8 @@ from tiktoktoe.simulator.scenario.expectations import Expectation, Wanted, Wante
 from tiktoktoe.simulator.scenario.values import Amount, When
 from tiktoktoe.simulator.seen import CreditNoteSeen, InvoiceSeen, LineSeen, Seen
 
+ABOUT = frozenset({"amount", "total"})
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -115,6 +117,8 @@ def _rows(wanted: WantedRows, rows: Sequence[object], name: str) -> list[Differe
         if match is not None:
             left.remove(match)
             continue
+        if _is_of_nothing(row) and not any(_is_like(row, other) for other in left):
+            continue
         nearest = min(left, key=lambda other: len(_row(row, other)), default=None)
         if nearest is None:
             found.append(Difference(row.place, f"one of {name}", _none_left(rows)))
@@ -126,6 +130,18 @@ def _rows(wanted: WantedRows, rows: Sequence[object], name: str) -> list[Differe
         got = f"also {'; '.join(_name(row) for row in surplus)}"
         found.append(Difference(wanted.place, f"no more {name} than listed", got))
     return found
+
+
+def _is_of_nothing(wanted: WantedRow) -> bool:
+    """Whether a document or line with the amount 0 is expected; then there need not be one."""
+    amounts = [value.value for value in wanted.values if value.name in ABOUT]
+    return bool(amounts) and all(isinstance(a, Amount) and not a.number for a in amounts)
+
+
+def _is_like(wanted: WantedRow, row: Any) -> bool:
+    """Whether a row is what is expected but for what it is about, and is about something."""
+    others = [value for value in wanted.values if value.name not in ABOUT]
+    return bool(others) and not any(_value(value, row) for value in others)
 
 
 def _none_left(rows: Sequence[object]) -> str:

@@ -99,6 +99,12 @@ class World:
             raise ScenarioInvalid(f"{wanted!r} is no invoice", action.place, allowed=have)
         return found
 
+    @property
+    def bills_ahead(self) -> bool:
+        """Whether a plan of the file has usage that is billed event by event."""
+        charges = [charge for plan in self.scenario.plans for charge in plan.charges]
+        return any(charge.meter and charge.billed_in == "advance" for charge in charges)
+
     def subscription_names(self) -> dict[int, str]:
         """The name of each subscription by its key."""
         return {pk: name for name, pk in self.subscriptions.items()}

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from billing.domain.attempts import Answer
 from billing.gateways.base import Outcome
-from billing.models import CreditEntry, CreditNote, Invoice
+from billing.models import CreditEntry, CreditNote, Invoice, PrepaidCredit
 from billing.services.charging import Channel, open_attempt
 from billing.services.collection import mark_overdue
 from billing.services.coupons import redeem_coupon
@@ -14,6 +14,7 @@ from billing.services.credit_refunds import refund_credit_note
 from billing.services.customer_credit import grant_credit, withdraw_credit
 from billing.services.invoicing import mark_uncollectible, void_invoice
 from billing.services.settling import settle_attempt
+from billing.services.wallets import fill_wallet
 from tiktoktoe.kernel.money import Money
 from tiktoktoe.simulator.acts.registry import plays
 from tiktoktoe.simulator.errors import ScenarioInvalid
@@ -74,6 +75,24 @@ def grant(world: World, action: actions.GrantCredit, at: datetime) -> None:
 plays(actions.WithdrawCredit)(grant)
 
 
+@plays(actions.TopUpWallet)
+def fill(world: World, action: actions.TopUpWallet, at: datetime) -> None:
+    """Put credits into a wallet; bought ones are there when their invoice is paid."""
+    customer = world.customer(action)
+    currency = (action.currency or customer.currency).upper()
+    fill_wallet(
+        customer=customer,
+        name=action.wallet,
+        amount=Money(action.amount.payable(currency), currency),
+        is_paid=action.paid,
+        reason=action.reason,
+        idempotency_key=f"simulated:{PrepaidCredit.objects.count()}:{Invoice.objects.count()}",
+        actor=ACTOR,
+        at=at,
+        expires_at=action.expires.at(customer.time_zone) if action.expires else None,
+    )
+
+
 @plays(actions.ApplyCoupon)
 def redeem(world: World, action: actions.ApplyCoupon, at: datetime) -> None:
     """Redeem a coupon."""
@@ -99,7 +118,9 @@ def pay(world: World, action: actions.Pay, at: datetime) -> None:
         actor=ACTOR,
         at=at,
     )
-    paid = Outcome(answer=Answer.SUCCEEDED, amount=attempt.payment.amount)
+    paid = Outcome(
+        answer=Answer.SUCCEEDED, reference=f"simulated-{attempt.pk}", amount=attempt.payment.amount
+    )
     settle_attempt(attempt=attempt, outcome=paid, actor=ACTOR, at=at)
 
 

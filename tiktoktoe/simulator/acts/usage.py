@@ -1,7 +1,9 @@
 """Usage events, sent as a customer's system would send them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
+from billing.services.ahead import bill_usage_ahead
 from subscriptions.domain.events import EventBody
 from subscriptions.services.usage import Incoming, record_events
 from tiktoktoe.simulator.acts.registry import plays
@@ -12,7 +14,7 @@ from tiktoktoe.simulator.world import World
 
 @plays(actions.Use)
 def use(world: World, action: actions.Use, at: datetime) -> None:
-    """Send usage events; each has an id of its own."""
+    """Send usage events; each is billed by itself where a price says so."""
     customer = world.customer(action)
     meter = _meter(world, action)
     bodies = [
@@ -27,10 +29,17 @@ def use(world: World, action: actions.Use, at: datetime) -> None:
         for number in range(1, action.times + 1)
     ]
     world.events_sent += len(bodies)
+    for sent in [[body] for body in bodies] if world.bills_ahead else [bodies]:
+        _send(world, action, sent, at)
+
+
+def _send(world: World, action: actions.Use, bodies: Sequence[EventBody], at: datetime) -> None:
     events = [Incoming(index, body) for index, body in enumerate(bodies)]
     result = record_events(source=world.source, events=events, at=at)
     if result.refused:
         raise ScenarioInvalid(f"refused: {result.refused[0].reason}", action.place)
+    if world.bills_ahead:
+        bill_usage_ahead(at=at)
 
 
 def _meter(world: World, action: actions.Use) -> str:

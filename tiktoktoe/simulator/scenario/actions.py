@@ -139,6 +139,18 @@ class WithdrawCredit(GrantCredit):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TopUpWallet(Action):
+    """Put prepaid credits into a customer's wallet: for nothing, or (`paid`) by an invoice."""
+
+    amount: Amount = also("credits", "granted_credits")
+    wallet: str = "Wallet"
+    currency: str = ""
+    paid: bool = also("is_paid", "invoiced", default=False)
+    expires: When | None = also("expires_at", "expiration_at", default=None)
+    reason: str = "Simulated"
+
+
+@dataclass(frozen=True, kw_only=True)
 class ApplyCoupon(Action):
     """A customer redeems a coupon; with `subscription`, for that one only."""
 
@@ -191,6 +203,7 @@ ACTIONS: Mapping[str, type[Action]] = {
     "credit_invoice": CreditInvoice,
     "grant_credit": GrantCredit,
     "withdraw_credit": WithdrawCredit,
+    "top_up_wallet": TopUpWallet,
     "apply_coupon": ApplyCoupon,
     "pay": Pay,
     "void_invoice": VoidInvoice,
@@ -216,6 +229,8 @@ SPELLINGS: Mapping[str, str] = {
     "credit_note": "credit_invoice",
     "credit_account": "grant_credit",
     "credit_customer": "grant_credit",
+    "grant_prepaid": "top_up_wallet",
+    "create_wallet": "top_up_wallet",
     "redeem_coupon": "apply_coupon",
     "pay_invoice": "pay",
     "payment": "pay",

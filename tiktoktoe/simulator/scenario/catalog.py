@@ -165,6 +165,14 @@ class Charge:
     tiers: tuple[TierRow, ...] = also("ranges", default=())
     filters: tuple[Filter, ...] = also("variants", default=())
     timing: BilledIn | None = None
+    pay_in_advance: bool | None = also("in_advance", default=None)
+
+    @property
+    def billed_in(self) -> str:
+        """When it is billed, where it says so: usage in advance is billed event by event."""
+        if self.timing is not None or self.pay_in_advance is None:
+            return self.timing or ""
+        return "advance" if self.pay_in_advance else "arrears"
 
 
 @dataclass(frozen=True, kw_only=True)
