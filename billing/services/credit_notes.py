@@ -47,6 +47,7 @@ def issue_credit_note(
     line_amounts: Mapping[UUID, Decimal] | None = None,
     to_refund: Decimal | None = None,
     to_balance: Decimal | None = None,
+    pays_open: bool = True,
 ) -> CreditNote:
     """Take back part of a final invoice, or all that is left of it.
 
@@ -64,6 +65,7 @@ def issue_credit_note(
         to_refund: How much of it is to be given back as money.
         to_balance: How much of it goes to the customer's credit balance, where it pays open
             and later invoices. What neither names comes off the invoice.
+        pays_open: Whether what goes to the balance pays open invoices now.
 
     Raises:
         InvoiceNotOpen: If it is a draft or void.
@@ -85,7 +87,8 @@ def issue_credit_note(
     _count_on_invoice(locked, note, at)
     if note.to_balance:
         credit_from_note(note=note, actor="billing", at=at)
-        pay_open_invoices(customer_id=note.customer_id, currency=note.currency, at=at)
+        if pays_open:
+            pay_open_invoices(customer_id=note.customer_id, currency=note.currency, at=at)
     logger.info("credit note issued", extra={"note": note.number, "invoice": locked.number})
     return note
 

@@ -23,7 +23,7 @@ from billing.services.credit_refunds import refund_credit_note
 from billing.services.drafting import Boundary
 from billing.services.terms import LoadedPrice, PriceBook
 from subscriptions.domain.proration import Billed, Proration, credit_unused, whole_of
-from subscriptions.domain.proration_policy import ProrationPolicy, UnusedTime
+from subscriptions.domain.proration_policy import NotePays, ProrationPolicy, UnusedTime
 from subscriptions.models import Price, Subscription
 from subscriptions.services.policies import policy_of
 from subscriptions.services.transitions import Actor
@@ -42,6 +42,7 @@ class Unused:
     part: Proration
     unused_from: datetime
     derivation: Derivation
+    pays: NotePays = NotePays.OPEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,7 @@ class NotePlan:
 
     `line_amounts` are net; None takes `total` from all the lines. `refund` goes back as money,
     `to_balance` to the customer's credit balance; the rest comes off what the invoice owes.
+    `waits`: the balance pays no open invoice now, but those that are made later.
     """
 
     invoice: Invoice
@@ -57,6 +59,7 @@ class NotePlan:
     total: Money
     refund: Money
     to_balance: Money
+    waits: bool = False
 
 
 def unused_time(
@@ -79,7 +82,7 @@ def unused_time(
         if price is None:
             continue
         part = _worth(line, price, left[line.pk], row=row, unused_from=unused_from, policy=policy)
-        found.append(_unused(line, price, part, unused_from))
+        found.append(replace(_unused(line, price, part, unused_from), pays=policy.note_pays))
     return found
 
 
@@ -139,12 +142,13 @@ def _unused(
     )
 
 
-def plan_notes(unused: Iterable[Unused], choice: UnusedTime) -> list[NotePlan]:
+def plan_notes(unused: Sequence[Unused], choice: UnusedTime) -> list[NotePlan]:
     """The credit notes that give unused time back, the newest invoice first."""
     if choice == UnusedTime.SKIP:
         return []
     wanted = {item.line.pk: item.part.amount for item in unused if item.part.amount}
     waiting = {item.line.pk: item.line for item in unused if item.part.amount}
+    waits = any(item.pays == NotePays.LATER for item in unused)
     plans = []
     while waiting:
         newest = max(waiting.values(), key=lambda line: (line.invoice.created_at, line.invoice.pk))
@@ -154,7 +158,7 @@ def plan_notes(unused: Iterable[Unused], choice: UnusedTime) -> list[NotePlan]:
             del waiting[line.pk]
         plan, short = _plan_note(invoice, {line.pk: wanted[line.pk] for line in taken}, choice)
         if plan is not None:
-            plans.append(plan)
+            plans.append(_waiting(plan) if waits else plan)
         for line, amount in _carry_over(invoice, short):
             wanted[line.pk] = amount
             waiting[line.pk] = line
@@ -199,6 +203,11 @@ def _note(
     )
 
 
+def _waiting(plan: NotePlan) -> NotePlan:
+    """The same note, but nothing of it comes off its own invoice."""
+    return replace(plan, to_balance=plan.total - plan.refund, waits=True)
+
+
 def _refund(invoice: Invoice, gross: Money) -> Money:
     """What has been paid beyond what is used: min(max(paid - used, 0), what is given back)."""
     used: Money = invoice.total - invoice.amount_credited - gross
@@ -212,7 +221,7 @@ def to_come(plans: Iterable[NotePlan], subscription: Subscription) -> Money:
     currency = subscription.currency
     plans = list(plans)
     added = total((plan.to_balance for plan in plans), currency)
-    if not added:
+    if not added or any(plan.waits for plan in plans):
         return added
     settled = {plan.invoice.pk for plan in plans}
     owing = Invoice.objects.collectable().filter(
@@ -253,6 +262,7 @@ def issue_notes(
             line_amounts=plan.line_amounts,
             to_refund=plan.refund.amount,
             to_balance=plan.to_balance.amount,
+            pays_open=not plan.waits,
             at=at,
         )
         for n, plan in enumerate(plans, start=1)

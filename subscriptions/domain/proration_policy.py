@@ -69,6 +69,13 @@ class UnusedTime(StrEnum):
     SKIP = "skip"  # nothing
 
 
+class NotePays(StrEnum):
+    """What a credit note of unused time pays."""
+
+    OPEN = "open"  # what its invoice still owes, then what else is open, then later invoices
+    LATER = "later"  # invoices that are made later; its own is still owed
+
+
 class Timing(StrEnum):
     """When a change of plan takes effect."""
 
@@ -110,6 +117,7 @@ class ProrationPolicy:
     downgrade_timing: Timing = Timing.PERIOD_END
     cross_grade_timing: Timing | None = Timing.PERIOD_END
     bills_change_at_once: bool = False
+    note_pays: NotePays = NotePays.OPEN
 
     def timing_of(self, kind: ChangeKind, *, costs_less: bool) -> Timing:
         """When a change that goes this way takes effect."""
@@ -150,6 +158,7 @@ LAGO = ProrationPolicy(
     trial_anchor=TrialAnchor.START,
     cross_grade_timing=None,
     bills_change_at_once=True,
+    note_pays=NotePays.LATER,
 )
 KILLBILL = ProrationPolicy(
     name="killbill",

@@ -49,6 +49,9 @@ class BillingPolicy(models.Model):
         help_text="empty: as an upgrade or a downgrade",
     )
     bills_change_at_once = models.BooleanField(default=False)
+    note_pays = models.CharField(
+        max_length=16, choices=_choices(rules.NotePays), default=rules.NotePays.OPEN
+    )
     created_at = models.DateTimeField(default=now)
 
     objects = models.Manager["BillingPolicy"]()
@@ -92,6 +95,7 @@ class BillingPolicy(models.Model):
             downgrade_timing=rules.Timing(self.downgrade_timing),
             cross_grade_timing=rules.Timing(timing) if timing else None,
             bills_change_at_once=self.bills_change_at_once,
+            note_pays=rules.NotePays(self.note_pays),
         )
 
 

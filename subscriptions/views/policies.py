@@ -26,6 +26,7 @@ WORDS = {
     "anchor_rule": "After a change of interval periods are counted from the",
     "trial_anchor": "After a trial periods are counted from the",
     "unused_time": "What happens to unused time",
+    "note_pays": "A credit note of it pays what is",
     "upgrade_timing": "What costs more takes effect",
     "downgrade_timing": "What costs less takes effect",
     "cross_grade_timing": "Another interval takes effect",

@@ -21,7 +21,6 @@ WAITING: dict[str, str] = {
     "LAGO-COUPON-53": "coupons, and taxes of a price",
     "LAGO-DUN-61": "campaigns with thresholds per currency",
     "LAGO-NUM-65": "numbers per customer and per entity",
-    "LAGO-TERM-35-2": "credit of an invoice that is still owed comes off that one, not the next",
 }
 ASIDE = {"notes", "source", "title", "arithmetic", "tax_rate"}
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")

@@ -13,6 +13,7 @@ from subscriptions.domain.proration_policy import (
     CreditForm,
     DayGoesTo,
     Denominator,
+    NotePays,
     ProrationPolicy,
     ProrationUnit,
     Timing,
@@ -50,6 +51,7 @@ class PolicyRules:
     downgrade_timing: Timing | None = None
     cross_grade_timing: Timing | None = None
     bills_change_at_once: bool | None = None
+    note_pays: NotePays | None = None
 
     @property
     def policy(self) -> ProrationPolicy:
