@@ -216,8 +216,8 @@ class PlanChangeAdmin(ReadOnlyAdmin[PlanChange]):
 class TaxRateAdmin(ReadOnlyAdmin[TaxRate]):
     """Dated tax rates."""
 
-    list_display = ["country", "name", "percentage", "valid_from", "valid_to", "source"]
-    list_filter = ["country"]
+    list_display = ["country", "name", "category", "percentage", "valid_from", "valid_to", "source"]
+    list_filter = ["country", "category"]
     search_fields = ["country", "code", "name"]
 
 

@@ -362,6 +362,12 @@ class PriceForm(forms.Form):
         label="By the days that the level stood",
         help_text="for meters that are carried over",
     )
+    tax_category = forms.SlugField(
+        max_length=32,
+        required=False,
+        label="Tax category",
+        help_text="which of a country's rates is charged; empty: the standard one",
+    )
     variant_of = forms.ChoiceField(
         required=False, label="Variant of", help_text="for some of that price's events only"
     )

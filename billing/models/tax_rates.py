@@ -9,6 +9,9 @@ class TaxRate(models.Model):
     code = models.SlugField(max_length=32)
     name = models.CharField(max_length=64, help_text="as printed: VAT, Sales tax")
     country = models.CharField(max_length=2)
+    category = models.SlugField(
+        max_length=32, blank=True, help_text="what prices name to be charged it; empty: standard"
+    )
     percentage = models.DecimalField(max_digits=7, decimal_places=4)
     valid_from = models.DateField()
     valid_to = models.DateField(null=True, blank=True)
@@ -21,6 +24,10 @@ class TaxRate(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["country", "code", "valid_from"], name="tax_rate_once_per_date"
+            ),
+            models.UniqueConstraint(
+                fields=["country", "category", "valid_from"],
+                name="tax_rate_once_per_category_and_date",
             ),
             models.CheckConstraint(
                 condition=models.Q(percentage__gte=0, percentage__lte=100),

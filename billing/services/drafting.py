@@ -10,11 +10,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from django.conf import settings
-
 from billing.domain.derivation import proration_derivation, rated_derivation
 from billing.domain.rating import rate
-from billing.domain.tax import TaxableLine, TaxRounding
+from billing.domain.tax import TaxableLine
 from billing.domain.totals import totals
 from billing.models import InvoiceLine
 from billing.queries.credit_balance import credit_of
@@ -30,7 +28,7 @@ from billing.services.draft_parts import (
     on_one_price,
 )
 from billing.services.minimum_lines import plan_minimum, price_minimums
-from billing.services.tax import TaxTable
+from billing.services.tax import TaxTable, tax_rounding
 from billing.services.terms import LoadedPrice, PriceBook
 from billing.services.usage_credits import credit_lines_of
 from billing.services.usage_lines import UsageLine, usage_lines
@@ -188,7 +186,11 @@ def make_draft(
     customer = subscription.customer
     book = coupons or CouponBook([customer.pk])
     made, taken = less_coupons(subscription, kind, tuple(lines), book)
-    tax_rate = taxes.outcome(customer, local_date(boundary, customer.time_zone))
+    on = local_date(boundary, customer.time_zone)
+    rates = {
+        price_id: taxes.outcome(customer, on, price_id=price_id)
+        for price_id in dict.fromkeys(line.price_id for line in made)
+    }
     return DraftInvoice(
         subscription=subscription,
         customer=customer,
@@ -197,9 +199,12 @@ def make_draft(
         period_end=period_end,
         lines=made,
         totals=totals(
-            [TaxableLine(amount=line.amount, rate=tax_rate, exact=line.exact) for line in made],
+            [
+                TaxableLine(amount=line.amount, rate=rates[line.price_id], exact=line.exact)
+                for line in made
+            ],
             currency=subscription.currency,
-            rounding=TaxRounding(settings.TAX_ROUNDING),
+            rounding=tax_rounding(),
         ),
         idempotency_key=idempotency_key,
         coupons=taken,

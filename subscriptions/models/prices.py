@@ -89,6 +89,11 @@ class Price(models.Model):
     is_prorated = models.BooleanField(
         default=False, help_text="a level that is carried over counts by the days that it stood"
     )
+    tax_category = models.SlugField(
+        max_length=32,
+        blank=True,
+        help_text="which of a country's rates is charged; empty: standard",
+    )
     position = models.PositiveSmallIntegerField(default=0)
 
     objects = models.Manager["Price"]()

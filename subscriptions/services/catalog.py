@@ -266,6 +266,7 @@ def _spec(price: Price) -> PriceSpec:
         event_maximum=price.event_maximum,
         minimum_amount=price.minimum_amount.amount,
         is_prorated=price.is_prorated,
+        tax_category=price.tax_category,
         match=price.match,
         tiers=tuple(
             TierTerms(
@@ -370,6 +371,7 @@ def _write_price(
         event_maximum=spec.event_maximum,
         minimum_amount=spec.minimum_amount,
         is_prorated=spec.is_prorated,
+        tax_category=spec.tax_category or (variant_of.tax_category if variant_of else ""),
         position=position,
     )
     Tier.objects.bulk_create(

@@ -40,6 +40,7 @@ class PriceSpec:
         event_minimum: What a percentage of one event comes to at least; `event_maximum` at most.
         minimum_amount: What a whole period of it comes to at least; the rest is topped up.
         is_prorated: A level that is carried over counts by the days that it stood.
+        tax_category: Which of a country's tax rates is charged; empty: its standard rate.
         match: Of a variant, which events it prices: `{"region": ["eu", "uk"]}`.
         variants: Prices for some of the events; the first that matches counts.
     """
@@ -59,6 +60,7 @@ class PriceSpec:
     event_maximum: Decimal | None = None
     minimum_amount: Decimal = ZERO
     is_prorated: bool = False
+    tax_category: str = ""
     tiers: Sequence[TierTerms] = field(default_factory=tuple)
     match: Mapping[str, Sequence[str]] | None = None
     variants: Sequence["PriceSpec"] = field(default_factory=tuple)

@@ -97,15 +97,25 @@ def _currency(code: str, place: Place) -> str:
 
 
 def _make_taxes(scenario: Scenario, customers: dict[str, Customer]) -> None:
+    said = set[tuple[str, str, date]]()
     everywhere = {customer.country for customer in customers.values()}
     for number, row in enumerate(scenario.taxes, start=1):
         for country in [row.country.upper()] if row.country else sorted(everywhere):
+            since = row.valid_from or EVER
+            if (country, row.category, since) in said:
+                raise ScenarioInvalid(
+                    "is a second rate of that country and category from that day",
+                    row.place,
+                    allowed="a category, which prices name by tax_category",
+                )
+            said.add((country, row.category, since))
             TaxRate.objects.create(
                 code=row.code if row.code != "tax" else f"tax-{number}",
                 name=row.name,
                 country=country,
+                category=row.category,
                 percentage=row.rate,
-                valid_from=row.valid_from or EVER,
+                valid_from=since,
                 valid_to=row.valid_to,
             )
 

@@ -1,8 +1,10 @@
 """What there is, read from the rows and shown by the names of the file."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from billing.models import (
@@ -15,8 +17,9 @@ from billing.models import (
     Refund,
 )
 from subscriptions.models import Customer, Subscription, SubscriptionTransition
-from tiktoktoe.kernel.money import Money, total, zero
+from tiktoktoe.kernel.money import Money, minor_unit, quantize_amount, total, zero
 from tiktoktoe.kernel.periods import local_date, local_midnight
+from tiktoktoe.kernel.rates import percent, round_half_away
 from tiktoktoe.simulator.seen import (
     BalanceSeen,
     CreditNoteSeen,
@@ -29,6 +32,8 @@ from tiktoktoe.simulator.seen import (
     TransitionSeen,
 )
 from tiktoktoe.simulator.world import World
+
+COUPON_PLACES = 5
 
 
 def look(world: World) -> Seen:
@@ -59,6 +64,11 @@ def _invoice(row: Invoice, names: dict[int, str]) -> InvoiceSeen:
     zone = row.customer.time_zone
     issued_at = row.finalized_at or row.created_at
     first, after, last = _days(row.period_start, row.period_end, zone)
+    percentages = {
+        rate["code"]: Decimal(rate["percentage"])
+        for rate in row.tax_breakdown
+        if rate["treatment"] == "taxed"
+    }
     coupons = total((line.discount for line in row.lines.all()), row.currency)
     return InvoiceSeen(
         number=row.number or "",
@@ -85,13 +95,15 @@ def _invoice(row: Invoice, names: dict[int, str]) -> InvoiceSeen:
         refunded=row.amount_refunded,
         due=row.amount_due,
         lines=tuple(
-            _line(line, zone, names)
+            _line(line, zone, names, percentages)
             for line in sorted(row.lines.all(), key=lambda line: line.position)
         ),
     )
 
 
-def _line(row: InvoiceLine, zone: str, names: dict[int, str]) -> LineSeen:
+def _line(
+    row: InvoiceLine, zone: str, names: dict[int, str], percentages: Mapping[str, Decimal]
+) -> LineSeen:
     first, after, last = _days(row.period_start, row.period_end, zone)
     price = row.price
     inputs: dict[str, Any] = row.derivation.get("inputs", {})
@@ -108,12 +120,27 @@ def _line(row: InvoiceLine, zone: str, names: dict[int, str]) -> LineSeen:
         period_through=last,
         quantity=row.quantity.normalize() + Decimal(0),
         coupon=row.discount,
+        coupon_exact=_coupon_exact(row.currency, steps),
         amount=row.amount,
         tax=row.tax_amount,
+        tax_alone=_tax_alone(row, percentages),
         units=_counted(inputs.get("units")),
         denominator=_counted(inputs.get("of")),
         formula="; ".join(str(step["formula"]) for step in steps),
     )
+
+
+def _coupon_exact(currency: str, steps: list[dict[str, Any]]) -> Money:
+    """What coupons took off before rounding, each to five places of the minor unit."""
+    places = minor_unit(currency) + COUPON_PLACES
+    shares = [-Fraction(s["amount"]) for s in steps if str(s["label"]).startswith("coupon ")]
+    return Money(sum((round_half_away(share, places) for share in shares), Decimal(0)), currency)
+
+
+def _tax_alone(row: InvoiceLine, percentages: Mapping[str, Decimal]) -> Money:
+    """The line's tax, rounded by itself: what it would be if the line were all."""
+    exact = Fraction(row.derivation["exact"]) if row.discount else Fraction(row.amount.amount)
+    return quantize_amount(exact * percent(percentages.get(row.tax_code, Decimal(0))), row.currency)
 
 
 def _counted(text: object) -> int | None:

@@ -13,6 +13,7 @@ from billing.gateways.registry import standing_in
 from billing.models import BillingFailure
 from billing.services.ahead import bill_usage_ahead
 from billing.services.renewal import due, run_billing
+from billing.services.tax import rounding_tax
 from billing.services.thresholds import bill_thresholds
 from billing.services.wallets import expire_prepaid, fill_paid_top_ups
 from subscriptions.models import Subscription
@@ -53,7 +54,7 @@ def play(scenario: Scenario) -> Played:
         ScenarioInvalid: If the file contradicts itself: a date out of order, an unknown name.
         StepRefused: If a service refuses a step, and the file does not expect that.
     """
-    with standing_in(CashDesk()):
+    with standing_in(CashDesk()), rounding_tax(scenario.tax_rounding):
         return _Player(scenario).play()
 
 

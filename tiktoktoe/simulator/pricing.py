@@ -39,6 +39,7 @@ def price_specs(plan: Plan, meters: Mapping[str, Meter], currency: str) -> list[
                 charge_model="per_unit" if plan.per_unit else "flat",
                 timing=plan.fee_timing,
                 unit_amount=plan.price.exact(currency),
+                tax_category=plan.tax_category,
             )
         )
     for number, charge in enumerate(plan.charges, start=1):
@@ -73,6 +74,7 @@ def _spec(
         event_maximum=_limit(charge.event_maximum, currency),
         minimum_amount=_exact(charge.minimum, currency),
         is_prorated=charge.prorated,
+        tax_category=charge.tax_category or plan.tax_category,
         tiers=_tiers(charge.tiers, currency),
         variants=[
             _variant(variant, f"{code}-{place}", charge, meters[charge.meter], currency)

@@ -27,8 +27,10 @@ class LineSeen:
     period_through: Day
     quantity: Decimal
     coupon: Money
+    coupon_exact: Money
     amount: Money
     tax: Money
+    tax_alone: Money
     units: int | None
     denominator: int | None
     formula: str

@@ -2,12 +2,13 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from django.db import IntegrityError
 
 from billing.domain.tax import TaxTreatment
 from billing.errors import TaxRateMissing
 from billing.models import TaxRate
 from billing.services.tax import TaxTable, is_vat_number
-from tests.factories.subscriptions import make_customer
+from tests.factories.subscriptions import make_customer, published_version, recurring
 
 pytestmark = pytest.mark.django_db
 JAN_1 = date(2026, 1, 1)
@@ -69,3 +70,37 @@ def test_an_exempt_customer_is_not_charged() -> None:
 @pytest.mark.parametrize("number", ["", "FR", "FR1", "hello", "ÄÖ12", "FR" + "9" * 40])
 def test_what_is_no_vat_number_is_none(number: str) -> None:
     assert not is_vat_number(number, "FR")
+
+
+def test_a_price_of_a_category_is_taxed_by_its_rate_where_the_country_has_one() -> None:
+    rate("DE", "19", date(2021, 1, 1))
+    rate("FR", "20", date(2021, 1, 1))
+    TaxRate.objects.create(
+        code="de-books",
+        name="VAT",
+        country="DE",
+        category="books",
+        percentage=Decimal(7),
+        valid_from=date(2021, 1, 1),
+    )
+    version = published_version(recurring(tax_category="books"))
+    book = version.prices.get()
+    table = TaxTable(["DE", "FR"])
+    german, french = make_customer(country="DE"), make_customer(country="FR")
+
+    assert table.outcome(german, JAN_1, price_id=book.pk).percentage == Decimal(7)
+    assert table.outcome(german, JAN_1).percentage == Decimal(19)
+    assert table.outcome(french, JAN_1, price_id=book.pk).percentage == Decimal(20)
+
+
+def test_a_country_has_one_rate_of_a_category_from_a_day_on() -> None:
+    rate("DE", "19", date(2021, 1, 1))
+
+    with pytest.raises(IntegrityError, match="tax_rate_once_per_category_and_date"):
+        TaxRate.objects.create(
+            code="other",
+            name="VAT",
+            country="DE",
+            percentage=Decimal(16),
+            valid_from=date(2021, 1, 1),
+        )

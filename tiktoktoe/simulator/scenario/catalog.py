@@ -83,6 +83,7 @@ class Tax:
     code: str = "tax"
     name: str = "Tax"
     country: str = ""
+    category: str = ""
     valid_from: date | None = also("from", default=None)
     valid_to: date | None = also("to", default=None)
 
@@ -163,6 +164,7 @@ class Charge:
     )
     minimum: Amount | None = also("min_amount", "minimum_amount", default=None)
     prorated: bool = False
+    tax_category: str = also("tax", default="")
     setup: bool = False
     tiers: tuple[TierRow, ...] = also("ranges", default=())
     filters: tuple[Filter, ...] = also("variants", default=())
@@ -195,6 +197,7 @@ class Plan:
     thresholds: tuple[Amount, ...] = also("usage_thresholds", default=())
     charges: tuple[Charge, ...] = also("prices", default=())
     rank: int = 0
+    tax_category: str = also("tax", default="")
 
     @property
     def fee_timing(self) -> str:

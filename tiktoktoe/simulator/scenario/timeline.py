@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+from billing.domain.tax import TaxRounding
 from tiktoktoe.kernel.errors import InvalidInput
 from tiktoktoe.simulator.errors import Place, ScenarioFaulty, ScenarioInvalid
 from tiktoktoe.simulator.scenario.actions import ACTIONS, SPELLINGS, Action
@@ -48,6 +49,7 @@ class Scenario:
     policy: PolicyRules
     currency: str
     time_zone: str
+    tax_rounding: TaxRounding
     taxes: tuple[Tax, ...]
     meters: tuple[MeterRow, ...]
     plans: tuple[Plan, ...]
@@ -67,6 +69,7 @@ KEYS = (
     "policy",
     "currency",
     "time_zone",
+    "tax_rounding",
     "taxes",
     "meters",
     "plans",
@@ -129,12 +132,14 @@ class _Reader:
             value = self._try(lambda: read(kind, given)) if given is not None else None
             return default if value is None else value
 
+        policy = part(PolicyRules, "policy", PolicyRules(place=node.place))
         return Scenario(
             place=node.place,
             facts=facts,
-            policy=part(PolicyRules, "policy", PolicyRules(place=node.place)),
+            policy=policy,
             currency=part(str, "currency", "EUR").upper(),
             time_zone=part(str, "time_zone", "UTC"),
+            tax_rounding=part(TaxRounding, "tax_rounding", _rounding_of(policy)),
             taxes=part(tuple[Tax, ...], "taxes", ()),
             meters=part(tuple[MeterRow, ...], "meters", ()),
             plans=part(tuple[Plan, ...], "plans", ()),
@@ -200,6 +205,11 @@ def _entry(node: Node) -> Entry:
         if expect is None:
             raise ScenarioInvalid("says neither what to do nor what to expect", node.place)
     return Entry(place=node.place, at=read(When, at), name=name, action=action, expect=expect)
+
+
+def _rounding_of(policy: PolicyRules) -> TaxRounding:
+    """Where tax is rounded unless a file says so: as Lago does where its rules count."""
+    return TaxRounding.PER_DOCUMENT if policy.preset == "lago" else TaxRounding.PER_INVOICE
 
 
 def values_of_at() -> str:
