@@ -6,8 +6,11 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
+from billing.domain.tax import EU_COUNTRIES
 from tiktoktoe.kernel.money import Money, quantize_amount
 from tiktoktoe.kernel.rates import basis_points
+
+EEA_COUNTRIES = EU_COUNTRIES | {"IS", "LI", "NO"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +84,16 @@ def expected_fee(
     if rule.maximum is not None:
         fee = min(fee, Fraction(rule.maximum))
     return ExpectedFee(amount=quantize_amount(fee, currency), rule=rule)
+
+
+def is_cross_border(method_country: str, *, account_country: str) -> bool:
+    """Whether a method from a country costs the cross-border share; one of no country does not.
+
+    Processors price the European Economic Area as one country.
+    """
+    if not method_country or method_country == account_country:
+        return False
+    return not {method_country, account_country} <= EEA_COUNTRIES
 
 
 def _weight(rule: FeeRule) -> tuple[bool, bool, date]:

@@ -11,6 +11,7 @@ from django.conf import settings
 from billing.domain.decision_record import Situation, candidates_to_json, route, situation_to_json
 from billing.domain.declines import POLICIES, DeclineClass
 from billing.domain.eligibility import WORDS, Need, Why
+from billing.domain.fees import is_cross_border
 from billing.domain.prospects import prospect_of, segment_of
 from billing.domain.risk import RiskAction, RiskVerdict
 from billing.domain.routing import Decision
@@ -188,7 +189,7 @@ def _situation(
 
 
 def _is_cross_border(method: StoredMethod) -> bool:
-    return method.facts.country not in {"", settings.COMPANY["country"]}
+    return is_cross_border(method.facts.country, account_country=settings.COMPANY["country"])
 
 
 def _segment(payment: Payment, method: StoredMethod) -> str:

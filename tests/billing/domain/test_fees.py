@@ -4,7 +4,15 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from billing.domain.fees import STRIPE_FEES, ExpectedFee, FeeRule, expected_fee
+import pytest
+
+from billing.domain.fees import (
+    STRIPE_FEES,
+    ExpectedFee,
+    FeeRule,
+    expected_fee,
+    is_cross_border,
+)
 from tiktoktoe.kernel.money import Money
 
 MAY = date(2026, 5, 1)
@@ -82,3 +90,19 @@ def test_without_a_rule_nothing_is_expected() -> None:
 
 def test_every_seeded_rule_names_its_source() -> None:
     assert all(rule.source for rule in STRIPE_FEES)
+
+
+@pytest.mark.parametrize(
+    ("card", "account", "costs_more"),
+    [
+        ("DE", "DE", False),
+        ("FR", "DE", False),
+        ("NO", "DE", False),
+        ("CH", "DE", True),
+        ("US", "DE", True),
+        ("DE", "US", True),
+        ("", "DE", False),
+    ],
+)
+def test_europe_is_one_country_to_a_processor(card: str, account: str, costs_more: bool) -> None:
+    assert is_cross_border(card, account_country=account) == costs_more
