@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from billing.domain.announcements import NOTICE_KINDS
 from subscriptions.models import Customer
 
 
@@ -120,6 +121,12 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk}"
+
+    @property
+    def label(self) -> str:
+        """What it is about, in words, as long as it has no subject yet."""
+        spec = NOTICE_KINDS.get(self.kind)
+        return spec.label if spec else self.kind
 
 
 class NoticeRefusal(models.Model):

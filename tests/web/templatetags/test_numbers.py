@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tiktoktoe.kernel.money import Money
 from tiktoktoe.web.templatetags.numbers import (
+    bps,
     minor_money,
     money,
     percent,
@@ -92,3 +93,10 @@ def test_the_text_of_an_amount_gives_the_amount_back(amount: Decimal) -> None:
     text = money(Money(amount, "USD"))
 
     assert Decimal(text.replace("\u2212", "-").replace("$", "").replace(",", "")) == amount
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [("150", "1.5%"), ("8000.00", "80%"), ("2.5", "0.025%")]
+)
+def test_basis_points_are_read_as_a_percentage(value: str, text: str) -> None:
+    assert bps(Decimal(value)) == text

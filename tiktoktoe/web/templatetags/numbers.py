@@ -11,7 +11,7 @@ from django import template
 from django.utils.translation import get_language, to_locale
 
 from tiktoktoe.kernel.money import from_minor, minor_unit
-from tiktoktoe.kernel.rates import round_half_away
+from tiktoktoe.kernel.rates import basis_points, round_half_away
 
 register = template.Library()
 
@@ -91,6 +91,12 @@ def percent(ratio: Fraction | Decimal | None, decimals: int = 1) -> str:
     shown = round_half_away(Fraction(ratio) * 100, decimals).normalize()
     text = format_decimal(shown, locale=page_locale(), decimal_quantization=False)
     return f"{text.replace('-', MINUS)}%"
+
+
+@register.filter
+def bps(value: Decimal | None) -> str:
+    """Basis points as a percentage: 150 is shown as 1.5%."""
+    return ABSENT if value is None else percent(basis_points(value), 4)
 
 
 def _amount_text(amount: Decimal, currency: str, digits: int) -> str:
