@@ -22,6 +22,7 @@ from billing.models import (
     GatewayHealth,
     Invoice,
     InvoiceLine,
+    NumberingRule,
     NumberSeries,
     OutcomeStatistic,
     Payment,
@@ -219,6 +220,13 @@ class TaxRateAdmin(ReadOnlyAdmin[TaxRate]):
     list_display = ["country", "name", "category", "percentage", "valid_from", "valid_to", "source"]
     list_filter = ["country", "category"]
     search_fields = ["country", "code", "name"]
+
+
+@admin.register(NumberingRule)
+class NumberingRuleAdmin(ReadOnlyAdmin[NumberingRule]):
+    """How invoices are numbered, and since when."""
+
+    list_display = ["effective_from", "mode", "prefix", "actor"]
 
 
 @admin.register(NumberSeries)

@@ -39,6 +39,10 @@ class CreditInvalid(InvalidInput):
     """What is to be credited makes no sense: nothing, or not a payable amount."""
 
 
+class NumberingInvalid(InvalidInput):
+    """Invoices cannot be numbered so."""
+
+
 class CouponInvalid(InvalidInput):
     """There is no such coupon, it cannot be redeemed, or what it should give makes no sense."""
 

@@ -7,7 +7,7 @@ from billing.models.credit_notes import CreditNote, CreditNoteLine
 from billing.models.fees import ProcessorFeeRule
 from billing.models.gateway_calls import GatewayCall
 from billing.models.invoices import Invoice, InvoiceLine
-from billing.models.numbering import NumberSeries
+from billing.models.numbering import CustomerNumber, NumberingRule, NumberSeries
 from billing.models.payments import (
     GatewayCustomer,
     Payment,
@@ -47,6 +47,7 @@ __all__ = [
     "CreditEntry",
     "CreditNote",
     "CreditNoteLine",
+    "CustomerNumber",
     "GatewayCall",
     "GatewayCustomer",
     "GatewayHealth",
@@ -56,6 +57,7 @@ __all__ = [
     "Notice",
     "NoticeRefusal",
     "NumberSeries",
+    "NumberingRule",
     "OutcomeStatistic",
     "Payment",
     "PaymentAttempt",

@@ -26,8 +26,8 @@ from billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine, Ref
 from billing.services.credit_balance import credit_from_note, lock_balance
 from billing.services.customer_credit import pay_open_invoices
 from billing.services.invoicing import ensure_nothing_in_flight, lock_invoice
+from billing.services.numbering import CREDIT_NOTE_SERIES, take_numbers
 from billing.services.settling import recover_subscription
-from billing.services.writing import CREDIT_NOTE_SERIES, take_numbers
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import Money, total
 

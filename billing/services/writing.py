@@ -17,12 +17,10 @@ from psycopg.types.json import Jsonb
 from billing.errors import InvoiceNotDraft
 from billing.services.credit_balance import use_balance
 from billing.services.drafting import DraftInvoice
+from billing.services.numbering import take_invoice_numbers
 from billing.services.prepaid import use_wallets
 from subscriptions.models import Customer
 from tiktoktoe.kernel.ids import uuid7
-
-INVOICE_SERIES = "invoice"
-CREDIT_NOTE_SERIES = "credit_note"
 
 INVOICE_COLUMNS = {
     "id": "uuid",
@@ -76,12 +74,6 @@ COUPON_COLUMNS = {
 }
 ZERO = Decimal(0)
 
-TAKE_NUMBERS = """
-INSERT INTO billing_numberseries AS series (code, prefix, next_number) VALUES (%s, %s, %s + 1)
-ON CONFLICT (code) DO UPDATE SET next_number = series.next_number + %s
-RETURNING series.prefix, series.next_number
-"""
-
 FINALIZE = """
 UPDATE billing_invoice SET
     number = given.number,
@@ -133,24 +125,13 @@ def finalize_drafts(ids: Sequence[UUID], *, at: datetime) -> int:
                 "ids": list(ids),
                 "used": [used.get(invoice_id, ZERO) for invoice_id in ids],
                 "prepaid": [prepaid.get(invoice_id, ZERO) for invoice_id in ids],
-                "numbers": take_numbers(INVOICE_SERIES, settings.INVOICE_PREFIX, len(ids)),
+                "numbers": take_invoice_numbers(ids, at=at),
             },
         )
         finalized = int(cursor.rowcount)
     if finalized != len(ids):
         raise InvoiceNotDraft(f"{len(ids) - finalized} of {len(ids)} invoices are no drafts")
     return finalized
-
-
-def take_numbers(series: str, prefix: str, count: int) -> list[str]:
-    """The next numbers of a series; the caller's transaction uses all of them or rolls back."""
-    assert connection.in_atomic_block
-    with connection.cursor() as cursor:
-        cursor.execute(TAKE_NUMBERS, [series, prefix, count, count])
-        row = cursor.fetchone()
-    assert row is not None
-    kept_prefix, after = row
-    return [f"{kept_prefix}{number:06d}" for number in range(after - count, after)]
 
 
 def bill_to(customer: Customer) -> dict[str, str]:

@@ -19,7 +19,6 @@ FILES = sorted(FOLDER.glob("*.yaml"))
 WAITING: dict[str, str] = {
     "KB-DUN-63": "retries by days and overdue states that block",
     "LAGO-DUN-61": "campaigns with thresholds per currency",
-    "LAGO-NUM-65": "numbers per customer and per entity",
 }
 ASIDE = {"notes", "source", "title", "arithmetic", "tax_rate"}
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")

@@ -7,8 +7,9 @@ from typing import TypeVar
 
 from django.conf import settings
 
-from billing.models import TaxRate
+from billing.models import NumberingRule, TaxRate
 from billing.services.coupons import CouponDetails, create_coupon
+from billing.services.numbering import set_numbering
 from subscriptions.models import Customer, Meter, Plan, PlanVersion, Product
 from subscriptions.services.catalog import (
     MeterSpec,
@@ -49,6 +50,8 @@ def found_world(scenario: Scenario, *, at: datetime) -> World:
         ScenarioInvalid, StepRefused: If a part of it cannot be; with its line.
     """
     _let_policy_count(scenario, at)
+    if scenario.company is not None:
+        _number(scenario.company, at)
     source = create_event_source(name="simulation", at=at).source
     customers = {row.id: _customer(row, scenario, at) for row in scenario.customers}
     _make_taxes(scenario, customers)
@@ -69,6 +72,14 @@ def _let_policy_count(scenario: Scenario, at: datetime) -> None:
     code = scenario.policy.preset
     policy = publish_policy(code=code, name=code, rules=rules, at=at)
     assign_policy(policy=policy, actor=ACTOR, at=at)
+
+
+def _number(row: catalog.Company, at: datetime) -> None:
+    mode = NumberingRule.Mode(row.numbering)
+    try:
+        set_numbering(mode=mode, prefix=row.invoice_prefix, actor=ACTOR, at=at)
+    except InvalidInput as problem:
+        raise StepRefused(row.place, problem) from problem
 
 
 def _customer(row: catalog.CustomerRow, scenario: Scenario, at: datetime) -> Customer:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from billing.domain.attempts import Answer
 from billing.gateways.base import Outcome
-from billing.models import CreditEntry, CreditNote, Invoice, PrepaidCredit
+from billing.models import CreditEntry, CreditNote, Invoice, NumberingRule, PrepaidCredit
 from billing.services.charging import Channel, open_attempt
 from billing.services.collection import mark_overdue
 from billing.services.coupons import redeem_coupon
@@ -13,6 +13,7 @@ from billing.services.credit_notes import issue_credit_note
 from billing.services.credit_refunds import refund_credit_note
 from billing.services.customer_credit import grant_credit, withdraw_credit
 from billing.services.invoicing import mark_uncollectible, void_invoice
+from billing.services.numbering import set_numbering
 from billing.services.settling import settle_attempt
 from billing.services.wallets import fill_wallet
 from tiktoktoe.kernel.money import Money
@@ -140,6 +141,13 @@ def write_off(world: World, action: actions.WriteOff, at: datetime) -> None:
 def overdue(world: World, action: actions.MarkOverdue, at: datetime) -> None:
     """As the scheduler does every hour."""
     mark_overdue(at=at)
+
+
+@plays(actions.ChangeNumbering)
+def number(world: World, action: actions.ChangeNumbering, at: datetime) -> None:
+    """Number invoices otherwise from now on."""
+    mode = NumberingRule.Mode(action.mode)
+    set_numbering(mode=mode, prefix=action.prefix, actor=ACTOR, at=at)
 
 
 @plays(actions.RunBilling)

@@ -12,6 +12,7 @@ from typing import Literal
 
 from subscriptions.domain.proration_policy import Timing, UnusedTime
 from tiktoktoe.simulator.errors import Place
+from tiktoktoe.simulator.scenario.catalog import Numbering
 from tiktoktoe.simulator.scenario.reading import also
 from tiktoktoe.simulator.scenario.values import Amount, When
 
@@ -180,6 +181,14 @@ class WriteOff(Action):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChangeNumbering(Action):
+    """Number invoices otherwise from now on."""
+
+    mode: Numbering = also("numbering", "document_numbering")
+    prefix: str = also("invoice_prefix", "document_number_prefix", default="")
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunBilling(Action):
     """Run billing now, as the scheduler does anyway at every due instant."""
 
@@ -208,6 +217,7 @@ ACTIONS: Mapping[str, type[Action]] = {
     "pay": Pay,
     "void_invoice": VoidInvoice,
     "write_off": WriteOff,
+    "change_numbering": ChangeNumbering,
     "run_billing": RunBilling,
     "mark_overdue": MarkOverdue,
 }

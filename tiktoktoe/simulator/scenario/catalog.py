@@ -228,6 +228,18 @@ class CouponRow:
     expires: When | None = also("expires_at", "expiration_at", default=None)
 
 
+Numbering = Literal["continuous", "per_entity", "per_customer"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Company:
+    """Who sells: how its invoices are numbered."""
+
+    place: Place
+    numbering: Numbering = also("document_numbering", default="continuous")
+    invoice_prefix: str = also("prefix", "document_number_prefix", default="")
+
+
 @dataclass(frozen=True, kw_only=True)
 class CustomerRow:
     """Who buys."""

@@ -10,6 +10,7 @@ from tiktoktoe.kernel.errors import InvalidInput
 from tiktoktoe.simulator.errors import Place, ScenarioFaulty, ScenarioInvalid
 from tiktoktoe.simulator.scenario.actions import ACTIONS, SPELLINGS, Action
 from tiktoktoe.simulator.scenario.catalog import (
+    Company,
     CouponRow,
     CustomerRow,
     MeterRow,
@@ -50,6 +51,7 @@ class Scenario:
     currency: str
     time_zone: str
     tax_rounding: TaxRounding
+    company: Company | None
     taxes: tuple[Tax, ...]
     meters: tuple[MeterRow, ...]
     plans: tuple[Plan, ...]
@@ -70,6 +72,7 @@ KEYS = (
     "currency",
     "time_zone",
     "tax_rounding",
+    "company",
     "taxes",
     "meters",
     "plans",
@@ -140,6 +143,7 @@ class _Reader:
             currency=part(str, "currency", "EUR").upper(),
             time_zone=part(str, "time_zone", "UTC"),
             tax_rounding=part(TaxRounding, "tax_rounding", _rounding_of(policy)),
+            company=self._company(parts.get("company")),
             taxes=part(tuple[Tax, ...], "taxes", ()),
             meters=part(tuple[MeterRow, ...], "meters", ()),
             plans=part(tuple[Plan, ...], "plans", ()),
@@ -171,6 +175,9 @@ class _Reader:
             return ()
         entries = [self._try(partial(_entry, item)) for item in node.items]
         return tuple(entry for entry in entries if entry is not None)
+
+    def _company(self, node: Node | None) -> Company | None:
+        return None if node is None else self._try(lambda: read(Company, node))
 
     def _expect(self, node: Node | None) -> Expectation | None:
         return None if node is None else self._try(lambda: read_expectation(node))
