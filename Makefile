@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test reset bench lint demo-trace help
+.PHONY: run test reset bench lint demo-trace payment-drill help
 
 run: $(VENV)/.run ## start everything and print where to sign in
 	@exec $(BIN)/python -m tiktoktoe.launcher run
@@ -16,6 +16,9 @@ bench: $(VENV)/.dev ## measured ratios, in one run
 
 demo-trace: $(VENV)/.dev ## a real usage trace through the whole river, recounted
 	@exec $(BIN)/python -m tiktoktoe.launcher demo-trace
+
+payment-drill: $(VENV)/.dev ## payments under faults on two gateways; PAYMENTS=200 SEED=1
+	@exec $(BIN)/python -m tiktoktoe.launcher payment-drill --payments $(or $(PAYMENTS),200) --seed $(or $(SEED),1)
 
 lint: $(VENV)/.dev ## the static checks alone
 	@exec $(BIN)/python -m tiktoktoe.launcher lint

@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "analytics",
     "tiktoktoe.demo",
     "tiktoktoe.simulator",
+    "tiktoktoe.drill",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -15,6 +15,7 @@ def main() -> int:
     from tests.benchmarks import (
         billing_run,
         decisions,
+        drill,
         entitlements,
         ingest,
         ledger,
@@ -31,6 +32,7 @@ def main() -> int:
         "routing": routing.run,
         "decisions": decisions.run,
         "entitlements": entitlements.run,
+        "payment-drill": drill.run,
     }
     wanted = sys.argv[1:] or list(known)
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}")

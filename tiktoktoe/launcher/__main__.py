@@ -1,5 +1,6 @@
-"""The launcher's door: run, test, lint, reset, bench, demo-trace."""
+"""The launcher's door: run, test, lint, reset, bench, demo-trace, payment-drill."""
 
+import os
 import shutil
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from tiktoktoe.launcher.run import run
 from tiktoktoe.launcher.stack import SERVER_NAMES, Stack, interrupt_on_signals
 
 INTERRUPTED = 130
+SHORT_TIMEOUTS = {"STRIPE_TIMEOUT_SECONDS": "2", "GATEWAY_TIMEOUT_SECONDS": "2"}
 
 
 def reset() -> None:
@@ -31,10 +33,23 @@ def reset() -> None:
             raise LauncherError(f"{base} cannot be removed ({problem.strerror})") from None
 
 
-def on_scratch_servers(*command: str) -> None:
+def gateway_names() -> list[str]:
+    """The variables of our environment, or of its file, that speak of further gateways."""
+    read_env_file(places.ROOT / ".env")
+    accounts = ("ADYEN", "PAYPAL")
+    listed = {one for name in accounts for one in os.environ.get(f"{name}_ACCOUNTS", "").split(",")}
+    prefixes = {*accounts, *(one.strip().upper() for one in listed if one.strip())}
+    return [name for name in os.environ if name.startswith(tuple(f"{one}_" for one in prefixes))]
+
+
+def on_scratch_servers(*command: str, **environment: str) -> None:
     """Run a program of ours on servers of its own, which are thrown away after it.
 
-    Servers that the environment names are left alone: they may hold somebody's books.
+    Servers that the environment names are left alone: they may hold somebody's books. So are
+    its gateways: they may move somebody's money.
+
+    Args:
+        environment: What else to set for the programs.
 
     Raises:
         LauncherError: If it fails.
@@ -42,7 +57,8 @@ def on_scratch_servers(*command: str) -> None:
     interrupt_on_signals()
     base = Path(tempfile.mkdtemp(prefix="ttt-scratch-"))
     places.make_folders(base)
-    stack = Stack(base, Console(), environment=dict.fromkeys(SERVER_NAMES, ""))
+    blanked = {**dict.fromkeys((*SERVER_NAMES, "BASE_URL", *gateway_names()), ""), **environment}
+    stack = Stack(base, Console(), environment=blanked)
     try:
         stack.start_servers()
         with stack.console.step("tables"):
@@ -72,6 +88,8 @@ def main(arguments: list[str]) -> int:
                 on_scratch_servers("-m", "tests.benchmarks", *rest)
             case "demo-trace":
                 on_scratch_servers("manage.py", "demo_trace", *rest)
+            case "payment-drill":
+                on_scratch_servers("manage.py", "payment_drill", *rest, **SHORT_TIMEOUTS)
             case _:
                 print(f"TikTokToe: {word!r} is no command; see `make help`", file=sys.stderr)
                 return 2

@@ -1,0 +1,96 @@
+"""Run payments under faults against two local gateways: `manage.py payment_drill`.
+
+Requests are reset and fail before and after they were executed, hang, and are turned away;
+workers are killed; events come late, often and in any order; clocks jump. Afterwards both
+gateways are asked what they have taken. Any difference ends it with 1, and the seed to repeat it.
+"""
+
+import logging
+from argparse import ArgumentParser
+from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
+from typing import Any
+
+import httpx
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from billing.models import GatewayCall
+from subscriptions.models import Customer
+from tiktoktoe.drill.drill import Drill
+from tiktoktoe.drill.gateways import Adyen, Stripe
+from tiktoktoe.drill.rounds import WORKERS
+from tiktoktoe.drill.verdict import Check
+from tiktoktoe.drill.worker import THREADS
+
+BARE_CHARGES = 200
+
+
+class Command(BaseCommand):
+    """Count double charges, lost payments, unknown outcomes, and differences: none may be."""
+
+    help = __doc__ or ""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """How many, and which dice."""
+        parser.add_argument("--payments", type=int, default=200)
+        parser.add_argument("--seed", type=int, default=1)
+        parser.add_argument("--calm", action="store_true", help="without faults, for its speed")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Run on an empty database and the sandboxes; fail if anything is not as it must be."""
+        payments, seed = options["payments"], options["seed"]
+        if payments < 1:
+            raise CommandError("--payments must be 1 or more")
+        if Customer.objects.exists():
+            raise CommandError("this needs an empty database: make payment-drill has one")
+        if options["verbosity"] < 2:
+            logging.disable(logging.ERROR)  # the faults are meant
+        stripe, adyen = _sandboxes()
+        drill = Drill(payments, seed, [stripe, adyen], self.stdout.write, options["calm"])
+        try:
+            checks = drill.run()
+        finally:
+            logging.disable(logging.NOTSET)
+        self._tell_speed(payments, drill.collecting_seconds, bare_rate(stripe))
+        self._tell(checks, payments=payments, seed=seed)
+
+    def _tell_speed(self, payments: int, seconds: float, bare: float) -> None:
+        trips = GatewayCall.objects.count() / payments
+        ratio = payments / seconds * trips / bare
+        self.stdout.write(
+            f"{payments / seconds:,.1f} payments/s from the first request to the last outcome, "
+            f"{trips:.2f} round trips each; bare round trips: {bare:,.1f}/s; ratio {ratio:.2f}\n"
+        )
+
+    def _tell(self, checks: list[Check], *, payments: int, seed: int) -> None:
+        for check in checks:
+            mark = "✓" if check.holds else f"✗ {check.example}"
+            self.stdout.write(f"  {check.name:<50} {check.found:>6}  {mark}")
+        if not all(check.holds for check in checks):
+            again = f"payment_drill --payments {payments} --seed {seed}"
+            raise CommandError(f"not as it must be; to repeat it: {again}")
+        self.stdout.write("Each payment was collected once, and the books agree.")
+
+
+def bare_rate(stripe: Stripe) -> float:
+    """Bare charges over HTTP a second, from as many threads as the workers have together."""
+    started = perf_counter()
+    with ThreadPoolExecutor(WORKERS * THREADS) as pool:
+        list(pool.map(lambda _: stripe.charge_bare(), range(BARE_CHARGES)))
+    return BARE_CHARGES / (perf_counter() - started)
+
+
+def _sandboxes() -> tuple[Stripe, Adyen]:
+    """Both local gateways; with a real one nothing of this may be done."""
+    stripe = getattr(settings, "STRIPE_API_HOST", "")
+    adyen = settings.GATEWAYS.get("adyen", {}).get("api_host", "")
+    if settings.STRIPE_LIVE_MODE or settings.HAS_STRIPE_KEY or not stripe or not adyen:
+        raise CommandError("this needs both payment sandboxes: make payment-drill starts them")
+    sandboxes = Stripe(stripe), Adyen(adyen)
+    for sandbox in sandboxes:
+        try:
+            sandbox.control.stats()
+        except httpx.HTTPError as problem:
+            raise CommandError(f"no sandbox of {sandbox.name} answers: {problem}") from None
+    return sandboxes
