@@ -108,4 +108,5 @@ def _by_customer(ids: Sequence[UUID]) -> list[tuple[int, int]]:
     with connection.cursor() as cursor:
         cursor.execute(NUMBER_CUSTOMERS, {"ids": list(ids)})
         cursor.execute(COUNT_BY_CUSTOMER, {"ids": list(ids)})
-        return cursor.fetchall()
+        rows: list[tuple[int, int]] = cursor.fetchall()
+    return rows

@@ -1,5 +1,7 @@
 """Invoice numbers: without a gap, whatever they are made of."""
 
+from datetime import datetime
+
 import pytest
 from django.db import IntegrityError, connection, transaction
 
@@ -14,7 +16,7 @@ MODE = NumberingRule.Mode
 FEB_1, MAR_1 = JAN_1.replace(month=2), JAN_1.replace(month=3)
 
 
-def numbers(day: object) -> list[str]:
+def numbers(day: datetime) -> list[str]:
     rows = Invoice.objects.filter(finalized_at=day).order_by("number")
     return [row.number or "" for row in rows]
 
