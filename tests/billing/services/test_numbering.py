@@ -3,6 +3,7 @@
 from datetime import datetime
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 
 from billing.errors import NumberingInvalid
@@ -63,3 +64,13 @@ def test_what_counted_and_who_has_which_number_stays(attack: str) -> None:
 
     with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(attack)
+
+
+def test_the_command_line_switches_and_says_what_is_wrong() -> None:
+    call_command("number_invoices", "per_customer", "--prefix", "ACME")
+    call_command("number_invoices", "per_entity")
+
+    rules = [(rule.mode, rule.prefix) for rule in NumberingRule.objects.all()]
+    assert rules == [("per_entity", "ACME"), ("per_customer", "ACME")]
+    with pytest.raises(CommandError, match="at most 12"):
+        call_command("number_invoices", "per_entity", "--prefix", "X" * 13)
