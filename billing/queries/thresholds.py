@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 
 from django.db.models import Sum
 
 from billing.domain.thresholds import BilledEarly
 from billing.models import CreditNoteLine, Invoice, InvoiceLine, ThresholdCrossing
-from tiktoktoe.kernel.money import Money
+from tiktoktoe.kernel.money import Money, quantize_amount
 
 PeriodKey = tuple[int, datetime]
 
@@ -60,7 +61,8 @@ AheadKey = tuple[int, int, datetime]
 def billed_ahead(keys: Collection[AheadKey]) -> Mapping[AheadKey, Money]:
     """What was billed of usage as it came: by subscription, price and start of the stretch.
 
-    Less what credit notes took back; void invoices charge nothing.
+    Before coupons, so that what they took off is not billed later; less what credit notes took
+    back; void invoices charge nothing.
     """
     if not keys:
         return {}
@@ -71,9 +73,9 @@ def billed_ahead(keys: Collection[AheadKey]) -> Mapping[AheadKey, Money]:
         period_start__gte=min(key[2] for key in keys),
     ).exclude(invoice__state=Invoice.State.VOID)
     of_line = {
-        pk: ((subscription_id, price_id, start), Money(amount, currency))
-        for pk, subscription_id, price_id, start, amount, currency in lines.values_list(
-            "pk", "subscription", "price", "period_start", "amount", "currency"
+        pk: ((subscription_id, price_id, start), Money(amount, currency), Money(off, currency))
+        for pk, subscription_id, price_id, start, amount, off, currency in lines.values_list(
+            "pk", "subscription", "price", "period_start", "amount", "discount", "currency"
         )
     }
     given_back = dict(
@@ -82,8 +84,16 @@ def billed_ahead(keys: Collection[AheadKey]) -> Mapping[AheadKey, Money]:
         .annotate(amount=Sum("amount"))
     )
     found: dict[AheadKey, Money] = {}
-    for pk, (key, amount) in of_line.items():
+    for pk, (key, amount, off) in of_line.items():
         if key in keys:
-            net = amount - Money(given_back.get(pk, Decimal(0)), amount.currency)
-            found[key] = found[key] + net if key in found else net
+            left = _before_coupons(amount, off, given_back.get(pk, Decimal(0)))
+            found[key] = found[key] + left if key in found else left
     return found
+
+
+def _before_coupons(amount: Money, off: Money, given_back: Decimal) -> Money:
+    """What a line charged before coupons, less the share of it that was given back."""
+    if not given_back or not amount.amount:
+        return amount + off
+    share = 1 - Fraction(given_back) / Fraction(amount.amount)
+    return quantize_amount(Fraction((amount + off).amount) * share, amount.currency.code)

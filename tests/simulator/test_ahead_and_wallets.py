@@ -25,6 +25,20 @@ def test_each_event_has_an_invoice_of_its_own_where_usage_is_in_advance() -> Non
     assert told(text) == []
 
 
+def test_what_a_coupon_took_off_an_event_is_not_billed_with_the_next() -> None:
+    text = METERED.replace("PAID_AHEAD", "true").replace(
+        "timeline:\n",
+        "coupons: [{code: tenth, percent: 10, duration: forever}]\n"
+        "timeline:\n  - {at: 2026-01-01, do: apply_coupon, coupon: tenth}\n",
+    ) + (
+        "  - {at: 2026-01-05, do: use, units: 2, times: 3,\n"
+        "     expect: {invoices: [{total_cents: 180}, {total_cents: 180}, {total_cents: 180}]}}\n"
+        "  - {at: 2026-02-01, expect: {nothing_billed: true}}\n"
+    )
+
+    assert told(text) == []
+
+
 def test_bought_credits_are_there_when_they_are_paid_and_pay_what_comes() -> None:
     text = METERED.replace("PAID_AHEAD", "false") + (
         "  - {at: 2026-01-02, do: top_up_wallet, amount: 5, paid: true,\n"
