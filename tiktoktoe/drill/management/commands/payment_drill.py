@@ -15,7 +15,6 @@ import httpx
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from billing.models import GatewayCall
 from subscriptions.models import Customer
 from tiktoktoe.drill.drill import Drill
 from tiktoktoe.drill.gateways import Adyen, Stripe
@@ -52,15 +51,16 @@ class Command(BaseCommand):
             checks = drill.run()
         finally:
             logging.disable(logging.NOTSET)
-        self._tell_speed(payments, drill.collecting_seconds, bare_rate(stripe))
+        self._tell_speed(drill, bare_rate(stripe))
         self._tell(checks, payments=payments, seed=seed)
 
-    def _tell_speed(self, payments: int, seconds: float, bare: float) -> None:
-        trips = GatewayCall.objects.count() / payments
-        ratio = payments / seconds * trips / bare
+    def _tell_speed(self, drill: Drill, bare: float) -> None:
+        rate = drill.payments / drill.collecting_seconds
+        trips = drill.round_trips / drill.payments
         self.stdout.write(
-            f"{payments / seconds:,.1f} payments/s from the first request to the last outcome, "
-            f"{trips:.2f} round trips each; bare round trips: {bare:,.1f}/s; ratio {ratio:.2f}\n"
+            f"{rate:,.1f} payments/s from the first request to the last outcome, "
+            f"{trips:.2f} round trips each; bare round trips: {bare:,.1f}/s; "
+            f"ratio {rate * trips / bare:.2f}\n"
         )
 
     def _tell(self, checks: list[Check], *, payments: int, seed: int) -> None:
