@@ -1,4 +1,4 @@
-"""Amounts, quantities and dates as a customer reads them on a document, in their locale."""
+"""Words, amounts, quantities and dates as a customer reads them on a document, in their locale."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -9,6 +9,7 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal
 
+from billing.domain.document_phrases import phrase
 from tiktoktoe.kernel.money import quantize_amount
 from tiktoktoe.kernel.periods import local_date
 from tiktoktoe.kernel.rates import exact_text
@@ -19,7 +20,7 @@ DEFAULT_LOCALE = Locale("en")
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """How numbers and days are written for a customer."""
+    """How words, numbers and days are written for a customer."""
 
     locale: Locale
     time_zone: str
@@ -28,6 +29,11 @@ class Wording:
     def of(cls, bill_to: dict[str, Any]) -> "Wording":
         """As the details on a document say; English where the locale is unknown."""
         return cls(_locale(str(bill_to.get("locale", ""))), str(bill_to.get("time_zone") or "UTC"))
+
+    def say(self, english: str, **values: str) -> str:
+        """A phrase in the customer's language, with values put in; values are never translated."""
+        said = phrase(self.locale.language, english)
+        return said.format(**values) if values else said
 
     def money(self, amount: Decimal, currency: str) -> str:
         """A payable amount with the currency's decimals."""

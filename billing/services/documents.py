@@ -15,7 +15,6 @@ from threading import Lock
 from typing import Any
 
 import typst
-from babel import Locale
 from django.conf import settings
 
 from billing.models import CreditNote, Invoice, InvoiceLine
@@ -35,11 +34,7 @@ LABELS = {
     "how_to_pay": "How to pay",
     "page": "Page",
 }
-STAMPS = {
-    "draft": {"words": "Draft", "tone": "bad"},
-    "paid": {"words": "Paid", "tone": "good"},
-    "void": {"words": "Void", "tone": "bad"},
-}
+STAMPS = {"draft": ("Draft", "bad"), "paid": ("Paid", "good"), "void": ("Void", "bad")}
 _compiling = Lock()
 Row = dict[str, Any]
 
@@ -68,7 +63,7 @@ def statement_content(statement: Statement) -> Row:
     closing = wording.money(statement.closing.amount, currency)
     rows = [
         {
-            "description": f"{row.what} {row.number}".strip(),
+            "description": f"{wording.say(row.what)} {row.number}".strip(),
             "note": wording.day(row.at),
             "steps": [],
             "quantity": "",
@@ -77,14 +72,21 @@ def statement_content(statement: Statement) -> Row:
         }
         for row in statement.rows
     ]
-    letter = _letter(f"Statement of {days}", "Statement", to, statement.last_day)
-    labels = {**LABELS, "quantity": "", "unit_price": "Amount", "amount": "Owed then"}
+    title = wording.say("Statement of {days}", days=days)
+    letter = _letter(title, wording.say("Statement"), to, statement.last_day)
+    columns = {"quantity": "", "unit_price": wording.say("Amount")}
+    labels = {**letter["labels"], **columns, "amount": wording.say("Owed then")}
+    last_day = wording.day(statement.last_day)
     return {
         **letter,
         "labels": labels,
         "stamp": None,
-        "facts": [["Days", days], ["Currency", currency], ["Customer", customer.external_id]],
-        "headline": f"{closing} owed on {wording.day(statement.last_day)}",
+        "facts": [
+            [wording.say("Days"), days],
+            [wording.say("Currency"), currency],
+            [wording.say("Customer"), customer.external_id],
+        ],
+        "headline": wording.say("{amount} owed on {day}", amount=closing, day=last_day),
         "lines": rows,
         "totals": [
             _total("Opening", statement.opening.amount, currency, wording, strong=False),
@@ -99,7 +101,7 @@ def invoice_content(invoice: Invoice) -> Row:
     wording = Wording.of(invoice.bill_to)
     issued = invoice.finalized_at or invoice.created_at
     facts = [
-        ("Invoice number", invoice.number or "not issued yet"),
+        ("Invoice number", invoice.number or wording.say("not issued yet")),
         ("Date", wording.day(issued)),
         ("Due", wording.day(invoice.due_at) if invoice.due_at else ""),
         ("Period", _period(invoice, wording)),
@@ -107,16 +109,23 @@ def invoice_content(invoice: Invoice) -> Row:
     ]
     due = wording.money(invoice.amount_due.amount, invoice.currency)
     is_owed = invoice.state in {"open", "uncollectible"} and invoice.amount_due.amount > 0
-    headline = f"{due} due {wording.day(invoice.due_at)}" if is_owed and invoice.due_at else None
+    headline = None
+    if is_owed and invoice.due_at:
+        headline = wording.say("{amount} due {day}", amount=due, day=wording.day(invoice.due_at))
+    title = (
+        wording.say("Invoice {number}", number=invoice.number)
+        if invoice.number
+        else wording.say("Draft of an invoice")
+    )
     return {
-        **_letter(f"Invoice {invoice.number or 'draft'}", "Invoice", invoice.bill_to, issued),
-        "stamp": STAMPS.get(invoice.state),
-        "facts": [[name, value] for name, value in facts if value],
+        **_letter(title, wording.say("Invoice"), invoice.bill_to, issued),
+        "stamp": _stamp(invoice, wording),
+        "facts": _facts(facts, wording),
         "headline": headline,
         "lines": [_line(line, wording) for line in invoice.lines.order_by("position")],
         "totals": _invoice_totals(invoice, wording),
-        "notes": _tax_notes(invoice.tax_breakdown),
-        "pay": _how_to_pay(invoice) if is_owed else None,
+        "notes": _tax_notes(invoice.tax_breakdown, wording),
+        "pay": _how_to_pay(invoice, wording) if is_owed else None,
         "pay_link": f"{settings.BASE_URL}/portal/" if is_owed else None,
     }
 
@@ -146,25 +155,27 @@ def credit_note_content(note: CreditNote) -> Row:
         for line in lines
     ]
     total = wording.money(note.total.amount, note.currency)
+    title = wording.say("Credit note {number}", number=note.number)
+    reason = wording.say("Reason: {reason}", reason=note.reason)
     return {
-        **_letter(f"Credit note {note.number}", "Credit note", invoice.bill_to, note.issued_at),
+        **_letter(title, wording.say("Credit note"), invoice.bill_to, note.issued_at),
         "stamp": None,
-        "facts": [[name, value] for name, value in facts if value],
-        "headline": f"{total} credited",
+        "facts": _facts(facts, wording),
+        "headline": wording.say("{amount} credited", amount=total),
         "lines": rows,
         "totals": [
             *_sums(note.subtotal.amount, note.tax_breakdown, note.currency, wording),
             _total("Total credited", note.total.amount, note.currency, wording, strong=True),
             *_note_parts(note, wording),
         ],
-        "notes": [f"Reason: {note.reason}", *_tax_notes(note.tax_breakdown)],
+        "notes": [reason, *_tax_notes(note.tax_breakdown, wording)],
     }
 
 
 def _note_parts(note: CreditNote, wording: Wording) -> list[Row]:
     """Where the credit goes."""
     parts = [
-        (f"Off invoice {note.invoice}", note.to_invoice.amount),
+        (wording.say("Off invoice {number}", number=str(note.invoice)), note.to_invoice.amount),
         ("To be refunded", note.to_refund.amount),
         ("To your credit balance", note.to_balance.amount),
     ]
@@ -176,13 +187,14 @@ def _note_parts(note: CreditNote, wording: Wording) -> list[Row]:
 
 
 def _letter(title: str, kind: str, bill_to: Row, issued: datetime) -> Row:
-    company = settings.COMPANY
-    contact = [company["tax_number"] and f"VAT {company['tax_number']}", company["email"]]
+    company, wording = settings.COMPANY, Wording.of(bill_to)
+    number = company["tax_number"]
+    contact = [number and wording.say("VAT {number}", number=number), company["email"]]
     return {
         "title": title,
         "kind": kind,
-        "language": Wording.of(bill_to).locale.language,
-        "labels": LABELS,
+        "language": wording.locale.language,
+        "labels": {name: wording.say(label) for name, label in LABELS.items()},
         "issued_parts": {
             "year": issued.year,
             "month": issued.month,
@@ -193,11 +205,23 @@ def _letter(title: str, kind: str, bill_to: Row, issued: datetime) -> Row:
             "address": company["address"],
             "contact": " · ".join(part for part in contact if part),
         },
-        "bill_to": _address(bill_to),
+        "bill_to": _address(bill_to, wording),
     }
 
 
-def _address(bill_to: Row) -> list[str]:
+def _facts(facts: Iterable[tuple[str, str]], wording: Wording) -> list[list[str]]:
+    """Those that there are, named in the customer's language."""
+    return [[wording.say(name), value] for name, value in facts if value]
+
+
+def _stamp(invoice: Invoice, wording: Wording) -> Row | None:
+    if invoice.state not in STAMPS:
+        return None
+    words, tone = STAMPS[invoice.state]
+    return {"words": wording.say(words), "tone": tone}
+
+
+def _address(bill_to: Row, wording: Wording) -> list[str]:
     country = str(bill_to.get("country", ""))
     parts = [
         bill_to.get("name", ""),
@@ -205,7 +229,7 @@ def _address(bill_to: Row) -> list[str]:
         bill_to.get("address_line2", ""),
         f"{bill_to.get('postal_code', '')} {bill_to.get('city', '')}".strip(),
         bill_to.get("region", ""),
-        Locale("en").territories.get(country, country),
+        wording.locale.territories.get(country, country),
     ]
     return [str(part) for part in parts if part]
 
@@ -240,11 +264,16 @@ def _steps(line: InvoiceLine, wording: Wording) -> Iterable[str]:
     included = inputs.get("included")
     if included:
         billable = wording.number(Decimal(inputs["billable"]))
-        yield f"{wording.number(Decimal(included))} included, {billable} charged"
+        yield wording.say(
+            "{included} included, {billable} charged",
+            included=wording.number(Decimal(included)),
+            billable=billable,
+        )
     if line.unit_amount is None and line.quantity:
         yield from (f"{step['label']}: {step['formula']}" for step in steps)
     if line.discount:
-        yield f"less {wording.money(line.discount.amount, line.currency)} by coupon"
+        less = wording.money(line.discount.amount, line.currency)
+        yield wording.say("less {amount} by coupon", amount=less)
 
 
 def _invoice_totals(invoice: Invoice, wording: Wording) -> list[Row]:
@@ -257,7 +286,7 @@ def _invoice_totals(invoice: Invoice, wording: Wording) -> list[Row]:
         ("Credited", -invoice.amount_taken_off.amount),
         ("Paid from your credit balance", -invoice.amount_from_balance.amount),
         ("Paid from prepaid credits", -invoice.amount_from_wallets.amount),
-        ("Paid", -invoice.amount_paid.amount),
+        ("Amount paid", -invoice.amount_paid.amount),
         ("Refunded", invoice.amount_refunded.amount),
     ]
     shown = [
@@ -279,24 +308,35 @@ def _sums(
         if Decimal(row["tax"]) or row.get("treatment") == "taxed":
             base = wording.money(Decimal(row["base"]), currency)
             percentage = wording.percentage(Decimal(row["percentage"]))
-            name = f"{row['name']} {percentage} on {base}"
+            tax = wording.say(str(row["name"]))
+            name = wording.say(
+                "{tax} {percentage} on {base}", tax=tax, percentage=percentage, base=base
+            )
         else:
-            name = f"{row['name']}"
+            name = str(row["name"])
         yield _total(name, Decimal(row["tax"]), currency, wording, strong=False)
 
 
 def _total(name: str, amount: Decimal, currency: str, wording: Wording, *, strong: bool) -> Row:
-    return {"name": name, "amount": wording.money(amount, currency), "strong": strong}
+    """A row of the totals; its name is put into the customer's language."""
+    said = wording.say(name)
+    return {"name": said, "amount": wording.money(amount, currency), "strong": strong}
 
 
-def _tax_notes(tax_breakdown: Sequence[Row]) -> list[str]:
-    return list(dict.fromkeys(row["note"] for row in tax_breakdown if row.get("note")))
+def _tax_notes(tax_breakdown: Sequence[Row], wording: Wording) -> list[str]:
+    notes = dict.fromkeys(row["note"] for row in tax_breakdown if row.get("note"))
+    return [wording.say(note) for note in notes]
 
 
-def _how_to_pay(invoice: Invoice) -> list[str]:
+def _how_to_pay(invoice: Invoice, wording: Wording) -> list[str]:
     bank = settings.COMPANY["bank"]
-    lines = [f"By bank transfer to {bank}, reference {invoice.number}."] if bank else []
-    return [*lines, "By card, on your own page:"]
+    by_card = wording.say("By card, on your own page:")
+    if not bank:
+        return [by_card]
+    transfer = wording.say(
+        "By bank transfer to {bank}, reference {number}.", bank=bank, number=str(invoice.number)
+    )
+    return [transfer, by_card]
 
 
 def _compile(template: str, content: Row, issued: datetime | None) -> bytes:

@@ -1,3 +1,5 @@
+import inspect
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import BytesIO
@@ -5,7 +7,9 @@ from io import BytesIO
 import pytest
 from pypdf import PdfReader
 
+from billing.domain.document_phrases import LANGUAGES
 from billing.models import Invoice, TaxRate
+from billing.services import documents
 from billing.services.credit_notes import issue_credit_note
 from billing.services.document_words import Wording
 from billing.services.documents import credit_note_pdf, invoice_content, invoice_pdf
@@ -138,3 +142,29 @@ def test_small_prices_keep_their_decimals_and_large_numbers_no_exponent() -> Non
     assert wording.price(Decimal("0.0000150000"), "USD") == "$0.000015"
     assert wording.number(Decimal("1E+6")) == "1,000,000"
     assert wording.money(Decimal("1.2500"), "KWD") == "KWD1.250"
+
+
+@pytest.mark.parametrize(
+    ("locale", "wanted"),
+    [
+        ("de", ["RECHNUNG AN", "Rechnungsnummer", "fällig am 15. Januar 2026", "auf 100,00 €"]),
+        ("fr-FR", ["FACTURÉ À", "Numéro de facture", "à payer le 15 janvier 2026", "Allemagne"]),
+        ("nl", ["BILL TO", "Invoice number", "15 januari 2026"]),
+    ],
+)
+def test_an_invoice_speaks_the_customers_language(locale: str, wanted: list[str]) -> None:
+    text = words(invoice_pdf(invoice=german_invoice(locale=locale)))
+
+    assert [phrase for phrase in wanted if phrase not in text] == []
+
+
+def test_every_phrase_of_a_document_is_known_in_every_language_with_its_values() -> None:
+    said = re.findall(r'say\(\s*"([^"]+)"', inspect.getsource(documents))
+    fields = {english: set(re.findall(r"{\w+}", english)) for english in said}
+
+    for language, phrases in LANGUAGES.items():
+        assert [english for english in said if english not in phrases] == [], language
+        assert phrases.keys() == LANGUAGES["de"].keys()
+        for english, text in phrases.items():
+            assert set(re.findall(r"{\w+}", text)) == set(re.findall(r"{\w+}", english))
+    assert len(fields) > 20
