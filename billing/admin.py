@@ -49,13 +49,13 @@ from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.errors import Conflict, InvalidInput
-from tiktoktoe.web.admin import ReadOnlyAdmin, ReadOnlyInline
+from tiktoktoe.web.admin import LabelledInputs, ReadOnlyAdmin, ReadOnlyInline
 
 ClockSet = QuerySet[CustomerClock]
 
 
 @admin.register(CustomerClock)
-class CustomerClockAdmin(admin.ModelAdmin[CustomerClock]):
+class CustomerClockAdmin(LabelledInputs, admin.ModelAdmin[CustomerClock]):
     """Test clocks: setting one forward lets everything happen that is due on the way."""
 
     list_display = ["code", "at", "created_at"]
