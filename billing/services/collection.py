@@ -86,6 +86,8 @@ def _open_batch(
     """The attempts of one batch, and whether any invoice of it is not due any more."""
     locked = _due_invoices(at, clock).select_for_update(skip_locked=True, of=("self",))
     claimed = [invoice.pk for invoice in locked.order_by("finalized_at", "pk")[:limit]]
+    if not claimed:
+        return [], False
     # Asked again now that they are locked: another pass may have been here since.
     due = _due_invoices(at, clock).filter(pk__in=claimed).select_related("customer")
     before = list(due.order_by("finalized_at", "pk"))
