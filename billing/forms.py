@@ -15,6 +15,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from billing.domain.announcements import EVENT_KINDS
 from billing.models import Coupon, CreditNote, Invoice, Payment, RoutingPolicy, RoutingRule
 from billing.services.coupons import CouponDetails
+from billing.services.routing_policies import RULE_TERMS
 from subscriptions.forms import time_zone_choices
 from subscriptions.models import Customer, Meter, Plan, PlanVersion, Subscription
 from subscriptions.services.customers import CustomerDetails
@@ -643,19 +644,7 @@ class RuleForm(forms.ModelForm[RoutingRule]):
 
     class Meta:
         model = RoutingRule
-        fields = [
-            "name",
-            "effect",
-            "currency",
-            "minimum",
-            "maximum",
-            "customer_country",
-            "session",
-            "buyer",
-            "gateways",
-            "kinds",
-            "shares",
-        ]
+        fields = list(RULE_TERMS)
 
     def clean_gateways(self) -> list[str]:
         """Names of gateways that are configured."""

@@ -109,7 +109,7 @@ def _choose(
 ) -> list[Credited]:
     """The lines that are credited, each with how much."""
     lines = list(invoice.lines.order_by("position"))
-    left = _left(lines)
+    left = left_of_lines(lines)
     if line_amounts is None:
         everything = creditable(invoiced=invoice.total, credited=invoice.amount_credited)
         wanted = everything if amount is None else Money(amount, invoice.currency)
@@ -129,7 +129,8 @@ def _choose(
     ]
 
 
-def _left(lines: Sequence[InvoiceLine]) -> dict[UUID, LineLeft]:
+def left_of_lines(lines: Sequence[InvoiceLine]) -> dict[UUID, LineLeft]:
+    """What credit notes have left of each line; one query."""
     rows = (
         CreditNoteLine.objects.filter(invoice_line__in=lines)
         .values_list("invoice_line")

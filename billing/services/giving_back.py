@@ -12,13 +12,11 @@ from decimal import Decimal
 from fractions import Fraction
 from uuid import UUID
 
-from django.db.models import Sum
-
 from billing.domain.crediting import LineLeft, credit_line, credit_total
 from billing.domain.derivation import Derivation, proration_derivation
 from billing.domain.totals import creditable
-from billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine, UnusedCredit
-from billing.services.credit_notes import issue_credit_note, refundable_of
+from billing.models import CreditNote, Invoice, InvoiceLine, UnusedCredit
+from billing.services.credit_notes import issue_credit_note, left_of_lines, refundable_of
 from billing.services.credit_refunds import refund_credit_note
 from billing.services.drafting import Boundary
 from billing.services.terms import LoadedPrice, PriceBook
@@ -74,7 +72,7 @@ def unused_time(
         if line.price
         for p in book.recurring(line.price.plan_version_id, Price.Timing.ADVANCE)
     }
-    left = _left(lines)
+    left = left_of_lines(lines)
     row = subscription.billing_periods
     found = []
     for line in lines:
@@ -170,7 +168,7 @@ def _plan_note(
 ) -> tuple[NotePlan | None, Money]:
     """A note over lines of an invoice, and how much net it falls short of what is wanted."""
     lines = list(invoice.lines.order_by("position"))
-    left = _left(lines)
+    left = left_of_lines(lines)
     nothing = zero(invoice.currency)
     limit = creditable(invoiced=invoice.total, credited=invoice.amount_credited)
     parts = [credit_line(left[pk], net) for pk, net in wanted.items()]
@@ -240,7 +238,7 @@ def _carry_over(invoice: Invoice, short: Money) -> list[tuple[InvoiceLine, Money
     sources = InvoiceLine.objects.filter(pk__in=[key for key in keys if key])
     found = []
     lines = list(sources.select_related("invoice", "price").order_by("position"))
-    left = _left(lines)
+    left = left_of_lines(lines)
     for line in lines:
         amount = min(short, max(left[line.pk].net, zero(invoice.currency)))
         if amount:
@@ -332,21 +330,3 @@ def give_back_at_end(boundary: Boundary, *, at: datetime) -> list[CreditNote]:
         idempotency_key=f"end:{subscription.pk}:{boundary.at.isoformat()}",
         at=at,
     )
-
-
-def _left(lines: Sequence[InvoiceLine]) -> dict[UUID, LineLeft]:
-    """What credit notes have left of each line."""
-    rows = (
-        CreditNoteLine.objects.filter(invoice_line__in=lines)
-        .values_list("invoice_line")
-        .annotate(net=Sum("amount"), tax=Sum("tax_amount"))
-    )
-    taken = {pk: (net, tax) for pk, net, tax in rows}
-    left = {}
-    for line in lines:
-        net, tax = taken.get(line.pk, (Decimal(0), Decimal(0)))
-        left[line.pk] = LineLeft(
-            net=line.amount - Money(net, line.currency),
-            tax=line.tax_amount - Money(tax, line.currency),
-        )
-    return left
