@@ -64,31 +64,30 @@ def tables(url: str, prefix: str) -> set[str]:
         return {name for (name,) in rows if name.startswith(prefix)}
 
 
+def dump(url: str) -> list[str]:
+    """The lines that would make a database again: tables, functions, triggers, grants."""
+    lines = _pg_dump("--schema-only", url).splitlines()
+    return [line for line in lines if not line.startswith("\\")]
+
+
 def schema(url: str, prefix: str) -> list[str]:
     """The statements that would make those tables, in an order and with names of no account.
 
     Django names indexes and constraints with a hash, and adds columns in the order in which
     migrations did; neither says anything about what a table holds.
     """
-    dump = subprocess.run(
-        [
-            postgres_bin() / "pg_dump",
-            "--schema-only",
-            "--no-owner",
-            "--no-privileges",
-            "-t",
-            f"{prefix}*",
-            url,
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    text = _pg_dump("--schema-only", "--no-owner", "--no-privileges", "-t", f"{prefix}*", url)
     lines = [
-        line for line in dump.splitlines() if line and not line.startswith(("--", "\\", "SET"))
+        line for line in text.splitlines() if line and not line.startswith(("--", "\\", "SET"))
     ]
     statements = NAME_HASH.sub("_#", "\n".join(lines)).rstrip(";").split(";\n")
     return sorted(_with_sorted_columns(statement) for statement in statements)
+
+
+def _pg_dump(*arguments: str) -> str:
+    return subprocess.run(
+        [postgres_bin() / "pg_dump", *arguments], capture_output=True, text=True, check=True
+    ).stdout
 
 
 def _with_sorted_columns(statement: str) -> str:
