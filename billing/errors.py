@@ -39,6 +39,14 @@ class CreditInvalid(InvalidInput):
     """What is to be credited makes no sense: nothing, or not a payable amount."""
 
 
+class ChargeInvalid(InvalidInput):
+    """A one-off charge cannot be made like this."""
+
+
+class ChargeKeyReused(Conflict):
+    """Other charges were made with this key."""
+
+
 class NumberingInvalid(InvalidInput):
     """Invoices cannot be numbered so."""
 

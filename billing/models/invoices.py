@@ -96,6 +96,7 @@ class Invoice(models.Model):
         THRESHOLD = "threshold", "Usage threshold"
         TOP_UP = "top_up", "Prepaid credits"
         AHEAD = "ahead", "Usage as it came"
+        ONE_OFF = "one_off", "One-off charges"
 
     id = models.UUIDField(primary_key=True)
     number = models.CharField(max_length=32, unique=True, null=True, blank=True)
@@ -123,6 +124,9 @@ class Invoice(models.Model):
     bill_to = models.JSONField(default=dict, help_text="the customer's details as invoiced")
     idempotency_key = models.CharField(max_length=100, unique=True)
     created_at = models.DateTimeField(default=now)
+    due_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="days to pay it in; empty: as the company's setting says"
+    )
     finalized_at = models.DateTimeField(null=True, blank=True)
     due_at = models.DateTimeField(null=True, blank=True)
     paid_at = models.DateTimeField(null=True, blank=True)
@@ -251,6 +255,7 @@ class InvoiceLine(models.Model):
         SETUP = "setup", "Set-up fee"
         USAGE_CREDIT = "usage_credit", "Usage billed before"
         PREPAID = "prepaid", "Prepaid credits"
+        ONE_OFF = "one_off", "One-off charge"
 
     id = models.UUIDField(primary_key=True)
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="lines")
@@ -272,6 +277,9 @@ class InvoiceLine(models.Model):
     discount = money_field(help_text="what coupons took off; the amount is what is left")
     tax_amount = money_field()
     tax_code = models.CharField(max_length=32, blank=True)
+    tax_category = models.CharField(
+        max_length=32, blank=True, db_default="", help_text="of a line without a price"
+    )
     derivation = models.JSONField(default=dict)
 
     objects = models.Manager["InvoiceLine"]()

@@ -9,7 +9,7 @@ from django.db import connection
 
 from billing.domain.discounts import CouponTerms, DiscountableLine, Discounted, discount
 from billing.models import Coupon, CouponRedemption, Invoice
-from subscriptions.models import Subscription
+from subscriptions.models import Customer, Subscription
 from tiktoktoe.kernel.money import Money
 
 
@@ -20,6 +20,15 @@ class CouponTaken:
     redemption_id: int
     amount: Money
     counts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """Who is billed in which currency, and for which subscription, if for one."""
+
+    customer: Customer
+    currency: str
+    subscription: Subscription | None = None
 
 
 @dataclass(slots=True)
@@ -65,39 +74,48 @@ class CouponBook:
             )
 
     def take(
-        self, subscription: Subscription, kind: str, lines: Sequence[DiscountableLine]
+        self, buyer: Buyer, kind: str, lines: Sequence[DiscountableLine]
     ) -> tuple[Discounted | None, tuple[CouponTaken, ...]]:
         """What is taken off the lines of one invoice, if anything.
 
         An invoice for a change of plan, or for usage that is billed early, is no period of its
         own: percentages that go on count for it, and amounts and what is given once wait.
+        One-off charges use those too, but up none of the periods of a repeating one.
         """
-        is_period = kind in {Invoice.Kind.PERIOD, Invoice.Kind.FINAL}
+        is_whole = kind in {Invoice.Kind.PERIOD, Invoice.Kind.FINAL, Invoice.Kind.ONE_OFF}
         found = {
             left.row.pk: left
-            for left in self._by_customer[subscription.customer_id]
-            if not left.is_used_up and _counts_for(left.row, subscription, is_period=is_period)
+            for left in self._by_customer[buyer.customer.pk]
+            if not left.is_used_up and _counts_for(left.row, buyer, is_whole=is_whole)
         }
         if not found or not lines:
             return None, ()
         terms = [_terms(left) for left in found.values()]
-        discounted = discount(lines, terms, subscription.currency)
-        for key, amount in discounted.taken:
-            _use(found[key], amount, counts=is_period)
+        discounted = discount(lines, terms, buyer.currency)
         taken = tuple(
-            CouponTaken(redemption_id=key, amount=amount, counts=is_period)
+            CouponTaken(
+                redemption_id=key, amount=amount, counts=is_whole and _uses_up(found[key].row, kind)
+            )
             for key, amount in discounted.taken
         )
+        for used in taken:
+            _use(found[used.redemption_id], used.amount, counts=used.counts)
         return (discounted, taken) if taken else (None, ())
 
 
-def _counts_for(row: CouponRedemption, subscription: Subscription, *, is_period: bool) -> bool:
+def _counts_for(row: CouponRedemption, buyer: Buyer, *, is_whole: bool) -> bool:
     coupon = row.coupon
-    if row.subscription_id not in {None, subscription.pk}:
+    wanted = buyer.subscription.pk if buyer.subscription else None
+    if row.subscription_id not in {None, wanted}:
         return False
     if coupon.kind == Coupon.Kind.AMOUNT:
-        return is_period and coupon.currency == subscription.currency
-    return is_period or coupon.duration != Coupon.Duration.ONCE
+        return is_whole and coupon.currency == buyer.currency
+    return is_whole or coupon.duration != Coupon.Duration.ONCE
+
+
+def _uses_up(row: CouponRedemption, kind: str) -> bool:
+    """Whether an invoice is one of a coupon's times; one-off charges are none of its periods."""
+    return kind != Invoice.Kind.ONE_OFF or row.coupon.duration == Coupon.Duration.ONCE
 
 
 def _terms(left: _Left) -> CouponTerms:

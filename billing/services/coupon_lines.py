@@ -5,16 +5,15 @@ from fractions import Fraction
 
 from billing.domain.derivation import discounted_derivation
 from billing.domain.discounts import DiscountableLine, LineDiscount
-from billing.services.coupon_book import CouponBook, CouponTaken
+from billing.services.coupon_book import Buyer, CouponBook, CouponTaken
 from billing.services.draft_parts import DraftLine
-from subscriptions.models import Subscription
 
 
 def less_coupons(
-    subscription: Subscription, kind: str, lines: tuple[DraftLine, ...], book: CouponBook
+    buyer: Buyer, kind: str, lines: tuple[DraftLine, ...], book: CouponBook
 ) -> tuple[tuple[DraftLine, ...], tuple[CouponTaken, ...]]:
     """The lines with what coupons leave of them; each derivation says how much and why."""
-    discounted, taken = book.take(subscription, kind, [_discountable(line) for line in lines])
+    discounted, taken = book.take(buyer, kind, [_discountable(line) for line in lines])
     if discounted is None:
         return lines, ()
     pairs = zip(lines, discounted.lines, strict=True)

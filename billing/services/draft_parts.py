@@ -8,10 +8,12 @@ from fractions import Fraction
 
 from billing.domain.derivation import Derivation
 from billing.domain.totals import Totals
-from billing.services.coupon_book import CouponTaken
+from billing.services.coupon_book import Buyer, CouponTaken
 from subscriptions.models import Customer, Subscription
 from tiktoktoe.kernel.money import Money
 from tiktoktoe.kernel.periods import BillingPeriods, Period
+
+__all__ = ["Buyer"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,18 +30,20 @@ class DraftLine:
     derivation: Derivation
     discount: Money | None = None
     exact: Fraction | None = None  # the amount before a discount was rounded
+    tax_category: str = ""  # of a line without a price
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftInvoice:
-    """An invoice to be, with its totals.
+    """An invoice to be, with its totals; one of one-off charges has no subscription.
 
     `from_balance` and `from_wallets` are what credit would pay of it; only previews work them
     out, since finalising takes what is there then.
     """
 
-    subscription: Subscription
+    subscription: Subscription | None
     customer: Customer
+    currency: str
     kind: str
     boundary: datetime
     period_end: datetime
@@ -49,6 +53,7 @@ class DraftInvoice:
     from_balance: Money | None = None
     from_wallets: Money | None = None
     coupons: tuple[CouponTaken, ...] = ()
+    due_days: int | None = None  # where it is not due as the company's setting says
 
     @property
     def due(self) -> Money:

@@ -13,7 +13,7 @@ from fractions import Fraction
 from billing.domain.derivation import proration_derivation, rated_derivation
 from billing.domain.rating import rate
 from billing.domain.tax import TaxableLine
-from billing.domain.totals import totals
+from billing.domain.totals import Totals, totals
 from billing.models import InvoiceLine
 from billing.queries.credit_balance import credit_of
 from billing.queries.thresholds import billed_early
@@ -22,6 +22,7 @@ from billing.services.coupon_book import CouponBook
 from billing.services.coupon_lines import less_coupons
 from billing.services.draft_parts import (
     Boundary,
+    Buyer,
     DraftInvoice,
     DraftLine,
     Stretch,
@@ -160,10 +161,10 @@ def with_credit(draft: DraftInvoice, to_come: Money | None = None) -> DraftInvoi
 
     `to_come` is put on the balance before the invoice is made.
     """
-    held = credit_of(draft.customer.pk, draft.subscription.currency)
-    held += to_come or zero(draft.subscription.currency)
+    held = credit_of(draft.customer.pk, draft.currency)
+    held += to_come or zero(draft.currency)
     from_balance = min(held, draft.totals.total)
-    prepaid = prepaid_of(draft.customer.pk, draft.subscription.currency, draft.boundary)
+    prepaid = prepaid_of(draft.customer.pk, draft.currency, draft.boundary)
     return replace(
         draft,
         from_balance=from_balance,
@@ -185,29 +186,46 @@ def make_draft(
     """An invoice of lines, less coupons, taxed on the customer's local day of the boundary."""
     customer = subscription.customer
     book = coupons or CouponBook([customer.pk])
-    made, taken = less_coupons(subscription, kind, tuple(lines), book)
-    on = local_date(boundary, customer.time_zone)
-    rates = {
-        price_id: taxes.outcome(customer, on, price_id=price_id)
-        for price_id in dict.fromkeys(line.price_id for line in made)
-    }
+    buyer = Buyer(customer, subscription.currency, subscription)
+    made, taken = less_coupons(buyer, kind, tuple(lines), book)
     return DraftInvoice(
         subscription=subscription,
         customer=customer,
+        currency=subscription.currency,
         kind=kind,
         boundary=boundary,
         period_end=period_end,
         lines=made,
-        totals=totals(
-            [
-                TaxableLine(amount=line.amount, rate=rates[line.price_id], exact=line.exact)
-                for line in made
-            ],
-            currency=subscription.currency,
-            rounding=tax_rounding(),
-        ),
+        totals=taxed_totals(buyer, made, taxes, boundary),
         idempotency_key=idempotency_key,
         coupons=taken,
+    )
+
+
+def taxed_totals(
+    buyer: Buyer, lines: Sequence[DraftLine], taxes: TaxTable, boundary: datetime
+) -> Totals:
+    """What lines come to with the tax of the customer's local day of the boundary."""
+    on = local_date(boundary, buyer.customer.time_zone)
+    rates = {
+        (price_id, category): taxes.outcome(
+            buyer.customer, on, price_id=price_id, category=category
+        )
+        for price_id, category in dict.fromkeys(
+            (line.price_id, line.tax_category) for line in lines
+        )
+    }
+    return totals(
+        [
+            TaxableLine(
+                amount=line.amount,
+                rate=rates[line.price_id, line.tax_category],
+                exact=line.exact,
+            )
+            for line in lines
+        ],
+        currency=buyer.currency,
+        rounding=tax_rounding(),
     )
 
 

@@ -73,7 +73,7 @@ def _draft_or_halve(
 def _sums(drafts: Sequence[DraftInvoice]) -> list[CurrencySum]:
     by_currency: dict[str, list[DraftInvoice]] = defaultdict(list)
     for draft in drafts:
-        by_currency[draft.subscription.currency].append(draft)
+        by_currency[draft.currency].append(draft)
     return [
         CurrencySum(
             currency=currency,

@@ -42,8 +42,10 @@ class TaxTable:
     def __init__(self, countries: Iterable[str]) -> None:
         self._rates = list(TaxRate.objects.filter(country__in=set(countries)))
 
-    def outcome(self, customer: Customer, on: date, *, price_id: int | None = None) -> TaxRateValue:
-        """The rate that a customer is charged, for a price that may be of a category; or why none.
+    def outcome(
+        self, customer: Customer, on: date, *, price_id: int | None = None, category: str = ""
+    ) -> TaxRateValue:
+        """The rate that a customer is charged, for a category or a price of one; or why none.
 
         A country that has no rate of the category charges its standard rate.
 
@@ -53,7 +55,9 @@ class TaxTable:
         return tax_outcome(
             seller_country=settings.COMPANY["country"],
             customer_country=customer.country,
-            rate=self._rate(customer.country, on, self._categories.get(price_id or 0, "")),
+            rate=self._rate(
+                customer.country, on, category or self._categories.get(price_id or 0, "")
+            ),
             has_tax_number=is_vat_number(customer.tax_number, customer.country),
             is_exempt=customer.is_tax_exempt,
         )

@@ -50,13 +50,14 @@ def bill_crossed(ids: Sequence[int], *, at: datetime) -> int:
     finalize_drafts(invoice_ids, at=at)
     ThresholdCrossing.objects.bulk_create(
         ThresholdCrossing(
-            subscription=draft.subscription,
-            period_start=draft.subscription.current_period_start,
+            subscription=subscription,
+            period_start=subscription.current_period_start,
             level=level,
             invoice_id=invoice_id,
             crossed_at=at,
         )
         for invoice_id, (draft, levels) in zip(invoice_ids, crossed, strict=True)
+        if (subscription := draft.subscription) is not None
         for level in levels
     )
     if drafts:

@@ -6,7 +6,7 @@ that a series has no gap and is locked only for a moment.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from billing.services.credit_balance import use_balance
 from billing.services.drafting import DraftInvoice
 from billing.services.numbering import take_invoice_numbers
 from billing.services.prepaid import use_wallets
-from subscriptions.models import Customer
+from subscriptions.models import Customer, Subscription
 from tiktoktoe.kernel.ids import uuid7
 
 INVOICE_COLUMNS = {
@@ -44,6 +44,7 @@ INVOICE_COLUMNS = {
     "bill_to": "jsonb",
     "idempotency_key": "varchar",
     "created_at": "timestamptz",
+    "due_days": "int2",
 }
 LINE_COLUMNS = {
     "id": "uuid",
@@ -62,6 +63,7 @@ LINE_COLUMNS = {
     "discount": "numeric",
     "tax_amount": "numeric",
     "tax_code": "varchar",
+    "tax_category": "varchar",
     "derivation": "jsonb",
 }
 COUPON_COLUMNS = {
@@ -82,7 +84,7 @@ UPDATE billing_invoice SET
     state = CASE WHEN total = given.used + given.prepaid THEN 'paid' ELSE 'open' END,
     paid_at = CASE WHEN total = given.used + given.prepaid THEN %(at)s::timestamptz END,
     finalized_at = %(at)s,
-    due_at = %(due_at)s
+    due_at = %(at)s::timestamptz + make_interval(days => coalesce(due_days, %(due_days)s))
 FROM unnest(
     %(ids)s::uuid[], %(numbers)s::text[], %(used)s::numeric[], %(prepaid)s::numeric[]
 ) AS given(id, number, used, prepaid)
@@ -121,7 +123,7 @@ def finalize_drafts(ids: Sequence[UUID], *, at: datetime) -> int:
             FINALIZE,
             {
                 "at": at,
-                "due_at": at + timedelta(days=settings.INVOICE_DUE_DAYS),
+                "due_days": settings.INVOICE_DUE_DAYS,
                 "ids": list(ids),
                 "used": [used.get(invoice_id, ZERO) for invoice_id in ids],
                 "prepaid": [prepaid.get(invoice_id, ZERO) for invoice_id in ids],
@@ -156,10 +158,10 @@ def _invoice_row(invoice_id: UUID, draft: DraftInvoice, at: datetime) -> tuple[o
     return (
         invoice_id,
         draft.customer.pk,
-        draft.subscription.pk,
+        _key(draft.subscription),
         draft.kind,
         "draft",
-        draft.subscription.currency,
+        draft.currency,
         draft.boundary,
         draft.period_end,
         totals.subtotal.amount,
@@ -170,6 +172,7 @@ def _invoice_row(invoice_id: UUID, draft: DraftInvoice, at: datetime) -> tuple[o
         Jsonb(bill_to(draft.customer)),
         draft.idempotency_key,
         at,
+        draft.due_days,
     )
 
 
@@ -183,25 +186,29 @@ def _line_rows(invoice_id: UUID, draft: DraftInvoice) -> Iterable[tuple[object, 
             str(line.kind),
             line.description,
             line.price_id,
-            draft.subscription.pk,
+            _key(draft.subscription),
             line.period.start,
             line.period.end,
             line.quantity,
             line.unit_amount,
-            draft.subscription.currency,
+            draft.currency,
             line.amount.amount,
             line.discount.amount if line.discount else ZERO,
             taxed.tax.amount,
             taxed.rate.code,
+            line.tax_category,
             Jsonb(line.derivation.to_json()),
         )
 
 
 def _coupon_rows(invoice_id: UUID, draft: DraftInvoice) -> Iterable[tuple[object, ...]]:
-    currency = draft.subscription.currency
     for used in draft.coupons:
         amount = used.amount.amount
-        yield used.redemption_id, invoice_id, currency, amount, used.counts, False
+        yield used.redemption_id, invoice_id, draft.currency, amount, used.counts, False
+
+
+def _key(subscription: Subscription | None) -> int | None:
+    return subscription.pk if subscription else None
 
 
 def _copy(table: str, columns: dict[str, str], rows: Iterable[tuple[object, ...]]) -> None:

@@ -92,12 +92,12 @@ _USAGE_KINDS = frozenset(
 
 
 def earned_when(kind: str, timing: str | None) -> Earned:
-    """When a line is earned: usage, its minimum and the set-up at once, fees over their period."""
+    """When a line is earned: usage, set-up and one-off charges at once, fees over their period."""
     if kind in _USAGE_KINDS:
         return Earned.USAGE
     if kind == InvoiceLine.Kind.PREPAID:
         return Earned.PREPAID
-    if kind == InvoiceLine.Kind.SETUP:
+    if kind in {InvoiceLine.Kind.SETUP, InvoiceLine.Kind.ONE_OFF}:
         return Earned.ARREARS
     return Earned.ARREARS if timing == "arrears" else Earned.OVER_TIME
 

@@ -158,7 +158,7 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
         ("", "line 1: the file is empty"),
         ("plans: [", "this is no YAML"),
         ("- one\n- two\n", "line 1: must be a table"),
-        ("title: nothing\n", "line 1: lacks plans, timeline"),
+        ("title: nothing\n", "line 1: lacks timeline"),
     ],
 )
 def test_a_file_that_is_no_scenario_says_why(text: str, said: str) -> None:

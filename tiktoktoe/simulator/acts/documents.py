@@ -14,6 +14,7 @@ from billing.services.credit_refunds import refund_credit_note
 from billing.services.customer_credit import grant_credit, withdraw_credit
 from billing.services.invoicing import mark_uncollectible, void_invoice
 from billing.services.numbering import set_numbering
+from billing.services.one_off import ChargeLine, OneOffCharge, charge_once
 from billing.services.settling import settle_attempt
 from billing.services.wallets import fill_wallet
 from tiktoktoe.kernel.money import Money
@@ -23,6 +24,32 @@ from tiktoktoe.simulator.scenario import actions
 from tiktoktoe.simulator.world import ACTOR, World
 
 GATEWAY = "stripe"
+
+
+@plays(actions.ChargeOnce)
+def charge(world: World, action: actions.ChargeOnce, at: datetime) -> None:
+    """Invoice something once."""
+    customer = world.customer(action)
+    currency = (action.currency or customer.currency).upper()
+    line = ChargeLine(
+        description=action.name,
+        quantity=action.quantity,
+        unit_price=action.amount.exact(currency),
+        tax_category=action.tax_category,
+    )
+    charge_once(
+        charge=OneOffCharge(
+            customer=customer,
+            currency=currency,
+            lines=[line],
+            takes_coupons=action.coupons,
+            due_days=action.due_days,
+        ),
+        idempotency_key=f"simulated:{Invoice.objects.count() + 1}",
+        is_draft=action.draft,
+        actor=ACTOR,
+        at=at,
+    )
 
 
 @plays(actions.CreditInvoice)

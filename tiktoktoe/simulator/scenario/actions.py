@@ -126,6 +126,20 @@ class CreditInvoice(Action):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChargeOnce(Action):
+    """Invoice something once, for no subscription: `quantity` of it at `amount` each."""
+
+    amount: Amount = also("unit_price", "price")
+    quantity: Decimal = also("units", default=Decimal(1))
+    name: str = also("description", default="One-off charge")
+    currency: str = ""
+    tax_category: str = also("tax", default="")
+    coupons: bool = also("takes_coupons", default=False)
+    due_days: int | None = also("net_terms", "net_payment_term", default=None)
+    draft: bool = also("is_draft", default=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class GrantCredit(Action):
     """Give a customer credit that pays open invoices, and later ones."""
 
@@ -209,6 +223,7 @@ ACTIONS: Mapping[str, type[Action]] = {
     "end_trial": EndTrial,
     "withdraw_cancellation": WithdrawCancellation,
     "use": Use,
+    "charge_once": ChargeOnce,
     "credit_invoice": CreditInvoice,
     "grant_credit": GrantCredit,
     "withdraw_credit": WithdrawCredit,
@@ -235,6 +250,9 @@ SPELLINGS: Mapping[str, str] = {
     "send_usage": "use",
     "event": "use",
     "events": "use",
+    "one_off": "charge_once",
+    "one_off_invoice": "charge_once",
+    "external_charge": "charge_once",
     "credit_invoice_item": "credit_invoice",
     "credit_note": "credit_invoice",
     "credit_account": "grant_credit",

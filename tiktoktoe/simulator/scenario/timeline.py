@@ -125,9 +125,8 @@ class _Reader:
             self._faults.append(ScenarioInvalid("must be a table of key: value", node.place))
             return None
         parts = self._known(node)
-        missing = [key for key in ("plans", "timeline") if key not in parts]
-        if missing:
-            self._faults.append(ScenarioInvalid(f"lacks {', '.join(missing)}", node.place))
+        if "timeline" not in parts:
+            self._faults.append(ScenarioInvalid("lacks timeline", node.place))
         facts = {key: plain(node.entries[key]) for key in FREE if key in node.entries}
 
         def part(kind: type[T], key: str, default: T) -> T:
