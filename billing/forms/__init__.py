@@ -24,6 +24,7 @@ from tiktoktoe.kernel.errors import InvalidInput
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import Money, currency_of
 from tiktoktoe.kernel.periods import local_midnight
+from tiktoktoe.web.days import DayField
 
 OVERDUE = "overdue"
 OWED = "owed"
@@ -44,8 +45,8 @@ class InvoiceFilter(forms.Form):
     customer = forms.IntegerField(required=False, widget=forms.HiddenInput)
     run = forms.IntegerField(required=False, widget=forms.HiddenInput)
     currency = forms.CharField(required=False, max_length=3, widget=forms.HiddenInput)
-    start = forms.DateField(required=False, label="Issued from", widget=DAY)
-    end = forms.DateField(required=False, label="to", widget=DAY)
+    start = DayField(required=False, label="Issued from", widget=DAY)
+    end = DayField(required=False, label="to", widget=DAY)
 
     def clean(self) -> dict[str, Any]:
         """Refuse days that are the wrong way round."""
@@ -130,7 +131,7 @@ class WalletFillForm(forms.Form):
     how = forms.ChoiceField(
         choices=[("grant", "Grant them"), ("invoice", "Invoice them")], initial="grant"
     )
-    expires_on = forms.DateField(
+    expires_on = DayField(
         required=False, widget=DAY, help_text="Of granted ones: from this day on they are gone."
     )
     reason = forms.CharField(max_length=200)
@@ -161,8 +162,8 @@ class StatementForm(forms.Form):
     """Which days of a customer's account, in which currency."""
 
     currency = forms.ChoiceField(required=False)
-    start = forms.DateField(required=False, label="From", widget=DAY)
-    end = forms.DateField(required=False, label="to", widget=DAY, help_text="The last day.")
+    start = DayField(required=False, label="From", widget=DAY)
+    end = DayField(required=False, label="to", widget=DAY, help_text="The last day.")
 
     def __init__(self, given: Any = None, *, customer: Customer, currencies: list[str]) -> None:
         super().__init__(given)
@@ -214,7 +215,7 @@ class CancellationForm(ReasonForm):
             ("on_day", "On a day"),
         ]
     )
-    on = forms.DateField(required=False, label="Last day", widget=DAY)
+    on = DayField(required=False, label="Last day", widget=DAY)
     unused = forms.ChoiceField(required=False, choices=UNUSED_CHOICES, label="Unused time")
     field_order = ["when", "on", "unused", "reason"]
 
@@ -230,7 +231,7 @@ class PauseForm(ReasonForm):
     """From when a subscription is paused, and until when."""
 
     when = forms.ChoiceField(choices=[("now", "Now"), ("period_end", "At the end of the period")])
-    resume_on = forms.DateField(
+    resume_on = DayField(
         required=False,
         label="Until",
         widget=DAY,
@@ -243,7 +244,7 @@ class PauseForm(ReasonForm):
 class TrialForm(ReasonForm):
     """When a trial ends."""
 
-    ends_on = forms.DateField(
+    ends_on = DayField(
         required=False,
         label="Ends when this day begins",
         widget=DAY,
@@ -304,7 +305,7 @@ class PortalCancelForm(forms.Form):
 class PortalPauseForm(forms.Form):
     """Until when it rests."""
 
-    resume_on = forms.DateField(
+    resume_on = DayField(
         required=False,
         label="Go on again on",
         widget=DAY,
@@ -374,7 +375,7 @@ class CouponCreateForm(forms.Form):
     )
     max_redemptions = forms.IntegerField(required=False, min_value=1, label="At most redeemed")
     max_per_customer = forms.IntegerField(initial=1, min_value=1, max_value=100)
-    expires_on = forms.DateField(
+    expires_on = DayField(
         required=False, widget=DAY, help_text="From this day on, in UTC, nobody can redeem it."
     )
     plans = forms.ModelMultipleChoiceField(
@@ -533,8 +534,8 @@ class PaymentFilter(forms.Form):
     )
     customer = forms.IntegerField(required=False, widget=forms.HiddenInput)
     currency = forms.CharField(required=False, max_length=3, widget=forms.HiddenInput)
-    start = forms.DateField(required=False, label="From", widget=DAY)
-    end = forms.DateField(required=False, label="to", widget=DAY)
+    start = DayField(required=False, label="From", widget=DAY)
+    end = DayField(required=False, label="to", widget=DAY)
 
     def clean(self) -> dict[str, Any]:
         """Refuse days that are the wrong way round."""

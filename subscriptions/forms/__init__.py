@@ -26,6 +26,7 @@ from tiktoktoe.accounts.models import User
 from tiktoktoe.kernel.errors import InvalidInput
 from tiktoktoe.kernel.periods import local_midnight
 from tiktoktoe.kernel.rates import decimal_of
+from tiktoktoe.web.days import DayField
 
 COUNTRY_HELP = "Two letters, like DE"
 
@@ -131,10 +132,8 @@ class UsageFilter(forms.Form):
     """Which usage to show: a meter, days from the first to the last, one customer or all."""
 
     meter = forms.ModelChoiceField(Meter.objects.all(), to_field_name="code", empty_label=None)
-    start = forms.DateField(
-        label="From", widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d")
-    )
-    end = forms.DateField(label="To", widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"))
+    start = DayField(label="From", widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"))
+    end = DayField(label="To", widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"))
     customer = forms.ModelChoiceField(
         Customer.objects.all(), required=False, widget=forms.HiddenInput
     )
@@ -157,8 +156,6 @@ class UsageFilter(forms.Form):
         if start and end:
             if start > end:
                 raise ValidationError({"end": "The last day is before the first."})
-            if end == date.max:
-                raise ValidationError({"end": "Choose an earlier day."})
             if (end - start).days >= self.DAYS_MAX:
                 raise ValidationError({"start": f"Choose at most {self.DAYS_MAX} days."})
         return cleaned
@@ -229,7 +226,7 @@ class OverrideForm(forms.Form):
         label="Limit",
         help_text="Empty: without limit, or had or not",
     )
-    last_day = forms.DateField(
+    last_day = DayField(
         required=False,
         label="Through",
         widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),

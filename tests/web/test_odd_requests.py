@@ -3,9 +3,11 @@
 import pytest
 from django.test import Client
 
-from subscriptions.models import Meter
+from billing.services.invoicing import bill_start
+from subscriptions.models import Meter, Subscription
 from tests.factories.accounts import make_user
-from tests.factories.subscriptions import make_customer, make_member
+from tests.factories.subscriptions import JAN_1, make_customer, make_member, subscription_since
+from tiktoktoe.kernel.clock import moved_to
 
 pytestmark = pytest.mark.django_db
 
@@ -61,3 +63,64 @@ def test_days_and_numbers_out_of_range_are_answered(client: Client, address: str
     client.force_login(make_user())
 
     assert client.get(address).status_code < 500
+
+
+@pytest.fixture
+def far_east() -> Subscription:
+    """A subscription where the last day of the calendar ends, and its first begins, early."""
+    customer = make_customer(time_zone="Pacific/Auckland")
+    subscription = subscription_since(JAN_1, customer=customer)
+    bill_start(subscription=subscription, at=JAN_1)
+    return subscription
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/customers/{customer}/statement/?start={day}&end={day}",
+        "/customers/{customer}/statement.csv?start={day}&end={day}",
+        "/customers/{customer}/statement.pdf?end={day}",
+        "/subscriptions/{reference}/ending/?shown=1&when=on_day&on={day}",
+        "/subscriptions/{reference}/pause/?shown=1&when=now&resume_on={day}",
+    ],
+)
+def test_the_ends_of_the_calendar_are_no_days_to_reckon_from(
+    client: Client, far_east: Subscription, address: str, day: str
+) -> None:
+    client.force_login(make_user())
+    asked = address.format(customer=far_east.customer_id, reference=far_east.reference, day=day)
+
+    with moved_to(JAN_1):
+        assert client.get(asked).status_code == 200
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_a_customer_who_pauses_until_the_end_of_time_is_told_to_choose_a_day(
+    client: Client, far_east: Subscription, day: str
+) -> None:
+    client.force_login(make_member(far_east.customer).user)
+
+    with moved_to(JAN_1):
+        address = f"/portal/subscriptions/{far_east.reference}/pause/"
+        answer = client.post(address, {"resume_on": day})
+        home = client.get("/portal/")
+
+    far_east.refresh_from_db()
+    assert b"Choose a day between 1900 and 9000." in answer.content
+    assert far_east.pause_at is None
+    assert home.status_code == 200
+
+
+def test_the_wallet_of_a_customer_does_not_expire_before_time(
+    client: Client, far_east: Subscription
+) -> None:
+    client.force_login(make_user())
+    given = {"name": "P", "amount": "5", "currency": "USD", "how": "grant", "reason": "x"}
+
+    answer = client.post(
+        f"/customers/{far_east.customer_id}/wallets/",
+        {**given, "expires_on": "0001-01-01", "key": "k"},
+    )
+
+    assert b"Choose a day between 1900 and 9000." in answer.content

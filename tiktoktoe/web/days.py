@@ -6,9 +6,23 @@ request would count in another zone than the page did.
 
 from datetime import date, datetime, time, timedelta, tzinfo
 
+from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
 
 ONE_DAY = timedelta(days=1)
+# Days that people mean. At the ends of Python's calendar a day has none before or after it.
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(9000, 12, 31)
+OUT_OF_RANGE = f"Choose a day between {FIRST_DAY.year} and {LAST_DAY.year}."
+
+
+class DayField(forms.DateField):
+    """A day that time can be reckoned from, in any time zone."""
+
+    default_validators = [
+        MinValueValidator(FIRST_DAY, OUT_OF_RANGE),
+        MaxValueValidator(LAST_DAY, OUT_OF_RANGE),
+    ]
 
 
 def day_start(day: date) -> datetime:

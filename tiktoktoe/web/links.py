@@ -5,6 +5,8 @@ from datetime import date, datetime
 from django.http import Http404
 from django.utils.dateparse import parse_date
 
+from tiktoktoe.web.days import FIRST_DAY, LAST_DAY
+
 
 def number_of(text: str | None) -> int:
     """A row's number."""
@@ -19,7 +21,7 @@ def linked_day(text: str | None) -> date:
         found = parse_date(text or "")
     except ValueError:
         found = None
-    if found is None or not 1900 <= found.year <= 9000:
+    if found is None or not FIRST_DAY <= found <= LAST_DAY:
         raise Http404
     return found
 
