@@ -75,6 +75,7 @@ COUPON_COLUMNS = {
     "is_returned": "bool",
 }
 ZERO = Decimal(0)
+DESCRIPTION_MAX = 300  # a plan's and a price's name together may be longer
 
 FINALIZE = """
 UPDATE billing_invoice SET
@@ -184,7 +185,7 @@ def _line_rows(invoice_id: UUID, draft: DraftInvoice) -> Iterable[tuple[object, 
             invoice_id,
             position,
             str(line.kind),
-            line.description,
+            _shortened(line.description),
             line.price_id,
             _key(draft.subscription),
             line.period.start,
@@ -199,6 +200,11 @@ def _line_rows(invoice_id: UUID, draft: DraftInvoice) -> Iterable[tuple[object, 
             line.tax_category,
             Jsonb(line.derivation.to_json()),
         )
+
+
+def _shortened(text: str) -> str:
+    """A line's words, cut where there is no more room; its derivation has the names in full."""
+    return text if len(text) <= DESCRIPTION_MAX else f"{text[: DESCRIPTION_MAX - 1]}…"
 
 
 def _coupon_rows(invoice_id: UUID, draft: DraftInvoice) -> Iterable[tuple[object, ...]]:

@@ -18,6 +18,7 @@ from tests.factories.subscriptions import (
     JAN_1,
     TEST_ACTOR,
     make_customer,
+    make_plan,
     per_call,
     published_version,
     recurring,
@@ -73,6 +74,22 @@ def test_a_run_bills_usage_of_the_closed_period_and_the_fee_of_the_next() -> Non
     subscription.refresh_from_db()
     assert subscription.current_period_start == FEB_1
     assert subscription.next_billing_at == MAR_1
+
+
+def test_long_names_are_cut_on_the_line_and_whole_in_its_derivation() -> None:
+    version = published_version(
+        recurring(name="Fee " * 50), per_call(name="Use " * 50), plan=make_plan(name="Plan " * 40)
+    )
+    subscription = subscription_since(JAN_1, version=version)
+    bill_start(subscription=subscription, at=JAN_1)
+
+    run = run_billing(at=FEB_1)
+
+    lines = InvoiceLine.objects.order_by("invoice__number", "position")
+    assert run.failures.count() == 0
+    assert {len(line.description) for line in lines} == {300}
+    assert {line.description[-1] for line in lines} == {"…"}
+    assert {line.derivation["price"]["name"] for line in lines} == {"Fee " * 50, "Use " * 50}
 
 
 def test_running_twice_equals_running_once() -> None:
