@@ -13,7 +13,6 @@ from billing.queries.credit_balance import credit_balances, credit_history
 from billing.queries.portal import uncollected_invoices, usage_so_far, why_declined
 from billing.services.checkout import confirm_payment, open_payment_page
 from billing.services.collection import resume_collection
-from billing.services.invoicing import preview_next_invoice
 from billing.services.payment_methods import (
     open_setup_page,
     remove_method,
@@ -23,6 +22,7 @@ from billing.services.payment_methods import (
 from billing.views.portal_access import (
     acting_customer,
     acting_customers,
+    estimated_invoice,
     issued_invoices,
     portal_actor,
 )
@@ -56,7 +56,7 @@ def portal_home(request: HttpRequest) -> HttpResponse:
                 "subscription": subscription,
                 "plan": subscription.plan_version.plan,
                 "meters": usage_so_far(subscription),
-                "next_invoice": preview_next_invoice(subscription=subscription),
+                "next_invoice": estimated_invoice(subscription=subscription),
             }
             for subscription in subscriptions
         ],

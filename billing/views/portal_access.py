@@ -1,13 +1,20 @@
 """For whom somebody acts in the portal; what is not theirs is not there: 404."""
 
+import logging
+
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
+from billing.errors import TaxRateMissing
 from billing.models import Invoice
 from billing.models.invoices import InvoiceQuerySet
-from subscriptions.models import Customer
+from billing.services.draft_parts import DraftInvoice
+from billing.services.invoicing import preview_next_invoice
+from subscriptions.models import Customer, Subscription
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
+
+logger = logging.getLogger(__name__)
 
 
 def acting_customers(request: HttpRequest) -> list[Customer]:
@@ -36,3 +43,16 @@ def portal_actor(request: HttpRequest) -> Actor:
     """Who did it, for what is written down."""
     assert isinstance(request.user, User)
     return Actor(source="portal", user=request.user)
+
+
+def estimated_invoice(subscription: Subscription) -> DraftInvoice | None:
+    """The next invoice so far; None if there is none, or it cannot be worked out.
+
+    A tax rate that staff have not entered yet must not close the portal to a customer.
+    """
+    try:
+        return preview_next_invoice(subscription=subscription)
+    except TaxRateMissing as refusal:
+        facts = {"subscription": subscription.reference, "reason": str(refusal)}
+        logger.exception("the next invoice cannot be worked out", extra=facts)
+        return None

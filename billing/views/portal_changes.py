@@ -15,7 +15,6 @@ from django.views.decorators.http import require_http_methods, require_POST
 from billing.forms import PortalCancelForm, PortalPauseForm, PortalPlanForm
 from billing.models import PlanChange
 from billing.services.cancelling import CancelWhen, cancel_subscription, preview_cancellation
-from billing.services.invoicing import preview_next_invoice
 from billing.services.pausing import pause, preview_pause, preview_resumption, resume
 from billing.services.plan_changes import (
     PlanChangePreview,
@@ -23,7 +22,7 @@ from billing.services.plan_changes import (
     preview_plan_change,
     withdraw_plan_change,
 )
-from billing.views.portal_access import acting_customers, portal_actor
+from billing.views.portal_access import acting_customers, estimated_invoice, portal_actor
 from subscriptions.models import Subscription
 from subscriptions.services.changes import withdraw_cancellation
 from tiktoktoe.accounts.roles import Permission
@@ -52,7 +51,7 @@ def portal_plan(request: HttpRequest, reference: str) -> HttpResponse:
         "form": form,
         "preview": preview,
         "scheduled": _scheduled(subscription),
-        "next": preview_next_invoice(subscription=subscription) if preview is None else None,
+        "next": estimated_invoice(subscription=subscription) if preview is None else None,
     }
     is_partial = request.headers.get("HX-Request") == "true"
     template = "portal/_plan_preview.html" if is_partial else "portal/plan.html"

@@ -9,8 +9,12 @@ from django.views.decorators.http import require_GET
 from billing.models import InvoiceLine
 from billing.queries.explanation import explain, explain_line
 from billing.services.drafting import DraftInvoice
-from billing.services.invoicing import preview_next_invoice
-from billing.views.portal_access import acting_customer, acting_customers, issued_invoices
+from billing.views.portal_access import (
+    acting_customer,
+    acting_customers,
+    estimated_invoice,
+    issued_invoices,
+)
 from subscriptions.domain.metering import Aggregation
 from subscriptions.models import Meter, Price, Subscription
 from subscriptions.queries import UsageSpan, event_page, usage_totals
@@ -66,7 +70,7 @@ def portal_next_invoice(request: HttpRequest, reference: str) -> HttpResponse:
     """What the next invoice comes to so far, each line with its arithmetic."""
     mine = Subscription.objects.live().filter(customer__in=acting_customers(request))
     subscription = get_object_or_404(mine.select_related("customer"), reference=reference)
-    draft = preview_next_invoice(subscription=subscription)
+    draft = estimated_invoice(subscription=subscription)
     context = {
         "customer": subscription.customer,
         "subscription": subscription,

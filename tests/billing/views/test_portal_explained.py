@@ -9,10 +9,12 @@ from django.urls import reverse
 
 from billing.models import Invoice, InvoiceLine
 from billing.services.renewal import run_billing
+from billing.services.wallets import grant_prepaid, open_wallet
 from subscriptions.models import Customer, Subscription
 from tests.factories.billing import open_invoice
 from tests.factories.subscriptions import (
     JAN_1,
+    TEST_ACTOR,
     make_customer,
     make_member,
     published_version,
@@ -20,6 +22,7 @@ from tests.factories.subscriptions import (
 )
 from tests.factories.usage import use
 from tiktoktoe.kernel.clock import moved_to
+from tiktoktoe.kernel.money import Money
 
 pytestmark = pytest.mark.django_db
 
@@ -80,6 +83,40 @@ def test_the_estimated_invoice_leads_to_the_arithmetic_of_its_lines() -> None:
     ]
     assert "2000 × 0.002 = 4" in texts.replace(",", "")
     assert "All 6 events" in texts
+
+
+def test_the_estimated_invoice_shows_what_prepaid_credits_will_pay_of_it() -> None:
+    customer = using_customer()
+    wallet = open_wallet(customer=customer, currency="USD", name="Main", at=JAN_1)
+    grant_prepaid(
+        wallet=wallet,
+        amount=Money("40.00", "USD"),
+        reason="Welcome",
+        idempotency_key="w",
+        actor=TEST_ACTOR,
+        at=JAN_1,
+    )
+    address = reverse("portal_next_invoice", args=[Subscription.objects.get().reference])
+
+    page = " ".join(member_of(customer).get(address).content.decode().split())
+
+    assert 'From your prepaid credits</div><span class="num">−$40.00' in page
+    assert 'Estimated total</strong></div><strong class="num">$63.00' in page
+
+
+def test_a_tax_rate_that_is_missing_does_not_close_the_portal() -> None:
+    customer = using_customer()
+    reference = Subscription.objects.get().reference
+    Customer.objects.filter(pk=customer.pk).update(country="DE")
+    client = member_of(customer)
+
+    home = client.get(reverse("portal_home"))
+    estimate = client.get(reverse("portal_next_invoice", args=[reference]))
+    plan = client.get(reverse("portal_plan", args=[reference]))
+
+    assert [page.status_code for page in (home, estimate, plan)] == [200, 200, 200]
+    assert "Next invoice" not in home.content.decode()
+    assert "it cannot be worked out at the moment" in estimate.content.decode()
 
 
 def test_a_line_of_an_invoice_explains_itself_down_to_the_events() -> None:
