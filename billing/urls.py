@@ -25,6 +25,7 @@ from billing.views import (
     routing,
     signup,
     statements,
+    timeline,
     wallets,
     webhook_endpoints,
 )
@@ -91,6 +92,11 @@ urlpatterns = [
         "customers/<int:customer_id>/credit/", customer_credit.credit_detail, name="credit_detail"
     ),
     path("customers/<int:customer_id>/wallets/", wallets.wallet_detail, name="wallet_detail"),
+    path(
+        "customers/<int:customer_id>/timeline/",
+        timeline.customer_timeline,
+        name="customer_timeline",
+    ),
     path("coupons/", coupons.coupon_list, name="coupon_list"),
     path("coupons/new/", coupons.coupon_create, name="coupon_create"),
     path("coupons/<slug:code>/", coupons.coupon_detail, name="coupon_detail"),

@@ -15,6 +15,10 @@ class InvitationClosed(Conflict):
     """The invitation was accepted, taken back, or is too old."""
 
 
+class NoteInvalid(InvalidInput):
+    """A note says nothing, or too much."""
+
+
 class ClockNotAllowed(Conflict):
     """A test clock where real money is."""
 

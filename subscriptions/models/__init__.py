@@ -4,6 +4,7 @@ from subscriptions.models.catalog import Meter, Plan, PlanVersion, Product
 from subscriptions.models.customer_clocks import CustomerClock
 from subscriptions.models.customers import Customer, CustomerMember, Invitation
 from subscriptions.models.features import Feature, FeatureGrant, FeatureOverride
+from subscriptions.models.notes import CustomerNote
 from subscriptions.models.policies import BillingPolicy, PolicyRule
 from subscriptions.models.prices import Price, SpendingThreshold, Tier
 from subscriptions.models.subscriptions import (
@@ -26,6 +27,7 @@ __all__ = [
     "Customer",
     "CustomerClock",
     "CustomerMember",
+    "CustomerNote",
     "EventSource",
     "Feature",
     "FeatureGrant",

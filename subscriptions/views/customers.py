@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from subscriptions.domain.lifecycle import LIVE_STATES
 from subscriptions.errors import CustomerInvalid
 from subscriptions.forms import CustomerForm, InvitationForm
+from subscriptions.forms.notes import NoteForm
 from subscriptions.models import Customer, Invitation
 from subscriptions.services.customers import correct_customer, create_customer
 from subscriptions.services.invitations import invitation_token
@@ -46,6 +47,7 @@ def customer_detail(request: HttpRequest, customer_id: int) -> HttpResponse:
             for invitation in customer.invitations.open()
         ],
         "invitation_form": InvitationForm(),
+        "note_form": NoteForm(),
         "at": now(),
     }
     return render(request, "subscriptions/customer_detail.html", context)

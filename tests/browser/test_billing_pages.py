@@ -84,6 +84,9 @@ def addresses(subscription: Subscription) -> dict[str, str]:
     finished, running = BillingRun.objects.order_by("pk")
     smaller = subscription.plan_version_id
     return {
+        "customer": f"/customers/{subscription.customer_id}/",
+        "timeline": f"/customers/{subscription.customer_id}/timeline/",
+        "timeline-none": f"/customers/{subscription.customer_id}/timeline/?kind=coupons",
         "invoices": "/invoices/",
         "invoices-none": "/invoices/?q=nobody&start=2026-02-01&end=2026-01-01",
         "invoice": "/invoices/INV-000003/",

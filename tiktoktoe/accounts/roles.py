@@ -17,6 +17,7 @@ class Permission(StrEnum):
     VIEW_BILLING = "view_billing"
     CHANGE_BILLING = "change_billing"
     INVITE = "invite"
+    WRITE_NOTES = "write_notes"
     REFUND = "refund"
     GRANT_CREDIT = "grant_credit"
     VIEW_BOOKS = "view_books"
@@ -26,7 +27,7 @@ class Permission(StrEnum):
 
 PERMISSIONS_BY_ROLE: dict[Role, frozenset[Permission]] = {
     Role.FINANCE: frozenset(Permission) - {Permission.USE_PORTAL},
-    Role.SUPPORT: frozenset({Permission.VIEW_BILLING, Permission.INVITE}),
+    Role.SUPPORT: frozenset({Permission.VIEW_BILLING, Permission.INVITE, Permission.WRITE_NOTES}),
     Role.CUSTOMER: frozenset({Permission.USE_PORTAL}),
 }
 
