@@ -23,6 +23,18 @@ class PeriodNotBilled(Conflict):
     """The subscription's period is over, and what is owed for it has not been billed yet."""
 
 
+class MandateInvalid(InvalidInput):
+    """What was entered for a mandate makes no sense; says which field."""
+
+
+class MandateNotUsable(Conflict):
+    """The mandate was withdrawn, is used up or has expired: nothing may be collected by it."""
+
+
+class BankMessageUnreadable(GatewayError):
+    """What the bank has sent is no message that is known here; it is kept as it came."""
+
+
 class InvoiceNotDraft(Conflict):
     """The invoice is final; corrections are credit notes."""
 

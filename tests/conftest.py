@@ -5,6 +5,7 @@ from django.test import TransactionTestCase
 from pytest_django import DjangoDbBlocker
 
 from tests.adyen_world import adyen, adyen_address, world
+from tests.bank_world import bank, bank_process
 from tests.database import end_transactional_test, prepare_database
 from tests.paypal_world import paypal, paypal_address
 from tests.stripe_world import sandbox_address, stripe
@@ -12,6 +13,8 @@ from tests.stripe_world import sandbox_address, stripe
 __all__ = [
     "adyen",
     "adyen_address",
+    "bank",
+    "bank_process",
     "paypal",
     "paypal_address",
     "sandbox_address",

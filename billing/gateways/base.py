@@ -23,6 +23,8 @@ class Capabilities:
         refunds_within: How long after the charge money can be given back; None: no end.
         authorization_lasts: How long authorized money can be captured; None: it cannot be.
         settles_after_days: How many days until the money is paid out.
+        needs_mandate: Whether nothing is taken without a mandate that is kept here.
+        minimum: The smallest payment, by currency; likewise `maximum`.
     """
 
     kinds: frozenset[str]
@@ -38,6 +40,9 @@ class Capabilities:
     refunds_within: timedelta | None = None
     authorization_lasts: timedelta | None = None
     settles_after_days: int = 0
+    needs_mandate: bool = False
+    minimum: Mapping[str, Money] | None = None
+    maximum: Mapping[str, Money] | None = None
 
     def why_not(self, *, kind: str, currency: str, country: str = "") -> str:
         """Why it cannot take a payment, in words for staff; empty if it can."""

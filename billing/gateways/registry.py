@@ -9,6 +9,7 @@ from django.conf import settings
 
 from billing.errors import GatewayRefused
 from billing.gateways.adyen import adyen_gateway
+from billing.gateways.bank import bank_gateway
 from billing.gateways.base import Gateway, HearsEvents
 from billing.gateways.paypal import paypal_gateway
 from billing.gateways.stripe import StripeGateway
@@ -17,6 +18,7 @@ DEFAULT_GATEWAY = "stripe"
 Terms = Mapping[str, str]
 _KINDS: Mapping[str, Callable[[str, Terms], Gateway]] = {
     "adyen": adyen_gateway,
+    "bank": bank_gateway,
     "paypal": paypal_gateway,
     "stripe": lambda _name, _terms: StripeGateway(),
 }

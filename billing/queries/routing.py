@@ -207,6 +207,8 @@ def _facts_of(name: str, health: GatewayHealth | None, at: datetime) -> GatewayF
         kinds=able.kinds,
         currencies=able.currencies,
         countries=able.countries,
+        minimum=able.minimum,
+        maximum=able.maximum,
         has_authentication=able.has_three_d_secure,
         breaker_is_open=health is not None and breaker_of(health).blocks(at),
     )

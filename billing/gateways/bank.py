@@ -1,0 +1,204 @@
+"""The direct bank rail: debits and transfers that travel in files, days after they are asked for.
+
+Nothing moves when a debit is asked for: the attempt itself is the order, and waits for its file
+(billing.services.bank_files). What the bank says of it comes in messages, and not to questions,
+so that every question is answered: pending.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from pathlib import Path
+
+from stdnum import bic, iban
+from stdnum.exceptions import ValidationError
+
+from billing.domain.attempts import Answer
+from billing.domain.bank_days import FileTerms
+from billing.domain.declines import Decline, DeclineClass
+from billing.domain.mandates import NOTICE_DAYS
+from billing.errors import GatewayRefused
+from billing.gateways.bank_door import BankDoor
+from billing.gateways.base import (
+    Capabilities,
+    CaptureRequest,
+    ChargeRequest,
+    CustomerRequest,
+    MethodDetails,
+    Outcome,
+    Page,
+    PageRequest,
+    RefundRequest,
+    VoidRequest,
+)
+from billing.gateways.sepa_files import Account
+from tiktoktoe.kernel.money import Money
+
+CURRENCY = "EUR"
+# Source: SEPA Core and SCT rulebooks, the largest amount of an order (EPC016-06, AT-06).
+LARGEST = Money("999999999.99", CURRENCY)
+SMALLEST = Money("0.01", CURRENCY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BankTerms:
+    """What we have agreed with a bank: our account, our creditor identifier, its days and times."""
+
+    account: Account
+    creditor_id: str
+    files: FileTerms
+    notice_days: int = NOTICE_DAYS
+
+
+class BankGateway:
+    """Our account at one bank."""
+
+    def __init__(self, name: str, *, terms: BankTerms, door: BankDoor) -> None:
+        self.name = name
+        self.terms = terms
+        self.door = door
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Debits by mandate, in euros.
+
+        Asking again for a debit does nothing, however late: an attempt is put into one file.
+        """
+        return Capabilities(
+            kinds=frozenset({"bank_debit"}),
+            currencies=frozenset({CURRENCY}),
+            has_hosted_page=False,
+            has_partial_refund=True,
+            remembers_keys_for=timedelta(days=3650),
+            look_up=None,
+            settles_after_days=self.terms.notice_days,
+            needs_mandate=True,
+            minimum={CURRENCY: SMALLEST},
+            maximum={CURRENCY: LARGEST},
+        )
+
+    def create_customer(self, request: CustomerRequest) -> str:
+        """A bank knows no customers; ours is called by our own name for it."""
+        return request.our_reference
+
+    def charge(self, request: ChargeRequest) -> Outcome:
+        """Take note of a debit: it goes with the next file."""
+        if not SMALLEST <= request.amount <= LARGEST:
+            return _refused("a bank takes no order of this amount")
+        return Outcome(answer=Answer.PENDING, reference=end_to_end_id(request.our_reference))
+
+    def authorize(self, request: ChargeRequest) -> Outcome:
+        """A debit cannot be held back once it is asked for."""
+        del request
+        return _refused("a bank reserves no money")
+
+    def capture(self, request: CaptureRequest) -> Outcome:
+        """Nothing is ever authorized."""
+        del request
+        return _refused("a bank reserves no money")
+
+    def void(self, request: VoidRequest) -> Outcome:
+        """Nothing is ever authorized."""
+        del request
+        return _refused("a bank reserves no money")
+
+    def open_page(self, request: PageRequest) -> Outcome:
+        """A mandate is given on our own page: an IBAN is no card."""
+        del request
+        return _refused("a bank has no payment page")
+
+    def read_charge(self, reference: str) -> Outcome:
+        """The bank tells by itself."""
+        return Outcome(answer=Answer.PENDING, reference=reference)
+
+    def read_session(self, session: str) -> Outcome:
+        """There are none."""
+        return Outcome(answer=Answer.INCONCLUSIVE, session=session)
+
+    def find_charge(
+        self, *, our_reference: str, customer_reference: str, since: datetime
+    ) -> Outcome:
+        """It waits in our own list, or at the bank, which tells by itself."""
+        del customer_reference, since
+        return Outcome(answer=Answer.PENDING, reference=end_to_end_id(our_reference))
+
+    def expire_session(self, session: str) -> Outcome:
+        """There are none."""
+        return self.read_session(session)
+
+    def read_page(self, session: str) -> Page:
+        """There are none.
+
+        Raises:
+            GatewayRefused: Always.
+        """
+        raise GatewayRefused(f"a bank has no page {session!r}")
+
+    def refund(self, request: RefundRequest) -> Outcome:
+        """Take note of a transfer back: it goes with the next file."""
+        return Outcome(answer=Answer.PENDING, reference=end_to_end_id(request.our_reference))
+
+    def read_refund(self, reference: str) -> Outcome:
+        """The bank tells by itself."""
+        return Outcome(answer=Answer.PENDING, reference=reference)
+
+    def find_refund(self, *, our_reference: str, charge_reference: str) -> Outcome:
+        """It waits in our own list, or at the bank."""
+        del charge_reference
+        return Outcome(answer=Answer.PENDING, reference=end_to_end_id(our_reference))
+
+    def detach_method(self, reference: str, *, customer_reference: str) -> None:
+        """A bank keeps no methods."""
+
+    def read_method(self, reference: str, *, customer_reference: str) -> MethodDetails:
+        """A bank keeps no methods: what is known of one is in its mandate."""
+        raise GatewayRefused(f"a bank keeps no method {reference!r} of {customer_reference!r}")
+
+    def list_methods(self, customer_reference: str) -> Sequence[MethodDetails]:
+        """A bank keeps no methods."""
+        del customer_reference
+        return []
+
+
+def bank_gateway(name: str, terms: Mapping[str, str]) -> BankGateway:
+    """The gateway of an account in the settings.
+
+    Raises:
+        GatewayRefused: If what the settings say of it cannot be.
+    """
+    try:
+        account = Account(
+            name=terms["holder"], iban=iban.validate(terms["iban"]), bic=_bic(terms.get("bic", ""))
+        )
+        files = FileTerms(
+            cut_off=time.fromisoformat(terms.get("cut_off") or "15:00"),
+            time_zone=terms.get("time_zone") or "Europe/Berlin",
+        )
+        notice_days = int(terms.get("notice_days") or NOTICE_DAYS)
+    except (ValidationError, ValueError, KeyError) as error:
+        raise GatewayRefused(f"the settings of {name} are wrong: {error}") from error
+    return BankGateway(
+        name,
+        terms=BankTerms(
+            account=account,
+            creditor_id=terms.get("creditor_id", ""),
+            files=files,
+            notice_days=notice_days,
+        ),
+        door=BankDoor(outgoing=Path(terms["out_folder"]), incoming=Path(terms["in_folder"])),
+    )
+
+
+def end_to_end_id(our_reference: str) -> str:
+    """The name that an order has in files, and in what the bank says of it: 32 letters of 35."""
+    return our_reference.replace("-", "")
+
+
+def _bic(text: str) -> str:
+    return str(bic.validate(text)) if text else ""
+
+
+def _refused(message: str) -> Outcome:
+    """Nothing was asked for."""
+    decline = Decline(code="not_possible", decline_class=DeclineClass.CONFIG)
+    return Outcome(answer=Answer.NEVER_LEFT, decline=decline, message=message)

@@ -1,0 +1,149 @@
+"""A third party's bank on the wire: mock-bank, with two folders between it and us."""
+
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+from socket import socket
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+
+from tests.stripe_world import ROOT
+
+# Each of its accounts is also a debtor whose state it knows; the others are at other banks.
+IBAN, BIC = "NL41MOCK0000000001", "MOCKNL2A"
+POOR_IBAN, CLOSED_IBAN = "NL14MOCK0000000002", "NL84MOCK0000000003"
+GOOD_IBAN = "DE89370400440532013000"
+CREDITOR_ID = "DE98ZZZ09999999999"
+BERLIN = ZoneInfo("Europe/Berlin")
+MONDAY = datetime(2026, 3, 2, 9, tzinfo=BERLIN)
+
+
+class BankWorld:
+    """The bank, and what a test wants to do or to know there."""
+
+    def __init__(self, address: str, folder: Path) -> None:
+        self.address = address
+        self.outgoing, self.incoming = folder / "out", folder / "in"
+
+    def read_files(self) -> list[dict[str, Any]]:
+        """Let the bank read what lies in its folder; gives what it made of each file."""
+        answer = httpx.post(f"{self.address}/_mock/drop/scan", timeout=20).raise_for_status()
+        files: list[dict[str, Any]] = answer.json().get("files", [])
+        return files
+
+    def advance(self, *, to: date) -> None:
+        """Move the bank's clock to midnight of a day, with whatever happens until then."""
+        url = f"{self.address}/_mock/advance"
+        httpx.post(url, params={"to": to.isoformat()}, timeout=60).raise_for_status()
+
+    def advance_days(self, days: int) -> None:
+        """Move the bank's clock by whole days."""
+        url = f"{self.address}/_mock/advance"
+        httpx.post(url, params={"days": days}, timeout=60).raise_for_status()
+
+    def collections(self) -> list[dict[str, Any]]:
+        """The bank's truth about debits, the newest first."""
+        answer = httpx.get(f"{self.address}/_mock/collections", timeout=20).raise_for_status()
+        found = answer.json()
+        rows: list[dict[str, Any]] = found["collections"] if isinstance(found, dict) else found
+        return rows
+
+    def payments(self) -> list[dict[str, Any]]:
+        """The bank's truth about transfers, the newest first."""
+        answer = httpx.get(f"{self.address}/_mock/payments", timeout=20).raise_for_status()
+        found = answer.json()
+        rows: list[dict[str, Any]] = found["payments"] if isinstance(found, dict) else found
+        return rows
+
+    def refuse(self, end_to_end_id: str, reason: str) -> None:
+        """Let the debtor's bank say no, or send the money back."""
+        url = f"{self.address}/_mock/collections/{end_to_end_id}/refuse"
+        httpx.post(url, json={"reason": reason}, timeout=20).raise_for_status()
+
+    def pay_in(self, amount_minor: int, **about: Any) -> None:
+        """Let money arrive from a payer."""
+        body = {"account": "ACME", "amount": amount_minor, **about}
+        httpx.post(f"{self.address}/_mock/credits", json=body, timeout=20).raise_for_status()
+
+    def behave(self, account: str, **terms: Any) -> None:
+        """Let an account of the bank behave in a way."""
+        url = f"{self.address}/_mock/accounts/{account}"
+        httpx.patch(url, json=terms, timeout=20).raise_for_status()
+
+    def clear(self) -> None:
+        """A new bank, and empty folders."""
+        httpx.post(f"{self.address}/_mock/reset", timeout=20).raise_for_status()
+        for folder in (self.outgoing, self.incoming):
+            for path in sorted(folder.rglob("*"), reverse=True):
+                path.unlink() if path.is_file() else path.rmdir()
+
+
+def account_of(world: BankWorld) -> dict[str, str]:
+    """The account in the settings that stands for this bank."""
+    return {
+        "kind": "bank",
+        "out_folder": str(world.outgoing),
+        "in_folder": str(world.incoming),
+        "holder": "ACME Corporation",
+        "iban": IBAN,
+        "bic": BIC,
+        "creditor_id": CREDITOR_ID,
+        "notice_days": "2",
+    }
+
+
+@contextlib.contextmanager
+def running_bank(folder: Path) -> Iterator[BankWorld]:
+    """A bank on a free port whose clock stands at MONDAY."""
+    with socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    world = BankWorld(f"http://127.0.0.1:{port}", folder)
+    world.outgoing.mkdir()
+    world.incoming.mkdir()
+    command = [
+        *(sys.executable, "-m", "mockbank", "--quiet", "--port", str(port)),
+        *("--clock", f"{MONDAY:%Y-%m-%dT%H:%M}", "--timezone", "Europe/Berlin"),
+        *("--drop-dir", str(world.outgoing), "--pickup-dir", str(world.incoming)),
+        *("--drop-settle-ms", "0", "--drop-interval-ms", "3600000"),
+    ]
+    process = subprocess.Popen(command, cwd=ROOT)
+    try:
+        deadline = time.monotonic() + 60
+        while not _answers(world.address):
+            assert process.poll() is None, "the bank has ended"
+            assert time.monotonic() < deadline, "the bank does not answer"
+            time.sleep(0.1)
+        yield world
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _answers(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/_mock/health", timeout=5).is_success
+    except httpx.HTTPError:
+        return False
+
+
+@pytest.fixture(scope="session")
+def bank_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BankWorld]:
+    """A bank of its own process, for the whole run."""
+    with running_bank(tmp_path_factory.mktemp("bank")) as world:
+        yield world
+
+
+@pytest.fixture
+def bank(bank_process: BankWorld, settings: Any) -> BankWorld:
+    """The bank as new, as a gateway of this test."""
+    settings.GATEWAYS = {**settings.GATEWAYS, "bank": account_of(bank_process)}
+    bank_process.clear()
+    return bank_process
