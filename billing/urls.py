@@ -15,6 +15,7 @@ from billing.views import (
     lifecycle,
     monitor,
     notices,
+    one_off,
     payments,
     plan_changes,
     plan_versions,
@@ -91,6 +92,7 @@ urlpatterns = [
     path(
         "customers/<int:customer_id>/credit/", customer_credit.credit_detail, name="credit_detail"
     ),
+    path("customers/<int:customer_id>/charges/new/", one_off.one_off_create, name="one_off_create"),
     path("customers/<int:customer_id>/wallets/", wallets.wallet_detail, name="wallet_detail"),
     path(
         "customers/<int:customer_id>/timeline/",

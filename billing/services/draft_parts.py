@@ -7,6 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from billing.domain.derivation import Derivation
+from billing.domain.tax import TaxedLine
 from billing.domain.totals import Totals
 from billing.services.coupon_book import Buyer, CouponTaken
 from subscriptions.models import Customer, Subscription
@@ -54,6 +55,11 @@ class DraftInvoice:
     from_wallets: Money | None = None
     coupons: tuple[CouponTaken, ...] = ()
     due_days: int | None = None  # where it is not due as the company's setting says
+
+    @property
+    def taxed_lines(self) -> list[tuple[DraftLine, TaxedLine]]:
+        """Each line with its tax."""
+        return list(zip(self.lines, self.totals.lines, strict=True))
 
     @property
     def due(self) -> Money:

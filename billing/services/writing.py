@@ -178,8 +178,7 @@ def _invoice_row(invoice_id: UUID, draft: DraftInvoice, at: datetime) -> tuple[o
 
 
 def _line_rows(invoice_id: UUID, draft: DraftInvoice) -> Iterable[tuple[object, ...]]:
-    taxed_lines = zip(draft.lines, draft.totals.lines, strict=True)
-    for position, (line, taxed) in enumerate(taxed_lines, start=1):
+    for position, (line, taxed) in enumerate(draft.taxed_lines, start=1):
         yield (
             uuid7(),
             invoice_id,

@@ -79,6 +79,7 @@ def test_the_pages_of_credit_are_accessible_and_fit_a_phone(
         "credit": f"/customers/{credited.pk}/credit/",
         "wallets": f"/customers/{credited.pk}/wallets/",
         "statement": f"/customers/{credited.pk}/statement/?start=2026-01-01&end=2026-01-31",
+        "charge-once": f"/customers/{credited.pk}/charges/new/",
         "coupons": "/coupons/",
         "coupon": "/coupons/SPRING/",
         "coupon-new": "/coupons/new/",
