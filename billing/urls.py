@@ -174,6 +174,11 @@ urlpatterns = [
         name="subscription_schedule",
     ),
     path(
+        "subscriptions/<slug:reference>/next-invoices/",
+        lifecycle.subscription_invoices_ahead,
+        name="subscription_invoices_ahead",
+    ),
+    path(
         "plan-changes/<int:change_id>/withdrawal/",
         plan_changes.plan_change_withdrawal,
         name="plan_change_withdrawal",

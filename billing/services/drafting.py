@@ -4,7 +4,7 @@ A preview and a billing run go through here, so that they cannot differ.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -41,6 +41,8 @@ from tiktoktoe.kernel.money import Money, quantize, zero
 from tiktoktoe.kernel.periods import Period, local_date
 
 __all__ = ["Boundary", "DraftInvoice", "DraftLine"]
+
+Phases = Mapping[int, Sequence[SubscriptionPhase]]  # by subscription
 
 
 def start_boundary(subscription: Subscription) -> Boundary | None:
@@ -85,24 +87,32 @@ def coming(subscription: Subscription, at: datetime) -> Period:
     return Period(at, end)
 
 
-def draft_invoices(boundaries: Sequence[Boundary]) -> list[DraftInvoice]:
+def draft_invoices(
+    boundaries: Sequence[Boundary],
+    *,
+    coupons: CouponBook | None = None,
+    phases: Phases | None = None,
+) -> list[DraftInvoice]:
     """Work out what is owed at each boundary; one without any line gives no invoice.
 
     The subscriptions must have their customer and plan version loaded. Queries: a fixed
-    number, however many boundaries.
+    number, however many boundaries. A rehearsal of later boundaries brings its own coupons,
+    of which some are used up by then, and the phases that the closed periods will have had.
 
     Raises:
         TaxRateMissing: If tax is due in a customer's country and no rate is known.
     """
     taxes = TaxTable(b.subscription.customer.country for b in boundaries)
-    coupons = CouponBook(b.subscription.customer_id for b in boundaries)
-    drafted = zip(boundaries, draft_lines(boundaries), strict=True)
-    return [_draft(boundary, lines, taxes, coupons) for boundary, lines in drafted if lines]
+    book = coupons or CouponBook(b.subscription.customer_id for b in boundaries)
+    drafted = zip(boundaries, draft_lines(boundaries, phases), strict=True)
+    return [_draft(boundary, lines, taxes, book) for boundary, lines in drafted if lines]
 
 
-def draft_lines(boundaries: Sequence[Boundary]) -> list[list[DraftLine]]:
+def draft_lines(
+    boundaries: Sequence[Boundary], phases: Phases | None = None
+) -> list[list[DraftLine]]:
     """The lines that are owed at each boundary, in their order."""
-    stretches, book = _stretches_of(boundaries)
+    stretches, book = _stretches_of(boundaries, phases)
     policies = PolicyBook()
     passed_by = [(b, stretches[b.subscription.pk]) for b in boundaries]
     usage = usage_lines(passed_by, book, policies)
@@ -156,15 +166,19 @@ def usage_so_far(
     }
 
 
-def with_credit(draft: DraftInvoice, to_come: Money | None = None) -> DraftInvoice:
+def with_credit(
+    draft: DraftInvoice, to_come: Money | None = None, prepaid_used: Money | None = None
+) -> DraftInvoice:
     """For a preview: the draft with what the credit balance and wallets would pay of it now.
 
-    `to_come` is put on the balance before the invoice is made.
+    `to_come` is put on the balance before the invoice is made; of prepaid credits,
+    `prepaid_used` is gone before it.
     """
-    held = credit_of(draft.customer.pk, draft.currency)
-    held += to_come or zero(draft.currency)
+    nothing = zero(draft.currency)
+    held = credit_of(draft.customer.pk, draft.currency) + (to_come or nothing)
     from_balance = min(held, draft.totals.total)
-    prepaid = prepaid_of(draft.customer.pk, draft.currency, draft.boundary)
+    held = prepaid_of(draft.customer.pk, draft.currency, draft.boundary)
+    prepaid = max(held - (prepaid_used or nothing), nothing)
     return replace(
         draft,
         from_balance=from_balance,
@@ -246,17 +260,17 @@ def _draft(
 
 
 def _stretches_of(
-    boundaries: Sequence[Boundary],
+    boundaries: Sequence[Boundary], given: Phases | None = None
 ) -> tuple[dict[int, list[Stretch]], PriceBook]:
     """The stretches of each subscription's closed period, and the prices that they were on."""
-    phases = _phases(boundaries)
+    phases = given or _phases(boundaries)
     versions = {phase.plan_version_id for group in phases.values() for phase in group}
     versions |= {b.subscription.plan_version_id for b in boundaries}
     stretches = {b.subscription.pk: _stretches(b, phases[b.subscription.pk]) for b in boundaries}
     return stretches, PriceBook(versions)
 
 
-def _phases(boundaries: Sequence[Boundary]) -> dict[int, list[SubscriptionPhase]]:
+def _phases(boundaries: Sequence[Boundary]) -> Phases:
     phases: dict[int, list[SubscriptionPhase]] = defaultdict(list)
     ids = [b.subscription.pk for b in boundaries if b.closed is not None]
     for phase in SubscriptionPhase.objects.filter(subscription__in=ids).order_by("starts_at"):

@@ -44,7 +44,11 @@ def rehearsed_boundaries(subscriptions: Sequence[Subscription]) -> list[Boundary
     """
     boundaries = [b for s in subscriptions if (b := next_boundary(s)) is not None]
     for change in scheduled_changes(subscriptions):
-        put_on_plan(change.subscription, change)
+        boundary = change.subscription.next_billing_at
+        assert boundary is not None
+        stops = ends_at(change.subscription, boundary) or pauses_at(change.subscription, boundary)
+        if not stops:
+            put_on_plan(change.subscription, change)
     return with_coming(boundaries)
 
 

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from billing.forms import CancellationForm, PauseForm, ReasonForm, TrialForm
 from billing.models import PlanChange
 from billing.services.cancelling import CancelWhen, cancel_subscription, preview_cancellation
+from billing.services.coming_invoices import preview_next_invoices
 from billing.services.drafting import DraftInvoice
 from billing.services.giving_back import NotePlan
 from billing.services.pausing import pause, preview_pause, preview_resumption, resume
@@ -95,8 +96,25 @@ def subscription_schedule(request: HttpRequest, reference: str) -> HttpResponse:
     changes = PlanChange.objects.filter(
         subscription=subscription, state=PlanChange.State.SCHEDULED
     ).select_related("plan_version__plan")
-    context = {"subscription": subscription, "changes": changes}
+    context = {"subscription": subscription, "changes": changes, **_coming(subscription)}
     return render(request, "billing/subscription_schedule.html", context)
+
+
+@require_GET
+@requires(Permission.VIEW_BILLING)
+def subscription_invoices_ahead(request: HttpRequest, reference: str) -> HttpResponse:
+    """What the next invoices would be, for the subscription's own page."""
+    subscription = _found(reference)
+    context = {"subscription": subscription, **_coming(subscription)}
+    return render(request, "billing/_invoices_ahead.html", context)
+
+
+def _coming(subscription: Subscription) -> dict[str, object]:
+    """The next invoices, or why they cannot be worked out."""
+    try:
+        return {"drafts": preview_next_invoices(subscription=subscription)}
+    except (InvalidInput, Conflict) as refusal:
+        return {"drafts": [], "refusal": str(refusal)}
 
 
 @require_POST

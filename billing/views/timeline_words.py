@@ -32,7 +32,7 @@ from subscriptions.models import (
     Invitation,
     SubscriptionTransition,
 )
-from subscriptions.queries.history import days_of
+from subscriptions.queries.history import day_of, days_of
 from tiktoktoe.accounts.models import User
 from tiktoktoe.kernel.money import Money
 from tiktoktoe.web.templatetags.moments import DAY
@@ -49,9 +49,11 @@ def happening(entry: Entry) -> Happening:
 
 def _transition(row: SubscriptionTransition) -> Words:
     subscription = row.subscription
+    since = day_of(row.effective_at, subscription.time_zone)
+    counts = f"effective {since}" if row.effective_at != row.recorded_at else ""
     return {
         "what": f"Subscription: {label_of(row.event).lower()}",
-        "note": _joined(subscription.plan_version.plan.name, *days_of(row), row.reason),
+        "note": _joined(subscription.plan_version.plan.name, counts, *days_of(row), row.reason),
         "who": _by(row.actor, row.source),
         "tone": tone_of(row.to_state),
         "href": _subscription(subscription.reference),

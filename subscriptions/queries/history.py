@@ -19,16 +19,15 @@ DAYS = {
 
 
 def days_of(transition: SubscriptionTransition) -> list[str]:
-    """From when a transition counts, if not from when it was recorded, and what else it names."""
+    """The other days that a transition names."""
     zone = transition.subscription.time_zone
-    said = []
-    if transition.effective_at != transition.recorded_at:
-        said.append(f"effective {_day(transition.effective_at, zone)}")
-    for name, words in DAYS.items():
-        if given := transition.details.get(name):
-            said.append(f"{words} {_day(datetime.fromisoformat(given), zone)}")
-    return said
+    return [
+        f"{words} {day_of(datetime.fromisoformat(given), zone)}"
+        for name, words in DAYS.items()
+        if (given := transition.details.get(name))
+    ]
 
 
-def _day(instant: datetime, zone: str) -> str:
+def day_of(instant: datetime, zone: str) -> str:
+    """The local day of an instant."""
     return f"{local_date(instant, zone):%-d %b %Y}"

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET, require_POST
 from subscriptions.errors import SubscriptionEnded
 from subscriptions.forms import SubscriptionFilter
 from subscriptions.models import Subscription, SubscriptionTransition
+from subscriptions.queries.history import days_of
 from subscriptions.services.changes import schedule_cancellation, withdraw_cancellation
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
@@ -58,17 +59,19 @@ def subscription_detail(request: HttpRequest, reference: str) -> HttpResponse:
 
 def history_of(subscription: Subscription) -> QuerySet[SubscriptionTransition]:
     """Everything that happened to a subscription, the newest first."""
-    rows = subscription.transitions.select_related("actor")
+    rows = subscription.transitions.select_related("actor", "subscription")
     return rows.order_by("-effective_at", "-id")
 
 
 def history_event(transition: SubscriptionTransition) -> dict[str, object]:
-    """A transition as the timeline shows it."""
+    """A transition as the page shows it: what, when, by whom, why."""
     return {
-        "what": transition.event.replace("_", " ").capitalize(),
-        "at": transition.effective_at,
-        "note": transition.reason,
+        "event": transition.event,
+        "days": days_of(transition),
+        "effective_at": transition.effective_at,
+        "recorded_at": transition.recorded_at,
         "who": transition.actor.email if transition.actor else transition.source,
+        "reason": transition.reason,
     }
 
 

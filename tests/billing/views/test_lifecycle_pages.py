@@ -6,10 +6,13 @@ import pytest
 from django.test import Client
 
 from billing.models import CreditNote
-from subscriptions.models import Subscription
+from billing.services.cancelling import CancelWhen, cancel_subscription
+from subscriptions.models import Customer, Subscription
 from tests.factories.accounts import make_user
-from tests.factories.lifecycle import begin, fee_of
+from tests.factories.lifecycle import at, begin, fee_of
+from tests.factories.subscriptions import TEST_ACTOR, make_customer
 from tiktoktoe.accounts.roles import Role
+from tiktoktoe.kernel import clock
 from tiktoktoe.kernel.clock import now
 
 pytestmark = pytest.mark.django_db
@@ -125,3 +128,44 @@ def test_a_day_that_is_missing_or_over_is_said_beside_its_field() -> None:
 
     assert missing.context["form"].errors["on"] == ["Choose the day."]
     assert b"not to come" in over.content
+
+
+def test_the_next_invoices_are_shown_with_their_lines() -> None:
+    subscription = begin(fee_of("31.00", name="Team"), "2026-01-01")
+    client = signed_in(Role.SUPPORT)
+
+    with clock.moved_to(at("2026-01-10")):
+        page = client.get(f"/subscriptions/{subscription.reference}/schedule/").content.decode()
+        part = client.get(f"/subscriptions/{subscription.reference}/next-invoices/")
+
+    assert page.count("Left to pay</th>") == 3
+    assert "$31.00" in part.content.decode()
+    assert "1–28 Feb 2026" in part.content.decode()
+
+
+def test_a_missing_tax_rate_is_said_instead_of_the_next_invoices() -> None:
+    customer = make_customer(currency="USD")
+    subscription = begin(fee_of("31.00"), "2026-01-01", customer=customer)
+    Customer.objects.filter(pk=customer.pk).update(country="FR")
+
+    part = signed_in(Role.SUPPORT).get(f"/subscriptions/{subscription.reference}/next-invoices/")
+
+    assert "no tax rate is known for FR" in part.content.decode()
+
+
+def test_the_history_says_who_when_and_why() -> None:
+    subscription = begin(fee_of("31.00"), "2026-01-01")
+    cancel_subscription(
+        subscription=subscription,
+        actor=TEST_ACTOR,
+        when=CancelWhen.PERIOD_END,
+        reason="too dear",
+        at=at("2026-01-10"),
+    )
+
+    page = signed_in(Role.SUPPORT).get(f"/subscriptions/{subscription.reference}/")
+
+    text = page.content.decode()
+    assert "Cancellation scheduled" in text
+    assert "ends 1 Feb 2026" in text
+    assert "too dear" in text
