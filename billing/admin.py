@@ -217,7 +217,17 @@ class PlanChangeAdmin(ReadOnlyAdmin[PlanChange]):
 class TaxRateAdmin(ReadOnlyAdmin[TaxRate]):
     """Dated tax rates."""
 
-    list_display = ["country", "name", "category", "percentage", "valid_from", "valid_to", "source"]
+    list_display = [
+        "country",
+        "region",
+        "name",
+        "category",
+        "percentage",
+        "is_compound",
+        "valid_from",
+        "valid_to",
+        "source",
+    ]
     list_filter = ["country", "category"]
     search_fields = ["country", "code", "name"]
 

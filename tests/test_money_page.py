@@ -76,6 +76,7 @@ def test_every_table_of_the_page_is_recounted() -> None:
         "minimums",
         "thresholds",
         "tax",
+        "tax_in_prices",
         "proration",
         "recognition",
         "mrr",
@@ -171,13 +172,32 @@ def test_tax(row: list[str]) -> None:
     vat = TaxRate(code="vat", name="VAT", percentage=D(percentage))
 
     taxed = tax_lines(
-        [TaxableLine(amount=amount, rate=vat) for amount in _amounts(lines)],
+        [TaxableLine(amount=amount, rates=(vat,)) for amount in _amounts(lines)],
         currency="EUR",
         rounding=TaxRounding(rule),
     )
 
     assert [line.tax for line in taxed.lines] == _amounts(taxes)
     assert taxed.by_rate[0].tax == _eur(tax)
+
+
+@pytest.mark.parametrize("row", _rows("tax_in_prices"), ids=" ".join)
+def test_tax_in_prices(row: list[str]) -> None:
+    price, includes_tax, taxes, net, each = row
+    rates = tuple(
+        TaxRate(
+            code=f"tax-{n}",
+            name="Tax",
+            percentage=D(text.rstrip("c")),
+            is_compound=text.endswith("c"),
+        )
+        for n, text in enumerate(taxes.split())
+    )
+    line = TaxableLine(amount=_eur(price), rates=rates, includes_tax=includes_tax == "yes")
+
+    (taxed,) = tax_lines([line], currency="EUR").lines
+
+    assert (taxed.net, list(taxed.taxes)) == (_eur(net), _amounts(each))
 
 
 @pytest.mark.parametrize("row", _rows("proration"), ids=" ".join)

@@ -7,6 +7,7 @@ nothing is lost when it has not run for a while.
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 
@@ -15,13 +16,16 @@ from django.db.models import Sum
 
 from analytics.domain.mrr import DEFINITION_VERSION, monthly_exact, movement_kind
 from analytics.models import MrrDay, MrrMovement
+from billing.domain.tax import multipliers
+from billing.errors import TaxRateMissing
+from billing.queries.tax_table import TaxTable
 from subscriptions.models import (
-    PlanVersion,
     Price,
     SubscriptionPhase,
     SubscriptionTransition,
 )
 from tiktoktoe.kernel.money import Money, quantize_amount, zero
+from tiktoktoe.kernel.periods import local_date
 
 logger = logging.getLogger(__name__)
 COUNTED_STATES = frozenset({"active", "past_due"})
@@ -45,7 +49,7 @@ def record_movements(*, at: datetime, limit: int = 5000) -> int:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
     transitions = list(
         SubscriptionTransition.objects.filter(mrrmovement__isnull=True)
-        .select_related("subscription")
+        .select_related("subscription__customer")
         .order_by("effective_at", "id")[:limit]
     )
     if not transitions:
@@ -120,7 +124,7 @@ class _Worth:
         if transition.event == "plan_changed":
             version = int(transition.details["from_plan_version"])
             quantity = int(transition.details["from_quantity"])
-            return self._value(version, quantity, subscription.currency)
+            return self._value(version, quantity, transition)
         return self._at(transition)
 
     def after(self, transition: SubscriptionTransition) -> Money:
@@ -131,7 +135,7 @@ class _Worth:
         if transition.event == "plan_changed":
             version = int(transition.details["to_plan_version"])
             quantity = int(transition.details["to_quantity"])
-            return self._value(version, quantity, subscription.currency)
+            return self._value(version, quantity, transition)
         return self._at(transition)
 
     def _at(self, transition: SubscriptionTransition) -> Money:
@@ -140,29 +144,54 @@ class _Worth:
         if transition.to_state not in COUNTED_STATES:
             begun = [p for p in phases if p.starts_at < transition.effective_at] or begun
         phase = (begun or phases)[-1 if begun else 0]
-        return self._value(phase.plan_version_id, phase.quantity, transition.subscription.currency)
+        return self._value(phase.plan_version_id, phase.quantity, transition)
 
-    def _value(self, version: int, quantity: int, currency: str) -> Money:
+    def _value(self, version: int, quantity: int, transition: SubscriptionTransition) -> Money:
         if version not in self._worth:
             self._worth |= monthly_worth({version})
-        flat, each = self._worth[version]
-        return quantize_amount(flat + each * quantity, currency)
+        fees = [
+            fee.amount * (1 if fee.is_flat else quantity) / self._with_tax(fee, transition)
+            for fee in self._worth[version]
+        ]
+        return quantize_amount(sum(fees, Fraction(0)), transition.subscription.currency)
+
+    def _with_tax(self, fee: "MonthlyFee", transition: SubscriptionTransition) -> Fraction:
+        """What a fee is divided by to be without tax, for its customer on that day."""
+        if not fee.includes_tax:
+            return Fraction(1)
+        customer = transition.subscription.customer
+        on = local_date(transition.effective_at, customer.time_zone)
+        table = TaxTable([customer.country])
+        try:
+            rates = table.outcome(customer, on, price_id=fee.price_id)
+        except TaxRateMissing:  # it cannot be billed either; counted with its tax until then
+            return Fraction(1)
+        return 1 + sum(multipliers(rates), Fraction(0))
 
 
-def monthly_worth(version_ids: set[int]) -> dict[int, tuple[Fraction, Fraction]]:
-    """What each version is worth a month, exactly: its flat fees, and its fees for each unit."""
-    worth = {pk: (Fraction(0), Fraction(0)) for pk in version_ids}
-    versions = PlanVersion.objects.filter(pk__in=version_ids).select_related("plan")
-    plans = {version.pk: version.plan for version in versions}
+@dataclass(frozen=True, slots=True)
+class MonthlyFee:
+    """What a recurring price is worth a month, exactly: for each unit, or in all if it is flat."""
+
+    price_id: int
+    amount: Fraction
+    is_flat: bool
+    includes_tax: bool
+
+
+def monthly_worth(version_ids: set[int]) -> dict[int, list[MonthlyFee]]:
+    """The monthly worth of each version's fees."""
+    worth: dict[int, list[MonthlyFee]] = {pk: [] for pk in version_ids}
     prices = Price.objects.filter(plan_version__in=version_ids, kind=Price.Kind.RECURRING)
-    for price in prices:
-        interval = plans[price.plan_version_id].billing_interval
-        monthly = monthly_exact(price.unit_amount.amount, interval)
-        flat, each = worth[price.plan_version_id]
-        if price.charge_model == Price.ChargeModel.FLAT:
-            worth[price.plan_version_id] = (flat + monthly, each)
-        else:
-            worth[price.plan_version_id] = (flat, each + monthly)
+    for price in prices.select_related("plan_version__plan"):
+        version = price.plan_version
+        fee = MonthlyFee(
+            price_id=price.pk,
+            amount=monthly_exact(price.unit_amount.amount, version.plan.billing_interval),
+            is_flat=price.charge_model == Price.ChargeModel.FLAT,
+            includes_tax=version.includes_tax,
+        )
+        worth[version.pk].append(fee)
     return worth
 
 

@@ -1,4 +1,5 @@
-"""Tax on lines: exclusive or inclusive, rounded by a named rule, shared out without loss."""
+"""Tax on lines: beside the price or in it, one or several, rounded by a named rule, shared out
+without loss."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -66,13 +67,18 @@ class TaxRounding(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaxRate:
-    """A tax as it is printed; `percentage` counts only if the treatment is that it is charged."""
+    """A tax as it is printed; `percentage` counts only if the treatment is that it is charged.
+
+    A compound tax is charged on the price and the taxes named before it.
+    """
 
     code: str
     name: str
     percentage: Decimal
     treatment: TaxTreatment = TaxTreatment.TAXED
     note: str = ""
+    jurisdiction: str = ""
+    is_compound: bool = False
 
     @property
     def multiplier(self) -> Fraction:
@@ -81,35 +87,72 @@ class TaxRate:
         return percent(self.percentage) if is_charged else Fraction(0)
 
 
+def multipliers(rates: Sequence[TaxRate]) -> tuple[Fraction, ...]:
+    """What a net amount is multiplied by to get each of its taxes, exactly."""
+    made: list[Fraction] = []
+    for rate in rates:
+        base = 1 + sum(made, Fraction(0)) if rate.is_compound else Fraction(1)
+        made.append(rate.multiplier * base)
+    return tuple(made)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaxableLine:
-    """A payable amount and its rate: net if tax comes on top, gross if tax is in it.
+    """A payable amount and its taxes: net if they come on top, gross if the price includes them.
 
     `exact` is the amount before discounts were rounded, where that makes a difference.
     """
 
     amount: Money
-    rate: TaxRate
+    rates: tuple[TaxRate, ...]
     exact: Fraction | None = None
+    includes_tax: bool = False
 
     @property
-    def base(self) -> Fraction:
-        """The amount, with all its decimals."""
-        return Fraction(self.amount.amount) if self.exact is None else self.exact
+    def exact_taxes(self) -> tuple[Fraction, ...]:
+        """Each of its taxes, with all decimals; of the payable amount."""
+        return self._taxes_of(Fraction(self.amount.amount))
+
+    @property
+    def undiscounted_taxes(self) -> tuple[Fraction, ...]:
+        """The same of the amount before discounts were rounded."""
+        return self._taxes_of(Fraction(self.amount.amount) if self.exact is None else self.exact)
+
+    def _taxes_of(self, amount: Fraction) -> tuple[Fraction, ...]:
+        shares = multipliers(self.rates)
+        whole = 1 + sum(shares, Fraction(0)) if self.includes_tax else Fraction(1)
+        return tuple(amount * share / whole for share in shares)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaxedLine:
-    """A line's net amount and the tax on it."""
+    """A line's net amount and each of the taxes on it."""
 
     net: Money
-    tax: Money
-    rate: TaxRate
+    taxes: tuple[Money, ...]
+    rates: tuple[TaxRate, ...]
+
+    @property
+    def tax(self) -> Money:
+        """All of them."""
+        return total(self.taxes, self.net.currency)
 
     @property
     def gross(self) -> Money:
         """Net and tax."""
         return self.net + self.tax
+
+    @property
+    def code(self) -> str:
+        """The codes of its taxes, as one."""
+        return "+".join(rate.code for rate in self.rates)
+
+    def parts_json(self) -> list[dict[str, str]]:
+        """Each of several taxes; of one, the line's tax says it all."""
+        if len(self.rates) == 1:
+            return []
+        pairs = zip(self.rates, self.taxes, strict=True)
+        return [{"code": rate.code, "tax": str(tax.amount)} for rate, tax in pairs]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +170,7 @@ class RateTotal:
             "name": self.rate.name,
             "percentage": exact_text(self.rate.percentage),
             "treatment": str(self.rate.treatment),
+            "jurisdiction": self.rate.jurisdiction,
             "base": str(self.base.amount),
             "tax": str(self.tax.amount),
             "note": self.rate.note,
@@ -141,55 +185,54 @@ class Taxed:
     by_rate: tuple[RateTotal, ...]
 
 
+Cell = tuple[int, int]  # a line's position, and which of its taxes
+
+
 def tax_lines(
     lines: Sequence[TaxableLine],
     *,
     currency: str,
     rounding: TaxRounding = TaxRounding.PER_INVOICE,
-    is_inclusive: bool = False,
 ) -> Taxed:
     """Work out the tax on a document's lines.
 
     By `PER_DOCUMENT` all tax is summed exactly, over all rates, and rounded once (as Lago does).
     By `PER_INVOICE` the tax of a rate is rounded once, on the sum of its lines, and shared out
-    to them so that their taxes add up to it. By `PER_LINE` each line's is rounded and summed.
+    to them so that their taxes add up to it; lines whose price includes tax are summed apart.
+    By `PER_LINE` each line's is rounded and summed. Of a price that includes tax, net is what
+    tax leaves of it, so that nothing is rounded twice and the gross amount stays.
 
     Source: EN 16931, BR-CO-17: a rate's tax is its base times its percentage, rounded.
     """
-    taxed: dict[int, TaxedLine] = {}
+    cells = _rounded(lines, currency, rounding)
+    taxed = []
+    for position, line in enumerate(lines):
+        taxes = tuple(cells[position, n] for n in range(len(line.rates)))
+        net = line.amount - total(taxes, currency) if line.includes_tax else line.amount
+        taxed.append(TaxedLine(net=net, taxes=taxes, rates=line.rates))
     by_rate = []
-    once = _rounded_once(lines, currency, is_inclusive=is_inclusive)
-    for rate in dict.fromkeys(line.rate for line in lines):
-        positions = [i for i, line in enumerate(lines) if line.rate == rate]
-        amounts = [lines[i].amount for i in positions]
-        if rounding == TaxRounding.PER_DOCUMENT:
-            taxes = tuple(once[i] for i in positions)
-        else:
-            taxes = _taxes(amounts, rate, currency, rounding, is_inclusive=is_inclusive)
-        group = [
-            TaxedLine(net=amount - tax if is_inclusive else amount, tax=tax, rate=rate)
-            for amount, tax in zip(amounts, taxes, strict=True)
-        ]
-        taxed |= zip(positions, group, strict=True)
-        base = total((line.net for line in group), currency)
-        by_rate.append(RateTotal(rate=rate, base=base, tax=total(taxes, currency)))
-    return Taxed(lines=tuple(taxed[i] for i in range(len(lines))), by_rate=tuple(by_rate))
+    for rate in dict.fromkeys(rate for line in lines for rate in line.rates):
+        charged = [line for line in taxed if rate in line.rates]
+        tax = total((line.taxes[line.rates.index(rate)] for line in charged), currency)
+        base = total((line.net for line in charged), currency)
+        by_rate.append(RateTotal(rate=rate, base=base, tax=tax))
+    return Taxed(lines=tuple(taxed), by_rate=tuple(by_rate))
 
 
 def tax_outcome(
     *,
     seller_country: str,
     customer_country: str,
-    rate: TaxRate | None,
+    rates: Sequence[TaxRate],
     has_tax_number: bool,
     is_exempt: bool,
-) -> TaxRate:
-    """Which tax a customer is charged, for services sold from one country to another.
+) -> tuple[TaxRate, ...]:
+    """Which taxes a customer is charged, for services sold from one country to another.
 
     Args:
         seller_country: Where we are, ISO 3166-1 alpha-2.
         customer_country: Where the customer is.
-        rate: The rate of the customer's country on that day, if we know one.
+        rates: Those of the customer's country and region on that day, if we know any.
         has_tax_number: Whether the customer gave a valid VAT number.
         is_exempt: Whether the customer is exempt by its status.
 
@@ -199,46 +242,50 @@ def tax_outcome(
     Source: Directive 2006/112/EC, articles 44, 58 and 196.
     """
     if is_exempt:
-        return _untaxed("exempt", "Exempt", TaxTreatment.EXEMPT, EXEMPT_NOTE)
+        return (_untaxed("exempt", "Exempt", TaxTreatment.EXEMPT, EXEMPT_NOTE),)
     is_domestic = customer_country == seller_country
     within_eu = {seller_country, customer_country} <= EU_COUNTRIES
     if within_eu and not is_domestic and has_tax_number:
         treatment = TaxTreatment.REVERSE_CHARGE
-        return _untaxed("reverse-charge", "Reverse charge", treatment, REVERSE_CHARGE_NOTE)
-    if rate is not None:
-        return rate
+        return (_untaxed("reverse-charge", "Reverse charge", treatment, REVERSE_CHARGE_NOTE),)
+    if rates:
+        return tuple(rates)
     if is_domestic or within_eu:
         raise TaxRateMissing(
             f"no tax rate is known for {customer_country}",
             field="country",
             remedy="add the country's rate for this day",
         )
-    return _untaxed("out-of-scope", "No tax", TaxTreatment.OUT_OF_SCOPE, OUT_OF_SCOPE_NOTE)
+    return (_untaxed("out-of-scope", "No tax", TaxTreatment.OUT_OF_SCOPE, OUT_OF_SCOPE_NOTE),)
 
 
-def _taxes(
-    amounts: Sequence[Money],
-    rate: TaxRate,
-    currency: str,
-    rounding: TaxRounding,
-    *,
-    is_inclusive: bool,
-) -> tuple[Money, ...]:
-    share = rate.multiplier / (1 + rate.multiplier) if is_inclusive else rate.multiplier
-    exact = [Fraction(amount.amount) * share for amount in amounts]
-    if rounding == TaxRounding.PER_LINE:
-        return tuple(quantize_amount(tax, currency) for tax in exact)
-    return round_to_total(exact, quantize_amount(sum(exact, Fraction(0)), currency))
+def _rounded(
+    lines: Sequence[TaxableLine], currency: str, rounding: TaxRounding
+) -> dict[Cell, Money]:
+    """The payable tax of each line at each of its rates."""
+    if rounding == TaxRounding.PER_DOCUMENT:
+        exact = {
+            (position, n): tax
+            for position, line in enumerate(lines)
+            for n, tax in enumerate(line.undiscounted_taxes)
+        }
+        return _rounded_once(exact, currency)
+    groups: dict[object, dict[Cell, Fraction]] = {}
+    for position, line in enumerate(lines):
+        for n, (rate, tax) in enumerate(zip(line.rates, line.exact_taxes, strict=True)):
+            per_line = rounding == TaxRounding.PER_LINE
+            key = (position, n) if per_line else (rate, line.includes_tax)
+            groups.setdefault(key, {})[position, n] = tax
+    cells: dict[Cell, Money] = {}
+    for group in groups.values():
+        cells |= _rounded_once(group, currency)
+    return cells
 
 
-def _rounded_once(
-    lines: Sequence[TaxableLine], currency: str, *, is_inclusive: bool
-) -> tuple[Money, ...]:
-    """The taxes of all lines, which add up to their exact sum, rounded."""
-    rates = [line.rate.multiplier for line in lines]
-    shares = [rate / (1 + rate) if is_inclusive else rate for rate in rates]
-    exact = [line.base * share for line, share in zip(lines, shares, strict=True)]
-    return round_to_total(exact, quantize_amount(sum(exact, Fraction(0)), currency))
+def _rounded_once(exact: dict[Cell, Fraction], currency: str) -> dict[Cell, Money]:
+    """Taxes that add up to their exact sum, rounded."""
+    whole = quantize_amount(sum(exact.values(), Fraction(0)), currency)
+    return dict(zip(exact, round_to_total(list(exact.values()), whole), strict=True))
 
 
 def _untaxed(code: str, name: str, treatment: TaxTreatment, note: str) -> TaxRate:

@@ -35,11 +35,15 @@ def levels_reached(thresholds: Iterable[Threshold], usage: Decimal) -> list[Deci
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BilledEarly:
-    """What an invoice charged for usage of a period that is not over, and still stands."""
+    """What an invoice charged for usage of a period that is not over, and still stands.
+
+    The amount is as its prices say it: with tax where they include it.
+    """
 
     invoice_id: str
     number: str
     amount: Money
+    includes_tax: bool = False
 
 
 def shares_of(early: Iterable[BilledEarly], limit: Money) -> list[tuple[BilledEarly, Money]]:

@@ -24,7 +24,6 @@ def totals(
     *,
     currency: str,
     rounding: TaxRounding = TaxRounding.PER_INVOICE,
-    is_inclusive: bool = False,
 ) -> Totals:
     """Add up the lines of a document, which are payable amounts; of none, zero.
 
@@ -32,7 +31,7 @@ def totals(
         CurrencyMismatch: If a line is in another currency.
         TotalsDisagree: If the parts did not add up, which would be a fault here.
     """
-    taxed = tax_lines(lines, currency=currency, rounding=rounding, is_inclusive=is_inclusive)
+    taxed = tax_lines(lines, currency=currency, rounding=rounding)
     subtotal = total((line.net for line in taxed.lines), currency)
     tax = total((row.tax for row in taxed.by_rate), currency)
     if tax != total((line.tax for line in taxed.lines), currency):

@@ -65,6 +65,7 @@ class CreditNoteLine(models.Model):
     currency = models.CharField(max_length=3)
     amount = money_field()
     tax_amount = money_field()
+    taxes = models.JSONField(default=list, help_text="[{code, tax}] where there are several")
 
     objects = models.Manager["CreditNoteLine"]()
 

@@ -243,7 +243,8 @@ class InvoiceLine(models.Model):
     """One charge on an invoice, with the arithmetic that made it.
 
     `amount` is net of tax and rounded once to the currency's minor unit; `derivation`
-    holds every input and step as exact strings (billing.domain.derivation).
+    holds every input and step as exact strings (billing.domain.derivation). Where the price
+    includes tax, it made the amount with its tax, and net is what tax leaves of it.
     """
 
     class Kind(models.TextChoices):
@@ -276,7 +277,9 @@ class InvoiceLine(models.Model):
     amount = money_field()
     discount = money_field(help_text="what coupons took off; the amount is what is left")
     tax_amount = money_field()
-    tax_code = models.CharField(max_length=32, blank=True)
+    tax_code = models.CharField(max_length=200, blank=True)
+    taxes = models.JSONField(default=list, help_text="[{code, tax}] where there are several")
+    includes_tax = models.BooleanField(default=False, help_text="its price is one with tax")
     tax_category = models.CharField(
         max_length=32, blank=True, db_default="", help_text="of a line without a price"
     )
@@ -293,6 +296,15 @@ class InvoiceLine(models.Model):
 
     def __str__(self) -> str:
         return self.description
+
+    @property
+    def charged(self) -> Money:
+        """What it comes to as its price says it: with the tax that the price includes, or without.
+
+        The discount is said the same way.
+        """
+        gross: Money = self.amount + self.tax_amount
+        return gross if self.includes_tax else self.amount
 
     @property
     def period(self) -> Period:

@@ -1,6 +1,6 @@
 """Why an invoice line is what it is: its derivation beside the price and the usage it names."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -58,6 +58,16 @@ class DayShare:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LineTax:
+    """One of the taxes on a line."""
+
+    name: str
+    percentage: Decimal
+    jurisdiction: str
+    tax: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """Everything a line was made of; `counted_now` is what its usage adds up to today."""
 
@@ -71,9 +81,11 @@ class Explanation:
     counted_now: Decimal | None
     first_day: date | None
     last_day: date | None
+    net: Money
     gross: Money
     is_of_open_period: bool
     credited_line: InvoiceLine | None
+    taxes: tuple[LineTax, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -86,12 +98,30 @@ class Explanation:
 def explain_line(line: InvoiceLine, invoice: Invoice) -> Explanation:
     """Put a line's derivation beside its price's tiers and its usage day by day."""
     body: dict[str, Any] = line.derivation
-    return explain(
+    explained = explain(
         derivation=Derivation.from_json(body) if body else None,
         price=line.price,
+        net=line.amount,
         gross=line.amount + line.tax_amount,
         time_zone=invoice.customer.time_zone,
         is_of_open_period=invoice.kind in {Invoice.Kind.THRESHOLD, Invoice.Kind.AHEAD},
+    )
+    return replace(explained, taxes=_taxes_of(line, invoice))
+
+
+def _taxes_of(line: InvoiceLine, invoice: Invoice) -> tuple[LineTax, ...]:
+    """Each tax on a line, by the invoice's own table of taxes."""
+    known = {row["code"]: row for row in invoice.tax_breakdown}
+    parts = line.taxes or [{"code": line.tax_code, "tax": str(line.tax_amount.amount)}]
+    return tuple(
+        LineTax(
+            name=row["name"],
+            percentage=Decimal(row["percentage"]),
+            jurisdiction=row.get("jurisdiction", ""),
+            tax=Money(part["tax"], line.currency),
+        )
+        for part in parts
+        if (row := known.get(part["code"])) is not None
     )
 
 
@@ -99,6 +129,7 @@ def explain(
     *,
     derivation: Derivation | None,
     price: Price | None,
+    net: Money,
     gross: Money,
     time_zone: str,
     is_of_open_period: bool = False,
@@ -125,6 +156,7 @@ def explain(
         counted_now=_recounted(measure, chosen) if measure else None,
         first_day=span.from_day if span else None,
         last_day=span.to_day - ONE_DAY if span else None,
+        net=net,
         gross=gross,
         is_of_open_period=is_of_open_period,
         credited_line=_credited_line(inputs.get("billed_line")),

@@ -14,10 +14,10 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef
 
 from billing.models import Invoice
+from billing.queries.tax_table import TaxTable
 from billing.services.draft_parts import Boundary, DraftInvoice
 from billing.services.drafting import make_draft, usage_so_far
 from billing.services.open_periods import in_chunks, in_open_period, locked_boundaries
-from billing.services.tax import TaxTable
 from billing.services.writing import finalize_drafts, write_drafts
 from subscriptions.models import CustomerClock, Price
 from subscriptions.models.subscriptions import SubscriptionQuerySet

@@ -14,6 +14,7 @@ from django.db import transaction
 
 from billing.errors import PeriodNotBilled
 from billing.models import CreditNote, Invoice, PlanChange
+from billing.queries.tax_table import TaxTable
 from billing.services.closing import close_usage_until, closing_lines, early_boundary
 from billing.services.drafting import DraftInvoice, make_draft, with_credit
 from billing.services.giving_back import (
@@ -26,7 +27,6 @@ from billing.services.giving_back import (
     unused_time,
 )
 from billing.services.invoicing import issue
-from billing.services.tax import TaxTable
 from subscriptions.domain.lifecycle import BILLED_STATES
 from subscriptions.domain.proration import cancel_boundary
 from subscriptions.domain.proration_policy import DayGoesTo, ProrationPolicy, UnusedTime

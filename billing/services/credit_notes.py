@@ -61,7 +61,8 @@ def issue_credit_note(
         idempotency_key: Identifies this act.
         at: Now.
         amount: How much, tax included; spread over the lines. By default all that is left.
-        line_amounts: Instead of an amount, the net amount to take back of each line.
+        line_amounts: Instead of an amount, what to take back of each line: net, or with tax
+            where the line's price includes it.
         to_refund: How much of it is to be given back as money.
         to_balance: How much of it goes to the customer's credit balance, where it pays open
             and later invoices. What neither names comes off the invoice.
@@ -124,27 +125,48 @@ def _choose(
     if unknown or not line_amounts:
         raise CreditInvalid("name lines of this invoice", field="line_amounts")
     return [
-        (by_id[pk], credit_line(left[pk], Money(net, invoice.currency)))
-        for pk, net in line_amounts.items()
+        (by_id[pk], credit_line(left[pk], Money(amount, invoice.currency)))
+        for pk, amount in line_amounts.items()
     ]
 
 
 def left_of_lines(lines: Sequence[InvoiceLine]) -> dict[UUID, LineLeft]:
-    """What credit notes have left of each line; one query."""
+    """What credit notes have left of each line; one query, and one for several taxes on a line."""
     rows = (
         CreditNoteLine.objects.filter(invoice_line__in=lines)
         .values_list("invoice_line")
         .annotate(net=Sum("amount"), tax=Sum("tax_amount"))
     )
     taken = {pk: (net, tax) for pk, net, tax in rows}
+    parts = _parts_taken(lines)
     left = {}
     for line in lines:
         net, tax = taken.get(line.pk, (Decimal(0), Decimal(0)))
         left[line.pk] = LineLeft(
             net=line.amount - Money(net, line.currency),
             tax=line.tax_amount - Money(tax, line.currency),
+            includes_tax=line.includes_tax,
+            parts=tuple(
+                (
+                    row["code"],
+                    Money(Decimal(row["tax"]) - parts[line.pk, row["code"]], line.currency),
+                )
+                for row in line.taxes
+            ),
         )
     return left
+
+
+def _parts_taken(lines: Sequence[InvoiceLine]) -> Mapping[tuple[UUID, str], Decimal]:
+    """What was taken back of each of several taxes on a line."""
+    found: dict[tuple[UUID, str], Decimal] = defaultdict(Decimal)
+    several = [line for line in lines if line.taxes]
+    if several:
+        notes = CreditNoteLine.objects.filter(invoice_line__in=several)
+        for pk, taxes in notes.values_list("invoice_line", "taxes"):
+            for row in taxes:
+                found[pk, row["code"]] += Decimal(row["tax"])
+    return found
 
 
 def _parts(
@@ -219,6 +241,7 @@ def _write(
             currency=invoice.currency,
             amount=credit.net.amount,
             tax_amount=credit.tax.amount,
+            taxes=[{"code": code, "tax": str(tax.amount)} for code, tax in credit.parts],
         )
         for line, credit in credited
     )
@@ -227,17 +250,21 @@ def _write(
 
 def _tax_breakdown(invoice: Invoice, credited: Sequence[Credited]) -> list[dict[str, Any]]:
     """The invoice's tax rows, with what is taken back at each rate."""
-    by_code: dict[str, list[LineCredit]] = defaultdict(list)
+    nothing = Money(0, invoice.currency)
+    bases: dict[str, Money] = defaultdict(lambda: nothing)
+    taxes: dict[str, Money] = defaultdict(lambda: nothing)
     for line, credit in credited:
-        by_code[line.tax_code].append(credit)
+        for code, tax in credit.parts or ((line.tax_code, credit.tax),):
+            bases[code] += credit.net
+            taxes[code] += tax
     return [
         {
             **row,
-            "base": str(total((c.net for c in by_code[row["code"]]), invoice.currency).amount),
-            "tax": str(total((c.tax for c in by_code[row["code"]]), invoice.currency).amount),
+            "base": str(bases[row["code"]].amount),
+            "tax": str(taxes[row["code"]].amount),
         }
         for row in invoice.tax_breakdown
-        if row["code"] in by_code
+        if row["code"] in bases
     ]
 
 

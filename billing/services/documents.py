@@ -17,7 +17,7 @@ from typing import Any
 import typst
 from django.conf import settings
 
-from billing.models import CreditNote, Invoice, InvoiceLine
+from billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
 from billing.queries.statements import Statement
 from billing.services.document_words import Wording
 from billing.services.writing import bill_to
@@ -100,6 +100,8 @@ def invoice_content(invoice: Invoice) -> Row:
     """What is printed on an invoice, in words."""
     wording = Wording.of(invoice.bill_to)
     issued = invoice.finalized_at or invoice.created_at
+    lines = list(invoice.lines.order_by("position"))
+    with_tax = bool(lines) and all(line.includes_tax for line in lines)
     facts = [
         ("Invoice number", invoice.number or wording.say("not issued yet")),
         ("Date", wording.day(issued)),
@@ -122,8 +124,8 @@ def invoice_content(invoice: Invoice) -> Row:
         "stamp": _stamp(invoice, wording),
         "facts": _facts(facts, wording),
         "headline": headline,
-        "lines": [_line(line, wording) for line in invoice.lines.order_by("position")],
-        "totals": _invoice_totals(invoice, wording),
+        "lines": [_line(line, wording, with_tax=with_tax) for line in lines],
+        "totals": _invoice_totals(invoice, wording, with_tax=with_tax),
         "notes": _tax_notes(invoice.tax_breakdown, wording),
         "pay": _how_to_pay(invoice, wording) if is_owed else None,
         "pay_link": f"{settings.BASE_URL}/portal/" if is_owed else None,
@@ -142,7 +144,8 @@ def credit_note_content(note: CreditNote) -> Row:
         ("Invoice date", wording.day(invoice.finalized_at)),
         ("Your tax number", str(invoice.bill_to.get("tax_number", ""))),
     ]
-    lines = note.lines.select_related("invoice_line").order_by("invoice_line__position")
+    lines = list(note.lines.select_related("invoice_line").order_by("invoice_line__position"))
+    with_tax = all(line.invoice_line.includes_tax for line in lines)
     rows = [
         {
             "description": line.description,
@@ -150,7 +153,7 @@ def credit_note_content(note: CreditNote) -> Row:
             "steps": [],
             "quantity": "",
             "unit_price": "",
-            "amount": wording.money(line.amount.amount, note.currency),
+            "amount": wording.money(_shown(line, with_tax=with_tax), note.currency),
         }
         for line in lines
     ]
@@ -164,8 +167,7 @@ def credit_note_content(note: CreditNote) -> Row:
         "headline": wording.say("{amount} credited", amount=total),
         "lines": rows,
         "totals": [
-            *_sums(note.subtotal.amount, note.tax_breakdown, note.currency, wording),
-            _total("Total credited", note.total.amount, note.currency, wording, strong=True),
+            *_sums(note, "Total credited", wording, with_tax=with_tax),
             *_note_parts(note, wording),
         ],
         "notes": [reason, *_tax_notes(note.tax_breakdown, wording)],
@@ -243,21 +245,28 @@ def _period(invoice: Invoice, wording: Wording) -> str:
     return wording.days(start, max(line.period_end for line in lines))
 
 
-def _line(line: InvoiceLine, wording: Wording) -> Row:
-    unit_amount = line.unit_amount
+def _shown(line: InvoiceLine | CreditNoteLine, *, with_tax: bool) -> Decimal:
+    """A line's amount: with tax where every price of the document includes it, else net."""
+    amount = line.amount + line.tax_amount if with_tax else line.amount
+    return Decimal(amount.amount)
+
+
+def _line(line: InvoiceLine, wording: Wording, *, with_tax: bool) -> Row:
+    # A price with tax has no place beside net amounts.
+    unit_amount = line.unit_amount if with_tax or not line.includes_tax else None
     return {
         "description": line.description,
         "note": wording.days(line.period_start, line.period_end),
-        "steps": list(_steps(line, wording)),
+        "steps": list(_steps(line, wording, with_tax=with_tax)),
         "quantity": wording.number(line.quantity),
         "unit_price": (
             wording.price(unit_amount, line.currency) if unit_amount is not None else ""
         ),
-        "amount": wording.money(line.amount.amount, line.currency),
+        "amount": wording.money(_shown(line, with_tax=with_tax), line.currency),
     }
 
 
-def _steps(line: InvoiceLine, wording: Wording) -> Iterable[str]:
+def _steps(line: InvoiceLine, wording: Wording, *, with_tax: bool) -> Iterable[str]:
     """The arithmetic, where quantity times unit price does not say it all."""
     inputs = line.derivation.get("inputs", {})
     steps: Sequence[Row] = line.derivation.get("steps", [])
@@ -269,19 +278,20 @@ def _steps(line: InvoiceLine, wording: Wording) -> Iterable[str]:
             included=wording.number(Decimal(included)),
             billable=billable,
         )
-    if line.unit_amount is None and line.quantity:
+    if line.unit_amount is None and line.quantity and (with_tax or not line.includes_tax):
         yield from (f"{step['label']}: {step['formula']}" for step in steps)
     if line.discount:
         less = wording.money(line.discount.amount, line.currency)
         yield wording.say("less {amount} by coupon", amount=less)
+    if line.includes_tax and not with_tax:
+        yield wording.say(
+            "{amount} with tax", amount=wording.money(line.charged.amount, line.currency)
+        )
 
 
-def _invoice_totals(invoice: Invoice, wording: Wording) -> list[Row]:
+def _invoice_totals(invoice: Invoice, wording: Wording, *, with_tax: bool) -> list[Row]:
     currency = invoice.currency
-    rows = [
-        *_sums(invoice.subtotal.amount, invoice.tax_breakdown, currency, wording),
-        _total("Total", invoice.total.amount, currency, wording, strong=True),
-    ]
+    rows = list(_sums(invoice, "Total", wording, with_tax=with_tax))
     deductions = [
         ("Credited", -invoice.amount_taken_off.amount),
         ("Paid from your credit balance", -invoice.amount_from_balance.amount),
@@ -301,17 +311,33 @@ def _invoice_totals(invoice: Invoice, wording: Wording) -> list[Row]:
 
 
 def _sums(
-    subtotal: Decimal, tax_breakdown: Sequence[Row], currency: str, wording: Wording
+    document: Invoice | CreditNote, total_name: str, wording: Wording, *, with_tax: bool
 ) -> Iterable[Row]:
-    yield _total("Subtotal", subtotal, currency, wording, strong=False)
+    """Subtotal, taxes, total; where the lines are with tax, the total and what is in it."""
+    currency = document.currency
+    whole = _total(total_name, document.total.amount, currency, wording, strong=True)
+    taxes = list(_taxes(document.tax_breakdown, currency, wording, with_tax=with_tax))
+    if with_tax:
+        yield from [whole, *taxes]
+        return
+    yield _total("Subtotal", document.subtotal.amount, currency, wording, strong=False)
+    yield from [*taxes, whole]
+
+
+def _taxes(
+    tax_breakdown: Sequence[Row], currency: str, wording: Wording, *, with_tax: bool
+) -> Iterable[Row]:
     for row in tax_breakdown:
         if Decimal(row["tax"]) or row.get("treatment") == "taxed":
             base = wording.money(Decimal(row["base"]), currency)
             percentage = wording.percentage(Decimal(row["percentage"]))
             tax = wording.say(str(row["name"]))
-            name = wording.say(
-                "{tax} {percentage} on {base}", tax=tax, percentage=percentage, base=base
+            words = (
+                "including {tax} {percentage} on {base}"
+                if with_tax
+                else "{tax} {percentage} on {base}"
             )
+            name = wording.say(words, tax=tax, percentage=percentage, base=base)
         else:
             name = str(row["name"])
         yield _total(name, Decimal(row["tax"]), currency, wording, strong=False)

@@ -19,7 +19,7 @@ __all__ = ["Buyer"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftLine:
-    """A line to be."""
+    """A line to be; its amounts are as its price says them, with tax where that includes it."""
 
     kind: str
     description: str
@@ -31,6 +31,7 @@ class DraftLine:
     derivation: Derivation
     discount: Money | None = None
     exact: Fraction | None = None  # the amount before a discount was rounded
+    includes_tax: bool = False
     tax_category: str = ""  # of a line without a price
 
 

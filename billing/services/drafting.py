@@ -16,6 +16,7 @@ from billing.domain.tax import TaxableLine
 from billing.domain.totals import Totals, totals
 from billing.models import InvoiceLine
 from billing.queries.credit_balance import credit_of
+from billing.queries.tax_table import TaxTable
 from billing.queries.thresholds import billed_early
 from billing.queries.wallets import prepaid_of
 from billing.services.coupon_book import CouponBook
@@ -29,7 +30,7 @@ from billing.services.draft_parts import (
     on_one_price,
 )
 from billing.services.minimum_lines import plan_minimum, price_minimums
-from billing.services.tax import TaxTable, tax_rounding
+from billing.services.tax import tax_rounding
 from billing.services.terms import LoadedPrice, PriceBook
 from billing.services.usage_credits import credit_lines_of
 from billing.services.usage_lines import UsageLine, usage_lines
@@ -233,8 +234,9 @@ def taxed_totals(
         [
             TaxableLine(
                 amount=line.amount,
-                rate=rates[line.price_id, line.tax_category],
+                rates=rates[line.price_id, line.tax_category],
                 exact=line.exact,
+                includes_tax=line.includes_tax,
             )
             for line in lines
         ],
@@ -381,6 +383,7 @@ def _setup_lines(boundary: Boundary, book: PriceBook) -> Iterator[DraftLine]:
             unit_amount=None if loaded.terms.tiers else loaded.terms.unit_amount,
             amount=rated.rounded,
             derivation=rated_derivation(rated, loaded.terms, kind="setup", price=loaded.identity),
+            includes_tax=loaded.includes_tax,
         )
 
 
@@ -423,4 +426,5 @@ def fee_line(
         unit_amount=None if loaded.terms.tiers else loaded.terms.unit_amount,
         amount=amount,
         derivation=derivation,
+        includes_tax=loaded.includes_tax,
     )

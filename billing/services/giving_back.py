@@ -33,7 +33,8 @@ CHARGED_KINDS = (InvoiceLine.Kind.RECURRING, InvoiceLine.Kind.PRORATION_CHARGE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unused:
-    """A line whose time from an instant on is not used, and what that is worth, net of tax."""
+    """A line whose time from an instant on is not used, and what that is worth, as its price
+    says it: net of tax, or with the tax that the price includes."""
 
     line: InvoiceLine
     loaded: LoadedPrice
@@ -47,8 +48,9 @@ class Unused:
 class NotePlan:
     """A credit note to be: what it takes back of an invoice, tax included.
 
-    `line_amounts` are net; None takes `total` from all the lines. `refund` goes back as money,
-    `to_balance` to the customer's credit balance; the rest comes off what the invoice owes.
+    `line_amounts` are as the lines' prices say them; None takes `total` from all the lines.
+    `refund` goes back as money, `to_balance` to the customer's credit balance; the rest comes off
+    what the invoice owes.
     `waits`: the balance pays no open invoice now, but those that are made later.
     """
 
@@ -110,7 +112,7 @@ def _worth(
     return credit_unused(
         price=_less_discount(loaded.fee(int(line.quantity)), line),
         whole=whole_of(period, periods=row, policy=policy),
-        billed=Billed(amount=line.amount, period=period, credited=line.amount - left.net),
+        billed=Billed(amount=line.charged, period=period, credited=line.charged - left.charged),
         unused_from=unused_from,
         time_zone=row.time_zone,
         policy=policy,
@@ -121,8 +123,8 @@ def _less_discount(fee: Money, line: InvoiceLine) -> Money:
     """A current price, less the share that coupons took off the line that was billed."""
     if not line.discount:
         return quantize(fee)
-    before = Fraction(line.amount.amount) + Fraction(line.discount.amount)
-    share = Fraction(line.amount.amount) / before
+    before = Fraction(line.charged.amount) + Fraction(line.discount.amount)
+    share = Fraction(line.charged.amount) / before
     return quantize_amount(Fraction(fee.amount) * share, fee.currency)
 
 
@@ -166,21 +168,22 @@ def plan_notes(unused: Sequence[Unused], choice: UnusedTime) -> list[NotePlan]:
 def _plan_note(
     invoice: Invoice, wanted: Mapping[UUID, Money], choice: UnusedTime
 ) -> tuple[NotePlan | None, Money]:
-    """A note over lines of an invoice, and how much net it falls short of what is wanted."""
+    """A note over lines of an invoice, and how much it falls short of what is wanted."""
     lines = list(invoice.lines.order_by("position"))
     left = left_of_lines(lines)
     nothing = zero(invoice.currency)
     limit = creditable(invoiced=invoice.total, credited=invoice.amount_credited)
-    parts = [credit_line(left[pk], net) for pk, net in wanted.items()]
+    parts = [credit_line(left[pk], amount) for pk, amount in wanted.items()]
     gross = total((part.net + part.tax for part in parts), invoice.currency)
     if gross <= limit:
-        amounts = {pk: net.amount for pk, net in wanted.items()}
+        amounts = {pk: amount.amount for pk, amount in wanted.items()}
         return _note(invoice, amounts, gross, choice), nothing
     asked = total(wanted.values(), invoice.currency)
     if not limit:
         return None, asked
     taken = total(
-        (c.net for c in credit_total([left[line.pk] for line in lines], limit)), invoice.currency
+        (c.charged for c in credit_total([left[line.pk] for line in lines], limit)),
+        invoice.currency,
     )
     return _note(invoice, None, limit, choice), max(asked - taken, nothing)
 
@@ -240,7 +243,7 @@ def _carry_over(invoice: Invoice, short: Money) -> list[tuple[InvoiceLine, Money
     lines = list(sources.select_related("invoice", "price").order_by("position"))
     left = left_of_lines(lines)
     for line in lines:
-        amount = min(short, max(left[line.pk].net, zero(invoice.currency)))
+        amount = min(short, max(left[line.pk].charged, zero(invoice.currency)))
         if amount:
             found.append((line, amount))
             short -= amount

@@ -31,6 +31,7 @@ def price_minimums(lines: Sequence[UsageLine]) -> Iterator[DraftLine]:
             description=f"{usage.loaded.identity['plan']}: {usage.loaded.price.name}, minimum",
             price_id=usage.loaded.price.pk,
             identity=usage.loaded.identity,
+            includes_tax=usage.loaded.includes_tax,
         )
         if line is not None:
             yield line
@@ -49,6 +50,7 @@ def plan_minimum(
         description=f"{version.identity['plan']}: minimum",
         price_id=None,
         identity=version.identity,
+        includes_tax=version.includes_tax,
     )
 
 
@@ -60,6 +62,7 @@ def _top_up(
     description: str,
     price_id: int | None,
     identity: dict[str, str],
+    includes_tax: bool,
 ) -> DraftLine | None:
     amount = left_of_minimum(minimum, stretch.share, used)
     if not amount:
@@ -75,4 +78,5 @@ def _top_up(
         derivation=true_up_derivation(
             minimum=minimum, share=stretch.share, used=used, amount=amount, price=identity
         ),
+        includes_tax=includes_tax,
     )

@@ -15,11 +15,11 @@ from billing.domain.derivation import rated_derivation
 from billing.domain.rating import ChargeModel, PriceTerms, rate
 from billing.errors import ChargeInvalid, ChargeKeyReused
 from billing.models import Invoice, InvoiceLine
+from billing.queries.tax_table import TaxTable
 from billing.services.coupon_book import Buyer, CouponBook
 from billing.services.coupon_lines import less_coupons
 from billing.services.draft_parts import DraftInvoice, DraftLine
 from billing.services.drafting import taxed_totals, with_credit
-from billing.services.tax import TaxTable
 from billing.services.writing import finalize_drafts, write_drafts
 from subscriptions.models import Customer
 from subscriptions.services.transitions import Actor

@@ -13,6 +13,7 @@ from django.db import transaction
 
 from billing.errors import PeriodNotBilled
 from billing.models import CreditNote, Invoice
+from billing.queries.tax_table import TaxTable
 from billing.services.cancelling import end_of_service
 from billing.services.closing import close_usage_until, closing_lines, early_boundary
 from billing.services.drafting import (
@@ -34,7 +35,6 @@ from billing.services.giving_back import (
     unused_time,
 )
 from billing.services.invoicing import issue
-from billing.services.tax import TaxTable
 from billing.services.terms import PriceBook
 from subscriptions.domain.proration import change_boundary
 from subscriptions.domain.proration_policy import UnusedTime

@@ -16,6 +16,7 @@ from django.db import transaction
 
 from billing.errors import PlanChangeInvalid, PlanChangeNotNow
 from billing.models import CreditNote, Invoice, PlanChange, UnusedCredit
+from billing.queries.tax_table import TaxTable
 from billing.services.closing import close_usage_until, closing_lines, early_boundary
 from billing.services.drafting import DraftInvoice, DraftLine, make_draft, with_credit
 from billing.services.giving_back import (
@@ -30,7 +31,6 @@ from billing.services.giving_back import (
 )
 from billing.services.invoicing import issue
 from billing.services.proration_lines import charge_lines, credit_lines
-from billing.services.tax import TaxTable
 from billing.services.terms import PriceBook
 from subscriptions.domain.change_kind import change_kind, yearly
 from subscriptions.domain.lifecycle import BILLED_STATES
@@ -245,9 +245,13 @@ def _may_net(terms: ChangeTerms) -> bool:
 
 
 def _bears(charged: DraftInvoice | None, unused: Sequence[Unused], currency: str) -> bool:
-    """Whether what is charged, less coupons, is at least what is given back."""
+    """Whether what is charged, less coupons, is at least what is given back, said the same way."""
+    lines = charged.lines if charged else ()
+    with_tax = {line.includes_tax for line in lines} | {item.line.includes_tax for item in unused}
+    if len(with_tax) > 1:
+        return False
     given_back = total((item.part.amount for item in unused), currency)
-    return (charged.totals.subtotal if charged else zero(currency)) >= given_back
+    return total((line.amount for line in lines), currency) >= given_back
 
 
 def _row_after(plan: _Plan, boundary: datetime) -> BillingPeriods:
@@ -463,7 +467,7 @@ def _draft(
 
 
 def _fee(book: PriceBook, version_id: int, quantity: int, currency: str) -> Money:
-    """The recurring fees of a whole period, before tax."""
+    """The recurring fees of a whole period, as the prices say them."""
     fees = [
         p.fee(quantity)
         for timing in ("advance", "arrears")

@@ -28,6 +28,7 @@ def credit_lines(unused: Iterable[Unused]) -> list[DraftLine]:
             unit_amount=None,
             amount=-item.part.amount,
             derivation=item.derivation,
+            includes_tax=item.line.includes_tax,
         )
         for item in unused
         if item.part.amount
@@ -68,6 +69,7 @@ def charge_lines(
                     unit_amount=None,
                     amount=part.amount,
                     derivation=derivation,
+                    includes_tax=loaded.includes_tax,
                 )
             )
     return lines

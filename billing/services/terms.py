@@ -30,6 +30,11 @@ class LoadedPrice:
         return self.price.match or {}
 
     @property
+    def includes_tax(self) -> bool:
+        """Whether its amounts contain tax."""
+        return self.price.plan_version.includes_tax
+
+    @property
     def plan_id(self) -> int:
         """Whose price it is."""
         return self.price.plan_version.plan_id
@@ -57,6 +62,7 @@ class LoadedVersion:
     currency: str
     minimum: Decimal
     identity: dict[str, str]
+    includes_tax: bool = False
 
 
 class PriceBook:
@@ -139,6 +145,7 @@ def _load_version(version: PlanVersion) -> LoadedVersion:
     return LoadedVersion(
         currency=version.currency,
         minimum=version.minimum_amount.amount,
+        includes_tax=version.includes_tax,
         identity={
             "plan": version.plan.name,
             "plan_code": version.plan.code,

@@ -18,11 +18,11 @@ from django.db.models import Exists, OuterRef
 
 from billing.domain.thresholds import BilledEarly, Threshold, levels_reached
 from billing.models import Invoice, ThresholdCrossing
+from billing.queries.tax_table import TaxTable
 from billing.queries.thresholds import billed_early
 from billing.services.draft_parts import Boundary, DraftInvoice, DraftLine
 from billing.services.drafting import make_draft, usage_so_far
 from billing.services.open_periods import in_chunks, in_open_period, locked_boundaries
-from billing.services.tax import TaxTable
 from billing.services.usage_credits import credit_lines_of
 from billing.services.writing import finalize_drafts, write_drafts
 from subscriptions.models import CustomerClock, SpendingThreshold

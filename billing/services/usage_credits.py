@@ -13,7 +13,20 @@ from tiktoktoe.kernel.money import total, zero
 def credit_lines_of(
     early: Iterable[BilledEarly], lines: Sequence[DraftLine], boundary: Boundary
 ) -> Iterator[DraftLine]:
-    """What was charged before, invoice by invoice; never more than these lines charge together."""
+    """What was charged before, invoice by invoice; never more than these lines charge together.
+
+    Prices that include tax are one sum, the others another.
+    """
+    known = list(early)
+    for includes_tax in (False, True):
+        charged = [line for line in lines if line.includes_tax == includes_tax]
+        before = [billed for billed in known if billed.includes_tax == includes_tax]
+        yield from _credits(before, charged, boundary)
+
+
+def _credits(
+    early: Iterable[BilledEarly], lines: Iterable[DraftLine], boundary: Boundary
+) -> Iterator[DraftLine]:
     closed = boundary.closed
     assert closed is not None
     currency = boundary.subscription.currency
@@ -28,4 +41,5 @@ def credit_lines_of(
             unit_amount=-share.amount,
             amount=-share,
             derivation=early_derivation(billed, share),
+            includes_tax=billed.includes_tax,
         )

@@ -212,6 +212,7 @@ def _line(share: _Share, found: Measured, before: Money | None) -> UsageLine:
         unit_amount=None if _needs_steps(terms) or before is not None else terms.unit_amount,
         amount=amount,
         derivation=derivation,
+        includes_tax=loaded.includes_tax,
     )
     return UsageLine(share.usage, line, rated.rounded)
 

@@ -91,7 +91,7 @@ def plan_version_terms(request: HttpRequest, version_id: int) -> HttpResponse:
             form.add_error(None, str(refusal))
         else:
             return redirect("plan_version", version.pk)
-    context = {"version": version, "form": form, "title": "Minimum and thresholds"}
+    context = {"version": version, "form": form, "title": "Minimum, thresholds, tax"}
     return render(request, "billing/price_form.html", context)
 
 
@@ -156,13 +156,17 @@ def _numbers(form: CalculatorForm) -> dict[str, Any]:
     return {**asked, "quantity": Decimal(asked["quantity"])}
 
 
-def _common(version: PlanVersion) -> dict[str, str]:
+def _common(version: PlanVersion) -> dict[str, object]:
     parts = [
         f"{'every ' if row.is_repeating else ''}{exact_text(row.amount)}"
         for row in thresholds_of(version)
     ]
     minimum = exact_text(version.minimum_amount.amount)
-    return {"minimum_amount": minimum, "thresholds": ", ".join(parts)}
+    return {
+        "minimum_amount": minimum,
+        "thresholds": ", ".join(parts),
+        "includes_tax": version.includes_tax,
+    }
 
 
 def _found(specs: Sequence[PriceSpec], code: str) -> tuple[PriceSpec | None, PriceSpec | None]:

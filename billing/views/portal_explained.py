@@ -91,6 +91,7 @@ def _explained(draft: DraftInvoice) -> list[dict[str, object]]:
         explanation = explain(
             derivation=line.derivation,
             price=price,
+            net=taxed.net,
             gross=taxed.gross,
             time_zone=draft.customer.time_zone,
         )

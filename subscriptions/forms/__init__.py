@@ -291,6 +291,11 @@ class PlanVersionForm(forms.Form):
         help_text="bills usage early: 100, 500, every 250",
         label="Spending thresholds",
     )
+    includes_tax = forms.BooleanField(
+        required=False,
+        label="Prices include tax",
+        help_text="every amount contains the tax of whoever buys",
+    )
 
     def clean_thresholds(self) -> list[ThresholdSpec]:
         """The amounts, those after "every" repeating."""

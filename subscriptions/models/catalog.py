@@ -165,6 +165,9 @@ class PlanVersion(models.Model):
         default_currency="USD",
         help_text="what a whole period comes to at least, before tax",
     )
+    includes_tax = models.BooleanField(
+        default=False, help_text="every amount contains the tax of whoever buys"
+    )
     published_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=now)
 

@@ -130,6 +130,7 @@ def draft_plan_version(
     effective_from: datetime,
     minimum_amount: Decimal = Decimal(0),
     thresholds: Sequence[ThresholdSpec] = (),
+    includes_tax: bool = False,
 ) -> PlanVersion:
     """Write down the next version of a plan's prices in a currency; not yet for sale.
 
@@ -142,6 +143,7 @@ def draft_plan_version(
         effective_from: From when it can be subscribed to, once published.
         minimum_amount: What a whole period comes to at least; the rest is topped up.
         thresholds: Usage of so much in an open period is billed at once.
+        includes_tax: Whether every amount contains the tax of whoever buys.
 
     Raises:
         PriceInvalid: If a price contradicts itself; the error names its code and field.
@@ -157,6 +159,7 @@ def draft_plan_version(
         number=(last or 0) + 1,
         effective_from=effective_from,
         minimum_amount=minimum_amount,
+        includes_tax=includes_tax,
     )
     _write_terms(version, prices, thresholds)
     carry_grants(version)
@@ -191,6 +194,7 @@ def next_version(*, version: PlanVersion, at: datetime) -> PlanVersion:
         effective_from=at,
         minimum_amount=version.minimum_amount.amount,
         thresholds=thresholds_of(version),
+        includes_tax=version.includes_tax,
     )
 
 
@@ -201,6 +205,7 @@ def rewrite_draft(
     prices: Sequence[PriceSpec],
     minimum_amount: Decimal | None = None,
     thresholds: Sequence[ThresholdSpec] | None = None,
+    includes_tax: bool | None = None,
 ) -> PlanVersion:
     """Give a draft other prices; what is not given stays.
 
@@ -220,7 +225,9 @@ def rewrite_draft(
     Price.objects.filter(plan_version=locked).delete()
     SpendingThreshold.objects.filter(plan_version=locked).delete()
     locked.minimum_amount = minimum
-    locked.save(update_fields=["minimum_amount"])
+    if includes_tax is not None:
+        locked.includes_tax = includes_tax
+    locked.save(update_fields=["minimum_amount", "includes_tax"])
     _write_terms(locked, prices, kept)
     return locked
 

@@ -23,8 +23,8 @@ from billing.domain.rating import rate
 from billing.domain.tax import TaxableLine
 from billing.domain.totals import totals
 from billing.models import Invoice, InvoiceLine, NumberSeries, TaxRate
+from billing.queries.tax_table import TaxTable
 from billing.services.renewal import run_billing
-from billing.services.tax import TaxTable
 from billing.services.terms import PriceBook
 from billing.services.writing import bill_to
 from subscriptions.domain.metering import Aggregation
@@ -208,9 +208,9 @@ def bill_one(pk: int) -> None:
     used = usage_totals([span])[0].quantity(Aggregation.SUM)
     kinds = ((calls, used, "usage", period), (base, Decimal(1), "recurring", Period(FEB_1, MAR_1)))
     rated = [(price, rate(units, price.terms), kind, when) for price, units, kind, when in kinds]
-    tax_rate = TaxTable([customer.country]).outcome(customer, FEB_1.date())
+    tax_rates = TaxTable([customer.country]).outcome(customer, FEB_1.date())
     sums = totals(
-        [TaxableLine(amount=line.rounded, rate=tax_rate) for _, line, _, _ in rated],
+        [TaxableLine(amount=line.rounded, rates=tax_rates) for _, line, _, _ in rated],
         currency="EUR",
     )
     invoice = Invoice.objects.create(
@@ -246,7 +246,7 @@ def bill_one(pk: int) -> None:
             currency="EUR",
             amount=line.rounded.amount,
             tax_amount=taxed.tax.amount,
-            tax_code=taxed.rate.code,
+            tax_code=taxed.code,
             derivation=rated_derivation(
                 line, price.terms, kind=kind, price=price.identity
             ).to_json(),
@@ -296,10 +296,11 @@ FROM due JOIN subscriptions_customer c ON c.id = due.customer_id;
 
 INSERT INTO billing_invoiceline (id, invoice_id, position, kind, description, price_id,
     subscription_id, period_start, period_end, quantity, currency, amount, tax_amount, tax_code,
-    derivation)
+    taxes, includes_tax, derivation)
 SELECT gen_random_uuid(), invoice_id, 1, 'usage', 'API calls', %(calls)s, id, %(start)s, %(at)s,
     quantity, 'EUR', usage_amount,
     round((usage_amount + 99) * 0.19, 2) - round(99 * 0.19, 2), 'de-vat',
+    '[]', false,
     jsonb_build_object('kind', 'usage', 'inputs', jsonb_build_object('quantity', quantity::text),
         'steps', jsonb_build_array(
             jsonb_build_object('label', 'tier 1', 'formula', least(quantity, 10000) || ' x 0.004'),
@@ -309,7 +310,7 @@ FROM due
 UNION ALL
 SELECT gen_random_uuid(), invoice_id, 2, 'recurring', 'Base fee', %(base)s, id, %(at)s, %(end)s,
     1, 'EUR', 99, round(99 * 0.19, 2), 'de-vat',
-    jsonb_build_object('kind', 'recurring', 'steps', jsonb_build_array(
+    '[]', false, jsonb_build_object('kind', 'recurring', 'steps', jsonb_build_array(
         jsonb_build_object('label', 'flat fee', 'formula', '1 x 99 = 99')))
 FROM due;
 

@@ -103,7 +103,11 @@ def per_call(amount: str = "0.002", *, included: str = "10000", **terms: Any) ->
 
 
 def published_version(
-    *prices: PriceSpec, plan: Plan | None = None, currency: str = "USD", at: datetime = JAN_1
+    *prices: PriceSpec,
+    plan: Plan | None = None,
+    currency: str = "USD",
+    at: datetime = JAN_1,
+    **terms: Any,
 ) -> PlanVersion:
     """A version on sale since `at`; without prices it has the documentation's two."""
     version = draft_plan_version(
@@ -111,6 +115,7 @@ def published_version(
         currency=currency,
         prices=prices or (recurring(), per_call()),
         effective_from=at,
+        **terms,
     )
     return publish_plan_version(version=version, at=at)
 

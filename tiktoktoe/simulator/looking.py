@@ -138,7 +138,13 @@ def _coupon_exact(currency: str, steps: list[dict[str, Any]]) -> Money:
 
 
 def _tax_alone(row: InvoiceLine, percentages: Mapping[str, Decimal]) -> Money:
-    """The line's tax, rounded by itself: what it would be if the line were all."""
+    """The line's tax, rounded by itself: what it would be if the line were all.
+
+    Of several taxes, or of a price that includes it, the line's own share.
+    """
+    if row.taxes or row.includes_tax:
+        share: Money = row.tax_amount
+        return share
     exact = Fraction(row.derivation["exact"]) if row.discount else Fraction(row.amount.amount)
     return quantize_amount(exact * percent(percentages.get(row.tax_code, Decimal(0))), row.currency)
 

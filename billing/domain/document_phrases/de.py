@@ -44,6 +44,8 @@ PHRASES: Mapping[str, str] = {
     "Refunded": "Erstattet",
     "Amount due": "Offener Betrag",
     "{tax} {percentage} on {base}": "{tax} {percentage} auf {base}",
+    "including {tax} {percentage} on {base}": "darin {tax} {percentage} auf {base}",
+    "{amount} with tax": "{amount} mit Steuer",
     "{included} included, {billable} charged": "{included} inklusive, {billable} berechnet",
     "less {amount} by coupon": "abzüglich {amount} durch Gutschein",
     "By bank transfer to {bank}, reference {number}.": (

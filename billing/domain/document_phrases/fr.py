@@ -44,6 +44,8 @@ PHRASES: Mapping[str, str] = {
     "Refunded": "Remboursé",
     "Amount due": "Reste à payer",
     "{tax} {percentage} on {base}": "{tax} {percentage} sur {base}",
+    "including {tax} {percentage} on {base}": "dont {tax} {percentage} sur {base}",
+    "{amount} with tax": "{amount} toutes taxes comprises",
     "{included} included, {billable} charged": "{included} inclus, {billable} facturés",
     "less {amount} by coupon": "moins {amount} par bon de réduction",
     "By bank transfer to {bank}, reference {number}.": "Par virement à {bank}, référence {number}.",

@@ -57,7 +57,7 @@ def test_three_stacked_coupons_over_two_tax_rates() -> None:
         TaxableLine(
             amount=line.amount - off.rounded,
             exact=Fraction(line.amount.amount) - off.exact,
-            rate=TaxRate(code=str(r), name="VAT", percentage=Decimal(r)),
+            rates=(TaxRate(code=str(r), name="VAT", percentage=Decimal(r)),),
         )
         for line, off, r in zip(
             lines, discounted.lines, [fee["tax_rate"] for fee, _ in fees], strict=True
