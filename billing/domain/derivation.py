@@ -23,6 +23,7 @@ from tiktoktoe.kernel.rates import TIMES, exact_text
 
 SCHEMA = 1
 CREDIT_KIND = "proration_credit"
+DISCOUNT_RULE = "rounded so that the discounts of all lines add up to the coupons"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +198,7 @@ def proration_derivation(
         price=price,
         inputs=inputs,
         steps=(DerivationStep(label=label, formula=proration.formula, amount=amount),),
-        exact=exact_text(sign * proration.exact),
+        exact=_shown(sign * proration.exact),
         amount=amount,
         currency=proration.price.currency.code,
         rule=f"proration policy {proration.policy.name}",
@@ -217,9 +218,9 @@ def true_up_derivation(
         amount: What was left, rounded.
         price: What identifies the price, or the plan version.
     """
-    exact = exact_left(minimum, share, used)
+    exact = _shown(exact_left(minimum, share, used))
     part = "" if share == 1 else f" {TIMES} {share}"
-    formula = f"{exact_text(minimum)}{part} - {exact_text(used.amount)} = {exact_text(exact)}"
+    formula = f"{exact_text(minimum)}{part} - {exact_text(used.amount)} = {exact}"
     return Derivation(
         kind="true_up",
         price=price,
@@ -228,10 +229,8 @@ def true_up_derivation(
             "share": exact_text(share),
             "charged": exact_text(used.amount),
         },
-        steps=(
-            DerivationStep(label="up to the minimum", formula=formula, amount=exact_text(exact)),
-        ),
-        exact=exact_text(exact),
+        steps=(DerivationStep(label="up to the minimum", formula=formula, amount=exact),),
+        exact=exact,
         amount=str(amount.amount),
         currency=amount.currency.code,
         rule="rounded once, half away from zero",
@@ -266,6 +265,21 @@ def early_derivation(billed: BilledEarly, share: Money) -> Derivation:
     )
 
 
+def prepaid_derivation(amount: Money, wallet: str) -> Derivation:
+    """How prepaid credits are charged: one for one."""
+    text = exact_text(amount.amount)
+    return Derivation(
+        kind="prepaid",
+        price={"name": wallet},
+        inputs={},
+        steps=(DerivationStep(label="prepaid credits", formula=text, amount=text),),
+        exact=text,
+        amount=str(amount.amount),
+        currency=amount.currency.code,
+        rule="one for one; tax is on the invoices that they pay",
+    )
+
+
 def discounted_derivation(
     derivation: Derivation,
     steps: tuple[DerivationStep, ...],
@@ -276,25 +290,27 @@ def discounted_derivation(
     """How coupons went on from a line's payable amount; their shares are rounded together."""
     before = derivation.amount
     rounded: tuple[DerivationStep, ...] = ()
-    if Fraction(derivation.exact) != Fraction(before):
+    # A prorated part is rounded in its own step already.
+    so_far = sum((Fraction(step.amount) for step in derivation.steps), Fraction(0))
+    if so_far != Fraction(before):
         formula = f"{derivation.exact} rounded to {before}"
-        gained = exact_text(_decimal_if_any(Fraction(before) - Fraction(derivation.exact)))
+        gained = _shown(Fraction(before) - so_far)
         rounded = (DerivationStep(label="rounded", formula=formula, amount=gained),)
     return replace(
         derivation,
         steps=(*derivation.steps, *rounded, *steps),
-        exact=exact_text(_decimal_if_any(exact)),
+        exact=_shown(exact),
         amount=str(amount.amount),
-        notes=(*derivation.notes, "discounts of the invoice are shared out without loss"),
+        rule=DISCOUNT_RULE,
     )
 
 
-def _decimal_if_any(value: Fraction) -> Fraction | Decimal:
-    """As a decimal where it ends soon, else as it is."""
+def _shown(value: Fraction) -> str:
+    """As a decimal where it ends soon, else as the fraction that it is."""
     scaled = value * 10**10
     if scaled.denominator == 1:
-        return Decimal(scaled.numerator).scaleb(-10)
-    return value
+        return exact_text(Decimal(scaled.numerator).scaleb(-10))
+    return exact_text(value)
 
 
 def _step(step: RatingStep) -> DerivationStep:

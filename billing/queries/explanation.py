@@ -1,5 +1,6 @@
 """Why an invoice line is what it is: its derivation beside the price and the usage it names."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -11,6 +12,7 @@ from subscriptions.domain.metering import ROLLED_UP, Aggregation, UsageTotal, ad
 from subscriptions.models import Meter, Price, Tier
 from subscriptions.queries import usage_days
 from subscriptions.queries.quantities import (
+    DayTotals,
     Measure,
     Part,
     measure_of,
@@ -85,6 +87,8 @@ class Explanation:
     gross: Money
     is_of_open_period: bool
     credited_line: InvoiceLine | None
+    credited_invoice: Invoice | None
+    dimensions: tuple[str, ...] | None  # of its events, if they are not all of the meter's
     taxes: tuple[LineTax, ...] = ()
 
     @property
@@ -141,26 +145,34 @@ def explain(
     chosen = derivation.events.dimensions if derivation and derivation.events else None
     days = usage_days(span, dimensions=chosen) if span else []
     total = add_up(day.total for day in days)
+    groups = roll_ups([measure])[0] if measure else ()
+    counted = tuple(g for g in groups if chosen is None or g.key in chosen)
     return Explanation(
         derivation=derivation,
-        inputs=tuple(
-            (INPUT_WORDS.get(name, name), value)
-            for name, value in inputs.items()
-            if name not in HIDDEN_INPUTS
-        ),
+        inputs=_inputs_in_words(inputs),
         policy=_policy_words(derivation),
         tiers=tuple(price.tiers.all()) if price else (),
         meter=meter,
         days=tuple(_share(day.day, day.total, meter) for day in days) if meter else (),
         event_count=total.event_count,
-        counted_now=_recounted(measure, chosen) if measure else None,
+        counted_now=_recounted(measure, counted) if measure else None,
         first_day=span.from_day if span else None,
         last_day=span.to_day - ONE_DAY if span else None,
         net=net,
         gross=gross,
         is_of_open_period=is_of_open_period,
         credited_line=_credited_line(inputs.get("billed_line")),
+        credited_invoice=_credited_invoice(inputs.get("billed_invoice")),
+        dimensions=None if len(counted) == len(groups) else chosen,
     )
+
+
+def _inputs_in_words(inputs: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """What went in, in the order of the words: PostgreSQL keeps none of its own."""
+    shown = [name for name in inputs if name not in HIDDEN_INPUTS]
+    order = {name: place for place, name in enumerate(INPUT_WORDS)}
+    shown.sort(key=lambda name: order.get(name, len(order)))
+    return tuple((INPUT_WORDS.get(name, name), inputs[name]) for name in shown)
 
 
 def _policy_words(derivation: Derivation | None) -> tuple[tuple[str, str], ...]:
@@ -192,11 +204,9 @@ def _measure(derivation: Derivation | None, time_zone: str) -> Measure | None:
     )
 
 
-def _recounted(measure: Measure, chosen: tuple[str, ...] | None) -> Decimal:
+def _recounted(measure: Measure, groups: tuple[DayTotals, ...]) -> Decimal:
     """The quantity as the events have it today."""
-    (groups,) = roll_ups([measure])
-    wanted = tuple(g for g in groups if chosen is None or g.key in chosen)
-    (found,) = measure_parts([Part(measure=measure, groups=wanted)])
+    (found,) = measure_parts([Part(measure=measure, groups=groups)])
     return found.quantity
 
 
@@ -205,6 +215,11 @@ def _credited_line(line_id: str | None) -> InvoiceLine | None:
     if line_id is None:
         return None
     return InvoiceLine.objects.select_related("invoice").filter(pk=line_id).first()
+
+
+def _credited_invoice(invoice_id: str | None) -> Invoice | None:
+    """The earlier invoice whose usage this line takes off, if it does that."""
+    return Invoice.objects.filter(pk=invoice_id).first() if invoice_id else None
 
 
 def _share(day: date, total: UsageTotal, meter: Meter | None) -> DayShare:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Sum
 
+from billing.domain.derivation import prepaid_derivation
 from billing.errors import CreditInvalid, CreditKeyReused
 from billing.models import Invoice, InvoiceLine, PrepaidCredit, TopUp, Wallet
 from billing.services.payment_events import actor_name
@@ -140,7 +141,7 @@ def top_up(*, wallet: Wallet, amount: Money, idempotency_key: str, at: datetime)
         period_end=at,
         currency=wallet.currency,
         amount=amount.amount,
-        derivation={},
+        derivation=prepaid_derivation(amount, wallet.name).to_json(),
     )
     finalize_drafts([invoice.pk], at=at)
     TopUp.objects.create(wallet=wallet, invoice=invoice)

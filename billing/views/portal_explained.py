@@ -15,13 +15,13 @@ from billing.views.portal_access import (
     estimated_invoice,
     issued_invoices,
 )
-from subscriptions.domain.metering import Aggregation
+from subscriptions.domain.metering import Aggregation, add_up
 from subscriptions.models import Meter, Price, Subscription
-from subscriptions.queries import UsageSpan, event_page, usage_totals
+from subscriptions.queries import UsageSpan, event_page, usage_days
 from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.web.access import requires
 from tiktoktoe.web.days import ONE_DAY
-from tiktoktoe.web.links import linked_day, linked_place
+from tiktoktoe.web.links import linked_day, linked_dimensions, linked_place
 
 EVENTS_SHOWN = 100
 
@@ -35,8 +35,9 @@ def portal_usage(request: HttpRequest) -> HttpResponse:
     first_day = linked_day(request.GET.get("start"))
     last_day = linked_day(request.GET.get("end") or request.GET.get("start"))
     place = linked_place(request.GET.get("after"))
+    chosen, chosen_words = linked_dimensions(request.GET.getlist("of"))
     span = UsageSpan(customer.pk, meter.pk, first_day, last_day + ONE_DAY)
-    (total,) = usage_totals([span])
+    total = add_up(day.total for day in usage_days(span, dimensions=chosen))
     context = {
         "customer": customer,
         "meter": meter,
@@ -44,7 +45,8 @@ def portal_usage(request: HttpRequest) -> HttpResponse:
         "last_day": last_day,
         "total": total,
         "quantity": total.shown(Aggregation(meter.aggregation)),
-        "listed": event_page(span, after=place, limit=EVENTS_SHOWN),
+        "chosen_words": chosen_words,
+        "listed": event_page(span, after=place, limit=EVENTS_SHOWN, dimensions=chosen),
         "is_first": place is None,
     }
     return render(request, "portal/usage.html", context)

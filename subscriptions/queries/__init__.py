@@ -6,9 +6,11 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from django.db import connection
+from django.db.models import F, Func, JSONField, Subquery, TextField
+from django.db.models.functions import Cast
 
 from subscriptions.domain.metering import UsageTotal
-from subscriptions.models import Customer, EventSource, UsageEvent
+from subscriptions.models import Customer, EventSource, Meter, UsageEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,19 +142,37 @@ def _of_meter(
 
 
 def usage_events(
-    span: UsageSpan, *, after: tuple[datetime, str] | None = None, limit: int = 100
+    span: UsageSpan,
+    *,
+    after: tuple[datetime, str] | None = None,
+    limit: int = 100,
+    dimensions: Sequence[str] | None = None,
 ) -> list[UsageEvent]:
-    """The events behind a span, in order of time; `after` is where the page before ended."""
+    """The events behind a span, in order of time; `after` is where the page before ended.
+
+    Of some values of its meter's dimensions, if given, as `usage_days`.
+    """
     rows = UsageEvent.objects.filter(
         customer_id=span.customer_id,
         meter_id=span.meter_id,
         counted_on__gte=span.from_day,
         counted_on__lt=span.to_day,
     ).order_by("occurred_at", "event_id")
+    if dimensions is not None:
+        rows = rows.alias(dimensions=_dimensions(span.meter_id)).filter(dimensions__in=dimensions)
     if after is not None:
         at, event_id = after
         rows = rows.filter(occurred_at__gte=at).exclude(occurred_at=at, event_id__lte=event_id)
     return list(rows[:limit])
+
+
+def _dimensions(meter_id: int) -> Cast:
+    """An event's values of its meter's dimensions, as PostgreSQL writes them."""
+    names = Subquery(Meter.objects.filter(pk=meter_id).values("dimensions"))
+    values = Func(
+        F("properties"), names, function="subscriptions_dimensions", output_field=JSONField()
+    )
+    return Cast(values, TextField())
 
 
 def _total(row: Sequence[object]) -> UsageTotal:
@@ -171,9 +191,15 @@ class EventPage:
     after: str
 
 
-def event_page(span: UsageSpan, *, after: tuple[datetime, str] | None, limit: int) -> EventPage:
+def event_page(
+    span: UsageSpan,
+    *,
+    after: tuple[datetime, str] | None,
+    limit: int,
+    dimensions: Sequence[str] | None = None,
+) -> EventPage:
     """The events that count in a span, in the order they happened, from a place on."""
-    found = usage_events(span, after=after, limit=limit + 1)
+    found = usage_events(span, after=after, limit=limit + 1, dimensions=dimensions)
     shown = found[:limit]
     sources = dict(EventSource.objects.values_list("pk", "name"))
     last = shown[-1] if len(found) > limit else None

@@ -20,12 +20,11 @@ from subscriptions.queries import (
     heaviest_users,
     meter_days,
     usage_days,
-    usage_totals,
 )
 from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.web.access import requires
-from tiktoktoe.web.links import linked_day, linked_place, number_of
+from tiktoktoe.web.links import linked_day, linked_dimensions, linked_place, number_of
 from tiktoktoe.web.pagination import paginate
 
 ONE_DAY = timedelta(days=1)
@@ -87,8 +86,9 @@ def usage_event_list(request: HttpRequest) -> HttpResponse:
     from_day = linked_day(request.GET.get("start"))
     last_day = linked_day(request.GET.get("end") or request.GET.get("start"))
     place = linked_place(request.GET.get("after"))
+    chosen, chosen_words = linked_dimensions(request.GET.getlist("of"))
     span = UsageSpan(customer.pk, meter.pk, from_day, last_day + ONE_DAY)
-    (total,) = usage_totals([span])
+    total = add_up(day.total for day in usage_days(span, dimensions=chosen))
     context = {
         "customer": customer,
         "meter": meter,
@@ -96,7 +96,8 @@ def usage_event_list(request: HttpRequest) -> HttpResponse:
         "last_day": last_day,
         "total": total,
         "quantity": total.shown(Aggregation(meter.aggregation)),
-        "listed": event_page(span, after=place, limit=EVENTS_SHOWN),
+        "chosen_words": chosen_words,
+        "listed": event_page(span, after=place, limit=EVENTS_SHOWN, dimensions=chosen),
         "is_first": place is None,
     }
     return render(request, "subscriptions/usage_event_list.html", context)

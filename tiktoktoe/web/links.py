@@ -1,5 +1,7 @@
 """Reading what links carry; a link that was not made here leads nowhere: 404."""
 
+import json
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from django.http import Http404
@@ -38,3 +40,20 @@ def linked_place(text: str | None) -> tuple[datetime, str] | None:
     if at.tzinfo is None or "\x00" in event_id:
         raise Http404
     return at, event_id
+
+
+def linked_dimensions(texts: Sequence[str]) -> tuple[tuple[str, ...] | None, str]:
+    """Values of a meter's dimensions, as they are and in words; of none, all are meant."""
+    if not texts:
+        return None, ""
+    return tuple(texts), "; ".join(_dimensions_in_words(text) for text in texts)
+
+
+def _dimensions_in_words(text: str) -> str:
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        raise Http404 from None
+    if not isinstance(values, dict):
+        raise Http404
+    return ", ".join(f"{name} {value}" for name, value in values.items()) or "none of them"

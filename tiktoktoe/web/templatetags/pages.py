@@ -72,8 +72,12 @@ def url_if_any(name: str, *args: object, **kwargs: object) -> str:
 
 @register.simple_tag
 def address(name: str, **query: object) -> str:
-    """The address of a page with a query: `{% address "cash" start=day as href %}`."""
-    return f"{reverse(name)}?{urlencode(query)}"
+    """The address of a page with a query: `{% address "cash" start=day as href %}`.
+
+    Several values of a name are named several times; what is None is left out.
+    """
+    given = {key: value for key, value in query.items() if value is not None}
+    return f"{reverse(name)}?{urlencode(given, doseq=True)}"
 
 
 @register.simple_tag(takes_context=True)
