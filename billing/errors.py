@@ -123,8 +123,20 @@ class RefundExceedsPayment(Conflict):
     """More would be refunded than was paid."""
 
 
+class PaymentDisputed(Conflict):
+    """The payment is contested at the bank: nothing is asked for or given back meanwhile."""
+
+
+class DisputedTooEarly(Conflict):
+    """A dispute is told of before its payment is known to be paid; it will be told of again."""
+
+
+class DisputeContradicts(InvariantViolation):
+    """A gateway tells of a dispute what cannot be: another payment's, or in another currency."""
+
+
 class StateMoveNotAllowed(Conflict):
-    """The payment, attempt or refund is not in a state that allows this move."""
+    """The payment, attempt, refund or dispute is not in a state that allows this move."""
 
 
 class TotalsDisagree(InvariantViolation):

@@ -13,6 +13,11 @@ from djstripe.event_handlers import djstripe_receiver
 from billing.tasks import settle_reported
 
 EVENTS = (
+    "charge.dispute.closed",
+    "charge.dispute.created",
+    "charge.dispute.funds_reinstated",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.updated",
     "checkout.session.async_payment_failed",
     "checkout.session.async_payment_succeeded",
     "checkout.session.completed",

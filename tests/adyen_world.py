@@ -105,6 +105,29 @@ class AdyenWorld:
         self.control.settle()
         self.deliver()
 
+    def dispute(
+        self, attempt: PaymentAttempt, reason: str = "fraud", *, is_inquiry: bool = False
+    ) -> str:
+        """Contest a payment as the card's holder, and let it be heard."""
+        words = {"fraud": "10.4", "canceled": "13.2"}
+        made = self.control.dispute(
+            attempt.gateway_reference, reason=words[reason], is_inquiry=is_inquiry
+        )
+        self.deliver()
+        return str(made["id"])
+
+    def decide(self, dispute: str, verdict: str) -> None:
+        """Let the bank decide, and let it be heard."""
+        self.control.decide_dispute(dispute, verdict)
+        self.deliver()
+
+    def hear(self, dispute: str) -> None:
+        """Post every notification of it once more."""
+        for notification in self.control.notifications(after=0):
+            item = notification["notificationItems"][0]["NotificationRequestItem"]
+            if item["pspReference"] == dispute:
+                assert post(notification).status_code == 200
+
     def environment(self) -> dict[str, str]:
         """Where the sandbox is, and who we are there."""
         return {

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from billing.models import Invoice, PaymentMethod
+from billing.models import Invoice, PaymentAttempt, PaymentMethod
 from subscriptions.models import Customer
 from tests.factories.subscriptions import make_customer
 from tiktoktoe.sandbox.control import SandboxControl
@@ -55,6 +55,24 @@ class GatewayWorld(Protocol):
 
     def tell_fees(self) -> None:
         """Let the gateway tell what the payments have cost."""
+        ...
+
+    def dispute(
+        self, attempt: PaymentAttempt, reason: str = "fraud", *, is_inquiry: bool = False
+    ) -> str:
+        """Contest a payment as the card's holder, and let it be heard; gives the dispute's name.
+
+        Args:
+            reason: fraud, or canceled.
+        """
+        ...
+
+    def decide(self, dispute: str, verdict: str) -> None:
+        """Let the bank decide, and let it be heard: won, lost, or escalated."""
+        ...
+
+    def hear(self, dispute: str) -> None:
+        """Let what there is to tell of a dispute arrive, once more."""
         ...
 
     def environment(self) -> dict[str, str]:

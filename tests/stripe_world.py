@@ -14,7 +14,8 @@ import pytest
 import stripe as stripe_library
 
 from billing.gateways.stripe_client import body, configured_client
-from billing.models import Invoice, PaymentMethod
+from billing.models import Invoice, PaymentAttempt, PaymentMethod
+from billing.services.intake import look_at_reported
 from billing.services.payment_methods import make_known, open_setup_page, take_over_method
 from subscriptions.models import Customer
 from subscriptions.services.transitions import Actor
@@ -99,6 +100,28 @@ class StripeWorld:
 
     def tell_fees(self) -> None:
         """The fees are told with the charges."""
+
+    def dispute(
+        self, attempt: PaymentAttempt, reason: str = "fraud", *, is_inquiry: bool = False
+    ) -> str:
+        """Contest a payment as the card's holder, and let it be heard."""
+        intent = body(configured_client().payment_intents.retrieve(attempt.gateway_reference))
+        words = {"fraud": "fraudulent", "canceled": "subscription_canceled"}
+        made = self.control.dispute(
+            intent["latest_charge"], reason=words[reason], is_inquiry=is_inquiry
+        )
+        self.hear(made["id"])
+        return str(made["id"])
+
+    def decide(self, dispute: str, verdict: str) -> None:
+        """Let the bank decide, and let it be heard."""
+        self.control.decide_dispute(dispute, verdict)
+        self.hear(dispute)
+
+    def hear(self, dispute: str) -> None:
+        """As the webhook's task does."""
+        at = datetime.fromtimestamp(self.control.stats()["now"], UTC)
+        look_at_reported(kind="dispute", reference=dispute, our_reference="", at=at)
 
     def environment(self) -> dict[str, str]:
         """Where the sandbox is."""

@@ -561,7 +561,7 @@ class RefundForm(forms.Form):
 
     def __init__(self, given: Any = None, *, payment: Payment) -> None:
         """Offer all that is left; the key makes sending the form twice harmless."""
-        left = (payment.amount - payment.amount_refunded).amount
+        left = payment.amount_refundable.amount
         super().__init__(given, initial={"amount": left, "key": str(uuid7())})
         self.fields["amount"].validators.append(MaxValueValidator(left))
         notes = CreditNote.objects.filter(invoice=payment.invoice_id)

@@ -18,6 +18,7 @@ import msgspec
 from billing.domain.adyen_declines import adyen_decline
 from billing.domain.attempts import Answer
 from billing.errors import WebhookForged, WebhookUnreadable
+from billing.gateways.adyen_disputes import DISPUTE_CODES, dispute_of
 from billing.gateways.adyen_objects import from_adyen
 from billing.gateways.base import GatewayEvent, Outcome
 
@@ -99,6 +100,7 @@ def _event(item: Item) -> GatewayEvent:
         customer_reference=str(details.get("shopperReference") or ""),
         happened_at=_instant(item.get("eventDate")),
         outcome=read(item),
+        dispute=dispute_of(item),
     )
 
 
@@ -133,6 +135,7 @@ _MEANINGS: Mapping[str, tuple[str, Callable[[Item], Outcome | None]]] = {
     "REFUNDED_REVERSED": ("refund", _refund_failed),
     "RECURRING_CONTRACT": ("method", _nothing),
     "REPORT_AVAILABLE": ("report", _nothing),
+    **dict.fromkeys(sorted(DISPUTE_CODES), ("dispute", _nothing)),
 }
 
 

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from billing.domain.attempts import Answer, LookUpRule
 from billing.domain.declines import Decline
+from billing.gateways.disputes import DisputeReport
 from tiktoktoe.kernel.money import Money
 
 
@@ -177,9 +178,10 @@ class GatewayEvent:
     Attributes:
         event_id: The same for every copy of the event.
         name: The gateway's own word for what happened.
-        about: payment, page, refund, method, report, or other.
+        about: payment, page, refund, dispute, method, report, or other.
         outcome: What the event proves by itself. Only gateways that cannot be asked give one;
             of the others an event is a hint to look.
+        dispute: What it says of a dispute, likewise.
     """
 
     event_id: str
@@ -190,6 +192,7 @@ class GatewayEvent:
     customer_reference: str = ""
     happened_at: datetime | None = None
     outcome: Outcome | None = None
+    dispute: DisputeReport | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

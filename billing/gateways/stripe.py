@@ -20,6 +20,7 @@ from billing.gateways.base import (
     RefundRequest,
     VoidRequest,
 )
+from billing.gateways.disputes import DisputeReport
 from billing.gateways.stripe_amounts import is_chargeable, to_stripe
 from billing.gateways.stripe_client import (
     body,
@@ -29,6 +30,7 @@ from billing.gateways.stripe_client import (
     not_seen,
     outcome_of_error,
 )
+from billing.gateways.stripe_disputes import report_of
 from billing.gateways.stripe_objects import (
     Json,
     method_details,
@@ -194,6 +196,10 @@ class StripeGateway:
         except stripe.StripeError as error:
             return not_seen(error)
         return Outcome(answer=Answer.NO_SUCH_REQUEST) if not refund else outcome_of_refund(refund)
+
+    def read_dispute(self, reference: str) -> DisputeReport:
+        """A Dispute as it is now."""
+        return report_of(self._ask(lambda: self._client().disputes.retrieve(reference)))
 
     def detach_method(self, reference: str, *, customer_reference: str) -> None:
         """Detach a PaymentMethod from its customer."""

@@ -4,6 +4,7 @@ from billing.models.announcements import Announcement, Announcing, Notice, Notic
 from billing.models.coupons import Coupon, CouponRedemption, CouponUse
 from billing.models.credit_balance import CreditBalance, CreditEntry
 from billing.models.credit_notes import CreditNote, CreditNoteLine
+from billing.models.disputes import Dispute, DisputeEntry, DisputeRule
 from billing.models.fees import ProcessorFeeRule
 from billing.models.gateway_calls import GatewayCall
 from billing.models.invoices import Invoice, InvoiceLine
@@ -48,6 +49,9 @@ __all__ = [
     "CreditNote",
     "CreditNoteLine",
     "CustomerNumber",
+    "Dispute",
+    "DisputeEntry",
+    "DisputeRule",
     "GatewayCall",
     "GatewayCustomer",
     "GatewayHealth",

@@ -75,8 +75,8 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
         )
 
     def overdue(self, at: "datetime") -> "InvoiceQuerySet":
-        """Open ones whose due day has passed."""
-        return self.filter(state="open", due_at__lt=at)
+        """Open ones whose due day has passed; while a payment is disputed, nothing is."""
+        return self.filter(state="open", due_at__lt=at).exclude(payments__contested="disputed")
 
 
 class Invoice(models.Model):

@@ -15,6 +15,7 @@ from billing.models.invoices import Invoice
 from billing.models.money_fields import money_field
 from subscriptions.models import Customer
 from tiktoktoe.kernel.clock import now
+from tiktoktoe.kernel.money import Money
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -139,12 +140,20 @@ class Payment(models.Model):
         FAILED = "failed"
         CANCELED = "canceled"
 
+    class Contested(models.TextChoices):
+        """What its disputes come to; empty where there is none, or none that counts."""
+
+        DISPUTED = "disputed"
+        CHARGED_BACK = "charged_back"
+
     id = models.UUIDField(primary_key=True)
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="payments")
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="payments")
     currency = models.CharField(max_length=3)
     amount = money_field()
     amount_refunded = money_field()
+    amount_charged_back = money_field(help_text="lost in disputes")
+    contested = models.CharField(max_length=16, choices=Contested.choices, blank=True)
     state = models.CharField(max_length=16, choices=State.choices, default=State.OPEN)
     purpose = models.CharField(max_length=16, help_text="on_session or off_session")
     idempotency_key = models.CharField(max_length=100, unique=True)
@@ -170,6 +179,14 @@ class Payment(models.Model):
                 condition=models.Q(state__in=["open", "processing", "requires_action"]),
                 name="payment_one_live_per_invoice",
             ),
+            models.CheckConstraint(
+                condition=models.Q(contested="") | models.Q(state="paid"),
+                name="payment_contested_only_once_paid",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(amount_charged_back__gte=0),
+                name="payment_charged_back_is_not_negative",
+            ),
         ]
         indexes = [
             models.Index(fields=["customer", "-created_at"], name="payment_of_customer"),
@@ -183,6 +200,17 @@ class Payment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount} for {self.invoice}"
+
+    @property
+    def shown_state(self) -> str:
+        """Its state as people say it: paid, but disputed, or charged back since."""
+        return str(self.contested or self.state)
+
+    @property
+    def amount_refundable(self) -> Money:
+        """What of it may still be given back."""
+        left: Money = self.amount - self.amount_refunded - self.amount_charged_back
+        return max(left, Money(0, self.currency))
 
 
 class PaymentAttemptQuerySet(models.QuerySet["PaymentAttempt"]):

@@ -13,6 +13,7 @@ from django.db.models import F
 from billing.models import (
     CreditEntry,
     CreditNote,
+    DisputeEntry,
     Invoice,
     PaymentAttempt,
     PrepaidEntry,
@@ -175,6 +176,14 @@ def _refunds(customer: Customer, currency: str) -> Iterator[_Move]:
         yield _Move(refund.resolved_at, "Refund", str(refund.number), refund.amount)
 
 
+def _charged_back(customer: Customer, currency: str) -> Iterator[_Move]:
+    owed_again = DisputeEntry.objects.filter(
+        dispute__payment__customer=customer, currency=currency, kind=DisputeEntry.Kind.REOPENING
+    )
+    for entry in owed_again.annotate(number=F("dispute__payment__invoice__number")):
+        yield _Move(entry.at, "Charged back by the bank", str(entry.number), entry.amount)
+
+
 _READERS: Iterable[Callable[[Customer, str], Iterator[_Move]]] = (
     _invoices,
     _notes,
@@ -182,4 +191,5 @@ _READERS: Iterable[Callable[[Customer, str], Iterator[_Move]]] = (
     _prepaid,
     _payments,
     _refunds,
+    _charged_back,
 )

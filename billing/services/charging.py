@@ -26,6 +26,7 @@ from billing.domain.scoring import Objectives
 from billing.errors import (
     InvoiceNotOpen,
     NothingToCharge,
+    PaymentDisputed,
     PaymentHeld,
     PaymentInFlight,
     PaymentMethodMissing,
@@ -98,6 +99,7 @@ def charge_invoice(
 
     Raises:
         InvoiceNotOpen: If nothing is to be collected on it.
+        PaymentDisputed: If the bank decides about a payment of it.
         PaymentMethodMissing: If the customer has no such method.
         NothingToCharge: If the method cannot be charged anywhere; says why.
         PaymentInFlight: If an attempt may have moved this money already.
@@ -358,6 +360,8 @@ def _payment_for(
     A payment for another amount is given up first: something was credited since.
     """
     payments = list(Payment.objects.select_for_update(of=("self",)).filter(invoice=invoice))
+    if any(payment.contested == Payment.Contested.DISPUTED for payment in payments):
+        raise PaymentDisputed(f"a payment of invoice {invoice} is disputed at the bank")
     live = next((payment for payment in payments if payment.state in LIVE_PAYMENT_STATES), None)
     earlier = list(live.attempts.select_related("decision")) if live else []
     if any(attempt.state in LIVE_ATTEMPT_STATES for attempt in earlier):

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
 
 from billing.domain.attempts import PaymentState, ensure_payment_move
-from billing.errors import InvoiceNotOpen, PaymentInFlight
+from billing.errors import InvoiceNotOpen, PaymentDisputed, PaymentInFlight
 from billing.models import (
     Invoice,
     Payment,
@@ -155,7 +155,7 @@ def _write(
 ) -> PaymentAttempt | PaymentDecision | PaymentReview | None:
     try:
         return write_routed_attempt(invoice=invoice, pool=pool, actor=SCHEDULE, at=at)
-    except (InvoiceNotOpen, PaymentInFlight):
+    except (InvoiceNotOpen, PaymentDisputed, PaymentInFlight):
         return None
 
 

@@ -51,7 +51,7 @@ def _shares(note: CreditNote) -> list[_Share]:
     shares = []
     paid = Payment.objects.filter(invoice=note.invoice_id, state=Payment.State.PAID)
     for payment in paid.order_by("-paid_at", "-pk"):
-        amount = min(left, payment.amount - payment.amount_refunded)
+        amount = min(left, payment.amount_refundable)
         if amount.amount > 0:
             shares.append(_Share(payment, amount))
             left -= amount

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from billing.gateways.registry import DEFAULT_GATEWAY
 from billing.models import PaymentAttempt, PaymentMethod, Refund
+from billing.services.disputes import look_at_dispute
 from billing.services.payment_events import WEBHOOK
 from billing.services.payment_methods import refresh_method, take_over_method
 from billing.services.reconciling import find_attempt, look_into
@@ -17,12 +18,15 @@ def look_at_reported(
     """Look at an object that an event named, and settle what is proven; says what it was.
 
     Args:
-        kind: The gateway's word: checkout.session, payment_intent, refund, payment_method.
+        kind: The gateway's word: checkout.session, payment_intent, refund, dispute,
+            payment_method.
         reference: The gateway's name of it.
         our_reference: Ours, as the event tells it; it finds the row, and proves nothing.
     """
     if kind == "refund":
         return _look_at_refund(reference, our_reference, at)
+    if kind == "dispute":
+        return look_at_dispute(reference=reference, actor=WEBHOOK, at=at, gateway=gateway)
     if kind == "payment_method":
         known = refresh_method(reference=reference, gateway=gateway)
         return "method refreshed" if known else "not ours"

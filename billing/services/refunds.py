@@ -16,7 +16,8 @@ from billing.domain.attempts import (
     refund_states_before,
     settled_refund_state,
 )
-from billing.errors import PaymentNotRefundable, RefundExceedsPayment
+from billing.domain.disputes import FROZEN_STATES
+from billing.errors import PaymentDisputed, PaymentNotRefundable, RefundExceedsPayment
 from billing.gateways.base import Outcome, RefundRequest
 from billing.gateways.registry import gateway_named
 from billing.models import CreditNote, Invoice, Payment, PaymentAttempt, Refund
@@ -50,6 +51,7 @@ def refund_payment(
 
     Raises:
         PaymentNotRefundable: If the payment is not paid, or the amount cannot be paid out.
+        PaymentDisputed: If the bank decides who gets the money; an inquiry does not keep it.
         RefundExceedsPayment: If, with earlier refunds, it would be more than was paid.
         Conflict: If the key was used for another refund.
     """
@@ -190,6 +192,8 @@ def _ask(
 
 
 def _paid_attempt(payment: Payment) -> PaymentAttempt:
+    if payment.disputes.filter(state__in=FROZEN_STATES).exists():
+        raise PaymentDisputed("the payment is disputed: the bank decides who gets the money")
     attempt = payment.attempts.filter(state=AttemptState.SUCCEEDED).first()
     if payment.state != Payment.State.PAID or attempt is None:
         raise PaymentNotRefundable("only a paid payment can be refunded")
@@ -205,9 +209,8 @@ def _check_amount(payment: Payment, amount: Money, credit_note: CreditNote | Non
         or quantize(amount) != amount
     ):
         raise PaymentNotRefundable(f"{amount} cannot be refunded of {payment.amount}")
-    if payment.amount_refunded + amount > payment.amount:
-        left = payment.amount - payment.amount_refunded
-        raise RefundExceedsPayment(f"at most {left} can be refunded")
+    if amount > payment.amount_refundable:
+        raise RefundExceedsPayment(f"at most {payment.amount_refundable} can be refunded")
     if credit_note is not None:
         _check_note(payment, amount, credit_note)
 
@@ -246,14 +249,14 @@ def _move(refund: Refund, to_state: RefundState, actor: Actor, at: datetime) -> 
         payment.save(update_fields=["amount_refunded"])
     if to_state in {RefundState.SUCCEEDED, RefundState.FAILED}:
         refund.resolved_at = at
-        _follow(invoice, at)
+        follow_invoice(invoice, at)
     _record(refund, from_state, actor, at)
     if to_state == RefundState.FAILED:
         note_overpayment(payment, actor, at)
     logger.info("refund settled", extra={"refund": str(refund.pk), "state": str(to_state)})
 
 
-def _follow(invoice: Invoice, at: datetime) -> None:
+def follow_invoice(invoice: Invoice, at: datetime) -> None:
     """A paid invoice is open while something of it is owed again, and paid when it is not."""
     is_owed = invoice.amount_due.amount > 0
     if invoice.state == Invoice.State.PAID and is_owed:

@@ -4,16 +4,18 @@ Where the gateway can be asked, an event is a hint to ask. Where it cannot, what
 the event is the gateway's word, and settles what an answer to a request would have settled.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from uuid import UUID
 
 from billing.domain.attempts import UNPROVEN_ATTEMPT_STATES, Answer, AttemptState
 from billing.domain.declines import Decline, DeclineClass
-from billing.gateways.base import Outcome
+from billing.gateways.base import GatewayEvent, Outcome
+from billing.gateways.disputes import report_as_kept, report_kept
 from billing.gateways.registry import gateway_named
 from billing.models import PaymentAttempt, Refund, WebhookEvent
 from billing.services.charging import Channel
+from billing.services.disputes import look_at_dispute, tell_of_dispute
 from billing.services.payment_events import WEBHOOK
 from billing.services.payment_methods import refresh_methods, take_over_method
 from billing.services.reconciling import find_attempt, look_into
@@ -25,24 +27,19 @@ from tiktoktoe.kernel.money import Money
 
 def handle_event(*, event: WebhookEvent, at: datetime) -> str:
     """Do what an event calls for; says what that was. Doing it again changes nothing."""
-    match event.about:
-        case "payment":
-            return _handle_payment(event, at)
-        case "page":
-            return _handle_page(event, at)
-        case "refund":
-            return _handle_refund(event, at)
-        case "method":
-            reference = event.customer_reference
-            kept = refresh_methods(customer_reference=reference, at=at, gateway=event.gateway)
-            return f"{kept} methods kept" if kept else "not ours"
-        case "report":
-            return f"{record_fees(gateway=event.gateway, report=event.reference)} fees recorded"
-    return "nothing to do"
+    handle = _HANDLERS.get(event.about)
+    return handle(event, at) if handle else "nothing to do"
+
+
+def proof_of_event(event: GatewayEvent) -> dict[str, object]:
+    """What an event proves by itself, as it is kept; nothing if it is only a hint."""
+    if event.dispute is not None:
+        return report_as_kept(event.dispute)
+    return dict(proof_of(event.outcome)) if event.outcome is not None else {}
 
 
 def proof_of(outcome: Outcome) -> dict[str, str]:
-    """What an event proves, as it is kept."""
+    """What an outcome proves, as it is kept."""
     proof = {"answer": str(outcome.answer), "reference": outcome.reference}
     if outcome.amount is not None:
         proof |= {"amount": str(outcome.amount.amount), "currency": outcome.amount.currency.code}
@@ -113,6 +110,35 @@ def _handle_refund(event: WebhookEvent, at: datetime) -> str:
         return f"refund {look_into_refund(refund=refund, actor=WEBHOOK, at=at).state}"
     settled = settle_refund(refund=refund, outcome=proven, actor=WEBHOOK, at=at)
     return f"refund {settled.state}"
+
+
+def _handle_dispute(event: WebhookEvent, at: datetime) -> str:
+    if not event.proof:
+        return look_at_dispute(
+            reference=event.reference, actor=WEBHOOK, at=at, gateway=event.gateway
+        )
+    report = report_kept(event.proof, event.happened_at)
+    return tell_of_dispute(gateway=event.gateway, report=report, actor=WEBHOOK, at=at)
+
+
+def _handle_methods(event: WebhookEvent, at: datetime) -> str:
+    reference = event.customer_reference
+    kept = refresh_methods(customer_reference=reference, at=at, gateway=event.gateway)
+    return f"{kept} methods kept" if kept else "not ours"
+
+
+def _handle_report(event: WebhookEvent, _at: datetime) -> str:
+    return f"{record_fees(gateway=event.gateway, report=event.reference)} fees recorded"
+
+
+_HANDLERS: Mapping[str, Callable[[WebhookEvent, datetime], str]] = {
+    "payment": _handle_payment,
+    "page": _handle_page,
+    "refund": _handle_refund,
+    "dispute": _handle_dispute,
+    "method": _handle_methods,
+    "report": _handle_report,
+}
 
 
 def _attempt(event: WebhookEvent) -> PaymentAttempt | None:

@@ -9,10 +9,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from billing.errors import WebhookForged, WebhookUnreadable
-from billing.gateways.base import GatewayEvent, Outcome
+from billing.gateways.base import GatewayEvent
 from billing.gateways.registry import gateway_that_hears
 from billing.models import WebhookEvent
-from billing.services.reported import handle_event, proof_of
+from billing.services.reported import handle_event, proof_of_event
 from tiktoktoe.kernel.errors import Conflict
 
 logger = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ def _keep(gateway: str, event: GatewayEvent, payload: str, at: datetime) -> Webh
                 reference=event.reference[:255],
                 our_reference=event.our_reference[:255],
                 customer_reference=event.customer_reference[:255],
-                proof=proof_of(event.outcome) if isinstance(event.outcome, Outcome) else {},
+                proof=proof_of_event(event),
                 is_signed=True,
                 payload=payload,
                 next_try_at=at,

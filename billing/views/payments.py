@@ -143,7 +143,7 @@ def _detail(
     request: HttpRequest, payment: Payment, *, form: RefundForm | None = None, status: int = 200
 ) -> HttpResponse:
     attempts = list(payment.attempts.select_related("method").order_by("-sequence"))
-    left = payment.amount - payment.amount_refunded
+    left = payment.amount_refundable
     is_refundable = payment.state == Payment.State.PAID and left.amount > 0
     context = {
         "payment": payment,

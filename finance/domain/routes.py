@@ -36,6 +36,10 @@ ROUTES: Mapping[str, frozenset[tuple[AccountType, str]]] = {
     "payment_captured": frozenset({(_A, DEBIT), (_A, CREDIT), (_E, DEBIT)}),
     "processor_fee_charged": frozenset({(_E, DEBIT), (_A, CREDIT)}),
     "refund_paid": frozenset({(_A, DEBIT), (_A, CREDIT)}),
+    "dispute_funds": frozenset({(_A, DEBIT), (_A, CREDIT)}),
+    "dispute_fee": frozenset({(_E, DEBIT), (_A, CREDIT)}),
+    "dispute_loss": frozenset({(_E, DEBIT), (_A, CREDIT)}),
+    "dispute_reopening": frozenset({(_A, DEBIT), (_A, CREDIT)}),
     "invoice_written_off": frozenset({(_E, DEBIT), (_A, DEBIT), (_A, CREDIT)}),
     "revenue_recognized": frozenset({(_L, DEBIT), (_I, CREDIT)}),
 }

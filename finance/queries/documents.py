@@ -5,7 +5,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from billing.models import CreditEntry, CreditNote, Invoice, Payment, PrepaidEntry, Refund
+from billing.models import (
+    CreditEntry,
+    CreditNote,
+    DisputeEntry,
+    Invoice,
+    Payment,
+    PrepaidEntry,
+    Refund,
+)
 
 Names = list[tuple[UUID, str, str, str]]
 
@@ -70,6 +78,13 @@ def _prepaid_entries(ids: set[UUID]) -> Names:
     ]
 
 
+def _dispute_entries(ids: set[UUID]) -> Names:
+    rows = DisputeEntry.objects.filter(pk__in=ids).values_list(
+        "pk", "dispute__payment__invoice__number"
+    )
+    return [(pk, f"Dispute of {invoice}", "", str(invoice)) for pk, invoice in rows]
+
+
 _READERS: Mapping[str, Callable[[set[UUID]], Names]] = {
     "invoice": _invoices,
     "credit_note": _credit_notes,
@@ -77,4 +92,5 @@ _READERS: Mapping[str, Callable[[set[UUID]], Names]] = {
     "prepaid_entry": _prepaid_entries,
     "payment": _payments,
     "refund": _refunds,
+    "dispute_entry": _dispute_entries,
 }

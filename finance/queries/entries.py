@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from billing.models import CreditNote, Invoice, Payment, Refund
+from billing.models import CreditNote, DisputeEntry, Invoice, Payment, Refund
 from finance.models import JournalEntry, Posting
 
 Entries = QuerySet[JournalEntry, JournalEntry]
@@ -116,7 +116,7 @@ def entries_of_documents(source_ids: Iterable[UUID]) -> Entries:
 
 
 def documents_named(number: str) -> list[UUID]:
-    """What belongs to a number: the invoice, its credit notes, its payments and refunds.
+    """What belongs to a number: the invoice, its credit notes, its payments, refunds and disputes.
 
     The number of a credit note, or the id of any document, stands for that document alone.
     """
@@ -127,6 +127,9 @@ def documents_named(number: str) -> list[UUID]:
             *CreditNote.objects.filter(invoice=invoice).values_list("pk", flat=True),
             *Payment.objects.filter(invoice=invoice).values_list("pk", flat=True),
             *Refund.objects.filter(payment__invoice=invoice).values_list("pk", flat=True),
+            *DisputeEntry.objects.filter(dispute__payment__invoice=invoice).values_list(
+                "pk", flat=True
+            ),
         ]
     note = CreditNote.objects.filter(number__iexact=number).first()
     if note is not None:

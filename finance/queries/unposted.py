@@ -8,7 +8,15 @@ from uuid import UUID
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from billing.models import CreditEntry, CreditNote, Invoice, PaymentAttempt, PrepaidEntry, Refund
+from billing.models import (
+    CreditEntry,
+    CreditNote,
+    DisputeEntry,
+    Invoice,
+    PaymentAttempt,
+    PrepaidEntry,
+    Refund,
+)
 from billing.models.invoices import FINAL_STATES
 from finance.domain.chart import PROCESSOR_FEES
 from finance.models import JournalEntry, NothingToPost, Posting
@@ -75,6 +83,12 @@ def _prepaid_moves(kind: str) -> Callable[[datetime], Rows]:
     return lambda at: PrepaidEntry.objects.filter(kind=kind, at__lte=at)
 
 
+def _dispute_moves(kind: str, *, is_back: bool = False) -> Callable[[datetime], Rows]:
+    """Movements of disputes: away from us, or back."""
+    side = Q(amount__lt=0) if is_back else Q(amount__gt=0)
+    return lambda at: DisputeEntry.objects.filter(side, kind=kind, at__lte=at)
+
+
 def _captures(at: datetime) -> Rows:
     return PaymentAttempt.objects.filter(state=PaymentAttempt.State.SUCCEEDED, resolved_at__lte=at)
 
@@ -117,6 +131,34 @@ DOCUMENT_KINDS = (
     DocumentKind("payment_captured", "payment", "Payments", _captures, source="payment_id"),
     DocumentKind("processor_fee_charged", "payment", "Late fees", _late_fees, source="payment_id"),
     DocumentKind("refund_paid", "refund", "Refunds", _refunds),
+    DocumentKind("dispute_funds", "dispute_entry", "Disputed money", _dispute_moves("funds")),
+    DocumentKind(
+        "dispute_funds_reversal",
+        "dispute_entry",
+        "Disputed money back",
+        _dispute_moves("funds", is_back=True),
+    ),
+    DocumentKind("dispute_fee", "dispute_entry", "Dispute fees", _dispute_moves("fee")),
+    DocumentKind(
+        "dispute_fee_reversal",
+        "dispute_entry",
+        "Dispute fees back",
+        _dispute_moves("fee", is_back=True),
+    ),
+    DocumentKind("dispute_loss", "dispute_entry", "Lost disputes", _dispute_moves("loss")),
+    DocumentKind(
+        "dispute_loss_reversal",
+        "dispute_entry",
+        "Lost disputes won",
+        _dispute_moves("loss", is_back=True),
+    ),
+    DocumentKind("dispute_reopening", "dispute_entry", "Charged back", _dispute_moves("reopening")),
+    DocumentKind(
+        "dispute_reopening_reversal",
+        "dispute_entry",
+        "Charged back, won",
+        _dispute_moves("reopening", is_back=True),
+    ),
     DocumentKind(
         "invoice_finalized_reversal",
         "invoice",

@@ -20,6 +20,7 @@ from finance.domain.entries import (
     CreditFact,
     CreditLineFact,
     CreditNoteFact,
+    DisputeFact,
     Earned,
     InvoiceFact,
     InvoiceLineFact,
@@ -219,6 +220,27 @@ def _refunds(rows: Rows, days: PostingDay) -> Iterator[Found]:
         yield pk, _built(rules.refund_paid, fact, days.of(resolved_at))
 
 
+def _dispute_moves(
+    rule: Callable[..., Entry | None],
+) -> Callable[[Rows, PostingDay], Iterator[Found]]:
+    """The builder of one kind of movement of disputes."""
+
+    def build(rows: Rows, days: PostingDay) -> Iterator[Found]:
+        payment = ("dispute__payment__customer_id", "dispute__payment__invoice__number")
+        for pk, customer, number, currency, amount, at in rows.values_list(
+            "pk", *payment, "currency", "amount", "at"
+        ):
+            fact = DisputeFact(
+                id=str(pk),
+                customer=str(customer),
+                amount=Money(amount, currency),
+                invoice_number=number,
+            )
+            yield pk, _built(rule, fact, days.of(at))
+
+    return build
+
+
 def _write_offs(rows: Rows, days: PostingDay) -> Iterator[Found]:
     """The difference between what is given up and what the books have lost, either way."""
     invoices = list(rows)
@@ -318,6 +340,14 @@ _BUILDERS: Mapping[str, Callable[[Any, PostingDay], Iterator[Found]]] = {
     "payment_captured": _captures,
     "processor_fee_charged": _late_fees,
     "refund_paid": _refunds,
+    "dispute_funds": _dispute_moves(rules.dispute_funds),
+    "dispute_funds_reversal": _dispute_moves(rules.dispute_funds),
+    "dispute_fee": _dispute_moves(rules.dispute_fee),
+    "dispute_fee_reversal": _dispute_moves(rules.dispute_fee),
+    "dispute_loss": _dispute_moves(rules.dispute_loss),
+    "dispute_loss_reversal": _dispute_moves(rules.dispute_loss),
+    "dispute_reopening": _dispute_moves(rules.dispute_reopening),
+    "dispute_reopening_reversal": _dispute_moves(rules.dispute_reopening),
     "invoice_written_off": _write_offs,
     "invoice_written_off_reversal": _write_offs,
 }

@@ -81,9 +81,16 @@ class SandboxControl:
         """Answer the bank's question as the card's holder; gives the intent."""
         return self._post("challenge", {"intent": intent, "passes": passes})
 
-    def dispute(self, charge: str, *, reason: str = "fraudulent") -> dict[str, Any]:
+    def dispute(
+        self, charge: str, *, reason: str = "fraudulent", is_inquiry: bool = False
+    ) -> dict[str, Any]:
         """Contest a charge as the card's holder; gives the dispute."""
-        return self._post("dispute", {"charge": charge, "reason": reason})
+        body = {"charge": charge, "reason": reason, "inquiry": is_inquiry}
+        return self._post("dispute", body)
+
+    def decide_dispute(self, dispute: str, verdict: str) -> dict[str, Any]:
+        """Decide a dispute as the bank: won, lost, escalated; gives the dispute."""
+        return self._post("verdict", {"dispute": dispute, "verdict": verdict})
 
     def pay_out(self, currency: str, *, fails: bool = False) -> dict[str, Any]:
         """Pay out what is available; gives the payout, {} of nothing. It arrives a day later."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from tiktoktoe.sandbox.adyen import cards
 from tiktoktoe.sandbox.adyen.api import Api
+from tiktoktoe.sandbox.adyen.disputes import CHARGED_BACK, INQUIRY, decide, open_dispute
 from tiktoktoe.sandbox.adyen.errors import ApiError
 from tiktoktoe.sandbox.adyen.links import answer_challenge, link_of, submit
 from tiktoktoe.sandbox.adyen.merchant import Merchant
@@ -26,14 +27,16 @@ class Control(CoreControl):
         self._merchant = merchant
 
     def own(self) -> Mapping[str, Callable[[Json], Json]]:
-        """Customers, delays, settlement, and the truth."""
+        """Customers, their banks, delays, settlement, and the truth."""
         return {
             "checkout": self._complete_link,
             "delay": self._delay,
+            "dispute": self._dispute,
             "endpoint": self._set_endpoint,
             "notifications": self._notifications,
             "payments": self._payments,
             "settle": self._settle,
+            "verdict": self._decide,
         }
 
     def _complete_link(self, body: Json) -> Json:
@@ -47,6 +50,16 @@ class Control(CoreControl):
             # As with Stripe's stand-in: a decline is a fact, and stays.
             raise ApiError(402, payment["refusal"]["reason"], code=payment["refusal"]["code"])
         return {"location": next_address(self._merchant, link)}
+
+    def _dispute(self, body: Json) -> Json:
+        payment = self._merchant.store.get(body["charge"], "payment")
+        stage = INQUIRY if body.get("inquiry") else body.get("stage") or CHARGED_BACK
+        return open_dispute(self._merchant, payment, reason=body.get("reason", "10.4"), stage=stage)
+
+    def _decide(self, body: Json) -> Json:
+        dispute = self._merchant.store.get(body["dispute"], "dispute")
+        decide(self._merchant, dispute, body["verdict"])
+        return dispute
 
     def _delay(self, body: Json) -> Json:
         self._merchant.delay_seconds = int(body["seconds"])

@@ -9,7 +9,7 @@ from tiktoktoe.sandbox.core.webhooks import Webhooks
 from tiktoktoe.sandbox.stripe.api import Api
 from tiktoktoe.sandbox.stripe.pages import methods_by_number
 from tiktoktoe.sandbox.stripe.resources.checkout import next_address, submit
-from tiktoktoe.sandbox.stripe.resources.disputes import open_dispute
+from tiktoktoe.sandbox.stripe.resources.disputes import decide, open_dispute
 from tiktoktoe.sandbox.stripe.resources.payment_intents import finish_challenge
 from tiktoktoe.sandbox.stripe.resources.payouts import pay_out, set_schedule
 from tiktoktoe.sandbox.stripe.resources.setup_intents import finish_setup
@@ -32,6 +32,7 @@ class Control(CoreControl):
             "dispute": self._dispute,
             "payout": self._pay_out,
             "payouts": self._set_payouts,
+            "verdict": self._decide,
         }
 
     def _pay_out(self, body: Json) -> Json:
@@ -44,7 +45,13 @@ class Control(CoreControl):
 
     def _dispute(self, body: Json) -> Json:
         charge = self._sandbox.store.get(body["charge"], "charge")
-        return open_dispute(self._sandbox, charge, body.get("reason", "fraudulent"))
+        reason, is_inquiry = body.get("reason", "fraudulent"), bool(body.get("inquiry"))
+        return open_dispute(self._sandbox, charge, reason, is_inquiry=is_inquiry)
+
+    def _decide(self, body: Json) -> Json:
+        dispute = self._sandbox.store.get(body["dispute"], "dispute")
+        decide(self._sandbox, dispute, body["verdict"])
+        return dispute
 
     def _complete_checkout(self, body: Json) -> Json:
         """Do what a customer does on the hosted page, the challenge included."""

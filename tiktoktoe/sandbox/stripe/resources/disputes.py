@@ -11,7 +11,9 @@ PATH = "/v1/disputes"
 DAYS_TO_ANSWER = 7
 # What evidence says decides, as in Stripe's test mode. Source: docs.stripe.com/testing.
 VERDICTS = {"winning_evidence": "won", "losing_evidence": "lost"}
-OPEN_STATES = frozenset({"needs_response", "under_review"})
+INQUIRY = "warning_needs_response"
+UNDER_REVIEW = {INQUIRY: "warning_under_review", "needs_response": "under_review"}
+OPEN_STATES = frozenset({*UNDER_REVIEW, *UNDER_REVIEW.values()})
 
 
 @route("POST", f"{PATH}/<identity>")
@@ -25,12 +27,12 @@ def update(sandbox: Sandbox, parameters: Json, identity: str) -> Json:
         dispute["evidence_details"]["has_evidence"] = True
     if evidence and parameters.get("submit", True):
         dispute["evidence_details"]["submission_count"] += 1
-        dispute["status"] = "under_review"
+        dispute["status"] = UNDER_REVIEW.get(dispute["status"], dispute["status"])
         sandbox.agenda.drop("dispute_lapses", dispute["id"])
     sandbox.tell("charge.dispute.updated", dispute)
     verdict = VERDICTS.get(dispute["evidence"]["uncategorized_text"] or "")
-    if verdict and dispute["status"] == "under_review":
-        _close(sandbox, dispute, verdict)
+    if verdict and dispute["status"] not in UNDER_REVIEW:
+        decide(sandbox, dispute, verdict)
     return dispute
 
 
@@ -45,13 +47,13 @@ def close(sandbox: Sandbox, _parameters: Json, identity: str) -> Json:
 @action("dispute_lapses")
 def lapse(sandbox: Sandbox, dispute: Json) -> None:
     """Nobody answered in time."""
-    if dispute["status"] == "needs_response":
+    if dispute["status"] in UNDER_REVIEW:
         dispute["evidence_details"]["past_due"] = True
-        _close(sandbox, dispute, "lost")
+        decide(sandbox, dispute, "lost")
 
 
-def open_dispute(sandbox: Sandbox, charge: Json, reason: str) -> Json:
-    """The holder contests a charge; its money is taken back with a fee.
+def open_dispute(sandbox: Sandbox, charge: Json, reason: str, *, is_inquiry: bool = False) -> Json:
+    """The holder contests a charge; its money is taken back with a fee, but for an inquiry.
 
     Raises:
         ApiError: 400, if there is nothing to contest.
@@ -67,16 +69,36 @@ def open_dispute(sandbox: Sandbox, charge: Json, reason: str) -> Json:
         currency=charge["currency"],
         payment_intent=charge["payment_intent"],
         reason=reason,
-        status="needs_response",
-        is_charge_refundable=False,
+        status=INQUIRY if is_inquiry else "needs_response",
+        is_charge_refundable=is_inquiry,
     )
     dispute["evidence_details"]["due_by"] = due_by
-    _move(sandbox, dispute, -amount, fee=dispute_fee(charge["currency"]))
-    charge["disputed"] = True
+    charge["disputed"] = not is_inquiry
     sandbox.plan("dispute_lapses", dispute, due_by)
+    if is_inquiry:
+        sandbox.tell("charge.dispute.created", dispute)
+        return dispute
+    _withdraw(sandbox, dispute)
     sandbox.tell("charge.dispute.created", dispute)
     sandbox.tell("charge.dispute.funds_withdrawn", dispute)
     return dispute
+
+
+def decide(sandbox: Sandbox, dispute: Json, verdict: str) -> None:
+    """The bank's word: won, lost, or, of an inquiry, that it becomes a dispute ("escalated")."""
+    is_inquiry = dispute["status"].startswith("warning")
+    if verdict == "escalated" and is_inquiry:
+        dispute.update(status="needs_response", is_charge_refundable=False)
+        _withdraw(sandbox, dispute)
+        sandbox.tell("charge.dispute.updated", dispute)
+        sandbox.tell("charge.dispute.funds_withdrawn", dispute)
+        return
+    _close(sandbox, dispute, "warning_closed" if is_inquiry else verdict)
+
+
+def _withdraw(sandbox: Sandbox, dispute: Json) -> None:
+    sandbox.store.get(dispute["charge"], "charge")["disputed"] = True
+    _move(sandbox, dispute, -dispute["amount"], fee=dispute_fee(dispute["currency"]))
 
 
 def _open(sandbox: Sandbox, identity: str) -> Json:

@@ -1,0 +1,104 @@
+"""What gateways tell of disputes: plain values, as in billing.gateways.base."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, runtime_checkable
+
+from billing.domain.disputes import DisputeState
+from tiktoktoe.kernel.money import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeMovement:
+    """Money that a dispute moves; above zero it goes away from us.
+
+    Attributes:
+        kind: funds, or fee.
+        reference: What it counts once by.
+    """
+
+    kind: str
+    reference: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeReport:
+    """What a gateway says of a dispute.
+
+    Attributes:
+        reference: The gateway's name of it, the same through all its rounds.
+        charge_reference: The gateway's name of the charge; empty where it tells only ours.
+        our_reference: Ours of the charge.
+        state: None where it tells only of money, or that something was noted.
+        reason: As the gateway or the scheme says it.
+        happened_at: Of an event; None for what was read just now.
+    """
+
+    reference: str
+    charge_reference: str = ""
+    our_reference: str = ""
+    state: DisputeState | None
+    reason: str = ""
+    amount: Money
+    due_at: datetime | None = None
+    movements: tuple[DisputeMovement, ...] = ()
+    happened_at: datetime | None = None
+
+
+@runtime_checkable
+class TellsOfDisputes(Protocol):
+    """A gateway whose disputes can be read."""
+
+    def read_dispute(self, reference: str) -> DisputeReport:
+        """A dispute as it is now.
+
+        Raises:
+            GatewayUnavailable: If no answer came.
+            GatewayRefused: If there is none.
+        """
+        ...
+
+
+def report_as_kept(report: DisputeReport) -> dict[str, object]:
+    """A report as an event of the inbox keeps it."""
+    return {
+        "dispute": report.reference,
+        "charge": report.charge_reference,
+        "payment": report.our_reference,
+        "state": str(report.state or ""),
+        "reason": report.reason[:100],
+        "amount": str(report.amount.amount),
+        "currency": report.amount.currency.code,
+        "due_at": report.due_at.isoformat() if report.due_at else "",
+        "movements": [
+            {"kind": m.kind, "reference": m.reference, "amount": str(m.amount.amount)}
+            for m in report.movements
+        ],
+    }
+
+
+def report_kept(kept: Mapping[str, object], happened_at: datetime | None) -> DisputeReport:
+    """The report that an event of the inbox keeps."""
+    currency, due_at = str(kept["currency"]), str(kept["due_at"])
+    movements = kept["movements"]
+    assert isinstance(movements, list)
+    return DisputeReport(
+        reference=str(kept["dispute"]),
+        charge_reference=str(kept["charge"]),
+        our_reference=str(kept["payment"]),
+        state=DisputeState(str(kept["state"])) if kept["state"] else None,
+        reason=str(kept["reason"]),
+        amount=Money(str(kept["amount"]), currency),
+        due_at=datetime.fromisoformat(due_at) if due_at else None,
+        movements=tuple(
+            DisputeMovement(
+                kind=row["kind"],
+                reference=row["reference"],
+                amount=Money(row["amount"], currency),
+            )
+            for row in movements
+        ),
+        happened_at=happened_at,
+    )

@@ -1,0 +1,79 @@
+"""What a Dispute of Stripe says, in our words.
+
+Source: docs.stripe.com/api/disputes/object.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from fractions import Fraction
+from typing import Any
+
+from billing.domain.disputes import DisputeState
+from billing.gateways.disputes import DisputeMovement, DisputeReport
+from billing.gateways.stripe_amounts import from_stripe
+from tiktoktoe.kernel.money import Money, quantize_amount
+
+Json = Mapping[str, Any]
+D = DisputeState
+_STATES: Mapping[str, DisputeState] = {
+    "warning_needs_response": D.INQUIRY,
+    "warning_under_review": D.UNDER_REVIEW,
+    "warning_closed": D.CLOSED,
+    "prevented": D.CLOSED,
+    "needs_response": D.NEEDS_RESPONSE,
+    "under_review": D.UNDER_REVIEW,
+    "won": D.WON,
+    "lost": D.LOST,
+}
+
+
+def report_of(dispute: Json) -> DisputeReport:
+    """A Dispute, with the movements of its balance transactions."""
+    currency = str(dispute["currency"]).upper()
+    amount = from_stripe(int(dispute["amount"]), currency)
+    details = dispute.get("evidence_details") or {}
+    return DisputeReport(
+        reference=str(dispute["id"]),
+        charge_reference=str(dispute.get("payment_intent") or ""),
+        state=_state(dispute, details),
+        reason=str(dispute.get("network_reason_code") or dispute.get("reason") or ""),
+        amount=amount,
+        due_at=_instant(details.get("due_by")),
+        movements=tuple(
+            movement
+            for transaction in dispute.get("balance_transactions") or []
+            for movement in _movements(transaction, amount)
+        ),
+    )
+
+
+def _state(dispute: Json, details: Json) -> DisputeState | None:
+    state = _STATES.get(str(dispute["status"]))
+    nobody_answered = details.get("past_due") and not details.get("submission_count")
+    return D.EXPIRED if state == D.LOST and nobody_answered else state
+
+
+def _movements(transaction: Json, amount: Money) -> list[DisputeMovement]:
+    """The disputed amount, by its sign, and the fee, both in the charge's currency."""
+    reference, taken = str(transaction["id"]), int(transaction["amount"])
+    sign = -1 if taken > 0 else 1
+    moved = [DisputeMovement(kind="funds", reference=reference, amount=amount * sign)]
+    fee = _fee(transaction, amount)
+    if fee is not None and fee.amount:
+        moved.append(DisputeMovement(kind="fee", reference=reference, amount=fee))
+    return moved if taken else moved[1:]
+
+
+def _fee(transaction: Json, amount: Money) -> Money | None:
+    fee = from_stripe(int(transaction["fee"]), str(transaction["currency"]))
+    if fee.currency == amount.currency:
+        return fee
+    rate = transaction.get("exchange_rate")
+    if not rate:
+        return None
+    exact = Fraction(fee.amount) / Fraction(str(rate))
+    return quantize_amount(exact, amount.currency.code)
+
+
+def _instant(seconds: object) -> datetime | None:
+    return datetime.fromtimestamp(int(str(seconds)), UTC) if seconds else None
