@@ -100,3 +100,20 @@ class LedgerForm(forms.Form):
         given["currency"] = given["currency"] or (currencies[0] if currencies else "")
         super().__init__(given)
         self.fields["currency"] = forms.ChoiceField(choices=[(code, code) for code in currencies])
+
+
+class TaxForm(forms.Form):
+    """Days from and to, both counted, and a currency; this month if nothing is said."""
+
+    since = forms.DateField(widget=DayInput, label="From")
+    until = forms.DateField(widget=DayInput, label="To")
+    currency = forms.ChoiceField()
+
+    def __init__(self, data: Any, *, today: date, currencies: list[str]) -> None:
+        given = {
+            "since": data.get("since") or today.replace(day=1).isoformat(),
+            "until": data.get("until") or today.isoformat(),
+            "currency": data.get("currency") or (currencies[0] if currencies else ""),
+        }
+        super().__init__(given)
+        self.fields["currency"] = forms.ChoiceField(choices=[(code, code) for code in currencies])

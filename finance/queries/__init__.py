@@ -30,6 +30,7 @@ from finance.queries.ledger import (
     receivables,
     trial_balance,
 )
+from finance.queries.taxes import TaxReport, TaxRow, tax_report
 from finance.queries.unposted import (
     DOCUMENT_KINDS,
     DocumentKind,
@@ -58,6 +59,8 @@ __all__ = [
     "LedgerPosition",
     "Receivable",
     "Rows",
+    "TaxReport",
+    "TaxRow",
     "TrialBalance",
     "UnpostedDocument",
     "UnpostedKind",
@@ -73,6 +76,7 @@ __all__ = [
     "journal_rows",
     "kinds_used",
     "receivables",
+    "tax_report",
     "trial_balance",
     "unposted",
     "unposted_count",

@@ -63,6 +63,7 @@ STAFF_MENU = (
         (
             MenuEntry("Journal", "book-open", "journal", Permission.VIEW_BOOKS),
             MenuEntry("Trial balance", "scale", "trial_balance", Permission.VIEW_BOOKS),
+            MenuEntry("Taxes", "receipt-percent", "tax_report", Permission.VIEW_BOOKS),
             MenuEntry("Accounts", "rectangle-stack", "account_list", Permission.VIEW_BOOKS),
         ),
     ),
