@@ -67,6 +67,14 @@ class CouponInvalid(InvalidInput):
     """There is no such coupon, it cannot be redeemed, or what it should give makes no sense."""
 
 
+class CampaignInvalid(InvalidInput):
+    """A dunning campaign contradicts itself."""
+
+
+class DunningEnded(Conflict):
+    """The dunning run has ended, or the step was done already."""
+
+
 class CreditKeyReused(Conflict):
     """Another credit was granted or withdrawn with this key."""
 

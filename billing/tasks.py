@@ -7,6 +7,7 @@ from billing.models import BillingRun, WebhookEvent
 from billing.services.ahead import bill_usage_ahead
 from billing.services.announcing import announce_new
 from billing.services.collection import collect_due, mark_overdue
+from billing.services.dunning import run_dunning
 from billing.services.expiring import expire_unpaid
 from billing.services.intake import look_at_reported
 from billing.services.notices import send_notices
@@ -32,6 +33,7 @@ SCHEDULES = [
     ("Count payment outcomes", "billing.tasks.count_payment_outcomes", 30),
     ("Look into what gateways have told", "billing.tasks.work_off_events", 10),
     ("Mark subscriptions past due", "billing.tasks.mark_overdue_subscriptions", 3600),
+    ("Do the dunning steps that are due", "billing.tasks.dun", 60),
     ("Fill, top up and expire wallets", "billing.tasks.tend_wallets", 60),
     (
         "Give up subscriptions that were never paid",
@@ -76,6 +78,12 @@ def count_payment_outcomes() -> int:
 def mark_overdue_subscriptions() -> int:
     """Mark active subscriptions with an overdue invoice; gives how many."""
     return mark_overdue(at=now())
+
+
+@shared_task
+def dun() -> int:
+    """Open, advance and end dunning runs; gives how many steps were done."""
+    return run_dunning(at=now())
 
 
 @shared_task

@@ -77,3 +77,7 @@ class FeatureInvalid(InvalidInput):
 
 class OverrideOverlaps(Conflict):
     """Another override of the feature decides for this customer at that time."""
+
+
+class ChangesBlocked(Conflict):
+    """Nothing may be changed until something is paid."""

@@ -31,6 +31,12 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "decline_class": "soft_funds",
         "next_attempt_at": "2026-03-05T09:00:00+00:00",
     },
+    "dunning.reminder": {
+        **INVOICE,
+        "past_due_from": "2026-03-15T11:00:00+00:00",
+        "restrict_at": "2026-03-25T11:00:00+00:00",
+        "cancel_at": "2026-04-14T11:00:00+00:00",
+    },
     "payment.succeeded": INVOICE,
     "payment_method.expiring": {"method": "Visa 4242", "expires_on": "2026-04-30"},
     "subscription.plan_changed": {

@@ -5,6 +5,14 @@ from billing.models.coupons import Coupon, CouponRedemption, CouponUse
 from billing.models.credit_balance import CreditBalance, CreditEntry
 from billing.models.credit_notes import CreditNote, CreditNoteLine
 from billing.models.disputes import Dispute, DisputeEntry, DisputeRule
+from billing.models.dunning import (
+    DunningAct,
+    DunningCampaign,
+    DunningEvent,
+    DunningRule,
+    DunningRun,
+    DunningStep,
+)
 from billing.models.fees import ProcessorFeeRule
 from billing.models.gateway_calls import GatewayCall
 from billing.models.invoices import Invoice, InvoiceLine
@@ -52,6 +60,12 @@ __all__ = [
     "Dispute",
     "DisputeEntry",
     "DisputeRule",
+    "DunningAct",
+    "DunningCampaign",
+    "DunningEvent",
+    "DunningRule",
+    "DunningRun",
+    "DunningStep",
     "GatewayCall",
     "GatewayCustomer",
     "GatewayHealth",

@@ -57,7 +57,9 @@ INVOICE = f"""
     'total', {AMOUNT.format("i.total", "i.currency")},
     'amount_due', {
     AMOUNT.format(
-        "greatest(i.total - i.amount_credited - i.amount_paid + i.amount_refunded, 0)", "i.currency"
+        "greatest(i.total - i.amount_credited + i.amount_to_balance - i.amount_from_balance"
+        " - i.amount_from_wallets - i.amount_paid + i.amount_refunded, 0)",
+        "i.currency",
     )
 },
     'due_at', i.due_at, 'period_start', i.period_start, 'period_end', i.period_end
@@ -82,6 +84,20 @@ FROM billing_paymentattempt a JOIN billing_payment y ON y.id = a.payment_id
 JOIN billing_invoice i ON i.id = y.invoice_id
 LEFT JOIN billing_paymentmethod m ON m.id = a.method_id
 WHERE a.state = 'declined' AND a.resolved_at >= %(since)s AND a.resolved_at <= %(at)s
+"""
+# What is threatened is a step of the campaign of which nothing became yet.
+_COMING = """(
+    SELECT run.past_due_from + make_interval(days => next.day) FROM billing_dunningstep next
+    WHERE next.campaign_id = run.campaign_id AND next.kind = '{0}' AND NOT EXISTS (
+        SELECT FROM billing_dunningact known WHERE known.run_id = run.id AND known.step_id = next.id
+    ) LIMIT 1)"""
+REMINDERS = f"""
+SELECT 'dunning.reminder', act.id::text, i.customer_id, act.at,
+    jsonb_build_object({INVOICE}, 'past_due_from', run.past_due_from,
+        'restrict_at', {_COMING.format("restrict")}, 'cancel_at', {_COMING.format("cancel")})
+FROM billing_dunningact act JOIN billing_dunningstep step ON step.id = act.step_id
+JOIN billing_dunningrun run ON run.id = act.run_id JOIN billing_invoice i ON i.id = run.invoice_id
+WHERE step.kind = 'email' AND act.state = 'done' AND act.at >= %(since)s AND act.at <= %(at)s
 """
 PAYMENTS = f"""
 SELECT 'payment.succeeded', y.id::text, y.customer_id, y.paid_at,
@@ -148,6 +164,7 @@ FINDERS = (
     Finder("invoices paid", _invoices("invoice.paid", "paid_at")),
     Finder("invoices voided", _invoices("invoice.voided", "voided_at")),
     Finder("declines", DECLINES),
+    Finder("reminders", REMINDERS),
     Finder("payments", PAYMENTS),
     Finder("refunds", REFUNDS),
     Finder("credit notes", CREDIT_NOTES),

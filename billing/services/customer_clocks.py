@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 
 from django.db.models import Min
 
-from billing.models import Invoice, Payment
+from billing.models import DunningRun, Invoice, Payment
 from billing.services.ahead import bill_usage_ahead
 from billing.services.collection import collect_due, mark_overdue
+from billing.services.dunning import run_dunning
 from billing.services.renewal import due, run_billing
 from billing.services.thresholds import bill_thresholds
 from subscriptions.errors import CustomerInvalid
@@ -24,7 +25,7 @@ STEPS_MAX = 5_000
 
 
 def advance_clock(*, clock: CustomerClock, to: datetime) -> CustomerClock:
-    """Let time pass for a clock's customers: renewals, trials, retries, overdue invoices.
+    """Let time pass for a clock's customers: renewals, trials, retries, dunning, overdue invoices.
 
     Talks to gateways, so wrap no transaction around it. Stopped half-way, it stands where it
     came to and goes on from there when it is called again.
@@ -46,6 +47,7 @@ def advance_clock(*, clock: CustomerClock, to: datetime) -> CustomerClock:
             bill_usage_ahead(at=instant, clock=clock)
             collect_due(at=instant, clock=clock)
             mark_overdue(at=instant, clock=clock)
+            run_dunning(at=instant, clock=clock)
         set_clock(clock=clock, to=instant)
     return set_clock(clock=clock, to=to)
 
@@ -71,6 +73,8 @@ def _next(clock: CustomerClock, *, after: datetime, to: datetime) -> Iterator[da
         customer__clock=clock, next_attempt_at__gt=after, next_attempt_at__lte=to
     )
     yield retries.aggregate(first=Min("next_attempt_at"))["first"]
+    steps = DunningRun.objects.due(to).filter(customer__clock=clock, next_step_at__gt=after)
+    yield steps.aggregate(first=Min("next_step_at"))["first"]
     owed = Invoice.objects.collectable().filter(
         customer__clock=clock, due_at__gte=after, due_at__lt=to - MOMENT
     )

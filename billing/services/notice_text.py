@@ -130,6 +130,7 @@ def _written(name: str, value: Any, wording: Wording) -> str:
 _HOW: dict[str, Callable[[str, Wording], str]] = {
     "_at": lambda text, wording: wording.day(datetime.fromisoformat(text)),
     "_on": lambda text, wording: wording.day(date.fromisoformat(text)),
+    "past_due_from": lambda text, wording: wording.day(datetime.fromisoformat(text)),
     "period_start": lambda text, wording: wording.day(datetime.fromisoformat(text)),
     "period_end": lambda text, wording: wording.day(datetime.fromisoformat(text)),
     "used": lambda text, wording: wording.number(Decimal(text)),

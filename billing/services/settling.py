@@ -21,12 +21,13 @@ from billing.domain.attempts import (
     payment_state_of,
     settled_state,
 )
+from billing.domain.campaigns import plan_retry
 from billing.domain.declines import POLICIES, DeclineClass
-from billing.domain.dunning import next_retry
 from billing.errors import StateMoveNotAllowed
 from billing.gateways.base import Outcome
 from billing.gateways.registry import gateway_named
 from billing.models import Invoice, Payment, PaymentAttempt, PaymentDecision
+from billing.services.campaigns import terms_of
 from billing.services.payment_events import record_event
 from billing.services.stored_methods import keep_method
 from billing.services.strategy import has_fallback, is_for_good, must_confirm, reasons_in_words
@@ -323,10 +324,14 @@ def _plan_next_try(attempt: PaymentAttempt, actor: Actor, at: datetime) -> None:
         return
     tried = payment.attempts.filter(channel=STORED_METHOD, resolved_at__isnull=False)
     first = tried.order_by("sequence").first()
-    retry = next_retry(
+    first_failed_at = first.resolved_at if first and first.resolved_at else at
+    terms, past_due_from = terms_of(payment.invoice, at)
+    retry = plan_retry(
+        terms=terms,
+        past_due_from=past_due_from or first_failed_at,
         decline_class=decline_class,
         retries_done=payment.retries_done,
-        first_failed_at=first.resolved_at if first and first.resolved_at else at,
+        first_failed_at=first_failed_at,
         failed_at=at,
         time_zone=payment.customer.time_zone,
     )

@@ -31,11 +31,15 @@ class GrantedBy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What one subscription brings; `limit` is None for no limit, or for a boolean feature."""
+    """What one subscription brings; `limit` is None for no limit, or for a boolean feature.
+
+    `restriction` says why it brings nothing now: something has not been paid.
+    """
 
     limit: Decimal | None
     is_per_unit: bool = False
     quantity: int = 1
+    restriction: str = ""
 
     @property
     def units(self) -> Decimal | None:
@@ -56,12 +60,16 @@ class Override:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """Whether a customer has a feature, up to which limit, by what, and until when at most."""
+    """Whether a customer has a feature, up to which limit, by what, and until when at most.
+
+    `restriction` says what holds back the rest of it, or all.
+    """
 
     is_granted: bool
     limit: Decimal | None
     granted_by: GrantedBy
     until: datetime | None = None
+    restriction: str = ""
 
     def is_allowed(self, used: Decimal | None) -> bool:
         """Whether there is anything left: has it, and has not used all of it."""
@@ -77,7 +85,7 @@ class Terms:
 
 
 def resolve(grants: Sequence[Grant], override: Override | None) -> Terms:
-    """What holds for a customer."""
+    """What holds for a customer; what is restricted counts for nothing, but an override does."""
     if override is not None:
         return Terms(
             is_granted=override.is_granted,
@@ -85,9 +93,12 @@ def resolve(grants: Sequence[Grant], override: Override | None) -> Terms:
             granted_by=GrantedBy.OVERRIDE,
             until=override.until,
         )
-    if not grants:
-        return Terms(is_granted=False, limit=None, granted_by=GrantedBy.NOTHING)
-    units = [grant.units for grant in grants]
+    restriction = next((grant.restriction for grant in grants if grant.restriction), "")
+    units = [grant.units for grant in grants if not grant.restriction]
+    if not units:
+        return Terms(
+            is_granted=False, limit=None, granted_by=GrantedBy.NOTHING, restriction=restriction
+        )
     limited = [u for u in units if u is not None]
     limit = exact_sum(limited) if len(limited) == len(units) else None
-    return Terms(is_granted=True, limit=limit, granted_by=GrantedBy.PLAN)
+    return Terms(is_granted=True, limit=limit, granted_by=GrantedBy.PLAN, restriction=restriction)

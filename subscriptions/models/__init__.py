@@ -7,6 +7,7 @@ from subscriptions.models.features import Feature, FeatureGrant, FeatureOverride
 from subscriptions.models.notes import CustomerNote
 from subscriptions.models.policies import BillingPolicy, PolicyRule
 from subscriptions.models.prices import Price, SpendingThreshold, Tier
+from subscriptions.models.restrictions import ServiceRestriction
 from subscriptions.models.subscriptions import (
     Subscription,
     SubscriptionPhase,
@@ -40,6 +41,7 @@ __all__ = [
     "Price",
     "Product",
     "RejectedEvent",
+    "ServiceRestriction",
     "SpendingThreshold",
     "Subscription",
     "SubscriptionPhase",

@@ -53,7 +53,7 @@ SELECT f.code, f.name, f.kind, coalesce(m.unit, f.unit), f.meter_id, m.aggregati
        m.aggregation IN ('sum', 'count', 'max') AND NOT m.is_carried_over AND m.rounding = 'none',
        c.id, c.time_zone, o.id, o.is_granted, o.limit_units, o.ends_at,
        held.id, held.limit_units, held.is_per_unit, held.quantity,
-       held.anchor_on, held.time_zone, held.interval, held.interval_count
+       held.anchor_on, held.time_zone, held.interval, held.interval_count, held.restriction
 FROM subscriptions_customer c CROSS JOIN subscriptions_feature f
 LEFT JOIN subscriptions_meter m ON m.id = f.meter_id
 LEFT JOIN subscriptions_featureoverride o
@@ -61,7 +61,13 @@ LEFT JOIN subscriptions_featureoverride o
       AND o.starts_at <= %(at)s AND (o.ends_at IS NULL OR o.ends_at > %(at)s)
 LEFT JOIN (
     SELECT s.customer_id, s.id, g.feature_id, g.limit_units, g.is_per_unit, s.quantity,
-           s.anchor_on, s.time_zone, p.interval, p.interval_count
+           s.anchor_on, s.time_zone, p.interval, p.interval_count, (
+               SELECT r.reason FROM subscriptions_servicerestriction r
+               WHERE r.customer_id = s.customer_id AND r.blocks_service AND r.starts_at <= %(at)s
+                 AND (r.ends_at IS NULL OR r.ends_at > %(at)s)
+                 AND (r.subscription_id IS NULL OR r.subscription_id = s.id)
+               ORDER BY r.starts_at, r.id LIMIT 1
+           ) AS restriction
     FROM subscriptions_subscription s
     JOIN subscriptions_featuregrant g ON g.plan_version_id = s.plan_version_id
     JOIN subscriptions_planversion v ON v.id = s.plan_version_id
@@ -141,6 +147,7 @@ class _EntitledRow(NamedTuple):
     time_zone: str
     interval: str
     interval_count: int
+    restriction: str | None
 
     def period(self, at: datetime) -> Period:
         """The period in which usage is counted."""
@@ -191,7 +198,12 @@ def _entitlement(rows: list[_EntitledRow], used: Decimal | None, at: datetime) -
             until=first.override_ends_at,
         )
     grants = [
-        Grant(limit=row.limit, is_per_unit=row.is_per_unit, quantity=row.quantity)
+        Grant(
+            limit=row.limit,
+            is_per_unit=row.is_per_unit,
+            quantity=row.quantity,
+            restriction=row.restriction or "",
+        )
         for row in rows
         if row.subscription_id is not None
     ]

@@ -53,6 +53,8 @@ def _answer(entitlement: Entitlement) -> dict[str, Any]:
         "granted_by": terms.granted_by.value,
         "until": terms.until.isoformat(timespec="seconds") if terms.until else None,
     }
+    if terms.restriction:
+        answer["restriction"] = terms.restriction
     if entitlement.kind == "boolean":
         return answer
     answer["limit"] = _text(terms.limit)

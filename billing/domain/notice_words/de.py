@@ -57,6 +57,16 @@ NOTICES = {
         ),
         "Jetzt bezahlen",
     ),
+    "dunning.reminder": Words(
+        "Rechnung {invoice} ist überfällig",
+        (
+            "Von Rechnung {invoice} sind {amount_due} seit dem {past_due_from} überfällig.",
+            "Bitte bezahlen Sie sie jetzt. Haben Sie das gerade getan, ist nichts weiter zu tun.",
+            "Ab dem {restrict_at} ist der Dienst eingeschränkt, bis sie bezahlt ist.",
+            "Bleibt sie unbezahlt, endet Ihr Abonnement am {cancel_at}.",
+        ),
+        "Jetzt bezahlen",
+    ),
     "payment.succeeded": Words(
         "Zahlung über {amount} erhalten",
         ("Vielen Dank: Wir haben {amount} für die Rechnung {invoice} erhalten.",),

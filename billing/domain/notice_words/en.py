@@ -54,6 +54,16 @@ NOTICES = {
         ),
         "Pay now",
     ),
+    "dunning.reminder": Words(
+        "Invoice {invoice} is past due",
+        (
+            "{amount_due} of invoice {invoice} is past due since {past_due_from}.",
+            "Please pay it now. If you have just done so, you need not do anything.",
+            "From {restrict_at} on the service is restricted until it is paid.",
+            "If it stays unpaid, your subscription ends on {cancel_at}.",
+        ),
+        "Pay now",
+    ),
     "payment.succeeded": Words(
         "We received {amount}",
         ("Thank you: we received {amount} for invoice {invoice}.",),

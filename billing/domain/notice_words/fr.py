@@ -56,6 +56,16 @@ NOTICES = {
         ),
         "Payer maintenant",
     ),
+    "dunning.reminder": Words(
+        "La facture {invoice} est en retard de paiement",
+        (
+            "{amount_due} de la facture {invoice} restent dus depuis le {past_due_from}.",
+            "Veuillez la régler maintenant. Si vous venez de le faire, vous n'avez rien à faire.",
+            "À partir du {restrict_at}, le service est restreint jusqu'au paiement.",
+            "Si elle reste impayée, votre abonnement prend fin le {cancel_at}.",
+        ),
+        "Payer maintenant",
+    ),
     "payment.succeeded": Words(
         "Nous avons reçu {amount}",
         ("Merci\N{NO-BREAK SPACE}: nous avons reçu {amount} pour la facture {invoice}.",),

@@ -21,6 +21,7 @@ from subscriptions.services.features import (
     revoke_grant,
 )
 from subscriptions.services.lifecycle import end_subscription
+from subscriptions.services.restrictions import lift_restrictions, restrict_service
 from tests.factories.subscriptions import (
     JAN_1,
     TEST_ACTOR,
@@ -142,6 +143,43 @@ def test_an_ended_subscription_grants_nothing() -> None:
     end_subscription(subscription=subscription, effective_at=JAN_20, at=JAN_20)
 
     assert not only(subscription.customer).terms.is_granted
+
+
+def test_what_is_restricted_counts_for_nothing_and_says_why() -> None:
+    terms = GrantTerms(feature=make_feature(), limit_units=Decimal(5))
+    subscription = subscription_since(version=version_with(terms))
+    customer = subscription.customer
+    reason = "invoice INV-000001 is past due"
+    for _ in range(2):  # the second changes nothing
+        restrict_service(
+            customer=customer, subscription=subscription, reason=reason, source="test", at=JAN_20
+        )
+
+    found = only(customer)
+    lift_restrictions(source="test", at=FEB_1)
+
+    assert (found.is_allowed, found.terms.granted_by) == (False, "nothing")
+    assert found.terms.restriction == reason
+    assert only(customer, FEB_1).terms.limit == only(customer, JAN_20 - DAY).terms.limit == 5
+    assert (only(customer, FEB_1).terms.restriction, customer.restrictions.count()) == ("", 1)
+
+
+def test_another_subscription_grants_on_and_so_does_an_override() -> None:
+    feature = make_feature()
+    version = version_with(GrantTerms(feature=feature, limit_units=Decimal(5)))
+    behind = subscription_since(version=version)
+    customer = behind.customer
+    subscription_since(version=version, customer=customer)
+    restrict_service(
+        customer=customer, subscription=behind, reason="unpaid", source="test", at=JAN_20
+    )
+    assert only(customer).terms.limit == 5
+    assert only(customer).terms.restriction == "unpaid"
+
+    restrict_service(customer=customer, reason="unpaid", source="another", at=JAN_20)
+    assert not only(customer).is_allowed
+    override(customer, feature)
+    assert only(customer).terms.limit == 99
 
 
 def test_another_plan_brings_other_features() -> None:
