@@ -177,3 +177,11 @@ class WebhookInvalid(InvalidInput):
 
 class BudgetInvalid(InvalidInput):
     """A budget cannot be set like this."""
+
+
+class OfferInvalid(InvalidInput):
+    """An offer to customers who leave contradicts itself."""
+
+
+class OfferGone(Conflict):
+    """An offer that was answered already."""

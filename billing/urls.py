@@ -22,6 +22,7 @@ from billing.views import (
     portal,
     portal_changes,
     portal_explained,
+    retention,
     reviews,
     routing,
     signup,
@@ -103,6 +104,17 @@ urlpatterns = [
     path("coupons/new/", coupons.coupon_create, name="coupon_create"),
     path("coupons/<slug:code>/", coupons.coupon_detail, name="coupon_detail"),
     path("coupons/<slug:code>/archiving/", coupons.coupon_archiving, name="coupon_archiving"),
+    path("retention-offers/", retention.retention_offer_list, name="retention_offer_list"),
+    path(
+        "retention-offers/<int:offer_id>/end/",
+        retention.retention_offer_end,
+        name="retention_offer_end",
+    ),
+    path(
+        "portal/offers/<int:made_id>/acceptance/",
+        retention.portal_offer_acceptance,
+        name="portal_offer_acceptance",
+    ),
     path(
         "coupon-redemptions/<int:redemption_id>/withdrawal/",
         coupons.redemption_withdrawal,

@@ -13,6 +13,7 @@ from django.core.validators import MaxValueValidator
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from billing.domain.announcements import EVENT_KINDS
+from billing.domain.leaving import REASONS
 from billing.models import Coupon, CreditNote, Invoice, Payment, RoutingPolicy, RoutingRule
 from billing.services.coupons import CouponDetails
 from billing.services.routing_policies import RULE_TERMS
@@ -278,16 +279,9 @@ class PlanChangeForm(forms.Form):
 class PortalCancelForm(forms.Form):
     """Why a customer leaves; kept with the cancellation."""
 
-    REASONS = (
-        ("too_expensive", "It is too expensive"),
-        ("missing_features", "Something is missing"),
-        ("another_service", "We use another service"),
-        ("not_needed", "We do not need it any more"),
-        ("problems", "There were problems"),
-        ("other", "Something else"),
+    why = forms.ChoiceField(
+        choices=list(REASONS.items()), widget=forms.RadioSelect, label="Why do you leave?"
     )
-
-    why = forms.ChoiceField(choices=REASONS, widget=forms.RadioSelect, label="Why do you leave?")
     more = forms.CharField(
         max_length=150,
         required=False,
@@ -297,7 +291,7 @@ class PortalCancelForm(forms.Form):
 
     def reason(self) -> str:
         """Both in one line, as it is kept."""
-        why = dict(self.REASONS)[self.cleaned_data["why"]]
+        why = REASONS[self.cleaned_data["why"]]
         more = " ".join(self.cleaned_data["more"].split())
         return f"{why}: {more}"[:200] if more else why
 

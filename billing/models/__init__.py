@@ -26,6 +26,7 @@ from billing.models.payments import (
     Refund,
 )
 from billing.models.plan_changes import PlanChange
+from billing.models.retention import OfferMade, RetentionOffer
 from billing.models.reviews import PaymentLimit, PaymentReview
 from billing.models.routing import (
     GatewayHealth,
@@ -76,6 +77,7 @@ __all__ = [
     "NoticeRefusal",
     "NumberSeries",
     "NumberingRule",
+    "OfferMade",
     "OutcomeStatistic",
     "Payment",
     "PaymentAttempt",
@@ -89,6 +91,7 @@ __all__ = [
     "PrepaidEntry",
     "ProcessorFeeRule",
     "Refund",
+    "RetentionOffer",
     "RoutingPolicy",
     "RoutingRule",
     "TaxRate",

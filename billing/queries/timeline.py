@@ -21,6 +21,7 @@ from billing.models import (
     CreditNote,
     Invoice,
     Notice,
+    OfferMade,
     PaymentAttempt,
     PaymentMethod,
     PlanChange,
@@ -224,6 +225,11 @@ def _budgets() -> QuerySet[Any]:
     return UsageBudget.objects.annotate(moment=F("set_at")).select_related("subscription", "actor")
 
 
+def _offers() -> QuerySet[Any]:
+    rows = OfferMade.objects.annotate(moment=Coalesce("answered_at", "made_at"))
+    return rows.select_related("offer")
+
+
 def _overrides() -> QuerySet[Any]:
     rows = FeatureOverride.objects.annotate(moment=F("created_at"))
     return rows.select_related("feature", "actor")
@@ -265,6 +271,7 @@ SOURCES = (
     Source("invoice_issued", "invoices", _invoices("finalized_at")),
     Source("invoice_draft", "invoices", _drafts),
     Source("redemption", "coupons", _redemptions),
+    Source("offer", "subscriptions", _offers),
     Source("change", "changes", _changes, "subscription__customer"),
     Source("transition", "subscriptions", _transitions, "subscription__customer"),
     Source("override", "features", _overrides),

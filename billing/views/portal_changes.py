@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from billing.forms import PortalCancelForm, PortalPauseForm, PortalPlanForm
-from billing.models import PlanChange
+from billing.models import OfferMade, PlanChange
 from billing.services.cancelling import CancelWhen, cancel_subscription, preview_cancellation
 from billing.services.pausing import pause, preview_pause, preview_resumption, resume
 from billing.services.plan_changes import (
@@ -22,6 +22,7 @@ from billing.services.plan_changes import (
     preview_plan_change,
     withdraw_plan_change,
 )
+from billing.services.retention import decline_offers, make_offer
 from billing.views.portal_access import acting_customers, estimated_invoice, portal_actor
 from subscriptions.models import Subscription
 from subscriptions.services.changes import withdraw_cancellation
@@ -81,6 +82,15 @@ def portal_cancellation(request: HttpRequest, reference: str) -> HttpResponse:
     subscription = _mine(request, reference)
     form = PortalCancelForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
+        made = _offered(request, subscription, form)
+        if made is not None:
+            context = {
+                "subscription": subscription,
+                "customer": subscription.customer,
+                "form": form,
+                "made": made,
+            }
+            return render(request, "portal/offer.html", context)
         act = partial(
             cancel_subscription,
             subscription=subscription,
@@ -90,6 +100,7 @@ def portal_cancellation(request: HttpRequest, reference: str) -> HttpResponse:
             reason=form.reason(),
         )
         if _done(request, act):
+            decline_offers(subscription=subscription, at=now())
             messages.success(request, "Your cancellation is scheduled. You can take it back here.")
             return redirect("portal_home")
     return _asked(request, "portal/cancellation.html", subscription, form, _end_of)
@@ -201,6 +212,15 @@ def _change(request: HttpRequest, subscription: Subscription, form: PortalPlanFo
     else:
         messages.success(request, f"You go to {change.plan_version.plan} with the next period.")
     return True
+
+
+def _offered(
+    request: HttpRequest, subscription: Subscription, form: PortalCancelForm
+) -> OfferMade | None:
+    """What is offered to whoever wants to leave, unless they have decided."""
+    if request.POST.get("decided") == "yes" or subscription.cancel_at is not None:
+        return None
+    return make_offer(subscription=subscription, reason=form.cleaned_data["why"], at=now())
 
 
 def _end_of(subscription: Subscription) -> object:

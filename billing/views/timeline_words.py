@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
+from billing.domain.leaving import REASONS
 from billing.models import (
     CouponRedemption,
     CouponUse,
@@ -13,6 +14,7 @@ from billing.models import (
     CreditNote,
     Invoice,
     Notice,
+    OfferMade,
     PaymentAttempt,
     PaymentMethod,
     PlanChange,
@@ -195,6 +197,15 @@ def _budget(row: UsageBudget) -> Words:
     }
 
 
+def _offer(row: OfferMade) -> Words:
+    return {
+        "what": f"Offer to stay, {row.offer}: {row.state}",
+        "note": REASONS.get(row.reason, row.reason),
+        "tone": "good" if row.state == OfferMade.State.ACCEPTED else "",
+        "href": reverse("retention_offer_list"),
+    }
+
+
 def _override(row: FeatureOverride) -> Words:
     until = f"until {row.ends_at.strftime(DAY)}" if row.ends_at else ""
     return {
@@ -274,6 +285,7 @@ _SAY: dict[str, Callable[[Any], Words]] = {
     "invoice_issued": _of_invoice("issued"),
     "invoice_draft": _of_invoice("drafted"),
     "redemption": _redemption,
+    "offer": _offer,
     "change": _change,
     "transition": _transition,
     "override": _override,

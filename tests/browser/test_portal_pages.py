@@ -8,8 +8,9 @@ import pytest
 
 from billing.models import InvoiceLine
 from billing.services.invoicing import bill_start
+from billing.services.retention import OfferTerms, create_offer
 from subscriptions.models import Subscription
-from tests.browser.reader import DESKTOP, PHONE, Reader
+from tests.browser.reader import DESKTOP, PHONE, SIDEWAYS, Reader, axe_violations
 from tests.factories.subscriptions import (
     make_customer,
     make_member,
@@ -82,4 +83,30 @@ def test_the_preview_follows_the_form_by_keyboard(reader: Reader, mine: Subscrip
 
     mine.refresh_from_db()
     assert mine.quantity == 3
+    assert reader.policy_violations() == []
+
+
+def test_an_offer_to_stay_is_accepted_by_keyboard_on_a_phone(
+    reader: Reader, mine: Subscription
+) -> None:
+    terms = OfferTerms(name="Rest", text="Rest for two months instead.", pause_months=2)
+    create_offer(terms=terms, at=now())
+    reader.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page = reader.open(f"/portal/subscriptions/{mine.reference}/cancellation/")
+
+    page.get_by_label("It is too expensive").focus()
+    page.keyboard.press("Space")
+    page.get_by_role("button", name="Cancel at the end").focus()
+    page.keyboard.press("Enter")
+    page.get_by_text("Rest for two months instead.").wait_for()
+    if PICTURES:
+        page.screenshot(path=Path(PICTURES) / "portal-offer-phone.png", full_page=True)
+    assert axe_violations(page) == []
+    assert page.evaluate(SIDEWAYS) <= 0
+    page.get_by_role("button", name="Stay, with this").focus()
+    page.keyboard.press("Enter")
+    page.get_by_text("Good that you stay").wait_for()
+
+    mine.refresh_from_db()
+    assert mine.pause_at == mine.current_period_end
     assert reader.policy_violations() == []

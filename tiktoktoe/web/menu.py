@@ -52,6 +52,7 @@ STAFF_MENU = (
             MenuEntry("Review", "shield-check", "review_list", Permission.VIEW_BILLING),
             MenuEntry("Routing", "arrows-right-left", "routing_policies", Permission.VIEW_BILLING),
             MenuEntry("Coupons", "receipt-percent", "coupon_list", Permission.VIEW_BILLING),
+            MenuEntry("Offers to stay", "gift", "retention_offer_list", Permission.VIEW_BILLING),
             MenuEntry("Gateway events", "inbox", "webhook_event_list", Permission.VIEW_BILLING),
             MenuEntry("Billing runs", "queue-list", "billing_run_list", Permission.VIEW_BILLING),
             MenuEntry("Notices", "envelope", "notice_list", Permission.VIEW_BILLING),
