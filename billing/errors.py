@@ -15,6 +15,18 @@ class TaxRateMissing(InvalidInput):
     """No tax rate is known for this country and day."""
 
 
+class TaxAwaited(Conflict):
+    """The draft waits for the tax engine's answer; it is issued when that has come."""
+
+
+class TaxEngineUnavailable(GatewayError):
+    """The tax engine did not answer, or said that it cannot."""
+
+
+class TaxAnswerWrong(GatewayError):
+    """The tax engine's answer is not one to what it was asked."""
+
+
 class BillingNotDue(Conflict):
     """The subscription's period is not over, or is being billed by somebody else."""
 

@@ -16,6 +16,7 @@ from billing.services.reconciling import reconcile_attempts
 from billing.services.refunds import reconcile_refunds
 from billing.services.renewal import finish_run, run_in_hand, work_on
 from billing.services.routing_policies import end_harmful_trial
+from billing.services.taxing import tax_waiting
 from billing.services.thresholds import bill_thresholds
 from billing.services.usage_alerts import raise_alerts
 from billing.services.wallets import expire_prepaid, fill_paid_top_ups, top_up_due
@@ -25,6 +26,7 @@ from tiktoktoe.kernel.clock import now
 
 SCHEDULES = [
     ("Bill what is due", "billing.tasks.bill_due", 60),
+    ("Ask the tax engine", "billing.tasks.tax_waiting_drafts", 30),
     ("Bill usage as it comes", "billing.tasks.bill_usage_in_advance", 60),
     ("Bill usage that crossed a threshold", "billing.tasks.bill_crossed_thresholds", 300),
     ("Collect payments that are due", "billing.tasks.collect_payments", 60),
@@ -104,6 +106,12 @@ def tend_wallets() -> int:
     at = now()
     filled = fill_paid_top_ups(at=at)
     return filled + expire_prepaid(at=at) + top_up_due(at=at)
+
+
+@shared_task
+def tax_waiting_drafts() -> int:
+    """Ask the tax engine about drafts that wait for it; gives how many were answered."""
+    return tax_waiting(at=now())
 
 
 @shared_task

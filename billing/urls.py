@@ -27,12 +27,19 @@ from billing.views import (
     routing,
     signup,
     statements,
+    tax_waiting,
     timeline,
     wallets,
     webhook_endpoints,
 )
 
 urlpatterns = [
+    path("billing/waiting-for-tax/", tax_waiting.tax_waiting_list, name="tax_waiting_list"),
+    path(
+        "billing/waiting-for-tax/<uuid:invoice_id>/again/",
+        tax_waiting.tax_waiting_again,
+        name="tax_waiting_again",
+    ),
     path("api/v1/clocks/<slug:code>/advance", clocks_api.clock_advance, name="clock_advance_api"),
     path("sign-up/", signup.sign_up, name="sign_up"),
     path(

@@ -3,7 +3,7 @@
 import socket
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,11 +20,15 @@ class Received:
 
 @dataclass
 class Receiver:
-    """`faults` are taken one a request: a status, "hang", "drip", "reset" or "redirect"."""
+    """`faults` are taken one a request: a status, "hang", "drip", "reset" or "redirect".
+
+    `answer` makes the body of a 200 of what was sent.
+    """
 
     url: str = ""
     requests: list[Received] = field(default_factory=list)
     faults: list[int | str] = field(default_factory=list)
+    answer: Callable[[bytes], bytes] | None = None
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -49,6 +53,8 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             status = 302 if fault == "redirect" else int(fault)
             answer = f"status {status}".encode()
+            if status == 200 and self.server.box.answer is not None:
+                answer = self.server.box.answer(body)
             self.send_response(status)
             self.send_header("Content-Length", str(len(answer)))
             if status == 302:

@@ -62,6 +62,10 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
         before_end = models.Q(finalized_at__lte=models.Subquery(run.values("finished_at")))
         return issued.filter(still_on | before_end)
 
+    def awaiting_tax(self) -> "InvoiceQuerySet":
+        """Drafts that wait for the tax engine."""
+        return self.filter(awaits_tax=True)
+
     def matching(self, text: str) -> "InvoiceQuerySet":
         """Those with a number or subscription of this text, or a customer that contains it."""
         if not text:
@@ -121,6 +125,17 @@ class Invoice(models.Model):
     tax_breakdown = models.JSONField(
         default=list, help_text="[{code, name, percentage, base, tax, note}] as exact strings"
     )
+    awaits_tax = models.BooleanField(
+        default=False, db_default=False, help_text="its tax is still to come from the tax engine"
+    )
+    issues_once_taxed = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="as soon as it has its tax",
+    )
+    tax_tries = models.PositiveSmallIntegerField(default=0, db_default=0)
+    tax_error = models.CharField(max_length=300, blank=True, default="", db_default="")
+    tax_next_at = models.DateTimeField(null=True, blank=True)
     bill_to = models.JSONField(default=dict, help_text="the customer's details as invoiced")
     idempotency_key = models.CharField(max_length=100, unique=True)
     created_at = models.DateTimeField(default=now)
@@ -147,6 +162,11 @@ class Invoice(models.Model):
                     & models.Q(number__isnull=False, finalized_at__isnull=False)
                 ),
                 name="invoice_numbered_once_finalized",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(awaits_tax=False)
+                | models.Q(state="draft", tax_next_at__isnull=False),
+                name="invoice_issued_with_its_tax",
             ),
             models.CheckConstraint(
                 condition=models.Q(total=models.F("subtotal") + models.F("tax")),
@@ -182,6 +202,11 @@ class Invoice(models.Model):
             models.Index(fields=["customer", "-created_at"], name="invoice_of_customer"),
             models.Index(fields=["state", "due_at"], name="invoice_by_state"),
             models.Index(fields=["finalized_at"], name="invoice_finalized"),
+            models.Index(
+                fields=["tax_next_at"],
+                condition=models.Q(awaits_tax=True),
+                name="invoice_awaiting_tax",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -9,22 +9,51 @@ from django.conf import settings
 from stdnum.eu import vat
 from stdnum.exceptions import ValidationError
 
-from billing.domain.tax import EU_COUNTRIES, TaxTreatment, tax_outcome
+from billing.domain.tax import EU_COUNTRIES, TaxableLine, TaxTreatment, tax_outcome
 from billing.domain.tax import TaxRate as TaxRateValue
+from billing.domain.tax_engine import Sale, TaxPayer
+from billing.domain.totals import Totals, totals
 from billing.models import TaxRate
-from subscriptions.models import Customer, Price
+from subscriptions.models import Price
 
 NUMBER_PREFIX = {"GR": "EL"}
 
 
 class TaxTable:
-    """The rates of some countries, loaded once for many customers."""
+    """The rates of some countries, loaded once for many customers: our own tax engine."""
 
     def __init__(self, countries: Iterable[str]) -> None:
         self._rates = list(TaxRate.objects.filter(country__in=set(countries)))
 
+    def tax(self, sale: Sale) -> Totals:
+        """The tax of a sale by the rates of its day.
+
+        Raises:
+            TaxRateMissing: If tax is due and no rate is known.
+        """
+        kinds = dict.fromkeys((line.price_id, line.category) for line in sale.lines)
+        rates = {
+            (price_id, category): self.outcome(
+                sale.payer, sale.on, price_id=price_id, category=category
+            )
+            for price_id, category in kinds
+        }
+        return totals(
+            [
+                TaxableLine(
+                    amount=line.amount,
+                    rates=rates[line.price_id, line.category],
+                    exact=line.exact,
+                    includes_tax=line.includes_tax,
+                )
+                for line in sale.lines
+            ],
+            currency=sale.currency,
+            rounding=sale.rounding,
+        )
+
     def outcome(
-        self, customer: Customer, on: date, *, price_id: int | None = None, category: str = ""
+        self, customer: TaxPayer, on: date, *, price_id: int | None = None, category: str = ""
     ) -> tuple[TaxRateValue, ...]:
         """The taxes that a customer is charged, for a category or a price of one; or why none.
 
@@ -49,7 +78,7 @@ class TaxTable:
         named = Price.objects.exclude(tax_category="")
         return dict(named.values_list("pk", "tax_category"))
 
-    def _taxes(self, customer: Customer, on: date, category: str) -> tuple[TaxRateValue, ...]:
+    def _taxes(self, customer: TaxPayer, on: date, category: str) -> tuple[TaxRateValue, ...]:
         """One rate of each levy that is charged there; compound ones last."""
         by_levy: dict[str, list[TaxRate]] = defaultdict(list)
         for rate in self._rates:
@@ -70,7 +99,7 @@ class TaxTable:
         )
 
 
-def _counts(rate: TaxRate, customer: Customer, on: date, category: str) -> bool:
+def _counts(rate: TaxRate, customer: TaxPayer, on: date, category: str) -> bool:
     """Whether a rate is of the customer's place, of the day, and of the category or standard."""
     return (
         rate.country == customer.country

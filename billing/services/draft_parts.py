@@ -56,6 +56,7 @@ class DraftInvoice:
     from_wallets: Money | None = None
     coupons: tuple[CouponTaken, ...] = ()
     due_days: int | None = None  # where it is not due as the company's setting says
+    awaits_tax: bool = False  # its tax is still to come from a tax engine
 
     @property
     def taxed_lines(self) -> list[tuple[DraftLine, TaxedLine]]:

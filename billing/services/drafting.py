@@ -12,8 +12,9 @@ from fractions import Fraction
 
 from billing.domain.derivation import proration_derivation, rated_derivation
 from billing.domain.rating import rate
-from billing.domain.tax import TaxableLine
-from billing.domain.totals import Totals, totals
+from billing.domain.tax_engine import Sale, SaleLine, untaxed
+from billing.domain.totals import Totals
+from billing.gateways.tax_service import tax_engine
 from billing.models import InvoiceLine
 from billing.queries.credit_balance import credit_of
 from billing.queries.tax_table import TaxTable
@@ -212,6 +213,7 @@ def make_draft(
         period_end=period_end,
         lines=made,
         totals=taxed_totals(buyer, made, taxes, boundary),
+        awaits_tax=tax_engine() is not None,
         idempotency_key=idempotency_key,
         coupons=taken,
     )
@@ -220,29 +222,28 @@ def make_draft(
 def taxed_totals(
     buyer: Buyer, lines: Sequence[DraftLine], taxes: TaxTable, boundary: datetime
 ) -> Totals:
-    """What lines come to with the tax of the customer's local day of the boundary."""
-    on = local_date(boundary, buyer.customer.time_zone)
-    rates = {
-        (price_id, category): taxes.outcome(
-            buyer.customer, on, price_id=price_id, category=category
-        )
-        for price_id, category in dict.fromkeys(
-            (line.price_id, line.tax_category) for line in lines
-        )
-    }
-    return totals(
-        [
-            TaxableLine(
+    """What lines come to with the tax of the customer's local day of the boundary.
+
+    Where a tax engine says it that is not ours, it comes later: nobody is asked in a transaction.
+    """
+    sale = Sale(
+        key="",
+        payer=buyer.customer,
+        on=local_date(boundary, buyer.customer.time_zone),
+        currency=buyer.currency,
+        rounding=tax_rounding(),
+        lines=[
+            SaleLine(
                 amount=line.amount,
-                rates=rates[line.price_id, line.tax_category],
+                price_id=line.price_id,
+                category=line.tax_category,
                 exact=line.exact,
                 includes_tax=line.includes_tax,
             )
             for line in lines
         ],
-        currency=buyer.currency,
-        rounding=tax_rounding(),
     )
+    return taxes.tax(sale) if tax_engine() is None else untaxed(sale)
 
 
 def _draft(

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from billing.errors import InvoiceNotDraft, InvoiceNotOpen, PaymentInFlight
+from billing.errors import InvoiceNotDraft, InvoiceNotOpen, PaymentInFlight, TaxAwaited
 from billing.models import Invoice, PaymentAttempt, UnusedCredit
 from billing.models.payments import LIVE_ATTEMPT_STATES
 from billing.services.coupons import return_coupons
@@ -69,10 +69,13 @@ def finalize_invoice(*, invoice: Invoice, at: datetime) -> Invoice:
 
     Raises:
         InvoiceNotDraft: If it is final already.
+        TaxAwaited: If its tax is still to come.
     """
     locked = lock_invoice(invoice.pk)
     if locked.state != Invoice.State.DRAFT:
         raise InvoiceNotDraft(f"{locked} was finalized on {locked.finalized_at:%Y-%m-%d}")
+    if locked.awaits_tax:
+        raise TaxAwaited("the tax engine has not answered yet; it cannot be issued without its tax")
     finalize_drafts([locked.pk], at=at)
     locked.refresh_from_db()
     return locked

@@ -14,6 +14,7 @@ from django.db import transaction
 from billing.domain.derivation import rated_derivation
 from billing.domain.rating import ChargeModel, PriceTerms, rate
 from billing.errors import ChargeInvalid, ChargeKeyReused
+from billing.gateways.tax_service import tax_engine
 from billing.models import Invoice, InvoiceLine
 from billing.queries.tax_table import TaxTable
 from billing.services.coupon_book import Buyer, CouponBook
@@ -121,6 +122,7 @@ def _draft(charge: OneOffCharge, *, idempotency_key: str, at: datetime) -> Draft
         boundary=at,
         period_end=at,
         lines=lines,
+        awaits_tax=tax_engine() is not None,
         totals=taxed_totals(buyer, lines, TaxTable([customer.country]), at),
         idempotency_key=idempotency_key,
         coupons=taken,

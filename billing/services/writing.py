@@ -15,6 +15,8 @@ from django.db import connection
 from psycopg.types.json import Jsonb
 
 from billing.errors import InvoiceNotDraft
+from billing.gateways.tax_service import tax_engine
+from billing.models import Invoice
 from billing.services.credit_balance import use_balance
 from billing.services.drafting import DraftInvoice
 from billing.services.numbering import take_invoice_numbers
@@ -42,6 +44,8 @@ INVOICE_COLUMNS = {
     "amount_to_balance": "numeric",
     "tax_breakdown": "jsonb",
     "bill_to": "jsonb",
+    "awaits_tax": "bool",
+    "tax_next_at": "timestamptz",
     "idempotency_key": "varchar",
     "created_at": "timestamptz",
     "due_days": "int2",
@@ -111,11 +115,13 @@ def finalize_drafts(ids: Sequence[UUID], *, at: datetime) -> int:
     """Make drafts final in the caller's transaction: numbers, due dates, in the order of ids.
 
     Each takes what is on the customer's credit balance and in its wallets, up to its total; one
-    that owes nothing then is paid when it is made. Returns how many there were.
+    that owes nothing then is paid when it is made. Those that wait for the tax engine stay
+    drafts, and are issued when it has answered. Returns how many were made final.
 
     Raises:
         InvoiceNotDraft: If one is final already; no number is lost by it.
     """
+    ids = _with_tax(ids)
     if not ids:
         return 0
     assert connection.in_atomic_block
@@ -137,6 +143,16 @@ def finalize_drafts(ids: Sequence[UUID], *, at: datetime) -> int:
     if finalized != len(ids):
         raise InvoiceNotDraft(f"{len(ids) - finalized} of {len(ids)} invoices are no drafts")
     return finalized
+
+
+def _with_tax(ids: Sequence[UUID]) -> Sequence[UUID]:
+    """Those that do not wait for a tax engine; without one, all, and nobody is asked."""
+    if tax_engine() is None:
+        return ids
+    waiting = Invoice.objects.awaiting_tax().filter(pk__in=ids)
+    waiting.update(issues_once_taxed=True)
+    left_out = set(waiting.values_list("pk", flat=True))
+    return [pk for pk in ids if pk not in left_out]
 
 
 def bill_to(customer: Customer) -> dict[str, str]:
@@ -173,6 +189,8 @@ def _invoice_row(invoice_id: UUID, draft: DraftInvoice, at: datetime) -> tuple[o
         *([ZERO] * 6),
         Jsonb([row.to_json() for row in totals.by_rate]),
         Jsonb(bill_to(draft.customer)),
+        draft.awaits_tax,
+        at if draft.awaits_tax else None,
         draft.idempotency_key,
         at,
         draft.due_days,

@@ -80,7 +80,7 @@ class TaxReport:
 
 def tax_report(*, since: date, until: date, currency: str) -> TaxReport:
     """What is owed to whom of what was posted between two days, both counted."""
-    asked = {"since": since, "until": until, "currency": currency}
+    asked: dict[str, date | str] = {"since": since, "until": until, "currency": currency}
     with connection.cursor() as cursor:
         cursor.execute(BY_RATE, asked)
         rows = [TaxRow(*row) for row in cursor.fetchall()]
