@@ -87,6 +87,10 @@ class DunningEnded(Conflict):
     """The dunning run has ended, or the step was done already."""
 
 
+class PromiseInvalid(InvalidInput):
+    """A promise to pay names a day that makes no sense."""
+
+
 class CreditKeyReused(Conflict):
     """Another credit was granted or withdrawn with this key."""
 

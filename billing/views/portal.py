@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from billing.models import Payment, PaymentMethod
 from billing.queries.credit_balance import credit_balances, credit_history
+from billing.queries.dunning import portal_banners
 from billing.queries.portal import uncollected_invoices, usage_so_far, why_declined
 from billing.services.checkout import confirm_payment, open_payment_page
 from billing.services.collection import resume_collection
@@ -47,10 +48,11 @@ def portal_home(request: HttpRequest) -> HttpResponse:
         .filter(customer=customer)
         .select_related("customer", "plan_version__plan")
     )
+    said = {banner.invoice for banner in portal_banners(int(request.user.pk or 0))}
     context = {
         "customer": customer,
         "customers": acting_customers(request),
-        "troubles": uncollected_invoices(customer),
+        "troubles": [t for t in uncollected_invoices(customer) if str(t.invoice) not in said],
         "overviews": [
             {
                 "subscription": subscription,

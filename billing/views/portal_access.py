@@ -1,6 +1,7 @@
 """For whom somebody acts in the portal; what is not theirs is not there: 404."""
 
 import logging
+from collections.abc import Callable
 
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
@@ -8,6 +9,7 @@ from django.shortcuts import get_object_or_404
 from billing.errors import TaxRateMissing
 from billing.models import Invoice
 from billing.models.invoices import InvoiceQuerySet
+from billing.queries.dunning import Banner, portal_banners
 from billing.services.draft_parts import DraftInvoice
 from billing.services.invoicing import preview_next_invoice
 from subscriptions.models import Customer, Subscription
@@ -56,3 +58,11 @@ def estimated_invoice(subscription: Subscription) -> DraftInvoice | None:
         facts = {"subscription": subscription.reference, "reason": str(refusal)}
         logger.exception("the next invoice cannot be worked out", extra=facts)
         return None
+
+
+def banners(request: HttpRequest) -> dict[str, Callable[[], list[Banner]]]:
+    """For every page of the portal: what dunning wants said; asked only where it is shown."""
+    user = getattr(request, "user", None)
+    if not isinstance(user, User):
+        return {"portal_banners": list}
+    return {"portal_banners": lambda: portal_banners(user.pk)}

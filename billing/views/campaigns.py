@@ -1,0 +1,127 @@
+"""Dunning campaigns: which count, what each would do as a calendar, and new versions."""
+
+from datetime import datetime, time
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from billing.domain.campaigns import DatedStep, Declined, calendar, ensure_campaign
+from billing.domain.declines import DeclineClass
+from billing.errors import CampaignInvalid
+from billing.forms.dunning import AssignmentForm, CalendarForm, CampaignForm
+from billing.models import DunningCampaign
+from billing.services.campaigns import (
+    assign_campaign,
+    campaigns_in_force,
+    ordered_terms,
+    publish_campaign,
+)
+from subscriptions.services.transitions import Actor
+from tiktoktoe.accounts.models import User
+from tiktoktoe.accounts.roles import Permission
+from tiktoktoe.kernel.clock import now
+from tiktoktoe.kernel.errors import InvalidInput
+from tiktoktoe.kernel.periods import local_date, local_instant
+from tiktoktoe.web.access import requires
+
+NOON = time(12)
+
+
+@require_GET
+@requires(Permission.VIEW_BILLING)
+def campaign_list(request: HttpRequest) -> HttpResponse:
+    """Which campaign counts for whom, and every version."""
+    context = {
+        "in_force": campaigns_in_force(now()),
+        "campaigns": DunningCampaign.objects.prefetch_related("steps")[:200],
+    }
+    return render(request, "billing/campaign_list.html", context)
+
+
+@require_GET
+@requires(Permission.VIEW_BILLING)
+def campaign_detail(request: HttpRequest, code: str, number: int) -> HttpResponse:
+    """One version, and its calendar for a day."""
+    campaign = _find(code, number)
+    form = CalendarForm(request.GET or None)
+    chosen = form.cleaned_data if form.is_bound and form.is_valid() else {}
+    zone = timezone.get_current_timezone_name()
+    day = chosen.get("past_due_on") or local_date(now(), zone)
+    past_due_from = local_instant(day, zone, NOON)
+    context = {
+        "campaign": campaign,
+        "terms": campaign.terms,
+        "form": form if form.is_bound else CalendarForm(initial={"past_due_on": day}),
+        "past_due_from": past_due_from,
+        "calendar": _calendar(campaign, past_due_from, chosen.get("reason", ""), zone),
+        "assignment_form": AssignmentForm(),
+        "in_force": [plan for plan, rule in campaigns_in_force(now()) if rule.campaign == campaign],
+    }
+    return render(request, "billing/campaign_detail.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@requires(Permission.CHANGE_BILLING)
+def campaign_create(request: HttpRequest) -> HttpResponse:
+    """Write a campaign, or the next version of one; it counts for nobody yet."""
+    code, _, number = request.GET.get("after", "").partition(":")
+    before = DunningCampaign.objects.filter(code=code, number=number or 0).first()
+    form = CampaignForm(request.POST or None, start_from=before)
+    if request.method == "POST" and form.is_whole():
+        try:
+            ensure_campaign(ordered_terms(form.terms()))
+            campaign = publish_campaign(
+                code=form.cleaned_data["code"],
+                name=form.cleaned_data["name"],
+                terms=form.terms(),
+                actor=_actor(request),
+                at=now(),
+            )
+        except CampaignInvalid as refusal:
+            form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
+        else:
+            messages.success(request, f"{campaign} is kept. It counts once you put it in force.")
+            return redirect("dunning_campaign", campaign.code, campaign.number)
+    status = 422 if form.is_bound else 200
+    return render(request, "billing/campaign_form.html", {"form": form}, status=status)
+
+
+@require_POST
+@requires(Permission.CHANGE_BILLING)
+def campaign_assignment(request: HttpRequest, code: str, number: int) -> HttpResponse:
+    """Let a campaign count from now on."""
+    campaign, form = _find(code, number), AssignmentForm(request.POST)
+    if form.is_valid():
+        plan = form.cleaned_data["plan"]
+        try:
+            assign_campaign(campaign=campaign, plan=plan, actor=_actor(request), at=now())
+        except InvalidInput as refusal:
+            messages.error(request, f"Nothing was changed: {refusal}.")
+        else:
+            whom = plan.name if plan else "the company"
+            messages.success(request, f"{campaign} counts for {whom} from now on.")
+    return redirect("dunning_campaign", code, number)
+
+
+def _calendar(
+    campaign: DunningCampaign, past_due_from: datetime, reason: str, zone: str
+) -> tuple[DatedStep, ...]:
+    declines = []
+    if reason:
+        declines = [Declined(at=past_due_from, decline_class=DeclineClass(reason))]
+    return calendar(
+        terms=campaign.terms, past_due_from=past_due_from, declines=declines, time_zone=zone
+    )
+
+
+def _find(code: str, number: int) -> DunningCampaign:
+    campaigns = DunningCampaign.objects.prefetch_related("steps")
+    return get_object_or_404(campaigns, code=code, number=number)
+
+
+def _actor(request: HttpRequest) -> Actor:
+    assert isinstance(request.user, User)
+    return Actor(source="finance", user=request.user)
