@@ -97,8 +97,10 @@ def issue_credit_note(
 def _check_creditable(invoice: Invoice) -> None:
     if invoice.state not in CREDITABLE_STATES:
         raise InvoiceNotOpen(f"{invoice} is {invoice.state}; only an issued one can be credited")
-    if invoice.kind == Invoice.Kind.TOP_UP and invoice.state == Invoice.State.PAID:
-        raise InvoiceNotOpen(f"{invoice} bought prepaid credits, which are used or expire")
+    if invoice.kind == Invoice.Kind.TOP_UP:
+        is_paid = invoice.state == Invoice.State.PAID
+        way = "are used or expire" if is_paid else "are there once it is paid: make it void"
+        raise InvoiceNotOpen(f"{invoice} bought prepaid credits, which {way}")
     if invoice.state == Invoice.State.OPEN:
         ensure_nothing_in_flight(invoice)
     if not creditable(invoiced=invoice.total, credited=invoice.amount_credited):

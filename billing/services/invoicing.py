@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import transaction
 
 from billing.errors import InvoiceNotDraft, InvoiceNotOpen, PaymentInFlight, TaxAwaited
-from billing.models import Invoice, PaymentAttempt, UnusedCredit
+from billing.models import Invoice, PaymentAttempt, PrepaidCredit, UnusedCredit
 from billing.models.payments import LIVE_ATTEMPT_STATES
 from billing.services.coupons import return_coupons
 from billing.services.credit_balance import return_to_balance
@@ -132,11 +132,21 @@ def mark_uncollectible(*, invoice: Invoice, at: datetime) -> Invoice:
 
 
 def is_voidable(invoice: Invoice) -> bool:
-    """Whether an invoice can be void: issued, and not paid or credited but from the balance."""
+    """Whether an invoice can be void: issued, and not paid or credited but from the balance.
+
+    Not when it bought prepaid credits that are in the wallet by now.
+    """
     is_open = invoice.state == Invoice.State.OPEN
     used = invoice.amount_from_balance + invoice.amount_from_wallets
     from_credit = invoice.state == Invoice.State.PAID and used.amount > 0
-    return (is_open or from_credit) and not invoice.amount_paid and not invoice.amount_credited
+    is_untouched = not invoice.amount_paid and not invoice.amount_credited
+    return (is_open or from_credit) and is_untouched and not has_filled_wallet(invoice)
+
+
+def has_filled_wallet(invoice: Invoice) -> bool:
+    """Whether the prepaid credits that an invoice bought are there."""
+    is_top_up = invoice.kind == Invoice.Kind.TOP_UP
+    return is_top_up and PrepaidCredit.objects.filter(invoice=invoice).exists()
 
 
 def ensure_nothing_in_flight(invoice: Invoice) -> None:

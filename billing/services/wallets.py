@@ -188,7 +188,8 @@ def fill_paid_top_ups(*, at: datetime) -> int:
     ready = TopUp.objects.filter(
         invoice__state=Invoice.State.PAID, invoice__prepaid_credit__isnull=True
     )
-    locked = ready.select_for_update(of=("self",), skip_locked=True)
+    # The invoice too: nobody can make it void in the meantime.
+    locked = ready.select_for_update(of=("self", "invoice"), skip_locked=True)
     found = list(locked.select_related("wallet", "invoice").order_by("pk"))
     for one in found:
         _fill(

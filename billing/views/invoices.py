@@ -97,6 +97,7 @@ def invoice_detail(request: HttpRequest, key: str) -> HttpResponse:
         "history": invoice_history(invoice),
         "is_overdue": invoice.state == "open" and invoice.due_at and invoice.due_at < now(),
         "is_creditable": invoice.state in {"open", "paid", "uncollectible"}
+        and invoice.kind != Invoice.Kind.TOP_UP
         and invoice.amount_credited < invoice.total,
         "is_voidable": is_voidable(invoice),
     }

@@ -10,6 +10,7 @@ from django.db.models import Sum
 
 from billing.errors import CreditInvalid, CreditKeyReused, InvoiceNotOpen
 from billing.models import Invoice, PrepaidCredit, PrepaidEntry, TaxRate, Wallet
+from billing.queries.credit_balance import credit_of
 from billing.services.credit_notes import issue_credit_note
 from billing.services.customer_credit import grant_credit
 from billing.services.invoicing import preview_next_invoice, void_invoice
@@ -378,3 +379,39 @@ def test_many_invoices_at_once_share_a_wallet_to_the_cent() -> None:
 
     assert sum(money.amount for money in taken) == Decimal("99.99")
     assert left(wallet) == "0.00"
+
+
+def test_a_top_up_is_never_credited_so_that_nobody_gets_credits_for_nothing() -> None:
+    customer = make_customer()
+    invoice = top_up(
+        wallet=wallet_of(customer), amount=Money("50.00", "USD"), idempotency_key="a", at=JAN_1
+    )
+
+    with pytest.raises(InvoiceNotOpen, match="void"):
+        issue_credit_note(invoice=invoice, reason="Mistake", idempotency_key="n", at=JAN_1)
+
+    assert fill_paid_top_ups(at=JAN_1) == 0
+    assert void_invoice(invoice=invoice, at=JAN_1).state == "void"
+    assert not PrepaidCredit.objects.exists()
+
+
+def test_a_top_up_that_the_balance_paid_is_not_void_once_its_credits_are_there() -> None:
+    customer = make_customer()
+    given = Money("50.00", "USD")
+    grant_credit(
+        customer=customer,
+        amount=given,
+        reason="Sorry",
+        idempotency_key="g",
+        actor=TEST_ACTOR,
+        at=JAN_1,
+    )
+    wallet = wallet_of(customer)
+    invoice = top_up(wallet=wallet, amount=given, idempotency_key="a", at=JAN_1)
+    assert (invoice.state, fill_paid_top_ups(at=JAN_1)) == ("paid", 1)
+
+    with pytest.raises(InvoiceNotOpen):
+        void_invoice(invoice=invoice, at=JAN_1)
+
+    assert wallet_left(wallet, JAN_1) == given
+    assert credit_of(customer.pk, "USD") == Money(0, "USD")
