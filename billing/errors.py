@@ -201,3 +201,7 @@ class OfferInvalid(InvalidInput):
 
 class OfferGone(Conflict):
     """An offer that was answered already."""
+
+
+class NotComingBack(Conflict):
+    """A subscription that has ended cannot begin anew like this."""

@@ -23,6 +23,7 @@ from billing.views import (
     plan_versions,
     portal,
     portal_changes,
+    portal_credit,
     portal_explained,
     retention,
     reviews,
@@ -141,6 +142,17 @@ urlpatterns = [
         "retention-offers/<int:offer_id>/end/",
         retention.retention_offer_end,
         name="retention_offer_end",
+    ),
+    path("portal/credit/", portal_credit.portal_credit, name="portal_credit"),
+    path(
+        "portal/wallets/<int:wallet_id>/top-up/",
+        portal_credit.portal_top_up,
+        name="portal_top_up",
+    ),
+    path(
+        "portal/subscriptions/<slug:reference>/return/",
+        portal_changes.portal_return,
+        name="portal_return",
     ),
     path(
         "portal/offers/<int:made_id>/acceptance/",

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from billing.domain.declines import POLICIES, DeclineClass
-from billing.models import Invoice, Payment, PaymentAttempt
+from billing.models import Invoice, Payment, PaymentAttempt, UsageAlert
 from subscriptions.models import Customer, Price, Subscription
 from subscriptions.queries.quantities import (
     Measure,
@@ -69,6 +69,24 @@ def usage_so_far(subscription: Subscription) -> list[MeterUse]:
         for price, measure, used in zip(prices, measures, measure_parts(parts), strict=True)
         if price.meter is not None
     ]
+
+
+def alerts_of_period(subscription: Subscription) -> list[UsageAlert]:
+    """What usage has come to in the current period, the latest first."""
+    rows = UsageAlert.objects.filter(
+        subscription=subscription, period_start=subscription.current_period_start, is_told=True
+    )
+    return list(rows.select_related("price"))
+
+
+def ended_for_good(customer: Customer) -> list[Subscription]:
+    """The last subscription to each plan that has ended and does not run again."""
+    live = Subscription.objects.live().filter(customer=customer).values("plan_version__plan")
+    ended = Subscription.objects.filter(customer=customer, ended_at__isnull=False)
+    rows = ended.exclude(plan_version__plan__in=live).order_by(
+        "plan_version__plan_id", "-ended_at", "-pk"
+    )
+    return list(rows.distinct("plan_version__plan_id").select_related("plan_version__plan"))
 
 
 def uncollected_invoices(customer: Customer) -> list[Trouble]:

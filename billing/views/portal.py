@@ -8,10 +8,16 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from billing.models import Payment, PaymentMethod
+from billing.models import Payment, PaymentMethod, UsageBudget
 from billing.queries.credit_balance import credit_balances, credit_history
 from billing.queries.dunning import portal_banners
-from billing.queries.portal import uncollected_invoices, usage_so_far, why_declined
+from billing.queries.portal import (
+    alerts_of_period,
+    ended_for_good,
+    uncollected_invoices,
+    usage_so_far,
+    why_declined,
+)
 from billing.services.checkout import confirm_payment, open_payment_page
 from billing.services.collection import resume_collection
 from billing.services.payment_methods import (
@@ -58,10 +64,13 @@ def portal_home(request: HttpRequest) -> HttpResponse:
                 "subscription": subscription,
                 "plan": subscription.plan_version.plan,
                 "meters": usage_so_far(subscription),
+                "alerts": alerts_of_period(subscription),
+                "budget": UsageBudget.objects.filter(subscription=subscription).first(),
                 "next_invoice": estimated_invoice(subscription=subscription),
             }
             for subscription in subscriptions
         ],
+        "ended": ended_for_good(customer),
         "entitlements": [e for e in entitlements(customer.pk, at=now()) if e.terms.is_granted],
         "credits": credit_balances(customer),
         "credit_rows": list(credit_history([customer], limit=10)),

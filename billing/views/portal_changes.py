@@ -23,6 +23,7 @@ from billing.services.plan_changes import (
     withdraw_plan_change,
 )
 from billing.services.retention import decline_offers, make_offer
+from billing.services.returning import preview_return, start_again
 from billing.views.portal_access import acting_customers, estimated_invoice, portal_actor
 from subscriptions.models import Subscription
 from subscriptions.services.changes import withdraw_cancellation
@@ -165,6 +166,33 @@ def portal_resumption(request: HttpRequest, reference: str) -> HttpResponse:
         return redirect("portal_home")
     context = {"subscription": subscription, "customer": subscription.customer, "preview": preview}
     return render(request, "portal/resumption.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@requires(Permission.USE_PORTAL)
+def portal_return(request: HttpRequest, reference: str) -> HttpResponse:
+    """Begin anew what has ended; what is billed for it is shown first."""
+    mine = Subscription.objects.filter(customer__in=acting_customers(request))
+    rows = mine.exclude(ended_at=None).select_related("customer", "plan_version__plan")
+    subscription = get_object_or_404(rows, reference=reference)
+    actor, at = portal_actor(request), now()
+    if request.method == "POST":
+        act = partial(start_again, subscription=subscription, actor=actor, at=at)
+        if _done(request, act):
+            messages.success(request, "Welcome back: it runs from today.")
+        return redirect("portal_home")
+    try:
+        preview = preview_return(subscription=subscription, actor=actor, at=at)
+    except REFUSALS as refusal:
+        messages.error(request, _sentence(refusal))
+        return redirect("portal_home")
+    context = {
+        "subscription": subscription,
+        "customer": subscription.customer,
+        "preview": preview,
+        "prices": preview.plan_version.prices.select_related("meter").prefetch_related("tiers"),
+    }
+    return render(request, "portal/return.html", context)
 
 
 def _mine(request: HttpRequest, reference: str) -> Subscription:

@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 
 from billing.models import InvoiceLine
+from billing.services.cancelling import cancel_subscription
 from billing.services.invoicing import bill_start
 from billing.services.retention import OfferTerms, create_offer
-from subscriptions.models import Subscription
+from billing.services.wallets import grant_prepaid, open_wallet
+from subscriptions.models import Plan, Subscription
 from tests.browser.reader import DESKTOP, PHONE, SIDEWAYS, Reader, axe_violations
+from tests.factories.lifecycle import begin, fee_of
 from tests.factories.subscriptions import (
+    TEST_ACTOR,
     make_customer,
     make_member,
     make_plan,
@@ -22,6 +26,7 @@ from tests.factories.subscriptions import (
 )
 from tests.factories.usage import use
 from tiktoktoe.kernel.clock import now
+from tiktoktoe.kernel.money import Money
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -49,13 +54,29 @@ def mine(reader: Reader) -> Subscription:
 
 
 def test_the_portals_own_pages_are_good_pages(reader: Reader, mine: Subscription) -> None:
-    line = InvoiceLine.objects.get()
+    line, at = InvoiceLine.objects.get(), now()
     day = mine.current_period_start.date().isoformat()
     own = f"/portal/subscriptions/{mine.reference}"
     chosen = f"?plan_version={mine.plan_version_id}&quantity=2"
 
+    gone = begin(fee_of("31.00", name="Extra"), at.isoformat(), customer=mine.customer)
+    Plan.objects.update(is_public=True)
+    cancel_subscription(subscription=gone, actor=TEST_ACTOR, at=at)
+    wallet = open_wallet(customer=mine.customer, currency="USD", name="Prepaid", at=at)
+    grant_prepaid(
+        wallet=wallet,
+        amount=Money(20, "USD"),
+        reason="Welcome",
+        idempotency_key="w",
+        expires_at=at + timedelta(days=90),
+        actor=TEST_ACTOR,
+        at=at,
+    )
+
     for name, path in {
         "home": "/portal/",
+        "credit": "/portal/credit/",
+        "return": f"/portal/subscriptions/{gone.reference}/return/",
         "usage": f"/portal/usage/?meter=api_calls&start={day}&end={day}",
         "next-invoice": f"{own}/next-invoice/",
         "line": f"/portal/invoices/{line.invoice.number}/lines/{line.pk}/",

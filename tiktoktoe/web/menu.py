@@ -81,6 +81,7 @@ PORTAL_MENU = (
             MenuEntry(
                 "Payment methods", "credit-card", "portal_payment_methods", Permission.USE_PORTAL
             ),
+            MenuEntry("Credit", "wallet", "portal_credit", Permission.USE_PORTAL),
             MenuEntry("E-mails", "envelope", "portal_notices", Permission.USE_PORTAL),
         ),
     ),
