@@ -155,6 +155,14 @@ class DisputedTooEarly(Conflict):
     """A dispute is told of before its payment is known to be paid; it will be told of again."""
 
 
+class DisputeNotAnswerable(Conflict):
+    """The bank does not wait for an answer, or the gateway takes none."""
+
+
+class DisputeAnswered(Conflict):
+    """This round's answer was sent: it is handed in once."""
+
+
 class DisputeContradicts(InvariantViolation):
     """A gateway tells of a dispute what cannot be: another payment's, or in another currency."""
 

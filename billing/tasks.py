@@ -7,6 +7,8 @@ from billing.models import BillingRun, WebhookEvent
 from billing.services.ahead import bill_usage_ahead
 from billing.services.announcing import announce_new
 from billing.services.collection import collect_due, mark_overdue
+from billing.services.dispute_answers import reconcile_answers
+from billing.services.dispute_reminders import remind_of_disputes
 from billing.services.dunning import run_dunning
 from billing.services.expiring import expire_unpaid
 from billing.services.intake import look_at_reported
@@ -44,6 +46,7 @@ SCHEDULES = [
     ),
     ("Find what is to be announced", "billing.tasks.announce", 60),
     ("Raise usage alerts", "billing.tasks.raise_usage_alerts", 300),
+    ("Remind of disputes", "billing.tasks.remind_of_due_disputes", 3600),
     ("Send notices", "billing.tasks.send_due_notices", 30),
     ("Deliver webhooks", "billing.tasks.deliver_webhooks", 10),
 ]
@@ -59,9 +62,15 @@ def collect_payments() -> int:
 
 @shared_task
 def reconcile_payments() -> int:
-    """Look into payments and refunds whose outcome is not known; gives how many."""
+    """Look into payments, refunds and answers to disputes that are not known; gives how many."""
     at = now()
-    return reconcile_attempts(at=at) + reconcile_refunds(at=at)
+    return reconcile_attempts(at=at) + reconcile_refunds(at=at) + reconcile_answers(at=at)
+
+
+@shared_task
+def remind_of_due_disputes() -> int:
+    """Write to the company of disputes that are to be answered soon; gives how many."""
+    return remind_of_disputes(at=now())
 
 
 @shared_task

@@ -9,6 +9,7 @@ from billing.views import (
     coupons,
     credit_notes,
     customer_credit,
+    disputes,
     documents,
     dunning,
     flight_recorder,
@@ -262,6 +263,32 @@ urlpatterns = [
     ),
     path(
         "payments/reviews/<int:review_id>/refusal/", reviews.review_refusal, name="review_refusal"
+    ),
+    path("payments/disputes/", disputes.dispute_list, name="dispute_list"),
+    path("payments/disputes/<uuid:dispute_id>/", disputes.dispute_detail, name="dispute_detail"),
+    path(
+        "payments/disputes/<uuid:dispute_id>/draft/", disputes.dispute_draft, name="dispute_draft"
+    ),
+    path(
+        "payments/disputes/<uuid:dispute_id>/evidence/",
+        disputes.dispute_evidence,
+        name="dispute_evidence",
+    ),
+    path(
+        "payments/disputes/<uuid:dispute_id>/submission/",
+        disputes.dispute_submission,
+        name="dispute_submission",
+    ),
+    path(
+        "payments/disputes/<uuid:dispute_id>/acceptance/",
+        disputes.dispute_acceptance,
+        name="dispute_acceptance",
+    ),
+    path("payments/disputes/<uuid:dispute_id>/look/", disputes.dispute_look, name="dispute_look"),
+    path(
+        "payments/disputes/<uuid:dispute_id>/evidence-<int:round_number>.pdf",
+        disputes.dispute_document,
+        name="dispute_document",
     ),
     path("payments/routing/", routing.policy_list, name="routing_policies"),
     path("payments/routing/new/", routing.policy_create, name="routing_policy_create"),

@@ -153,6 +153,7 @@ def account_of(address: str) -> dict[str, str]:
         "hmac_key": HMAC_KEY,
         "api_host": address,
         "report_host": "",
+        "disputes_host": "",
     }
 
 

@@ -213,7 +213,7 @@ GATEWAYS: dict[str, dict[str, str]] = {
     **env_accounts(
         "adyen",
         env_list("ADYEN_ACCOUNTS", ["adyen"]),
-        *("API_KEY", "MERCHANT_ACCOUNT", "HMAC_KEY", "API_HOST", "REPORT_HOST"),
+        *("API_KEY", "MERCHANT_ACCOUNT", "HMAC_KEY", "API_HOST", "REPORT_HOST", "DISPUTES_HOST"),
     ),
     **env_accounts(
         "paypal",

@@ -6,9 +6,10 @@ the dispute is lost by it only once the gateway says so.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from billing.domain.attempts import Answer
 from billing.errors import StateMoveNotAllowed
 
 
@@ -147,3 +148,54 @@ def loss_rule_of(terms: Iterable[LossTerms], *, reason_class: str, on: date) -> 
     held = [t for t in terms if t.valid_from <= on and t.reason_class in {"", reason_class}]
     best = max(held, key=lambda t: (t.reason_class != "", t.valid_from), default=None)
     return best.rule if best else LossRule.WRITE_OFF
+
+
+class AnswerState(StrEnum):
+    """How far our answer in a round has come."""
+
+    DRAFT = "draft"
+    DISPATCHED = "dispatched"  # written down, and perhaps sent
+    UNKNOWN = "unknown"  # the bank may have it
+    SUBMITTED = "submitted"
+
+
+W = AnswerState
+ANSWER_MOVES: Mapping[AnswerState, frozenset[AnswerState]] = {
+    W.DRAFT: frozenset({W.DISPATCHED}),
+    # Back to a draft only once it is proven that it was not taken.
+    W.DISPATCHED: frozenset({W.UNKNOWN, W.SUBMITTED, W.DRAFT}),
+    W.UNKNOWN: frozenset({W.SUBMITTED, W.DRAFT}),
+    W.SUBMITTED: frozenset(),
+}
+
+
+def ensure_answer_move(from_state: str, to_state: str) -> None:
+    """Refuse a move of an answer that is not in the table.
+
+    Raises:
+        StateMoveNotAllowed: If it is not.
+    """
+    if AnswerState(to_state) not in ANSWER_MOVES[AnswerState(from_state)]:
+        raise StateMoveNotAllowed(f"an answer that is {from_state} cannot become {to_state}")
+
+
+def settled_answer_state(answer: Answer, *, is_replay: bool) -> AnswerState:
+    """The state that a gateway's answer proves: a refusal of a replay proves nothing."""
+    if answer in {Answer.SUCCEEDED, Answer.PENDING}:
+        return W.SUBMITTED
+    is_refusal = answer in {Answer.REFUSED_BEFORE_EXECUTION, Answer.NEVER_LEFT, Answer.DECLINED}
+    return W.DRAFT if is_refusal and not is_replay else W.UNKNOWN
+
+
+REMINDED_BEFORE = (7, 3, 1)
+
+
+def reminder_due(*, due_at: datetime, at: datetime) -> int | None:
+    """How many days before the deadline staff are to be reminded of now; None if not yet.
+
+    The smallest step that has come counts, so that one that is late is not sent beside it.
+    """
+    left = due_at - at
+    if left <= timedelta(0):
+        return None
+    return min((days for days in REMINDED_BEFORE if left <= timedelta(days=days)), default=None)

@@ -15,6 +15,13 @@ from billing.domain.attempts import Answer
 from billing.domain.declines import Decline, DeclineClass
 from billing.errors import GatewayRefused, GatewayUnavailable
 from billing.gateways.adyen_client import AdyenClient
+from billing.gateways.adyen_disputes import (
+    cannot_be_defended,
+    defense_of,
+    document_of,
+    is_accepted,
+    outcome_of_answer,
+)
 from billing.gateways.adyen_objects import (
     is_chargeable,
     methods_of,
@@ -40,6 +47,7 @@ from billing.gateways.base import (
     SettledCharge,
     VoidRequest,
 )
+from billing.gateways.disputes import AcceptRequest, EvidenceRequest
 from tiktoktoe.kernel.money import zero
 
 _CANNOT_BE_ASKED = Outcome(
@@ -165,6 +173,44 @@ class AdyenGateway:
         del our_reference, charge_reference
         return _CANNOT_BE_ASKED
 
+    def submit_evidence(self, request: EvidenceRequest) -> Outcome:
+        """Upload the pack and defend by it: the first defense that takes a document.
+
+        Nothing is defended before the last request: what fails until then has decided nothing.
+        """
+        about = {
+            "merchantAccountCode": self._client.merchant,
+            "disputePspReference": request.dispute_reference,
+        }
+        try:
+            offered = self._client.ask_of_disputes("retrieveApplicableDefenseReasons", about)
+            defense = defense_of(offered)
+            if defense is None:
+                return cannot_be_defended(offered)
+            documents = [document_of(request.document, defense.document_type)]
+            supplied = self._client.ask_of_disputes(
+                "supplyDefenseDocument", {**about, "defenseDocuments": documents}
+            )
+        except (GatewayRefused, GatewayUnavailable) as error:
+            return Outcome(answer=Answer.NEVER_LEFT, message=str(error))
+        if not is_accepted(supplied):
+            return outcome_of_answer(supplied)
+        return self._client.answer_dispute(
+            "defendDispute",
+            {**about, "defenseReasonCode": defense.reason},
+            key=request.idempotency_key,
+            read=outcome_of_answer,
+        )
+
+    def accept_dispute(self, request: AcceptRequest) -> Outcome:
+        """Accept a dispute."""
+        body = {
+            "merchantAccountCode": self._client.merchant,
+            "disputePspReference": request.dispute_reference,
+        }
+        key = request.idempotency_key
+        return self._client.answer_dispute("acceptDispute", body, key=key, read=outcome_of_answer)
+
     def detach_method(self, reference: str, *, customer_reference: str) -> None:
         """Forget a stored method."""
         known = {method.reference for method in self.list_methods(customer_reference)}
@@ -266,6 +312,7 @@ def adyen_gateway(name: str, terms: Mapping[str, str]) -> AdyenGateway:
         api_key=terms["api_key"],
         merchant=terms["merchant_account"],
         report_host=terms.get("report_host", "").rstrip("/"),
+        disputes_host=terms.get("disputes_host", "").rstrip("/"),
     )
     # Two keys while one is being replaced.
     keys = [key.strip() for key in terms.get("hmac_key", "").split(",") if key.strip()]

@@ -20,6 +20,7 @@ from billing.gateways.http import (
 )
 
 VERSION = "v72"
+DISPUTES_VERSION = "v30"
 # Source: docs.adyen.com/development-resources/api-idempotency: the first one may be running.
 IN_PROGRESS = "704"
 Read = Callable[[dict[str, Any]], Outcome]
@@ -33,6 +34,7 @@ class AdyenClient:
     api_key: str
     merchant: str
     report_host: str = ""
+    disputes_host: str = ""
 
     def ask(self, method: str, path: str, body: Any = None, **query: str) -> dict[str, Any]:
         """Make a request that moves no money.
@@ -41,8 +43,11 @@ class AdyenClient:
             GatewayUnavailable: If no answer came, or Adyen failed.
             GatewayRefused: If it refused.
         """
+        return self._read(lambda: self._send(method, path, body, query=query))
+
+    def _read(self, call: Callable[[], Reply]) -> dict[str, Any]:
         try:
-            reply = self._send(method, path, body, query=query)
+            reply = call()
         except httpx.TransportError as error:
             raise unavailable(error) from error
         if reply.is_success:
@@ -58,6 +63,33 @@ class AdyenClient:
         except httpx.TransportError as error:
             return outcome_of_transport_error(error)
         return read(reply.body) if reply.is_success and reply.body else outcome_of_refusal(reply)
+
+    def ask_of_disputes(self, operation: str, body: Any) -> dict[str, Any]:
+        """Ask the disputes service something that decides nothing.
+
+        Raises:
+            GatewayUnavailable: If no answer came, or Adyen failed.
+            GatewayRefused: If it refused.
+        """
+        return self._read(lambda: self._post(self._disputes(operation), body))
+
+    def answer_dispute(self, operation: str, body: Any, *, key: str, read: Read) -> Outcome:
+        """Hand the disputes service an answer; it never raises for what the outside does."""
+        try:
+            reply = self._post(self._disputes(operation), body, key=key)
+        except httpx.TransportError as error:
+            return outcome_of_transport_error(error)
+        return read(reply.body) if reply.is_success and reply.body else outcome_of_refusal(reply)
+
+    def _disputes(self, operation: str) -> str:
+        host = self.disputes_host or self.api_host
+        return f"{host.rstrip('/')}/ca/services/DisputeService/{DISPUTES_VERSION}/{operation}"
+
+    def _post(self, url: str, body: Any, *, key: str = "") -> Reply:
+        headers = {"X-API-Key": self.api_key}
+        if key:
+            headers["Idempotency-Key"] = key
+        return send(_http(), "POST", url, json=body, headers=headers)
 
     def report(self, name: str) -> str:
         """Download a report by its name.

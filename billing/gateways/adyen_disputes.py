@@ -1,16 +1,19 @@
-"""Adyen's notifications of disputes: which stage of one each of them is.
+"""Adyen's disputes: which stage each notification tells of, and how one is answered.
 
 The code, the amount and the references are signed; reason and deadline are not, and are shown.
-Source: docs.adyen.com/risk-management/disputes-api/dispute-notifications.
+Source: docs.adyen.com/risk-management/disputes-api, its pages on notifications and defending.
 """
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from billing.domain.attempts import Answer
 from billing.domain.disputes import DisputeState
 from billing.gateways.adyen_objects import from_adyen
+from billing.gateways.base import Outcome
 from billing.gateways.disputes import DisputeMovement, DisputeReport
 
 Item = Mapping[str, Any]
@@ -65,6 +68,53 @@ def dispute_of(item: Item) -> DisputeReport | None:
         movements=(moved,) if stage.money else (),
         happened_at=_instant(item.get("eventDate")),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Defense:
+    """A way to defend a dispute: its code, and which document it takes."""
+
+    reason: str
+    document_type: str
+
+
+def defense_of(offered: Item) -> Defense | None:
+    """The first defense on offer that takes a document; None if there is none."""
+    for reason in offered.get("defenseReasons") or []:
+        for document in reason.get("defenseDocumentTypes") or []:
+            return Defense(
+                str(reason["defenseReasonCode"]), str(document["defenseDocumentTypeCode"])
+            )
+    return None
+
+
+def document_of(content: bytes, document_type: str) -> dict[str, str]:
+    """A PDF as Adyen takes it."""
+    return {
+        "content": base64.b64encode(content).decode(),
+        "contentType": "application/pdf",
+        "defenseDocumentTypeCode": document_type,
+    }
+
+
+def is_accepted(body: Item) -> bool:
+    """Whether the disputes service did what it was asked for."""
+    return (body.get("disputeServiceResult") or {}).get("success") is True
+
+
+def outcome_of_answer(body: Item) -> Outcome:
+    """Whether an answer was taken; a refusal is one before anything is done."""
+    if is_accepted(body):
+        return Outcome(answer=Answer.SUCCEEDED)
+    reason = str((body.get("disputeServiceResult") or {}).get("errorMessage") or "")
+    return Outcome(answer=Answer.REFUSED_BEFORE_EXECUTION, message=reason[:300])
+
+
+def cannot_be_defended(offered: Item) -> Outcome:
+    """Nothing was handed in: Adyen offers no defense that takes a document."""
+    reason = str((offered.get("disputeServiceResult") or {}).get("errorMessage") or "")
+    message = reason or "Adyen offers no defense for this dispute"
+    return Outcome(answer=Answer.NEVER_LEFT, message=message[:300])
 
 
 def _reason(item: Item, details: Item) -> str:

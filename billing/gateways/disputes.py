@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from billing.domain.disputes import DisputeState
 from tiktoktoe.kernel.money import Money
+
+if TYPE_CHECKING:
+    from billing.gateways.base import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,50 @@ class TellsOfDisputes(Protocol):
             GatewayUnavailable: If no answer came.
             GatewayRefused: If there is none.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceRequest:
+    """What we hold against a dispute; made of stored values only.
+
+    Attributes:
+        texts: What is said, by section, in the order in which it is read.
+        document: The same as PDF, for gateways that take documents.
+    """
+
+    our_reference: str
+    dispute_reference: str
+    charge_reference: str
+    customer_name: str
+    customer_email: str
+    texts: Mapping[str, str]
+    document: bytes
+    idempotency_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptRequest:
+    """Give a dispute up."""
+
+    our_reference: str
+    dispute_reference: str
+    idempotency_key: str
+
+
+@runtime_checkable
+class AnswersDisputes(Protocol):
+    """A gateway that hands our answers to the bank.
+
+    Neither raises for what the outside does: SUCCEEDED means that the bank has it.
+    """
+
+    def submit_evidence(self, request: EvidenceRequest) -> "Outcome":
+        """Hand in evidence, once in a round. The same key never does it twice."""
+        ...
+
+    def accept_dispute(self, request: AcceptRequest) -> "Outcome":
+        """Give a dispute up, for good."""
         ...
 
 

@@ -20,7 +20,7 @@ from billing.gateways.base import (
     RefundRequest,
     VoidRequest,
 )
-from billing.gateways.disputes import DisputeReport
+from billing.gateways.disputes import AcceptRequest, DisputeReport, EvidenceRequest
 from billing.gateways.stripe_amounts import is_chargeable, to_stripe
 from billing.gateways.stripe_client import (
     body,
@@ -30,7 +30,7 @@ from billing.gateways.stripe_client import (
     not_seen,
     outcome_of_error,
 )
-from billing.gateways.stripe_disputes import report_of
+from billing.gateways.stripe_disputes import evidence_of, outcome_of_dispute, report_of
 from billing.gateways.stripe_objects import (
     Json,
     method_details,
@@ -200,6 +200,23 @@ class StripeGateway:
     def read_dispute(self, reference: str) -> DisputeReport:
         """A Dispute as it is now."""
         return report_of(self._ask(lambda: self._client().disputes.retrieve(reference)))
+
+    def submit_evidence(self, request: EvidenceRequest) -> Outcome:
+        """Submit evidence on a Dispute; Stripe takes it once."""
+        params = {"evidence": evidence_of(request), "submit": True}
+        options = {"idempotency_key": request.idempotency_key}
+        reference = request.dispute_reference
+        return _outcome(
+            lambda: self._client().disputes.update(reference, params, options), outcome_of_dispute
+        )
+
+    def accept_dispute(self, request: AcceptRequest) -> Outcome:
+        """Close a Dispute as lost."""
+        options = {"idempotency_key": request.idempotency_key}
+        reference = request.dispute_reference
+        return _outcome(
+            lambda: self._client().disputes.close(reference, {}, options), outcome_of_dispute
+        )
 
     def detach_method(self, reference: str, *, customer_reference: str) -> None:
         """Detach a PaymentMethod from its customer."""

@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
 
+from billing.domain.attempts import Answer
 from billing.domain.disputes import DisputeState
-from billing.gateways.disputes import DisputeMovement, DisputeReport
+from billing.gateways.base import Outcome
+from billing.gateways.disputes import DisputeMovement, DisputeReport, EvidenceRequest
 from billing.gateways.stripe_amounts import from_stripe
 from tiktoktoe.kernel.money import Money, quantize_amount
 
@@ -45,6 +47,31 @@ def report_of(dispute: Json) -> DisputeReport:
             for movement in _movements(transaction, amount)
         ),
     )
+
+
+def outcome_of_dispute(dispute: Json) -> Outcome:
+    """That the bank has our answer, in the state that the Dispute then has."""
+    waits = {"needs_response", "warning_needs_response"}
+    answer = Answer.INCONCLUSIVE if dispute["status"] in waits else Answer.SUCCEEDED
+    return Outcome(answer=answer, reference=str(dispute["id"]))
+
+
+def evidence_of(request: EvidenceRequest) -> dict[str, str]:
+    """The evidence in Stripe's fields; what has none of its own is put together.
+
+    Source: docs.stripe.com/api/disputes/evidence_object.
+    """
+    own = {"product": "product_description", "usage": "access_activity_log"}
+    rest = [
+        f"{name.capitalize()}\n{text}" for name, text in request.texts.items() if name not in own
+    ]
+    given = {
+        **{field: request.texts.get(name, "") for name, field in own.items()},
+        "customer_name": request.customer_name,
+        "customer_email_address": request.customer_email,
+        "uncategorized_text": "\n\n".join(part for part in rest if part.partition("\n")[2]),
+    }
+    return {field: text for field, text in given.items() if text}
 
 
 def _state(dispute: Json, details: Json) -> DisputeState | None:

@@ -4,7 +4,13 @@ from billing.models.announcements import Announcement, Announcing, Notice, Notic
 from billing.models.coupons import Coupon, CouponRedemption, CouponUse
 from billing.models.credit_balance import CreditBalance, CreditEntry
 from billing.models.credit_notes import CreditNote, CreditNoteLine
-from billing.models.disputes import Dispute, DisputeEntry, DisputeRule
+from billing.models.disputes import (
+    Dispute,
+    DisputeAnswer,
+    DisputeEntry,
+    DisputeReminder,
+    DisputeRule,
+)
 from billing.models.dunning import (
     DunningAct,
     DunningCampaign,
@@ -59,7 +65,9 @@ __all__ = [
     "CreditNoteLine",
     "CustomerNumber",
     "Dispute",
+    "DisputeAnswer",
     "DisputeEntry",
+    "DisputeReminder",
     "DisputeRule",
     "DunningAct",
     "DunningCampaign",

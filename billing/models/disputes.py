@@ -167,3 +167,88 @@ class DisputeRule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reason_class or 'every reason'} from {self.valid_from}: {self.rule}"
+
+
+class DisputeAnswer(models.Model):
+    """Our answer in one round of a dispute: evidence, or that we give it up.
+
+    Edited until it is sent; what was sent stays (migration `0038`).
+    """
+
+    class Kind(models.TextChoices):
+        EVIDENCE = "evidence"
+        ACCEPTANCE = "acceptance"
+
+    class State(models.TextChoices):
+        DRAFT = "draft"
+        DISPATCHED = "dispatched"
+        UNKNOWN = "unknown"
+        SUBMITTED = "submitted"
+
+    id = models.UUIDField(primary_key=True)
+    dispute = models.ForeignKey(Dispute, on_delete=models.PROTECT, related_name="answers")
+    round = models.PositiveSmallIntegerField(help_text="a bank that asks again begins another")
+    kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.EVIDENCE)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.DRAFT)
+    texts = models.JSONField(default=dict, help_text="what is said, by section")
+    document = models.BinaryField(null=True, help_text="the pack as it was sent, as PDF")
+    tries = models.PositiveSmallIntegerField(default=0, help_text="proven not taken, each")
+    sends = models.PositiveSmallIntegerField(default=0, help_text="how often it left, or may have")
+    checks = models.PositiveSmallIntegerField(default=0, help_text="how often it was looked into")
+    next_check_at = models.DateTimeField(null=True, blank=True)
+    message = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField()
+    dispatched_at = models.DateTimeField(null=True, blank=True)
+    resolved_at = models.DateTimeField(null=True, blank=True)
+
+    objects = models.Manager["DisputeAnswer"]()
+
+    class Meta:
+        ordering = ["dispute", "round"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dispute", "round"], name="dispute_answer_once_a_round"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state="draft") | models.Q(dispatched_at__isnull=False),
+                name="dispute_answer_sent_at_a_time",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_check_at"],
+                name="dispute_answer_to_check",
+                condition=models.Q(next_check_at__isnull=False),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"round {self.round} of {self.dispute}"
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same until it is proven that it was not taken."""
+        return f"dispute:{self.pk}:{self.tries + 1}"
+
+
+class DisputeReminder(models.Model):
+    """That staff were reminded of a deadline, once for each of its steps."""
+
+    dispute = models.ForeignKey(Dispute, on_delete=models.PROTECT, related_name="reminders")
+    due_at = models.DateTimeField()
+    days_before = models.PositiveSmallIntegerField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+    claimed_at = models.DateTimeField()
+
+    objects = models.Manager["DisputeReminder"]()
+
+    class Meta:
+        ordering = ["dispute", "-days_before"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dispute", "due_at", "days_before"], name="dispute_reminder_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dispute}: {self.days_before} days before"

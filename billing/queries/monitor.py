@@ -13,6 +13,8 @@ from django.db.models import Count, F, Min, Q, Sum
 from billing.gateways.registry import gateway_names
 from billing.models import GatewayHealth, Payment, PaymentAttempt
 from billing.models.payments import PaymentAttemptQuerySet
+from billing.queries.disputes import DisputeStanding, dispute_standing
+from billing.queries.webhook_events import InboxHealth, inbox_health
 from tiktoktoe.kernel.money import Money
 from tiktoktoe.kernel.rates import ratio
 
@@ -63,6 +65,8 @@ class Monitor:
     oldest_unknown_at: datetime | None
     fees: tuple[FeeRow, ...]
     declines: tuple[tuple[str, int], ...]
+    inbox: InboxHealth
+    disputes: DisputeStanding
 
 
 def monitor(*, at: datetime, hours: int) -> Monitor:
@@ -80,6 +84,8 @@ def monitor(*, at: datetime, hours: int) -> Monitor:
         oldest_unknown_at=min(ages, default=None),
         fees=_fee_rows(recent),
         declines=_declines(recent),
+        inbox=inbox_health(at=at),
+        disputes=dispute_standing(at=at),
     )
 
 

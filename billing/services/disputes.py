@@ -169,6 +169,21 @@ def move_dispute(
     logger.info("dispute moved", extra={"dispute": str(dispute.pk), "state": str(to_state)})
 
 
+def conclude_dispute(
+    *, dispute: Dispute, to_state: DisputeState, actor: Actor, at: datetime
+) -> None:
+    """Move a dispute by our own answer, if its gateway has not moved it on already.
+
+    The caller has locked the invoice, the payment and the dispute.
+    """
+    if next_dispute_state(dispute.state, to_state) is None:
+        return
+    move_dispute(dispute=dispute, to_state=to_state, actor=actor, told_at=at, at=at)
+    dispute.save()
+    _bear_or_take_back(dispute, dispute.payment, at)
+    _mark(dispute.payment)
+
+
 def _bear_or_take_back(dispute: Dispute, payment: Payment, at: datetime) -> None:
     """Make the loss what it is: of a lost dispute all that is withheld, of any other nothing."""
     entries = list(dispute.entries.all())

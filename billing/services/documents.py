@@ -17,7 +17,7 @@ from typing import Any
 import typst
 from django.conf import settings
 
-from billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
+from billing.models import CreditNote, CreditNoteLine, DisputeAnswer, Invoice, InvoiceLine
 from billing.queries.statements import Statement
 from billing.services.document_words import Wording
 from billing.services.writing import bill_to
@@ -52,6 +52,37 @@ def credit_note_pdf(*, note: CreditNote) -> bytes:
 def statement_pdf(*, statement: Statement) -> bytes:
     """A statement of account as PDF."""
     return _compile("statement.typ", statement_content(statement), statement.end)
+
+
+def evidence_pdf(*, answer: DisputeAnswer, at: datetime) -> bytes:
+    """What we hold against a dispute, as PDF."""
+    return _compile("evidence.typ", evidence_content(answer, at), at)
+
+
+def evidence_content(answer: DisputeAnswer, at: datetime) -> Row:
+    """What is printed of an answer; banks read English."""
+    payment = answer.dispute.payment
+    to = {**payment.invoice.bill_to, "locale": "en", "time_zone": "UTC"}
+    wording = Wording.of(to)
+    title = f"Evidence about invoice {payment.invoice}"
+    letter = _letter(title, "Evidence", to, at)
+    return {
+        **letter,
+        "stamp": None,
+        "labels": {**letter["labels"], "bill_to": "Customer"},
+        "facts": [
+            ["Dispute", answer.dispute.gateway_reference],
+            ["Payment", answer.dispute.attempt.gateway_reference],
+            ["Amount", wording.money(answer.dispute.amount.amount, answer.dispute.currency)],
+            ["Reason", answer.dispute.reason],
+        ],
+        "headline": title,
+        "sections": [
+            {"name": name.capitalize(), "lines": text.splitlines()}
+            for name, text in answer.texts.items()
+            if text.strip()
+        ],
+    }
 
 
 def statement_content(statement: Statement) -> Row:

@@ -1,6 +1,6 @@
 """Pages of operations: the live monitor, and the inbox of what is not known."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
 from uuid import UUID
@@ -42,6 +42,9 @@ def payment_monitor(request: HttpRequest) -> HttpResponse:
         "gateway_rows": [(row, _percent(row.first_rate)) for row in seen.gateways],
         "net_rate": _percent(seen.net_rate),
         "oldest": _oldest(seen.oldest_unknown_at, at),
+        "wait": _duration(seen.inbox.oldest_wait),
+        "lag": _duration(seen.inbox.lag),
+        "dispute_rate": _percent(seen.disputes.rate, places=2),
         "hours": hours,
         "choices": HOURS.items(),
         "figure": decline_mix(seen.declines),
@@ -105,8 +108,16 @@ def _inbox(request: HttpRequest) -> HttpResponse:
     return render(request, "billing/unknown_list.html", context)
 
 
-def _percent(rate: Fraction | None) -> str:
-    return "—" if rate is None else f"{round_half_away(rate * 100, 1)} %"
+def _percent(rate: Fraction | None, *, places: int = 1) -> str:
+    return "—" if rate is None else f"{round_half_away(rate * 100, places)} %"
+
+
+def _duration(span: timedelta | None) -> str:
+    """How long, in whole seconds below two minutes and in minutes beyond."""
+    if span is None:
+        return "—"
+    seconds = int(span.total_seconds())
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"
 
 
 def _oldest(since: datetime | None, at: datetime) -> str:

@@ -145,10 +145,12 @@ def _detail(
     attempts = list(payment.attempts.select_related("method").order_by("-sequence"))
     left = payment.amount_refundable
     is_refundable = payment.state == Payment.State.PAID and left.amount > 0
+    is_refundable = is_refundable and payment.contested != Payment.Contested.DISPUTED
     context = {
         "payment": payment,
         "attempts": [(attempt, decline_in_words(attempt)) for attempt in attempts],
         "refunds": payment.refunds.select_related("credit_note"),
+        "disputes": payment.disputes.all(),
         "history": payment_history(payment),
         "unproven": next((a for a in attempts if a.state in UNPROVEN), None),
         "has_contradiction": payment.events.filter(event="gateway_contradicts").exists(),

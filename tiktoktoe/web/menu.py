@@ -51,6 +51,7 @@ STAFF_MENU = (
             ),
             MenuEntry("Review", "shield-check", "review_list", Permission.VIEW_BILLING),
             MenuEntry("Dunning", "bell-alert", "dunning_board", Permission.VIEW_BILLING),
+            MenuEntry("Disputes", "scale", "dispute_list", Permission.VIEW_BILLING),
             MenuEntry("Routing", "arrows-right-left", "routing_policies", Permission.VIEW_BILLING),
             MenuEntry("Coupons", "receipt-percent", "coupon_list", Permission.VIEW_BILLING),
             MenuEntry("Offers to stay", "gift", "retention_offer_list", Permission.VIEW_BILLING),

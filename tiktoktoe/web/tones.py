@@ -18,6 +18,8 @@ TONES = {
         "accepted",
         "sent",
         "delivered",
+        "won",
+        "submitted",
     },
     INFO: {
         "open",
@@ -30,8 +32,19 @@ TONES = {
         "dispatched",
         "queued",
         "sending",
+        "under_review",
     },
-    WARN: {"requires_action", "incomplete", "unknown", "paused", "scheduled", "retrying", "late"},
+    WARN: {
+        "requires_action",
+        "incomplete",
+        "unknown",
+        "paused",
+        "scheduled",
+        "retrying",
+        "late",
+        "inquiry",
+        "needs_response",
+    },
     BAD: {
         "past_due",
         "overdue",
@@ -40,6 +53,8 @@ TONES = {
         "uncollectible",
         "rejected",
         "disputed",
+        "charged_back",
+        "lost",
         "bounced",
     },
     QUIET: {

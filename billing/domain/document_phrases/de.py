@@ -67,6 +67,7 @@ PHRASES: Mapping[str, str] = {
     "Back to prepaid credits": "Zurück auf das vorausbezahlte Guthaben",
     "Payment": "Zahlung",
     "Refund": "Erstattung",
+    "Charged back by the bank": "Von der Bank zurückgebucht",
     "Reverse charge": "Steuerschuldnerschaft des Leistungsempfängers",
     "Exempt": "Steuerbefreit",
     "No tax": "Keine Steuer",

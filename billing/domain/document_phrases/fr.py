@@ -65,6 +65,7 @@ PHRASES: Mapping[str, str] = {
     "Back to prepaid credits": "Rendu aux crédits prépayés",
     "Payment": "Paiement",
     "Refund": "Remboursement",
+    "Charged back by the bank": "Rétrofacturé par la banque",
     "Reverse charge": "Autoliquidation",
     "Exempt": "Exonéré",
     "No tax": "Sans taxe",

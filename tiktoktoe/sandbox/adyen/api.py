@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from tiktoktoe.sandbox.adyen import links, payments, routes, tokens
+from tiktoktoe.sandbox.adyen import disputes, links, payments, routes, tokens
 from tiktoktoe.sandbox.adyen.errors import ApiError
 from tiktoktoe.sandbox.adyen.merchant import Merchant
 from tiktoktoe.sandbox.adyen.routes import Route
@@ -16,7 +16,7 @@ from tiktoktoe.sandbox.core.idempotency import Keys, Rules
 from tiktoktoe.sandbox.core.messages import Answer, Request
 from tiktoktoe.sandbox.core.schemas import Json
 
-__all__ = ["PREFIX", "Api", "links", "payments", "tokens"]  # these register the routes
+__all__ = ["PREFIX", "Api", "disputes", "links", "payments", "tokens"]  # these register the routes
 
 PREFIX = f"/{VERSION}"
 TEST_KEY = re.compile(r"AQE\w{10,}")
@@ -69,7 +69,8 @@ class Api(CoreApi):
         given = self._given(request)
         if request.method in {"POST", "PATCH"}:
             self._merchant.spec.check_request(known.operation, given)
-        account = given.get("merchantAccount", self._merchant.terms.merchant)
+        account = given.get("merchantAccount") or given.get("merchantAccountCode")
+        account = account or self._merchant.terms.merchant
         if account != self._merchant.terms.merchant:
             raise ApiError(403, "Invalid Merchant Account", code="901", kind="security")
         body = snapshot(known.handler(self._merchant, given, *parts))

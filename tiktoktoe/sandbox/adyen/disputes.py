@@ -1,15 +1,20 @@
-"""Disputes: raised and decided by hand, told by notifications, lost when nobody answers.
+"""Disputes: raised and decided by hand, defended or accepted, lost when nobody answers.
 
-Source: docs.adyen.com/risk-management/disputes-api/dispute-notifications. One reference stands
+Source: docs.adyen.com/risk-management/disputes-api. One reference stands
 for a dispute through all its stages.
 """
+
+import base64
 
 from tiktoktoe.sandbox.adyen import cards
 from tiktoktoe.sandbox.adyen.errors import ApiError
 from tiktoktoe.sandbox.adyen.merchant import Merchant, action
+from tiktoktoe.sandbox.adyen.routes import route
 from tiktoktoe.sandbox.core.schemas import Json
 
+SERVICE = "/ca/services/DisputeService/v30"
 DAYS_TO_DEFEND = 14
+DEFENSE, DOCUMENT = "SupplyDefenseMaterial", "DefenseMaterial"
 DAY = 86_400
 INQUIRY, NOTIFIED, CHARGED_BACK = "inquiry", "notified", "charged_back"
 OPENED_BY = {INQUIRY: "REQUEST_FOR_INFORMATION", NOTIFIED: "NOTIFICATION_OF_CHARGEBACK"}
@@ -62,6 +67,85 @@ def decide(merchant: Merchant, dispute: Json, verdict: str) -> None:
         dispute["stage"] = "lost"
         code = "SECOND_CHARGEBACK" if was_won else "PREARBITRATION_LOST"
         tell_of(merchant, dispute, code, status="Lost")
+
+
+@route("POST", f"{SERVICE}/retrieveApplicableDefenseReasons")
+def defenses(merchant: Merchant, body: Json) -> Json:
+    """How a dispute can be defended."""
+    refusal = _refusal(merchant, body)
+    if refusal:
+        return refusal
+    document = {
+        "available": False,
+        "defenseDocumentTypeCode": DOCUMENT,
+        "requirementLevel": "Required",
+    }
+    reason = {
+        "defenseReasonCode": DEFENSE,
+        "satisfied": False,
+        "defenseDocumentTypes": [document],
+    }
+    return {"defenseReasons": [reason], "disputeServiceResult": {"success": True}}
+
+
+@route("POST", f"{SERVICE}/supplyDefenseDocument")
+def supply(merchant: Merchant, body: Json) -> Json:
+    """Take a document for a defense; one of a type that there is replaces it."""
+    refusal = _refusal(merchant, body)
+    if refusal:
+        return refusal
+    for document in body["defenseDocuments"]:
+        content = base64.b64decode(document["content"])
+        if document["contentType"] != "application/pdf" or not content.startswith(b"%PDF"):
+            return _refused("The document is no PDF")
+    dispute = merchant.store.get(body["disputePspReference"], "dispute")
+    dispute["documents"] = [
+        document["defenseDocumentTypeCode"] for document in body["defenseDocuments"]
+    ]
+    return {"disputeServiceResult": {"success": True}}
+
+
+@route("POST", f"{SERVICE}/defendDispute")
+def defend(merchant: Merchant, body: Json) -> Json:
+    """Hand the defense in, once."""
+    refusal = _refusal(merchant, body)
+    if refusal:
+        return refusal
+    dispute = merchant.store.get(body["disputePspReference"], "dispute")
+    if body["defenseReasonCode"] != DEFENSE or DOCUMENT not in dispute["documents"]:
+        return _refused("The defense reason is unknown, or its document is missing")
+    dispute["isDefended"] = True
+    merchant.agenda.drop("defense_ends", dispute["id"])
+    tell_of(merchant, dispute, "INFORMATION_SUPPLIED", status="Pending")
+    return {"disputeServiceResult": {"success": True}}
+
+
+@route("POST", f"{SERVICE}/acceptDispute")
+def accept(merchant: Merchant, body: Json) -> Json:
+    """Take a dispute as lost; a chargeback that was only announced is booked."""
+    refusal = _refusal(merchant, body)
+    if refusal:
+        return refusal
+    dispute = merchant.store.get(body["disputePspReference"], "dispute")
+    merchant.agenda.drop("defense_ends", dispute["id"])
+    if dispute["stage"] in {INQUIRY, NOTIFIED}:
+        tell_of(merchant, dispute, "CHARGEBACK", status="Accepted")
+    dispute["stage"] = "accepted"
+    return {"disputeServiceResult": {"success": True}}
+
+
+def _refusal(merchant: Merchant, body: Json) -> Json | None:
+    """Why nothing can be done about a dispute, if so."""
+    dispute = merchant.store.find(body["disputePspReference"])
+    if dispute is None or dispute["object"] != "dispute":
+        return _refused("The dispute is unknown")
+    if dispute["isDefended"] or dispute["stage"] not in {INQUIRY, NOTIFIED, CHARGED_BACK}:
+        return _refused("The dispute cannot be defended any more")
+    return None
+
+
+def _refused(message: str) -> Json:
+    return {"disputeServiceResult": {"success": False, "errorMessage": message}}
 
 
 @action("defense_ends")

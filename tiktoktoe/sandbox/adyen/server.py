@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tiktoktoe.sandbox.adyen.api import PREFIX, Api
 from tiktoktoe.sandbox.adyen.control import Control
+from tiktoktoe.sandbox.adyen.disputes import SERVICE
 from tiktoktoe.sandbox.adyen.errors import ApiError
 from tiktoktoe.sandbox.adyen.merchant import Merchant, Terms
 from tiktoktoe.sandbox.adyen.notifications import Notifications
@@ -40,8 +41,8 @@ class Application(CoreApplication):
         self.control = Control(merchant, api, self.faults, self.webhooks)
 
     def serves(self, path: str) -> bool:
-        """Everything under /v72/."""
-        return path.startswith(f"{PREFIX}/")
+        """Everything under /v72/, and the disputes service."""
+        return path.startswith((f"{PREFIX}/", f"{SERVICE}/"))
 
     def error(self, status: int, message: str) -> Answer:
         """A ServiceError."""
