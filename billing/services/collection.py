@@ -35,6 +35,15 @@ BATCH = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """The attempts of some invoices, whether any is not due any more, whether more may wait."""
+
+    attempts: Sequence[PaymentAttempt] = ()
+    has_moved: bool = False
+    is_full: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
     """What one pass has done: attempts made, and what became of them."""
 
@@ -53,8 +62,13 @@ def collect_due(*, at: datetime, workers: int = 1, clock: CustomerClock | None =
     test clock only those of `clock` are charged, and of it no others.
     """
     states: list[str] = []
-    while batch := open_due_attempts(at=at, limit=BATCH, clock=clock):
-        states += _send_all(batch, at=at, workers=workers)
+    is_more = True
+    while is_more:
+        batch = _open_batch(at, clock)
+        answers = _send_all(batch.attempts, at=at, workers=workers)
+        states += answers
+        # What was not taken may be due again at once, at another gateway.
+        is_more = batch.has_moved and (batch.is_full or set(answers) - {"succeeded"} != set())
     dead = sum(state in {"declined", "not_sent", "abandoned"} for state in states)
     succeeded = states.count("succeeded")
     return Collected(
@@ -65,39 +79,27 @@ def collect_due(*, at: datetime, workers: int = 1, clock: CustomerClock | None =
     )
 
 
-def open_due_attempts(
-    *, at: datetime, limit: int, clock: CustomerClock | None = None
-) -> list[PaymentAttempt]:
+@transaction.atomic(durable=True)
+def _open_batch(at: datetime, clock: CustomerClock | None) -> Batch:
     """Claim invoices that are due and commit one attempt for each; other passes skip them.
 
-    What is on a customer's credit balance is used first. Where nothing of a batch is left to
-    charge, or can be charged anywhere, the next batch is looked at.
+    What is on a customer's credit balance is used first.
     """
-    attempts, has_moved = _open_batch(at, limit, clock)
-    while has_moved and not attempts:
-        attempts, has_moved = _open_batch(at, limit, clock)
-    return attempts
-
-
-@transaction.atomic(durable=True)
-def _open_batch(
-    at: datetime, limit: int, clock: CustomerClock | None
-) -> tuple[list[PaymentAttempt], bool]:
-    """The attempts of one batch, and whether any invoice of it is not due any more."""
     locked = _due_invoices(at, clock).select_for_update(skip_locked=True, of=("self",))
-    claimed = [invoice.pk for invoice in locked.order_by("finalized_at", "pk")[:limit]]
+    claimed = [invoice.pk for invoice in locked.order_by("finalized_at", "pk")[:BATCH]]
     if not claimed:
-        return [], False
+        return Batch()
     # Asked again now that they are locked: another pass may have been here since.
     due = _due_invoices(at, clock).filter(pk__in=claimed).select_related("customer")
     before = list(due.order_by("finalized_at", "pk"))
-    pay_from_balance(before, at=at)
-    invoices = list(due.all())
+    invoices = list(due.all()) if pay_from_balance(before, at=at) else before
     pool = load_pool(customers=[invoice.customer_id for invoice in invoices], at=at)
     written = [_write(invoice, pool, at) for invoice in invoices]
-    attempts = [attempt for attempt in written if isinstance(attempt, PaymentAttempt)]
-    waits = any(isinstance(row, PaymentDecision | PaymentReview) for row in written)
-    return attempts, waits or len(invoices) < len(before)
+    return Batch(
+        attempts=[attempt for attempt in written if isinstance(attempt, PaymentAttempt)],
+        has_moved=len(invoices) < len(before) or any(row is not None for row in written),
+        is_full=len(claimed) == BATCH,
+    )
 
 
 def mark_overdue(*, at: datetime, clock: CustomerClock | None = None) -> int:
@@ -160,7 +162,7 @@ def _write(
 
 
 def _send_all(batch: Sequence[PaymentAttempt], *, at: datetime, workers: int) -> list[str]:
-    if workers == 1:
+    if workers == 1 or not batch:
         return [_send(attempt, at) for attempt in batch]
     shares = [share for n in range(workers) if (share := batch[n::workers])]
     with ThreadPoolExecutor(max_workers=len(shares)) as pool:

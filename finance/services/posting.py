@@ -51,12 +51,12 @@ def post_documents(*, at: datetime, limit: int | None = None) -> PostingReport:
     left = limit
     for document in DOCUMENT_KINDS:
         after: UUID | None = None
-        while left is None or left > 0:
+        is_more = unposted(document, at=at).exists()
+        while is_more and (left is None or left > 0):
             size = BATCH_SIZE if left is None else min(BATCH_SIZE, left)
             seen = _post_batch(document, after=after, size=size, at=at, report=report)
-            if not seen:
-                break
-            after = seen[-1]
+            is_more = len(seen) == size
+            after = seen[-1] if seen else None
             left = None if left is None else left - len(seen)
     if report.total or report.refused:
         logger.info("documents posted", extra={"entries": report.total, "refused": report.refused})

@@ -5,7 +5,7 @@ services as in earnest; no row is written by hand. The dice are seeded, so that 
 makes the same company.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -167,27 +167,38 @@ class Company:
 
     def _change_minds(self, at: datetime) -> None:
         """Some upgrade, some add seats, a few step down, some leave at their period's end."""
-        for subscription in self._changeable():
-            code = subscription.plan_version.plan.code
-            roll = self.dice.random() * 30.4
-            if roll < CHURN_A_MONTH[code]:
-                reason = self.dice.choice(["too expensive", "project ended", "another supplier"])
-                schedule_cancellation(subscription=subscription, actor=PORTAL, reason=reason, at=at)
-            elif roll < CHURN_A_MONTH[code] + UPGRADE_A_MONTH:
-                self._step(subscription, 1, at)
-            elif roll < CHURN_A_MONTH[code] + UPGRADE_A_MONTH + DOWNGRADE_A_MONTH:
-                self._step(subscription, -1, at)
-            elif code != "starter" and self.dice.random() * 30.4 < SEAT_CHANGE_A_MONTH:
-                self._change(
-                    subscription,
-                    subscription.plan_version,
-                    subscription.quantity + self.dice.randint(1, 4),
-                    at,
-                )
+        active = Subscription.objects.filter(state="active", cancel_at__isnull=True).order_by("pk")
+        codes = active.values_list("pk", "plan_version__plan__code")
+        wishes = {pk: wish for pk, code in codes if (wish := self._wish(code))}
+        if not wishes:
+            return
+        with_plan = active.select_related("plan_version__plan", "customer")
+        for subscription in with_plan.filter(pk__in=wishes):
+            self._grant(subscription, wishes[subscription.pk], at)
 
-    def _changeable(self) -> Iterable[Subscription]:
-        rows = Subscription.objects.filter(state="active", cancel_at__isnull=True)
-        return rows.select_related("plan_version__plan", "customer").order_by("pk")
+    def _wish(self, code: str) -> str:
+        """What a customer of a plan wants today; on most days nothing."""
+        roll = self.dice.random() * 30.4
+        for wish, share in (
+            ("leave", CHURN_A_MONTH[code]),
+            ("up", UPGRADE_A_MONTH),
+            ("down", DOWNGRADE_A_MONTH),
+            ("seats", 0.0 if code == "starter" else SEAT_CHANGE_A_MONTH),
+        ):
+            if roll < share:
+                return wish
+            roll -= share
+        return ""
+
+    def _grant(self, subscription: Subscription, wish: str, at: datetime) -> None:
+        if wish == "leave":
+            reason = self.dice.choice(["too expensive", "project ended", "another supplier"])
+            schedule_cancellation(subscription=subscription, actor=PORTAL, reason=reason, at=at)
+        elif wish == "seats":
+            seats = subscription.quantity + self.dice.randint(1, 4)
+            self._change(subscription, subscription.plan_version, seats, at)
+        else:
+            self._step(subscription, 1 if wish == "up" else -1, at)
 
     def _step(self, subscription: Subscription, up: int, at: datetime) -> None:
         ladder = [version.plan_id for version in self.catalog.ladder]

@@ -3,8 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from billing.models import Invoice, Payment, PaymentAttempt, PaymentMethod
+from billing.services import collection
 from billing.services.charging import charge_invoice
 from billing.services.collection import (
     collect_due,
@@ -39,6 +42,30 @@ def test_every_due_invoice_is_charged_once_however_often_it_runs(stripe: StripeW
     assert [stripe.charged(invoice) for invoice in invoices] == [[9900]] * 3
     without_card.refresh_from_db()
     assert without_card.state == "open"
+
+
+@pytest.mark.parametrize(("token", "looks"), [("visa", 1), ("chargeDeclined", 2)])
+def test_a_pass_looks_again_only_for_what_was_not_taken(
+    stripe: StripeWorld, token: str, looks: int
+) -> None:
+    invoice_of(customer_with_card(stripe))
+    invoice_of(customer_with_token(f"pm_card_{token}"))
+
+    with CaptureQueriesContext(connection) as asked:
+        collect_due(at=NOW)
+
+    assert sum("SKIP LOCKED" in query["sql"] for query in asked) == looks
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_full_batches_are_followed_by_more(
+    stripe: StripeWorld, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    monkeypatch.setattr(collection, "BATCH", batch)
+    for _ in range(3):
+        invoice_of(customer_with_card(stripe))
+
+    assert collect_due(at=NOW).succeeded == 3
 
 
 def test_an_invoice_is_not_collected_before_it_is_issued(stripe: StripeWorld) -> None:
