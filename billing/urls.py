@@ -3,6 +3,7 @@
 from django.urls import path
 
 from billing.views import (
+    add_ons,
     billing_runs,
     campaigns,
     clocks_api,
@@ -387,6 +388,16 @@ urlpatterns = [
         name="webhook_event_replay",
     ),
     path("portal/invoices/", portal.portal_invoices, name="portal_invoices"),
+    path(
+        "portal/subscriptions/<slug:reference>/add-ons/",
+        add_ons.portal_add_ons,
+        name="portal_add_ons",
+    ),
+    path(
+        "subscriptions/<slug:reference>/add-ons/",
+        add_ons.subscription_add_ons,
+        name="subscription_add_ons",
+    ),
     path("portal/invoices/<str:number>/", portal.portal_invoice, name="portal_invoice"),
     path("portal/invoices/<str:number>/payment/", portal.portal_pay, name="portal_pay"),
     path(

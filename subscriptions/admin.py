@@ -106,7 +106,7 @@ class PlanAdmin(LabelledInputs, admin.ModelAdmin[Plan]):
     """Plans; their prices are versions."""
 
     list_display = ["name", "code", "product", "interval_count", "interval", "is_public"]
-    list_filter = ["product", "is_public", "interval"]
+    list_filter = ["product", "is_public", "is_add_on", "interval"]
     search_fields = ["name", "code"]
     readonly_fields = ["created_at"]
 

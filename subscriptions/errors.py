@@ -39,6 +39,10 @@ class SubscriptionInvalid(InvalidInput):
     """A subscription cannot be made or changed like this."""
 
 
+class AddOnInvalid(InvalidInput):
+    """An add-on cannot be put on a subscription like this."""
+
+
 class PolicyInvalid(InvalidInput):
     """A billing policy, or for what it is to count, contradicts itself."""
 

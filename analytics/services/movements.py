@@ -21,14 +21,17 @@ from billing.errors import TaxRateMissing
 from billing.queries.tax_table import TaxTable
 from subscriptions.models import (
     Price,
+    SubscriptionAddOn,
     SubscriptionPhase,
     SubscriptionTransition,
 )
-from tiktoktoe.kernel.money import Money, quantize_amount, zero
+from tiktoktoe.kernel.money import Money, quantize_amount, total, zero
 from tiktoktoe.kernel.periods import local_date
 
 logger = logging.getLogger(__name__)
 COUNTED_STATES = frozenset({"active", "past_due"})
+# Events that change a part of a subscription, which their details say.
+PART_CHANGED = frozenset({"plan_changed", "add_on_changed"})
 LOCK = 7101
 
 ADD_TO_DAYS = """
@@ -105,6 +108,14 @@ def _totals(
     return totals
 
 
+def _is_there(add_on: SubscriptionAddOn, transition: SubscriptionTransition) -> bool:
+    """Whether a subscription has an add-on at a transition; where it stops, until then."""
+    at = transition.effective_at
+    if transition.to_state not in COUNTED_STATES:
+        return add_on.starts_at < at and (add_on.ends_at is None or add_on.ends_at >= at)
+    return add_on.starts_at <= at and (add_on.ends_at is None or add_on.ends_at > at)
+
+
 class _Worth:
     """What subscriptions were worth a month around their transitions."""
 
@@ -113,7 +124,11 @@ class _Worth:
         self._phases: dict[int, list[SubscriptionPhase]] = defaultdict(list)
         for phase in SubscriptionPhase.objects.filter(subscription__in=ids).order_by("starts_at"):
             self._phases[phase.subscription_id].append(phase)
+        self._add_ons: dict[int, list[SubscriptionAddOn]] = defaultdict(list)
+        for add_on in SubscriptionAddOn.objects.filter(subscription__in=ids):
+            self._add_ons[add_on.subscription_id].append(add_on)
         versions = {p.plan_version_id for group in self._phases.values() for p in group}
+        versions |= {a.plan_version_id for group in self._add_ons.values() for a in group}
         self._worth = monthly_worth(versions)
 
     def before(self, transition: SubscriptionTransition) -> Money:
@@ -121,7 +136,7 @@ class _Worth:
         subscription = transition.subscription
         if transition.from_state not in COUNTED_STATES:
             return zero(subscription.currency)
-        if transition.event == "plan_changed":
+        if transition.event in PART_CHANGED:
             version = int(transition.details["from_plan_version"])
             quantity = int(transition.details["from_quantity"])
             return self._value(version, quantity, transition)
@@ -132,7 +147,7 @@ class _Worth:
         subscription = transition.subscription
         if transition.to_state not in COUNTED_STATES:
             return zero(subscription.currency)
-        if transition.event == "plan_changed":
+        if transition.event in PART_CHANGED:
             version = int(transition.details["to_plan_version"])
             quantity = int(transition.details["to_quantity"])
             return self._value(version, quantity, transition)
@@ -144,7 +159,14 @@ class _Worth:
         if transition.to_state not in COUNTED_STATES:
             begun = [p for p in phases if p.starts_at < transition.effective_at] or begun
         phase = (begun or phases)[-1 if begun else 0]
-        return self._value(phase.plan_version_id, phase.quantity, transition)
+        currency = transition.subscription.currency
+        add_ons = [
+            self._value(a.plan_version_id, a.quantity, transition)
+            for a in self._add_ons[transition.subscription_id]
+            if _is_there(a, transition)
+        ]
+        plan = self._value(phase.plan_version_id, phase.quantity, transition)
+        return plan + total(add_ons, currency)
 
     def _value(self, version: int, quantity: int, transition: SubscriptionTransition) -> Money:
         if version not in self._worth:

@@ -266,7 +266,9 @@ class PlanChangeForm(forms.Form):
         super().__init__(
             given, initial={"plan_version": current.pk, "quantity": subscription.quantity}
         )
-        on_sale = PlanVersion.objects.published().filter(currency=subscription.currency)
+        on_sale = PlanVersion.objects.published().filter(
+            currency=subscription.currency, plan__is_add_on=False
+        )
         newest = on_sale.order_by("plan_id", "-number").distinct("plan_id").values("pk")
         offered = PlanVersion.objects.filter(pk__in=newest) | PlanVersion.objects.filter(
             pk=current.pk
@@ -325,7 +327,9 @@ def offered_versions(at: datetime) -> QuerySet[PlanVersion]:
         .order_by("-number")
         .values("pk")[:1]
     )
-    rows = PlanVersion.objects.filter(pk=Subquery(newest), plan__is_public=True)
+    rows = PlanVersion.objects.filter(
+        pk=Subquery(newest), plan__is_public=True, plan__is_add_on=False
+    )
     return rows.select_related("plan").order_by("plan__rank", "currency")
 
 

@@ -7,19 +7,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from fractions import Fraction
 
-from billing.domain.derivation import proration_derivation, rated_derivation
-from billing.domain.rating import rate
 from billing.domain.tax_engine import Sale, SaleLine, untaxed
 from billing.domain.totals import Totals
 from billing.gateways.tax_service import tax_engine
-from billing.models import InvoiceLine
 from billing.queries.credit_balance import credit_of
 from billing.queries.tax_table import TaxTable
 from billing.queries.thresholds import billed_early
 from billing.queries.wallets import prepaid_of
+from billing.services.add_on_lines import AddOnBook
 from billing.services.coupon_book import CouponBook
 from billing.services.coupon_lines import less_coupons
 from billing.services.draft_parts import (
@@ -30,16 +27,16 @@ from billing.services.draft_parts import (
     Stretch,
     on_one_price,
 )
+from billing.services.fee_lines import fee_line, setup_line
 from billing.services.minimum_lines import plan_minimum, price_minimums
 from billing.services.tax import tax_rounding
 from billing.services.terms import LoadedPrice, PriceBook
 from billing.services.usage_credits import credit_lines_of
 from billing.services.usage_lines import UsageLine, usage_lines
-from subscriptions.domain.proration import charge_part, whole_of
-from subscriptions.domain.proration_policy import ProrationPolicy
+from subscriptions.domain.proration import whole_of
 from subscriptions.models import Subscription, SubscriptionPhase
 from subscriptions.services.policies import PolicyBook
-from tiktoktoe.kernel.money import Money, quantize, zero
+from tiktoktoe.kernel.money import Money, zero
 from tiktoktoe.kernel.periods import Period, local_date
 
 __all__ = ["Boundary", "DraftInvoice", "DraftLine"]
@@ -116,6 +113,7 @@ def draft_lines(
     """The lines that are owed at each boundary, in their order."""
     stretches, book = _stretches_of(boundaries, phases)
     policies = PolicyBook()
+    add_ons = AddOnBook((b.subscription.pk for b in boundaries), policies)
     passed_by = [(b, stretches[b.subscription.pk]) for b in boundaries]
     usage = usage_lines(passed_by, book, policies)
     early = billed_early({(b.subscription.pk, b.closed.start) for b in boundaries if b.closed})
@@ -130,8 +128,11 @@ def draft_lines(
         lines = [
             *owed,
             *_plan_minimums(boundary, passed, [*owed, *_ahead(used)], book, policies),
+            *add_ons.arrears(boundary),
             *_setup_lines(boundary, book),
+            *add_ons.setups(boundary),
             *advance_lines(boundary, book, policies),
+            *add_ons.advance(boundary),
         ]
         if boundary.closed is not None:
             key = (boundary.subscription.pk, boundary.closed.start)
@@ -374,58 +375,4 @@ def _setup_lines(boundary: Boundary, book: PriceBook) -> Iterator[DraftLine]:
     if boundary.closed is not None or boundary.coming is None or not is_first:
         return
     for loaded in book.setup(subscription.plan_version_id):
-        rated = rate(Decimal(subscription.quantity), loaded.terms)
-        yield DraftLine(
-            kind=InvoiceLine.Kind.SETUP,
-            description=f"{loaded.identity['plan']}: {loaded.price.name}",
-            price_id=loaded.price.pk,
-            period=boundary.coming,
-            quantity=rated.quantity,
-            unit_amount=None if loaded.terms.tiers else loaded.terms.unit_amount,
-            amount=rated.rounded,
-            derivation=rated_derivation(rated, loaded.terms, kind="setup", price=loaded.identity),
-            includes_tax=loaded.includes_tax,
-        )
-
-
-def fee_line(
-    loaded: LoadedPrice,
-    part: Period,
-    quantity: int,
-    *,
-    whole: Period,
-    time_zone: str,
-    policy: ProrationPolicy,
-) -> DraftLine:
-    """A recurring fee for a whole period, or for the part of it that is used."""
-    description = f"{loaded.identity['plan']}: {loaded.price.name}"
-    if part == whole:
-        terms = loaded.terms
-        count = Decimal(quantity)
-        rated = rate(count, terms)
-        amount, derivation = (
-            rated.rounded,
-            rated_derivation(rated, terms, kind="recurring", price=loaded.identity),
-        )
-    else:
-        prorated = charge_part(
-            price=quantize(loaded.fee(quantity)),
-            whole=whole,
-            start=part.start,
-            end=part.end,
-            time_zone=time_zone,
-            policy=policy,
-        )
-        amount = prorated.amount
-        derivation = proration_derivation(prorated, kind="recurring", price=loaded.identity)
-    return DraftLine(
-        kind=InvoiceLine.Kind.RECURRING,
-        description=description,
-        price_id=loaded.price.pk,
-        period=part,
-        quantity=Decimal(quantity),
-        unit_amount=None if loaded.terms.tiers else loaded.terms.unit_amount,
-        amount=amount,
-        derivation=derivation,
-        includes_tax=loaded.includes_tax,
-    )
+        yield setup_line(loaded, boundary.coming, subscription.quantity)

@@ -5,7 +5,7 @@ part of its money from another one (a change of plan credits and charges on one 
 give back no more than its invoice came to; the rest comes back from the line that was credited.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -22,7 +22,7 @@ from billing.services.drafting import Boundary
 from billing.services.terms import LoadedPrice, PriceBook
 from subscriptions.domain.proration import Billed, Proration, credit_unused, whole_of
 from subscriptions.domain.proration_policy import NotePays, ProrationPolicy, UnusedTime
-from subscriptions.models import Price, Subscription
+from subscriptions.models import Plan, Price, Subscription
 from subscriptions.services.policies import policy_of
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.money import Money, quantize, quantize_amount, total, zero
@@ -63,10 +63,17 @@ class NotePlan:
 
 
 def unused_time(
-    subscription: Subscription, unused_from: datetime, policy: ProrationPolicy
+    subscription: Subscription,
+    unused_from: datetime,
+    policy: ProrationPolicy,
+    counts: Callable[[Plan], bool] = lambda _: True,
 ) -> list[Unused]:
-    """What was billed in advance beyond an instant, and has not been given back yet."""
-    lines = _billed_beyond(subscription, unused_from)
+    """What was billed in advance beyond an instant, and has not been given back yet.
+
+    `counts` says of which plans and add-ons; of all by default.
+    """
+    billed = _billed_beyond(subscription, unused_from)
+    lines = [line for line in billed if line.price and counts(line.price.plan_version.plan)]
     book = PriceBook({line.price.plan_version_id for line in lines if line.price})
     loaded = {
         p.price.pk: p
@@ -90,7 +97,7 @@ def _billed_beyond(subscription: Subscription, unused_from: datetime) -> list[In
     lines = list(
         InvoiceLine.objects.filter(subscription=subscription, period_end__gt=unused_from)
         .exclude(invoice__state=Invoice.State.VOID)
-        .select_related("invoice", "price")
+        .select_related("invoice", "price__plan_version__plan")
         .order_by("invoice__created_at", "invoice", "position")
     )
     given_back = {line.derivation.get("inputs", {}).get("billed_line") for line in lines}

@@ -14,6 +14,7 @@ from django.db import transaction
 from billing.errors import PeriodNotBilled
 from billing.models import CreditNote, Invoice
 from billing.queries.tax_table import TaxTable
+from billing.services.add_on_lines import AddOnBook
 from billing.services.cancelling import end_of_service
 from billing.services.closing import close_usage_until, closing_lines, early_boundary
 from billing.services.drafting import (
@@ -247,7 +248,10 @@ def preview_resumption(*, subscription: Subscription, at: datetime) -> Resumptio
     starts_at = max(today, loaded.paused_from)
     period = coming(loaded, starts_at)
     boundary = Boundary(loaded, starts_at, None, period)
-    lines = list(advance_lines(boundary, PriceBook([loaded.plan_version_id]), policies))
+    lines = [
+        *advance_lines(boundary, PriceBook([loaded.plan_version_id]), policies),
+        *AddOnBook([loaded.pk], policies).advance(boundary),
+    ]
     return ResumptionPreview(
         subscription=loaded,
         period=period,

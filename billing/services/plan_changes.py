@@ -216,7 +216,9 @@ def _at_once(plan: _Plan, book: PriceBook, at: datetime) -> _WorkedOut:
     lines: list[DraftLine] = []
     if closes:
         lines += closing_lines(early_boundary(subscription, boundary, is_last=False))
-    unused = unused_time(subscription, boundary, policy) if plan.terms.prorates else []
+    unused: list[Unused] = []
+    if plan.terms.prorates:  # what is sold beside the plan stays
+        unused = unused_time(subscription, boundary, policy, lambda p: not p.is_add_on)
     if plan.terms.prorates:
         lines += charge_lines(
             plan_version=plan.plan_version,
@@ -229,7 +231,7 @@ def _at_once(plan: _Plan, book: PriceBook, at: datetime) -> _WorkedOut:
     notes: list[NotePlan] = []
     both = [*credit_lines(unused), *lines]
     charged = _draft(subscription, boundary, row, lines, [])
-    is_netted = _may_net(plan.terms) and _bears(charged, unused, subscription.currency)
+    is_netted = may_net(plan.terms) and bears(charged, unused, subscription.currency)
     if is_netted:
         draft = _draft(subscription, boundary, row, both, [])
     else:
@@ -238,13 +240,13 @@ def _at_once(plan: _Plan, book: PriceBook, at: datetime) -> _WorkedOut:
     return _WorkedOut(boundary, row, closes, draft, tuple(unused), tuple(notes), is_netted)
 
 
-def _may_net(terms: ChangeTerms) -> bool:
+def may_net(terms: ChangeTerms) -> bool:
     """Whether unused time is given back beside the charge, where the invoice can bear it."""
     is_line = terms.policy.credit_form == CreditForm.LINE
     return is_line and terms.unused_time == UnusedTime.CREDIT
 
 
-def _bears(charged: DraftInvoice | None, unused: Sequence[Unused], currency: str) -> bool:
+def bears(charged: DraftInvoice | None, unused: Sequence[Unused], currency: str) -> bool:
     """Whether what is charged, less coupons, is at least what is given back, said the same way."""
     lines = charged.lines if charged else ()
     with_tax = {line.includes_tax for line in lines} | {item.line.includes_tax for item in unused}
@@ -433,6 +435,8 @@ def _check(
     if not subscription.current_period.contains(at):
         raise PlanChangeNotNow("its period is over and not billed yet; try again shortly")
     ensure_sellable(plan_version, subscription, at)
+    if subscription.plan_version.plan.billing_interval != plan_version.plan.billing_interval:
+        _ensure_no_add_ons(subscription, at)
     others = Subscription.objects.live().filter(customer_id=subscription.customer_id)
     billed = Meter.objects.filter(
         prices__plan_version__subscriptions__in=others.exclude(pk=subscription.pk)
@@ -442,6 +446,17 @@ def _check(
     if clash is not None:
         raise PlanChangeInvalid(
             f"another live subscription bills {clash} already", field="plan_version"
+        )
+
+
+def _ensure_no_add_ons(subscription: Subscription, at: datetime) -> None:
+    """An add-on is priced by the interval of the plan that it is sold beside."""
+    kept = subscription.add_ons.at(at).select_related("plan").first()
+    if kept is not None:
+        raise PlanChangeInvalid(
+            f"{kept.plan} is billed in other intervals",
+            field="plan_version",
+            remedy="remove the add-on first",
         )
 
 

@@ -23,6 +23,7 @@ from billing.services.scheduled_changes import apply_scheduled_changes, with_com
 from billing.services.writing import finalize_drafts, write_drafts
 from subscriptions.models import CustomerClock, Subscription, UsageClosing
 from subscriptions.models.subscriptions import SubscriptionQuerySet
+from subscriptions.services.add_ons import note_scheduled_add_ons
 from subscriptions.services.lifecycle import convert_trial, end_subscription
 from subscriptions.services.pauses import pause_subscription, resume_subscription
 from subscriptions.services.transitions import SCHEDULE
@@ -300,6 +301,7 @@ def _move_on(boundaries: Sequence[Boundary], at: datetime) -> None:
                 effective_at=boundary.at,
                 at=at,
             )
+    note_scheduled_add_ons({b.subscription.pk: b.at for b in moved}, at=at)
     over = [b.subscription for b in boundaries if b.coming is None]
     Subscription.objects.filter(pk__in=[s.pk for s in over]).update(next_billing_at=None)
     for boundary in boundaries:

@@ -1,5 +1,6 @@
 """Tables of who subscribed to what, and how much they used."""
 
+from subscriptions.models.add_ons import SubscriptionAddOn
 from subscriptions.models.catalog import Meter, Plan, PlanVersion, Product
 from subscriptions.models.customer_clocks import CustomerClock
 from subscriptions.models.customers import Customer, CustomerMember, Invitation
@@ -44,6 +45,7 @@ __all__ = [
     "ServiceRestriction",
     "SpendingThreshold",
     "Subscription",
+    "SubscriptionAddOn",
     "SubscriptionPhase",
     "SubscriptionTransition",
     "Tier",

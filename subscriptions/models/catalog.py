@@ -117,6 +117,11 @@ class Plan(models.Model):
     trial_days = models.PositiveSmallIntegerField(default=0)
     rank = models.PositiveSmallIntegerField(default=0)
     is_public = models.BooleanField(default=True)
+    is_add_on = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="sold beside another plan, never alone; fixed once it has prices",
+    )
     created_at = models.DateTimeField(default=now)
 
     objects = models.Manager["Plan"]()

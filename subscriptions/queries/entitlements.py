@@ -47,7 +47,7 @@ class Entitlement:
         return self.terms.left(self.used)
 
 
-# One row for each subscription that brings the feature, or one without.
+# One row for each subscription, and each of its add-ons, that brings the feature, or one without.
 ENTITLED = """
 SELECT f.code, f.name, f.kind, coalesce(m.unit, f.unit), f.meter_id, m.aggregation,
        m.aggregation IN ('sum', 'count', 'max') AND NOT m.is_carried_over AND m.rounding = 'none',
@@ -60,7 +60,7 @@ LEFT JOIN subscriptions_featureoverride o
        ON o.customer_id = c.id AND o.feature_id = f.id
       AND o.starts_at <= %(at)s AND (o.ends_at IS NULL OR o.ends_at > %(at)s)
 LEFT JOIN (
-    SELECT s.customer_id, s.id, g.feature_id, g.limit_units, g.is_per_unit, s.quantity,
+    SELECT s.customer_id, s.id, g.feature_id, g.limit_units, g.is_per_unit, had.quantity,
            s.anchor_on, s.time_zone, p.interval, p.interval_count, (
                SELECT r.reason FROM subscriptions_servicerestriction r
                WHERE r.customer_id = s.customer_id AND r.blocks_service AND r.starts_at <= %(at)s
@@ -69,7 +69,14 @@ LEFT JOIN (
                ORDER BY r.starts_at, r.id LIMIT 1
            ) AS restriction
     FROM subscriptions_subscription s
-    JOIN subscriptions_featuregrant g ON g.plan_version_id = s.plan_version_id
+    CROSS JOIN LATERAL (
+        SELECT s.plan_version_id, s.quantity
+        UNION ALL
+        SELECT a.plan_version_id, a.quantity FROM subscriptions_subscriptionaddon a
+        WHERE a.subscription_id = s.id
+          AND a.starts_at <= %(at)s AND (a.ends_at IS NULL OR a.ends_at > %(at)s)
+    ) had
+    JOIN subscriptions_featuregrant g ON g.plan_version_id = had.plan_version_id
     JOIN subscriptions_planversion v ON v.id = s.plan_version_id
     JOIN subscriptions_plan p ON p.id = v.plan_id
     WHERE s.state = ANY(%(states)s) AND (s.ended_at IS NULL OR s.ended_at > %(at)s)

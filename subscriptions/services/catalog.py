@@ -99,8 +99,9 @@ def create_plan(
     trial_days: int = 0,
     rank: int = 0,
     is_public: bool = True,
+    is_add_on: bool = False,
 ) -> Plan:
-    """Make a plan, without prices yet.
+    """Make a plan, or an add-on, without prices yet.
 
     Raises:
         PriceInvalid: If the code is taken.
@@ -116,6 +117,7 @@ def create_plan(
             trial_days=trial_days,
             rank=rank,
             is_public=is_public,
+            is_add_on=is_add_on,
             created_at=at,
         )
     )
@@ -179,9 +181,20 @@ def publish_plan_version(*, version: PlanVersion, at: datetime) -> PlanVersion:
         raise PlanVersionPublished(f"{locked} is on sale since {locked.published_at:%Y-%m-%d}")
     if not locked.prices.exists():
         raise PriceInvalid("a plan version needs at least one price", field="prices")
+    if locked.plan.is_add_on:
+        _check_add_on(locked)
     locked.published_at = at
     locked.save(update_fields=["published_at"])
     return locked
+
+
+def _check_add_on(version: PlanVersion) -> None:
+    """An add-on has fees only: usage, minimums and thresholds are a plan's."""
+    has_usage = version.prices.filter(kind=Price.Kind.USAGE).exists()
+    if has_usage or version.minimum_amount.amount or version.thresholds.exists():
+        raise PriceInvalid(
+            "an add-on has fees only", field="prices", remedy="usage and minimums are a plan's"
+        )
 
 
 @transaction.atomic

@@ -195,6 +195,28 @@ def ensure_sellable(
     """Refuse prices that a subscription cannot go to at an instant.
 
     Raises:
+        PlanVersionNotOnSale: If they are not on sale then, or in another currency, or an add-on's.
+    """
+    ensure_no_add_on(version)
+    ensure_on_sale(version, subscription, effective_at)
+
+
+def ensure_no_add_on(version: PlanVersion) -> None:
+    """Refuse an add-on where a plan is wanted.
+
+    Raises:
+        PlanVersionNotOnSale: If it is one.
+    """
+    if version.plan.is_add_on:
+        raise PlanVersionNotOnSale(f"{version.plan} is sold beside a plan, never alone")
+
+
+def ensure_on_sale(
+    version: PlanVersion, subscription: Subscription, effective_at: datetime
+) -> None:
+    """Refuse prices that a subscription cannot have at an instant.
+
+    Raises:
         PlanVersionNotOnSale: If they are not on sale then, or in another currency.
     """
     if version.published_at is None or version.effective_from > effective_at:

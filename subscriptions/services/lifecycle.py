@@ -9,6 +9,7 @@ from django.db import transaction
 from subscriptions.domain.lifecycle import ensure_allowed
 from subscriptions.errors import SubscriptionChanged
 from subscriptions.models import Subscription, SubscriptionPhase
+from subscriptions.services.add_ons import end_add_ons
 from subscriptions.services.transitions import SCHEDULE, Actor, record_transition
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ def end_subscription(
     locked.ended_at = effective_at
     locked.paused_from = None
     close_phase(locked, served_until or effective_at, at=effective_at)
+    end_add_ons(subscription=locked, at=effective_at)
     return move(
         locked,
         "canceled",
@@ -105,6 +107,7 @@ def expire_subscription(*, subscription: Subscription, reason: str, at: datetime
         return locked
     locked.ended_at = at
     close_phase(locked, at, at=at)
+    end_add_ons(subscription=locked, at=at)
     return move(locked, "expired", "expired", effective_at=at, at=at, reason=reason)
 
 

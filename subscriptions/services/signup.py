@@ -16,6 +16,7 @@ from subscriptions.models import (
     SubscriptionPhase,
     UsageClosing,
 )
+from subscriptions.services.changes import ensure_no_add_on
 from subscriptions.services.lifecycle import hold_until_paid
 from subscriptions.services.policies import policy_of
 from subscriptions.services.transitions import Actor, record_transition
@@ -201,6 +202,7 @@ def _check_numbers(quantity: int, trial_days: int | None) -> None:
 
 
 def _check_sellable(version: PlanVersion, at: datetime) -> None:
+    ensure_no_add_on(version)
     if version.published_at is None or version.effective_from > at:
         raise PlanVersionNotOnSale(f"{version} is not on sale yet")
 

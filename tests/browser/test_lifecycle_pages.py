@@ -10,7 +10,13 @@ from billing.services.pausing import pause
 from subscriptions.models import Subscription
 from tests.browser.reader import DESKTOP, PHONE, Reader
 from tests.factories.lifecycle import begin, fee_of
-from tests.factories.subscriptions import TEST_ACTOR, per_call
+from tests.factories.subscriptions import (
+    TEST_ACTOR,
+    make_plan,
+    per_call,
+    published_version,
+    recurring,
+)
 from tiktoktoe.kernel.clock import now
 
 PICTURES = os.environ.get("PICTURES", "")
@@ -30,7 +36,12 @@ def test_the_pages_of_the_lifecycle_are_accessible_and_fit_a_phone(
     paused = begin(fee_of("31.00"), (now() - timedelta(days=1)).isoformat())
     pause(subscription=paused, actor=TEST_ACTOR, at=now())
     pause(subscription=running, at_period_end=True, actor=TEST_ACTOR, at=now())
+    beside = published_version(
+        recurring("12.00"), plan=make_plan(name="Night support", is_add_on=True)
+    )
+    wanted = f"?plan_version={beside.pk}&quantity=2"
     addresses = {
+        "add-ons": f"/subscriptions/{trial.reference}/add-ons/{wanted}",
         "subscription": f"/subscriptions/{running.reference}/",
         "schedule": f"/subscriptions/{running.reference}/schedule/",
         "ending": f"/subscriptions/{running.reference}/ending/?shown=1&when=now",

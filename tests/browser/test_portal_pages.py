@@ -58,6 +58,9 @@ def test_the_portals_own_pages_are_good_pages(reader: Reader, mine: Subscription
     day = mine.current_period_start.date().isoformat()
     own = f"/portal/subscriptions/{mine.reference}"
     chosen = f"?plan_version={mine.plan_version_id}&quantity=2"
+    beside = published_version(
+        recurring("12.00"), plan=make_plan(name="Night support", is_add_on=True)
+    )
 
     gone = begin(fee_of("31.00", name="Extra"), at.isoformat(), customer=mine.customer)
     Plan.objects.update(is_public=True)
@@ -82,6 +85,7 @@ def test_the_portals_own_pages_are_good_pages(reader: Reader, mine: Subscription
         "line": f"/portal/invoices/{line.invoice.number}/lines/{line.pk}/",
         "plan": f"{own}/plan/{chosen}",
         "cancellation": f"{own}/cancellation/",
+        "add-ons": f"{own}/add-ons/?plan_version={beside.pk}&quantity=2",
         "pause": f"{own}/pause/",
     }.items():
         reader.audit(path)

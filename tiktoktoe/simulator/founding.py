@@ -200,6 +200,7 @@ def _publish(
             "interval_count": row.interval.count,
             "trial_days": row.trial_days,
             "rank": row.rank,
+            "is_add_on": row.add_on,
         },
     )
     specs = price_specs(row, meters, currency)

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from billing.models import PlanChange
+from billing.services.add_ons import change_add_on
 from billing.services.cancelling import CancelWhen, cancel_subscription
 from billing.services.pausing import pause, resume
 from billing.services.plan_changes import change_plan, withdraw_plan_change
@@ -45,6 +46,23 @@ def change(world: World, action: actions.ChangePlan, at: datetime) -> None:
         subscription=subscription,
         plan_version=world.version(code, subscription.currency, action.place),
         quantity=action.quantity or subscription.quantity,
+        override=ChangeOverride(
+            timing=action.when, prorates=action.prorate, unused_time=action.unused
+        ),
+        reason=action.reason,
+        actor=ACTOR,
+        at=at,
+    )
+
+
+@plays(actions.SetAddOn)
+def put_beside(world: World, action: actions.SetAddOn, at: datetime) -> None:
+    """Have so many of an add-on."""
+    subscription = world.subscription(action)
+    change_add_on(
+        subscription=subscription,
+        plan_version=world.version(action.plan, subscription.currency, action.place),
+        quantity=action.quantity,
         override=ChangeOverride(
             timing=action.when, prorates=action.prorate, unused_time=action.unused
         ),

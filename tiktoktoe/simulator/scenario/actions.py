@@ -56,6 +56,18 @@ class WithdrawChange(Action):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SetAddOn(Action):
+    """Have so many of an add-on (a plan with `add_on: true`) beside the plan; 0 takes it off."""
+
+    plan: str = also("add_on", "to")
+    quantity: int = 1
+    when: Timing | None = also("timing", default=None)
+    prorate: bool | None = also("prorates", default=None)
+    unused: UnusedTime | None = also("credit", default=None)
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cancel(Action):
     """End a subscription: now, at the end of its period, or (`on`) on a day."""
 
@@ -216,6 +228,7 @@ ACTIONS: Mapping[str, type[Action]] = {
     "subscribe": Subscribe,
     "change_plan": ChangePlan,
     "withdraw_change": WithdrawChange,
+    "set_add_on": SetAddOn,
     "cancel": Cancel,
     "pause": Pause,
     "resume": Resume,
@@ -243,6 +256,7 @@ SPELLINGS: Mapping[str, str] = {
     "downgrade": "change_plan",
     "change": "change_plan",
     "change_quantity": "change_plan",
+    "add_on": "set_add_on",
     "terminate": "cancel",
     "extend_trial": "move_trial_end",
     "convert_trial": "end_trial",

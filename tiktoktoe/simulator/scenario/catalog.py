@@ -197,6 +197,7 @@ class Plan:
     thresholds: tuple[Amount, ...] = also("usage_thresholds", default=())
     charges: tuple[Charge, ...] = also("prices", default=())
     rank: int = 0
+    add_on: bool = also("is_add_on", default=False)
     tax_category: str = also("tax", default="")
 
     @property

@@ -1,0 +1,126 @@
+"""Add-ons of a subscription, for staff and in the portal: seen first, then done."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from billing.forms.add_ons import AddOnForm
+from billing.services.add_ons import AddOnPreview, change_add_on, preview_add_on
+from billing.views.portal_access import acting_customers, portal_actor
+from subscriptions.errors import PlanVersionNotOnSale
+from subscriptions.models import Subscription
+from subscriptions.services.transitions import Actor
+from tiktoktoe.accounts.models import User
+from tiktoktoe.accounts.roles import Permission
+from tiktoktoe.kernel.clock import now
+from tiktoktoe.kernel.errors import Conflict, InvalidInput
+from tiktoktoe.web.access import requires
+
+REFUSALS = (InvalidInput, Conflict, PlanVersionNotOnSale)
+
+
+@require_http_methods(["GET", "POST"])
+@requires(Permission.CHANGE_BILLING)
+def subscription_add_ons(request: HttpRequest, reference: str) -> HttpResponse:
+    """Choose an add-on and how many; with `?plan_version=` see what it costs; POST does it."""
+    subscription = _load(reference)
+    assert isinstance(request.user, User)
+    actor = Actor(source="finance", user=request.user)
+    form = AddOnForm(_given(request), subscription=subscription, at=now())
+    back = reverse("subscription_detail", args=[reference])
+    return _shown(request, form, actor, template="billing/add_on_form.html", back=back)
+
+
+@require_http_methods(["GET", "POST"])
+@requires(Permission.USE_PORTAL)
+def portal_add_ons(request: HttpRequest, reference: str) -> HttpResponse:
+    """Choose an add-on and see at once what it costs; POST does what was seen."""
+    subscription = get_object_or_404(
+        Subscription.objects.live().select_related("customer", "plan_version__plan"),
+        reference=reference,
+        customer__in=acting_customers(request),
+    )
+    form = AddOnForm(_given(request), subscription=subscription, at=now(), only_public=True)
+    back = reverse("portal_home")
+    actor = portal_actor(request)
+    return _shown(request, form, actor, template="portal/add_ons.html", back=back)
+
+
+def _shown(
+    request: HttpRequest, form: AddOnForm, actor: Actor, *, template: str, back: str
+) -> HttpResponse:
+    subscription = form.subscription
+    preview = None
+    if form.is_bound and form.is_valid():
+        if request.method == "POST" and _change(request, subscription, form, actor):
+            return redirect(back)
+        preview = _preview(subscription, form)
+    is_partial = request.headers.get("HX-Request") == "true"
+    context = {
+        "subscription": subscription,
+        "customer": subscription.customer,
+        "form": form,
+        "preview": preview,
+        "add_ons": _held(subscription),
+        "address": request.path,
+        "back": back,
+    }
+    return render(request, "billing/_add_on_preview.html" if is_partial else template, context)
+
+
+def _given(request: HttpRequest) -> Any:
+    if request.method == "POST":
+        return request.POST
+    return request.GET if "plan_version" in request.GET else None
+
+
+def _held(subscription: Subscription) -> list[Any]:
+    """What it has now, and what it will have."""
+    rows = subscription.add_ons.select_related("plan_version__plan").order_by("starts_at")
+    at = now()
+    return [row for row in rows if row.ends_at is None or row.ends_at > at]
+
+
+def _load(reference: str) -> Subscription:
+    return get_object_or_404(
+        Subscription.objects.select_related("customer", "plan_version__plan"), reference=reference
+    )
+
+
+def _preview(subscription: Subscription, form: AddOnForm) -> AddOnPreview | None:
+    try:
+        return preview_add_on(
+            subscription=subscription,
+            plan_version=form.cleaned_data["plan_version"],
+            quantity=form.cleaned_data["quantity"],
+            at=now(),
+        )
+    except REFUSALS as refusal:
+        if not form.non_field_errors():
+            form.add_error(None, str(refusal))
+        return None
+
+
+def _change(
+    request: HttpRequest, subscription: Subscription, form: AddOnForm, actor: Actor
+) -> bool:
+    try:
+        done = change_add_on(
+            subscription=subscription,
+            plan_version=form.cleaned_data["plan_version"],
+            quantity=form.cleaned_data["quantity"],
+            actor=actor,
+            expected=request.POST.get("token", "")[:64],
+            at=now(),
+        )
+    except REFUSALS as refusal:
+        form.add_error(None, str(refusal))
+        return False
+    name, seen = done.preview.plan_version.plan.name, done.preview
+    when = "now" if seen.is_immediate else f"from {seen.effective_at:%-d %b %Y} on"
+    messages.success(request, f"{seen.quantity} × {name} {when}.")
+    return True
