@@ -72,15 +72,15 @@ END $$;
 ALTER TABLE billing_paymentevent DISABLE TRIGGER payment_event_stays;
 DO $$
 DECLARE
-    event billing_paymentevent;
-    payment uuid;
+    kept billing_paymentevent;  -- not "event", which is a column of it
+    chained uuid;
     last text := '';
 BEGIN
-    FOR event IN SELECT * FROM billing_paymentevent ORDER BY payment_id, id LOOP
-        last := CASE WHEN payment = event.payment_id THEN last ELSE '' END;
-        payment := event.payment_id;
-        UPDATE billing_paymentevent SET previous_hash = last, hash = billing_event_seal(event, last)
-        WHERE id = event.id RETURNING hash INTO last;
+    FOR kept IN SELECT * FROM billing_paymentevent ORDER BY payment_id, id LOOP
+        last := CASE WHEN chained = kept.payment_id THEN last ELSE '' END;
+        chained := kept.payment_id;
+        UPDATE billing_paymentevent SET previous_hash = last, hash = billing_event_seal(kept, last)
+        WHERE id = kept.id RETURNING hash INTO last;
     END LOOP;
 END $$;
 ALTER TABLE billing_paymentevent ENABLE ALWAYS TRIGGER payment_event_stays;

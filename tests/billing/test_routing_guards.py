@@ -1,9 +1,16 @@
 """What PostgreSQL itself refuses about fee rules, and how forged events are found."""
 
+from importlib import import_module
+
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from billing.models import ProcessorFeeRule
+from billing.models import Payment, PaymentEvent, ProcessorFeeRule
+from billing.queries.event_chain import broken_seals
+from billing.services.payment_events import WEBHOOK, record_event
+from tests.factories.billing import open_invoice
+from tests.factories.subscriptions import JAN_1
+from tests.finance.services.test_posting import pay
 
 pytestmark = pytest.mark.django_db
 
@@ -57,3 +64,25 @@ def test_the_seal_of_an_event_is_in_the_database() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_trigger WHERE tgname = 'payment_event_chained'")
         assert cursor.fetchone() == (1,)
+
+
+def test_events_of_before_there_were_seals_are_sealed_by_the_migration() -> None:
+    for _ in range(2):
+        pay(open_invoice())
+    for payment in Payment.objects.all():
+        for event in ("payment_paid", "invoice_overpaid"):
+            record_event(payment=payment, event=event, actor=WEBHOOK, at=JAN_1)
+    sealed = list(PaymentEvent.objects.order_by("pk").values_list("previous_hash", "hash"))
+    guards = import_module("billing.migrations.0015_routing_guards").GUARDS
+    start = guards.index("ALTER TABLE billing_paymentevent DISABLE TRIGGER")
+    sealing = guards[start : guards.index("CREATE TRIGGER payment_event_chained")]
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE billing_paymentevent DISABLE TRIGGER payment_event_stays")
+        cursor.execute("UPDATE billing_paymentevent SET previous_hash = '', hash = ''")
+        assert len(broken_seals()) == 4
+        cursor.execute(sealing)
+
+    assert broken_seals() == []
+    assert list(PaymentEvent.objects.order_by("pk").values_list("previous_hash", "hash")) == sealed
