@@ -75,6 +75,14 @@ class NumberingInvalid(InvalidInput):
     """Invoices cannot be numbered so."""
 
 
+class PriceMoveInvalid(InvalidInput):
+    """Subscribers cannot be moved to other prices like this."""
+
+
+class PriceMoveNotRunning(Conflict):
+    """Nothing of the move to other prices is to come."""
+
+
 class CouponInvalid(InvalidInput):
     """There is no such coupon, it cannot be redeemed, or what it should give makes no sense."""
 

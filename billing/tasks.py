@@ -14,6 +14,7 @@ from billing.services.expiring import expire_unpaid
 from billing.services.intake import look_at_reported
 from billing.services.notices import send_notices
 from billing.services.outcomes import count_outcomes
+from billing.services.price_moves import work_on_price_moves
 from billing.services.reconciling import reconcile_attempts
 from billing.services.refunds import reconcile_refunds
 from billing.services.renewal import finish_run, run_in_hand, work_on
@@ -28,6 +29,7 @@ from tiktoktoe.kernel.clock import now
 
 SCHEDULES = [
     ("Bill what is due", "billing.tasks.bill_due", 60),
+    ("Move subscribers to other prices", "billing.tasks.move_prices", 30),
     ("Ask the tax engine", "billing.tasks.tax_waiting_drafts", 30),
     ("Bill usage as it comes", "billing.tasks.bill_usage_in_advance", 60),
     ("Bill usage that crossed a threshold", "billing.tasks.bill_crossed_thresholds", 300),
@@ -115,6 +117,15 @@ def tend_wallets() -> int:
     at = now()
     filled = fill_paid_top_ups(at=at)
     return filled + expire_prepaid(at=at) + top_up_due(at=at)
+
+
+@shared_task
+def move_prices() -> int:
+    """Move subscribers to other prices until none is due for this worker; gives how many."""
+    moved = 0
+    while done := work_on_price_moves(at=now()):
+        moved += done
+    return moved
 
 
 @shared_task

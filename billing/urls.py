@@ -27,6 +27,7 @@ from billing.views import (
     portal_changes,
     portal_credit,
     portal_explained,
+    price_moves,
     retention,
     reviews,
     routing,
@@ -39,6 +40,14 @@ from billing.views import (
 )
 
 urlpatterns = [
+    path("billing/price-moves/", price_moves.price_move_list, name="price_move_list"),
+    path("billing/price-moves/new/", price_moves.price_move_create, name="price_move_create"),
+    path("billing/price-moves/<int:move_id>/", price_moves.price_move, name="price_move"),
+    path(
+        "billing/price-moves/<int:move_id>/undo/",
+        price_moves.price_move_undo,
+        name="price_move_undo",
+    ),
     path("billing/waiting-for-tax/", tax_waiting.tax_waiting_list, name="tax_waiting_list"),
     path(
         "billing/waiting-for-tax/<uuid:invoice_id>/again/",

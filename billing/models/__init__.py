@@ -32,6 +32,7 @@ from billing.models.payments import (
     Refund,
 )
 from billing.models.plan_changes import PlanChange
+from billing.models.price_moves import PriceMove, PriceMoveRow
 from billing.models.retention import OfferMade, RetentionOffer
 from billing.models.reviews import PaymentLimit, PaymentReview
 from billing.models.routing import (
@@ -97,6 +98,8 @@ __all__ = [
     "PlanChange",
     "PrepaidCredit",
     "PrepaidEntry",
+    "PriceMove",
+    "PriceMoveRow",
     "ProcessorFeeRule",
     "Refund",
     "RetentionOffer",

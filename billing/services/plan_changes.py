@@ -122,8 +122,8 @@ def preview_plan_change(
     book = PriceBook([loaded.plan_version_id, plan_version.pk])
     old_plan, new_plan = loaded.plan_version.plan, plan_version.plan
     terms = PolicyBook().of_change(old_plan.pk, new_plan.pk, at, override)
-    before = _fee(book, loaded.plan_version_id, loaded.quantity, loaded.currency)
-    after = _fee(book, plan_version.pk, quantity, loaded.currency)
+    before = recurring_fee(book, loaded.plan_version, loaded.quantity)
+    after = recurring_fee(book, plan_version, quantity)
     kind = change_kind(
         before=before,
         after=after,
@@ -481,11 +481,11 @@ def _draft(
     return with_credit(draft, to_come(notes, subscription))
 
 
-def _fee(book: PriceBook, version_id: int, quantity: int, currency: str) -> Money:
+def recurring_fee(book: PriceBook, version: PlanVersion, quantity: int) -> Money:
     """The recurring fees of a whole period, as the prices say them."""
     fees = [
         p.fee(quantity)
         for timing in ("advance", "arrears")
-        for p in book.recurring(version_id, timing)
+        for p in book.recurring(version.pk, timing)
     ]
-    return quantize(total(fees, currency))
+    return quantize(total(fees, version.currency))

@@ -57,6 +57,9 @@ STAFF_MENU = (
             MenuEntry("Offers to stay", "gift", "retention_offer_list", Permission.VIEW_BILLING),
             MenuEntry("Gateway events", "inbox", "webhook_event_list", Permission.VIEW_BILLING),
             MenuEntry("Billing runs", "queue-list", "billing_run_list", Permission.VIEW_BILLING),
+            MenuEntry(
+                "Price moves", "arrows-right-left", "price_move_list", Permission.VIEW_BILLING
+            ),
             MenuEntry("Waiting for tax", "inbox", "tax_waiting_list", Permission.VIEW_BILLING),
             MenuEntry("Notices", "envelope", "notice_list", Permission.VIEW_BILLING),
             MenuEntry("Webhooks", "signal", "webhook_endpoint_list", Permission.CHANGE_BILLING),

@@ -1,0 +1,59 @@
+"""Who of the subscribers of one plan version can be moved to another, and what that changes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from subscriptions.domain.lifecycle import BILLED_STATES
+from tiktoktoe.kernel.money import Money, total
+
+WAIT_MINUTES = 10
+TRIES_MAX = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A subscription on the old prices, and what may stand in the way of moving it."""
+
+    state: str
+    cancel_at: datetime | None
+    pause_at: datetime | None
+    has_scheduled_change: bool
+    clashing_meter: str | None
+
+
+def obstacle(candidate: Candidate) -> str:
+    """Why a subscription is not moved; nothing if it can be."""
+    if candidate.state not in BILLED_STATES:
+        return f"it is {candidate.state.replace('_', ' ')}"
+    if candidate.cancel_at is not None:
+        return "its end is scheduled"
+    if candidate.pause_at is not None:
+        return "a pause is scheduled"
+    if candidate.has_scheduled_change:
+        return "another change is scheduled for it"
+    if candidate.clashing_meter is not None:
+        return f"another live subscription bills {candidate.clashing_meter}"
+    return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What moving some subscriptions changes of their fees for a whole period."""
+
+    before: Money
+    after: Money
+
+    @property
+    def delta(self) -> Money:
+        """More, or less."""
+        return self.after - self.before
+
+
+def summed(effects: Iterable[Effect], currency: str) -> Effect:
+    """All of them together."""
+    known = list(effects)
+    return Effect(
+        before=total((effect.before for effect in known), currency),
+        after=total((effect.after for effect in known), currency),
+    )

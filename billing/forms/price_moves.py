@@ -1,0 +1,71 @@
+"""What staff type about moving subscribers to other prices."""
+
+from typing import Any
+
+from django import forms
+
+from billing.models import PriceMove
+from billing.services.price_moves import MoveTerms
+from subscriptions.models import PlanVersion
+from tiktoktoe.web.days import DayField
+
+PRORATES = {"": None, "yes": True, "no": False}
+
+
+class VersionChoice(forms.ModelChoiceField):
+    """Versions by plan, number and currency."""
+
+    def label_from_instance(self, version: PlanVersion) -> str:  # type: ignore[override]
+        """Team, version 3, EUR."""
+        return f"{version.plan.name}, version {version.number}, {version.currency}"
+
+
+class PriceMoveForm(forms.Form):
+    """From which prices to which, when, and for whom."""
+
+    from_version = VersionChoice(PlanVersion.objects.none(), label="From")
+    to_version = VersionChoice(PlanVersion.objects.none(), label="To")
+    when = forms.ChoiceField(choices=PriceMove.When.choices, initial=PriceMove.When.RENEWAL)
+    on = DayField(required=False, label="On", widget=forms.DateInput({"type": "date"}))
+    prorates = forms.ChoiceField(
+        required=False,
+        choices=[
+            ("", "As the policy says"),
+            ("yes", "Credit and charge the rest of the period"),
+            ("no", "Charge nothing before the next period"),
+        ],
+        label="Proration",
+    )
+    countries = forms.CharField(
+        required=False, max_length=200, help_text="DE, AT; empty: everywhere"
+    )
+    quantity_min = forms.IntegerField(required=False, min_value=1, label="Quantity from")
+    quantity_max = forms.IntegerField(required=False, min_value=1, label="to")
+    started_before = DayField(
+        required=False,
+        label="Subscribed before",
+        widget=forms.DateInput({"type": "date"}),
+    )
+    reason = forms.CharField(max_length=200, help_text="kept with each change")
+
+    def __init__(self, given: Any = None, **options: Any) -> None:
+        super().__init__(given, **options)
+        on_sale = PlanVersion.objects.published().select_related("plan")
+        for name in ("from_version", "to_version"):
+            field = self.fields[name]
+            assert isinstance(field, forms.ModelChoiceField)
+            field.queryset = on_sale.order_by("plan__name", "currency", "-number")
+
+    def clean_countries(self) -> list[str]:
+        """Country codes, in capitals."""
+        codes = [c.strip().upper() for c in str(self.cleaned_data["countries"]).split(",")]
+        wanted = [code for code in codes if code]
+        if any(len(code) != 2 or not code.isalpha() for code in wanted):
+            raise forms.ValidationError("Two letters each, such as DE, AT.")
+        return wanted
+
+    def terms(self) -> MoveTerms:
+        """What valid input asks for."""
+        given = dict(self.cleaned_data)
+        given["prorates"] = PRORATES[given["prorates"]]
+        return MoveTerms(**given)
