@@ -43,6 +43,10 @@ class MandateNotUsable(Conflict):
     """The mandate was withdrawn, is used up or has expired: nothing may be collected by it."""
 
 
+class EntryTaken(Conflict):
+    """The bank entry pays an invoice already, or is none that could."""
+
+
 class BankMessageUnreadable(GatewayError):
     """What the bank has sent is no message that is known here; it is kept as it came."""
 

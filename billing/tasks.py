@@ -6,6 +6,7 @@ from django.conf import settings
 from billing.models import BillingRun, WebhookEvent
 from billing.services.ahead import bill_usage_ahead
 from billing.services.announcing import announce_new
+from billing.services.bank_rail import turn_bank_rail
 from billing.services.collection import collect_due, mark_overdue
 from billing.services.dispute_answers import reconcile_answers
 from billing.services.dispute_reminders import remind_of_disputes
@@ -38,6 +39,7 @@ SCHEDULES = [
     ("Watch the routing trial", "billing.tasks.watch_routing_trial", 300),
     ("Count payment outcomes", "billing.tasks.count_payment_outcomes", 30),
     ("Look into what gateways have told", "billing.tasks.work_off_events", 10),
+    ("Exchange files with banks", "billing.tasks.exchange_bank_files", 300),
     ("Mark subscriptions past due", "billing.tasks.mark_overdue_subscriptions", 3600),
     ("Do the dunning steps that are due", "billing.tasks.dun", 60),
     ("Fill, top up and expire wallets", "billing.tasks.tend_wallets", 60),
@@ -79,6 +81,13 @@ def remind_of_due_disputes() -> int:
 def watch_routing_trial() -> bool:
     """End a routing trial that does harm; whether one was ended."""
     return end_harmful_trial()
+
+
+@shared_task
+def exchange_bank_files() -> int:
+    """Read what banks have sent, and send them what is due; gives how many messages and files."""
+    turn = turn_bank_rail(at=now())
+    return turn.messages + turn.sent
 
 
 @shared_task

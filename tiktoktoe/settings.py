@@ -220,7 +220,24 @@ GATEWAYS: dict[str, dict[str, str]] = {
         env_list("PAYPAL_ACCOUNTS", ["paypal"]),
         *("CLIENT_ID", "SECRET", "WEBHOOK_ID", "API_HOST"),
     ),
+    **env_accounts(
+        "bank",
+        env_list("BANK_ACCOUNTS", ["bank"]),
+        *(
+            "IBAN",
+            "HOLDER",
+            "BIC",
+            "CREDITOR_ID",
+            "OUT_FOLDER",
+            "IN_FOLDER",
+            "CUT_OFF",
+            "TIME_ZONE",
+            "NOTICE_DAYS",
+        ),
+    ),
 }
+# What account numbers are sealed with, the newest first; the others only open what they sealed.
+SEALING_KEYS = env_list("SEALING_KEYS", []) or [SECRET_KEY]
 # The pages may send a form on to the hosted payment page.
 CSP_FORM_ACTION = env_list(
     "CSP_FORM_ACTION",

@@ -20,6 +20,7 @@ class PaymentState(StrEnum):
     PROCESSING = "processing"  # an attempt may be moving money
     REQUIRES_ACTION = "requires_action"  # the customer has to do something
     PAID = "paid"
+    RETURNED = "returned"  # paid, and taken back by the customer's bank
     FAILED = "failed"  # given up
     CANCELED = "canceled"  # no longer owed
 
@@ -68,7 +69,8 @@ PAYMENT_MOVES: Mapping[PaymentState, frozenset[PaymentState]] = {
     P.OPEN: frozenset({P.PROCESSING, P.REQUIRES_ACTION, P.PAID, P.FAILED, P.CANCELED}),
     P.PROCESSING: frozenset({P.OPEN, P.REQUIRES_ACTION, P.PAID, P.FAILED}),
     P.REQUIRES_ACTION: frozenset({P.OPEN, P.PROCESSING, P.PAID, P.FAILED, P.CANCELED}),
-    P.PAID: frozenset(),
+    P.PAID: frozenset({P.RETURNED}),
+    P.RETURNED: frozenset(),
     P.FAILED: frozenset(),
     P.CANCELED: frozenset(),
 }

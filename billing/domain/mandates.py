@@ -90,3 +90,18 @@ def ensure_collectable(
         f"nothing can be collected by mandate {reference}: {why}; "
         "the customer has to give a new one"
     )
+
+
+def beyond_refund_right(*, code: str, debited_on: date | None, returned_on: date) -> str:
+    """What is to be said where money was taken back later than the scheme allows; else nothing.
+
+    Within 8 weeks a debtor need give no reason; up to 13 months only if there was no mandate
+    (MD01), which the creditor may contest. The money is gone all the same: a person objects.
+    """
+    if debited_on is None or returned_on <= debited_on + REFUND_WITHIN:
+        return ""
+    if returned_on > add_months(debited_on, UNAUTHORISED_MONTHS):
+        return f"taken back more than {UNAUTHORISED_MONTHS} months after the debit: object to it"
+    if code == "MD01":
+        return "taken back for want of a mandate after 8 weeks: send the bank the mandate"
+    return "taken back more than 8 weeks after the debit: object to it"

@@ -166,14 +166,14 @@ def _status_report(message: ET.Element) -> BankMessage:
                 )
             )
     reason, text = _reason(original)
-    status = FileStatus(
+    file_status = FileStatus(
         message_id=_text(original, "OrgnlMsgId"),
         status=_text(original, "GrpSts"),
         reason=reason,
         text=text,
         orders=tuple(orders),
     )
-    return BankMessage(name="pain.002", message_id=_id(message), statuses=(status,))
+    return BankMessage(name="pain.002", message_id=_id(message), statuses=(file_status,))
 
 
 def _account_message(name: str, part: str) -> _Reader:

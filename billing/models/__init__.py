@@ -1,6 +1,15 @@
 """Tables of what is owed and what was paid."""
 
 from billing.models.announcements import Announcement, Announcing, Notice, NoticeRefusal
+from billing.models.bank import (
+    BankDelivery,
+    BankEntry,
+    BankFile,
+    BankOrder,
+    Mandate,
+    MandateEvent,
+    PaymentReturn,
+)
 from billing.models.coupons import Coupon, CouponRedemption, CouponUse
 from billing.models.credit_balance import CreditBalance, CreditEntry
 from billing.models.credit_notes import CreditNote, CreditNoteLine
@@ -55,6 +64,10 @@ from billing.models.webhooks_out import WebhookDelivery, WebhookEndpoint, Webhoo
 __all__ = [
     "Announcement",
     "Announcing",
+    "BankDelivery",
+    "BankEntry",
+    "BankFile",
+    "BankOrder",
     "BillingFailure",
     "BillingRun",
     "Coupon",
@@ -82,6 +95,8 @@ __all__ = [
     "InstrumentToken",
     "Invoice",
     "InvoiceLine",
+    "Mandate",
+    "MandateEvent",
     "Notice",
     "NoticeRefusal",
     "NumberSeries",
@@ -94,6 +109,7 @@ __all__ = [
     "PaymentEvent",
     "PaymentLimit",
     "PaymentMethod",
+    "PaymentReturn",
     "PaymentReview",
     "PlanChange",
     "PrepaidCredit",

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django.db import models
+from django.db.models.functions import Upper
 
 from billing.models.money_fields import money_field
 from billing.models.runs import BillingRun
@@ -30,6 +31,16 @@ LEFT_TO_PAY = (
     - models.F("amount_from_wallets")
     - models.F("amount_paid")
     + models.F("amount_refunded")
+)
+
+# The number as a creditor reference holds it, in SQL: billing.domain.creditor_references.
+REFERENCE_BODY = models.Func(
+    Upper("number"),
+    models.Value("[^A-Z0-9]"),
+    models.Value(""),
+    models.Value("g"),
+    function="regexp_replace",
+    output_field=models.TextField(),
 )
 
 
@@ -207,6 +218,7 @@ class Invoice(models.Model):
                 condition=models.Q(awaits_tax=True),
                 name="invoice_awaiting_tax",
             ),
+            models.Index(REFERENCE_BODY, name="invoice_by_reference"),
         ]
 
     def __str__(self) -> str:

@@ -137,6 +137,7 @@ class Payment(models.Model):
         PROCESSING = "processing"
         REQUIRES_ACTION = "requires_action"
         PAID = "paid"
+        RETURNED = "returned"
         FAILED = "failed"
         CANCELED = "canceled"
 

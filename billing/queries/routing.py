@@ -13,6 +13,7 @@ from billing.domain.declines import POLICIES
 from billing.domain.eligibility import GatewayFacts, MethodFacts
 from billing.domain.experiments import is_variant
 from billing.domain.fees import FeeRule
+from billing.domain.mandates import state_on
 from billing.domain.routing import Policy
 from billing.domain.routing_rules import Effect
 from billing.domain.routing_rules import RoutingRule as Rule
@@ -23,6 +24,7 @@ from billing.models import (
     GatewayCustomer,
     GatewayHealth,
     InstrumentToken,
+    Mandate,
     OutcomeStatistic,
     PaymentAttempt,
     PaymentMethod,
@@ -181,6 +183,7 @@ def stored_methods(customers: Collection[int], *, at: datetime) -> Mapping[int, 
     for method, gateway in tokens:
         holders[method].add(gateway)
     dead, declines = _dead_methods(rows), _declines(rows, at)
+    mandates = _mandate_states(rows, at)
     found: dict[int, list[StoredMethod]] = defaultdict(list)
     for row in rows:
         held_by = frozenset(g for g in holders[row.pk] if (row.customer_id, g) in known)
@@ -193,6 +196,8 @@ def stored_methods(customers: Collection[int], *, at: datetime) -> Mapping[int, 
             held_by=held_by,
             is_dead=row.pk in dead,
             expires_on=row.expires_on,
+            needs_mandate=row.pk in mandates,
+            mandate_state=mandates.get(row.pk, ""),
             spent_budgets=held_by if budget else frozenset(),
         )
         found[row.customer_id].append(StoredMethod(row=row, facts=facts))
@@ -231,6 +236,21 @@ def _rule_of(row: RoutingRule) -> Rule:
         kinds=frozenset(row.kinds),
         shares=tuple((gateway, int(percent)) for gateway, percent in row.shares),
     )
+
+
+def _mandate_states(rows: Sequence[PaymentMethod], at: datetime) -> Mapping[int, str]:
+    """What the mandates of methods that need one are; empty where there is none."""
+    used = {row.gateway for row in rows} & set(gateway_names())
+    strict = {name for name in used if gateway_named(name).capabilities.needs_mandate}
+    found = {row.pk: "" for row in rows if row.gateway in strict}
+    if found:
+        fields = ("method", "state", "signed_on", "last_used_on")
+        for method, state, signed, used in Mandate.objects.filter(method__in=found).values_list(
+            *fields
+        ):
+            known = state_on(at.date(), state=state, signed_on=signed, last_used_on=used)
+            found[method] = str(known)
+    return found
 
 
 def _dead_methods(rows: Sequence[PaymentMethod]) -> set[int]:

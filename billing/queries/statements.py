@@ -16,6 +16,7 @@ from billing.models import (
     DisputeEntry,
     Invoice,
     PaymentAttempt,
+    PaymentReturn,
     PrepaidEntry,
     Refund,
 )
@@ -184,6 +185,12 @@ def _charged_back(customer: Customer, currency: str) -> Iterator[_Move]:
         yield _Move(entry.at, "Charged back by the bank", str(entry.number), entry.amount)
 
 
+def _returned(customer: Customer, currency: str) -> Iterator[_Move]:
+    back = PaymentReturn.objects.filter(payment__customer=customer, currency=currency)
+    for made in back.annotate(number=F("payment__invoice__number")):
+        yield _Move(made.returned_at, "Debit returned by the bank", str(made.number), made.amount)
+
+
 _READERS: Iterable[Callable[[Customer, str], Iterator[_Move]]] = (
     _invoices,
     _notes,
@@ -192,4 +199,5 @@ _READERS: Iterable[Callable[[Customer, str], Iterator[_Move]]] = (
     _payments,
     _refunds,
     _charged_back,
+    _returned,
 )

@@ -70,12 +70,14 @@ class Channel(StrEnum):
 
     STORED_METHOD = "stored_method"
     HOSTED_PAGE = "hosted_page"
+    BANK_TRANSFER = "bank_transfer"  # the customer sends it; it has arrived
 
 
 # What was given up is not collected any more, but whoever wants to pay it may.
 PAYABLE_STATES: Mapping[Channel, frozenset[str]] = {
     Channel.STORED_METHOD: frozenset({"open"}),
     Channel.HOSTED_PAGE: frozenset({"open", "uncollectible"}),
+    Channel.BANK_TRANSFER: frozenset({"open", "uncollectible", "paid"}),
 }
 
 
@@ -175,9 +177,9 @@ def open_attempt(
     with _one_live(), transaction.atomic(durable=True):
         locked = Invoice.objects.select_for_update(of=("self",)).get(pk=invoice.pk)
         payment, earlier = _payment_to_collect(locked, channel, actor, at, amount=amount)
-        attempt = _new_attempt(payment, earlier, channel=channel, gateway=gateway, at=at)
+        attempt = new_attempt(payment, earlier, channel=channel, gateway=gateway, at=at)
         attempt.method, attempt.saves_method = method, saves_method
-        return _start(attempt, earlier, actor=actor, at=at)
+        return start_attempt(attempt, earlier, actor=actor, at=at)
 
 
 def write_routed_attempt(
@@ -218,11 +220,11 @@ def write_routed_attempt(
     if isinstance(route, PaymentDecision):
         wait_for_a_way(payment=payment, decision=route, actor=actor, at=at)
         return route
-    attempt = _new_attempt(payment, earlier, channel=channel, gateway=route.gateway, at=at)
+    attempt = new_attempt(payment, earlier, channel=channel, gateway=route.gateway, at=at)
     attempt.method, attempt.decision, attempt.segment = route.method, route.decision, route.segment
     attempt.is_fallback = route.is_fallback
     attempt.fee_expected = Money(route.fee_expected, payment.currency)
-    return _start(attempt, earlier, actor=actor, at=at)
+    return start_attempt(attempt, earlier, actor=actor, at=at)
 
 
 def send_attempt(*, attempt: PaymentAttempt, actor: Actor, at: datetime) -> PaymentAttempt:
@@ -316,10 +318,10 @@ def _payment_to_collect(
         raise InvoiceNotOpen(f"nothing is to be collected on invoice {invoice}")
     if amount is not None and amount > due:
         raise InvoiceNotOpen(f"only {due} is to be collected on invoice {invoice}")
-    return _payment_for(invoice, amount or due, channel=channel, at=at, actor=actor)
+    return payment_for(invoice, amount or due, channel=channel, at=at, actor=actor)
 
 
-def _new_attempt(
+def new_attempt(
     payment: Payment,
     earlier: Sequence[PaymentAttempt],
     *,
@@ -341,7 +343,7 @@ def _new_attempt(
     )
 
 
-def _start(
+def start_attempt(
     attempt: PaymentAttempt, earlier: Sequence[PaymentAttempt], *, actor: Actor, at: datetime
 ) -> PaymentAttempt:
     """Write the attempt and what it does to its payment; the caller commits, then sends."""
@@ -352,7 +354,7 @@ def _start(
     return attempt
 
 
-def _payment_for(
+def payment_for(
     invoice: Invoice, due: Money, *, channel: Channel, actor: Actor, at: datetime
 ) -> tuple[Payment, list[PaymentAttempt]]:
     """The payment being collected, or a new one, with its attempts so far, all of them dead.

@@ -147,7 +147,7 @@ def _due_invoices(at: datetime, clock: CustomerClock | None) -> InvoiceQuerySet:
         .filter(customer__clock=clock, finalized_at__lte=at)
         .alias(left=LEFT_TO_PAY)
         .filter(left__gt=0)
-        .filter(Exists(methods), ~Exists(attempts.live()))
+        .filter(Exists(methods), ~Exists(attempts.live().exclude(payment__state="returned")))
         .filter(Exists(payments.due_for_attempt(at)) | (~Exists(settled) & ~Exists(tried)))
     )
 

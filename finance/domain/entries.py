@@ -122,6 +122,17 @@ class DisputeFact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnFact:
+    """A payment that the customer's bank has taken back, whole."""
+
+    id: str
+    customer: str
+    amount: Money
+    code: str
+    invoice_number: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WriteOffFact:
     """What is given up of an invoice: its net, and the tax on it; negative when it is taken back.
 
@@ -306,6 +317,21 @@ def processor_fee_charged(payment: PaymentFact, *, on: date) -> Entry | None:
         postings=[
             debit(chart.PROCESSOR_FEES, payment.fee, **who),
             credit(chart.GATEWAY_CLEARING, payment.fee, **who),
+        ],
+    )
+
+
+def payment_returned(back: ReturnFact, *, on: date) -> Entry | None:
+    """D receivable, C gateway clearing: the money is gone, and what it paid is owed again."""
+    who = {"customer": back.customer, "document": back.id}
+    return _entry(
+        kind="payment_returned",
+        document=f"payment_return:{back.id}:returned",
+        on=on,
+        description=f"Return of {back.invoice_number}: {back.code}",
+        postings=[
+            debit(chart.RECEIVABLE, back.amount, **who),
+            credit(chart.GATEWAY_CLEARING, back.amount, **who),
         ],
     )
 

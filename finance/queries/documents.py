@@ -11,6 +11,7 @@ from billing.models import (
     DisputeEntry,
     Invoice,
     Payment,
+    PaymentReturn,
     PrepaidEntry,
     Refund,
 )
@@ -62,6 +63,11 @@ def _refunds(ids: set[UUID]) -> Names:
     return [(pk, f"Refund of {invoice}", "", str(invoice)) for pk, invoice in rows]
 
 
+def _payment_returns(ids: set[UUID]) -> Names:
+    rows = PaymentReturn.objects.filter(pk__in=ids).values_list("pk", "payment__invoice__number")
+    return [(pk, f"Return of {invoice}", "", str(invoice)) for pk, invoice in rows]
+
+
 def _credit_entries(ids: set[UUID]) -> Names:
     rows = CreditEntry.objects.filter(pk__in=ids).values_list("pk", "kind", "invoice__number")
     return [
@@ -91,6 +97,7 @@ _READERS: Mapping[str, Callable[[set[UUID]], Names]] = {
     "credit_entry": _credit_entries,
     "prepaid_entry": _prepaid_entries,
     "payment": _payments,
+    "payment_return": _payment_returns,
     "refund": _refunds,
     "dispute_entry": _dispute_entries,
 }

@@ -14,6 +14,7 @@ from billing.models import (
     DisputeEntry,
     Invoice,
     PaymentAttempt,
+    PaymentReturn,
     PrepaidEntry,
     Refund,
 )
@@ -113,6 +114,10 @@ def _returned_refunds(at: datetime) -> Rows:
     return Refund.objects.filter(Exists(paid), state=Refund.State.FAILED, resolved_at__lte=at)
 
 
+def _returned_payments(at: datetime) -> Rows:
+    return PaymentReturn.objects.filter(returned_at__lte=at)
+
+
 # In the order of posting: what is taken back comes after what it takes back.
 DOCUMENT_KINDS = (
     DocumentKind("invoice_finalized", "invoice", "Invoices", _invoices),
@@ -130,6 +135,7 @@ DOCUMENT_KINDS = (
     DocumentKind("prepaid_expired", "prepaid_entry", "Prepaid expired", _prepaid_moves("expired")),
     DocumentKind("payment_captured", "payment", "Payments", _captures, source="payment_id"),
     DocumentKind("processor_fee_charged", "payment", "Late fees", _late_fees, source="payment_id"),
+    DocumentKind("payment_returned", "payment_return", "Returned payments", _returned_payments),
     DocumentKind("refund_paid", "refund", "Refunds", _refunds),
     DocumentKind("dispute_funds", "dispute_entry", "Disputed money", _dispute_moves("funds")),
     DocumentKind(

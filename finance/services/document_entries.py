@@ -26,6 +26,7 @@ from finance.domain.entries import (
     InvoiceLineFact,
     PaymentFact,
     RefundFact,
+    ReturnFact,
     WriteOffFact,
 )
 from finance.domain.journal import Entry, Posting
@@ -241,6 +242,21 @@ def _dispute_moves(
     return build
 
 
+def _returns(rows: Rows, days: PostingDay) -> Iterator[Found]:
+    fields = ("pk", "payment__customer_id", "currency", "amount", "code")
+    for pk, customer, currency, amount, code, number, at in rows.values_list(
+        *fields, "payment__invoice__number", "returned_at"
+    ):
+        fact = ReturnFact(
+            id=str(pk),
+            customer=str(customer),
+            amount=Money(amount, currency),
+            code=code,
+            invoice_number=number,
+        )
+        yield pk, _built(rules.payment_returned, fact, days.of(at))
+
+
 def _write_offs(rows: Rows, days: PostingDay) -> Iterator[Found]:
     """The difference between what is given up and what the books have lost, either way."""
     invoices = list(rows)
@@ -339,6 +355,7 @@ _BUILDERS: Mapping[str, Callable[[Any, PostingDay], Iterator[Found]]] = {
     "prepaid_expired": _prepaid_moves(rules.prepaid_expired),
     "payment_captured": _captures,
     "processor_fee_charged": _late_fees,
+    "payment_returned": _returns,
     "refund_paid": _refunds,
     "dispute_funds": _dispute_moves(rules.dispute_funds),
     "dispute_funds_reversal": _dispute_moves(rules.dispute_funds),

@@ -66,6 +66,7 @@ PHRASES: Mapping[str, str] = {
     "Back to the credit balance": "Zurück auf das Guthaben",
     "Back to prepaid credits": "Zurück auf das vorausbezahlte Guthaben",
     "Payment": "Zahlung",
+    "Debit returned by the bank": "Lastschrift von der Bank zurückgegeben",
     "Refund": "Erstattung",
     "Charged back by the bank": "Von der Bank zurückgebucht",
     "Reverse charge": "Steuerschuldnerschaft des Leistungsempfängers",

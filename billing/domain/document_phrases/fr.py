@@ -64,6 +64,7 @@ PHRASES: Mapping[str, str] = {
     "Back to the credit balance": "Rendu au solde créditeur",
     "Back to prepaid credits": "Rendu aux crédits prépayés",
     "Payment": "Paiement",
+    "Debit returned by the bank": "Prélèvement rejeté par la banque",
     "Refund": "Remboursement",
     "Charged back by the bank": "Rétrofacturé par la banque",
     "Reverse charge": "Autoliquidation",

@@ -61,14 +61,13 @@ def transfers() -> bytes:
     [(debits("10", "0.01"), "pain.008.001.08"), (transfers(), "pain.001.001.09")],
 )
 def test_a_file_is_valid_by_the_published_schema(body: bytes, schema: str) -> None:
-    xmlschema.validate(body.decode(), str(SCHEMAS / f"{schema}.xsd"))
+    assert xmlschema.XMLSchema(SCHEMAS / f"{schema}.xsd").is_valid(body.decode())
 
 
 def test_the_schema_check_can_fail() -> None:
     broken = debits("10").replace(b"SEPA</Cd>", b"SEPAxx</Cd>")
 
-    with pytest.raises(xmlschema.XMLSchemaValidationError):
-        xmlschema.validate(broken.decode(), str(SCHEMAS / "pain.008.001.08.xsd"))
+    assert not xmlschema.XMLSchema(SCHEMAS / "pain.008.001.08.xsd").is_valid(broken.decode())
 
 
 def test_the_sums_are_exact_and_the_same_orders_give_the_same_bytes() -> None:

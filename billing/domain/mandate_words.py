@@ -1,0 +1,46 @@
+"""What a customer agrees to with a SEPA mandate, in their language.
+
+Source: the wording that the scheme prescribes for mandates, in English, German and French: EPC
+mandate translations for the SEPA Direct Debit Core scheme (EPC208-08).
+"""
+
+from collections.abc import Mapping
+
+_CONSENTS: Mapping[str, str] = {
+    "en": (
+        "By signing this mandate form, you authorise (A) {creditor} to send instructions to your "
+        "bank to debit your account and (B) your bank to debit your account in accordance with "
+        "the instructions from {creditor}. As part of your rights, you are entitled to a refund "
+        "from your bank under the terms and conditions of your agreement with your bank. A refund "
+        "must be claimed within 8 weeks starting from the date on which your account was debited. "
+        "You are told of each debit at least {days} days before it is due."
+    ),
+    "de": (
+        "Ich ermächtige (A) {creditor}, Zahlungen von meinem Konto mittels Lastschrift "
+        "einzuziehen. Zugleich (B) weise ich mein Kreditinstitut an, die von {creditor} auf mein "
+        "Konto gezogenen Lastschriften einzulösen. Hinweis: Ich kann innerhalb von acht Wochen, "
+        "beginnend mit dem Belastungsdatum, die Erstattung des belasteten Betrages verlangen. Es "
+        "gelten dabei die mit meinem Kreditinstitut vereinbarten Bedingungen. Jede Lastschrift "
+        "wird mindestens {days} Tage vor Fälligkeit angekündigt."
+    ),
+    "fr": (
+        "En signant ce formulaire de mandat, vous autorisez (A) {creditor} à envoyer des "
+        "instructions à votre banque pour débiter votre compte, et (B) votre banque à débiter "
+        "votre compte conformément aux instructions de {creditor}. Vous bénéficiez du droit "
+        "d'être remboursé par votre banque suivant les conditions décrites dans la convention que "
+        "vous avez passée avec elle. Une demande de remboursement doit être présentée dans les 8 "
+        "semaines suivant la date de débit de votre compte. Chaque prélèvement vous est annoncé "
+        "au moins {days} jours avant son échéance."
+    ),
+}
+
+
+def consent_language(locale: str) -> str:
+    """Which of the languages somebody of a locale reads; English where none is theirs."""
+    language = locale[:2].lower()
+    return language if language in _CONSENTS else "en"
+
+
+def consent_text(*, language: str, creditor: str, days: int) -> str:
+    """What is agreed to."""
+    return _CONSENTS[language].format(creditor=creditor, days=days)

@@ -1,0 +1,91 @@
+"""The database has the last word about what lies between us and banks."""
+
+from datetime import date
+
+import pytest
+from django.db import DatabaseError, IntegrityError, transaction
+
+from billing.domain.bank_orders import FILE_MOVES, ORDER_MOVES, FileState, OrderState
+from billing.models import (
+    BankDelivery,
+    BankEntry,
+    BankFile,
+    BankOrder,
+    Mandate,
+    MandateEvent,
+    PaymentReturn,
+)
+from tests.bank_world import BankWorld
+from tests.billing.services.bank_scene import DebitScene
+from tiktoktoe.kernel.ids import uuid7
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def returned(bank: BankWorld) -> DebitScene:
+    """A debit that was booked and went back: there is a row of everything."""
+    scene = DebitScene(bank)
+    order = scene.until_booked()
+    bank.refuse(order.end_to_end_id, "AM04")
+    scene.turn()
+    return scene
+
+
+def test_what_is_between_us_and_banks_cannot_be_rewritten(returned: DebitScene) -> None:
+    attacks = [
+        (Mandate, {"signed_on": date(2026, 1, 1)}, "as it was signed"),
+        (Mandate, {"consent": "anything"}, "as it was signed"),
+        (MandateEvent, {"event": "never"}, "stays"),
+        (BankFile, {"digest": "0"}, "as it was written"),
+        (BankFile, {"total": 1}, "as it was written"),
+        (BankOrder, {"amount": 1}, "as it was given"),
+        (BankOrder, {"end_to_end_id": "another"}, "as it was given"),
+        (BankEntry, {"amount": 1}, "as it was booked"),
+        (BankEntry, {"reference": "another"}, "as it was booked"),
+        (PaymentReturn, {"amount": 1}, "stays"),
+    ]
+    for model, change, words in attacks:
+        with pytest.raises(DatabaseError, match=words), transaction.atomic():
+            model.objects.update(**change)
+
+
+@pytest.mark.parametrize(
+    "model", [Mandate, MandateEvent, BankFile, BankOrder, BankEntry, PaymentReturn]
+)
+def test_nothing_of_it_can_be_deleted(returned: DebitScene, model: type[Mandate]) -> None:
+    with pytest.raises(DatabaseError), transaction.atomic():
+        model.objects.filter(pk=model.objects.all()[0].pk)._raw_delete("default")  # type: ignore[attr-defined]
+
+
+def test_an_order_is_of_one_attempt_and_an_attempt_has_one_order(returned: DebitScene) -> None:
+    order = BankOrder.objects.get()
+    copy = BankOrder.objects.get()
+    copy.pk, copy.end_to_end_id = uuid7(), "another"
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        copy.save(force_insert=True)
+    with pytest.raises(IntegrityError, match="bank_order_is_in_a_file"), transaction.atomic():
+        BankOrder.objects.filter(pk=order.pk).update(state="planned")
+
+
+def test_a_message_and_an_entry_lie_here_once(returned: DebitScene) -> None:
+    for row in (BankDelivery.objects.first(), BankEntry.objects.first()):
+        assert row is not None
+        row.pk = uuid7()
+        with pytest.raises(IntegrityError, match="once"), transaction.atomic():
+            row.save(force_insert=True)
+
+
+def test_an_entry_that_pays_nothing_is_not_matched(returned: DebitScene) -> None:
+    entry = BankEntry.objects.filter(is_credit=True).first()
+    assert entry is not None
+    broken = BankEntry.objects.filter(pk=entry.pk)
+
+    with pytest.raises(IntegrityError, match="bank_entry_matched"), transaction.atomic():
+        broken.update(state="matched", order=None)
+
+
+def test_the_states_of_the_tables_are_those_of_the_domain() -> None:
+    assert set(BankOrder.State) == set(OrderState) == set(ORDER_MOVES)
+    assert set(BankFile.State) == set(FileState) == set(FILE_MOVES)
