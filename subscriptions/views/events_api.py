@@ -1,6 +1,8 @@
 """The door that usage comes in by: POST /api/v1/events."""
 
+import gzip
 import zlib
+from io import BytesIO
 from typing import Any
 
 from django.conf import settings
@@ -15,8 +17,6 @@ from subscriptions.services.usage_writing import Refused
 from subscriptions.views.api import Unacceptable, source_of
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.web.access import public
-
-GZIP = 31  # zlib's window bits for gzip with its checksum
 
 
 @csrf_exempt
@@ -83,18 +83,15 @@ def _content(request: HttpRequest) -> bytes:
 
 def _inflate(content: bytes, limit: int) -> bytes:
     """Unpack every member of a gzip body, but never more than is allowed."""
-    unpacked = b""
-    while content:
-        unpacker = zlib.decompressobj(GZIP)
-        try:
-            unpacked += unpacker.decompress(content, limit + 1 - len(unpacked))
-        except zlib.error as problem:
-            raise Unacceptable(400, "malformed", f"the body is no gzip: {problem}") from None
-        if len(unpacked) > limit:
-            raise Unacceptable(413, "too_large", f"it unpacks to more than {limit} bytes")
-        if not unpacker.eof:
-            raise Unacceptable(400, "malformed", "the gzip body ends too early")
-        content = unpacker.unused_data
+    try:
+        with gzip.GzipFile(fileobj=BytesIO(content)) as packed:
+            unpacked = packed.read(limit + 1)
+    except EOFError:
+        raise Unacceptable(400, "malformed", "the gzip body ends too early") from None
+    except (gzip.BadGzipFile, zlib.error) as problem:
+        raise Unacceptable(400, "malformed", f"the body is no gzip: {problem}") from None
+    if len(unpacked) > limit:
+        raise Unacceptable(413, "too_large", f"it unpacks to more than {limit} bytes")
     return unpacked
 
 
