@@ -12,10 +12,10 @@ from tiktoktoe.web.days import DayField
 PRORATES = {"": None, "yes": True, "no": False}
 
 
-class VersionChoice(forms.ModelChoiceField):
+class VersionChoice(forms.ModelChoiceField[PlanVersion]):
     """Versions by plan, number and currency."""
 
-    def label_from_instance(self, version: PlanVersion) -> str:  # type: ignore[override]
+    def label_from_instance(self, version: PlanVersion) -> str:
         """Team, version 3, EUR."""
         return f"{version.plan.name}, version {version.number}, {version.currency}"
 

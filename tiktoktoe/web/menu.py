@@ -38,6 +38,7 @@ STAFF_MENU = (
             MenuEntry("Subscriptions", "arrow-path", "subscription_list", Permission.VIEW_BILLING),
             MenuEntry("Catalog", "tag", "plan_list", Permission.VIEW_BILLING),
             MenuEntry("Usage", "bolt", "usage_explorer", Permission.VIEW_BILLING),
+            MenuEntry("Moving in", "users", "moving_in", Permission.CHANGE_BILLING),
         ),
     ),
     MenuGroup(

@@ -323,7 +323,7 @@ def test_the_pages_show_it_first_and_then_do_it(
 ) -> None:
     subscription = subscriber(prices[0], name="Seen First Ltd")
     client.force_login(make_user(Role.FINANCE))
-    asked = {
+    asked: dict[str, str | int] = {
         "from_version": prices[0].pk,
         "to_version": prices[1].pk,
         "when": "renewal",
