@@ -22,7 +22,7 @@ from subscriptions.models import Customer, Meter, Plan, PlanVersion, Subscriptio
 from subscriptions.services.customers import CustomerDetails
 from tiktoktoe.accounts.models import User
 from tiktoktoe.kernel.errors import InvalidInput
-from tiktoktoe.kernel.ids import uuid7
+from tiktoktoe.kernel.ids import short_id, uuid7
 from tiktoktoe.kernel.money import Money, currency_of
 from tiktoktoe.kernel.periods import local_midnight
 from tiktoktoe.web.days import DayField
@@ -346,10 +346,14 @@ class SubscriptionForm(forms.Form):
         help_text="Left empty, the plan's own",
     )
     coupon_code = forms.CharField(max_length=32, required=False, label="Coupon code")
+    reference = forms.RegexField(r"^sub_[0-9a-z]{12}$", required=False, widget=forms.HiddenInput)
 
     def __init__(self, given: Any = None, *, at: datetime) -> None:
-        """Offer what is on sale, in every currency: a customer may have several."""
-        super().__init__(given)
+        """Offer what is on sale, in every currency: a customer may have several.
+
+        The reference makes sending the form twice harmless.
+        """
+        super().__init__(given, initial={"reference": short_id("sub")})
         choice = self.fields["plan_version"]
         assert isinstance(choice, forms.ModelChoiceField)
         choice.queryset = offered_versions(at)

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from billing.models import Invoice
 from billing.services.coupons import redeem_coupon
 from billing.services.invoicing import bill_start
-from subscriptions.errors import CustomerInvalid
+from subscriptions.errors import CustomerInvalid, SubscriptionInvalid
 from subscriptions.models import Customer, PlanVersion, Subscription
 from subscriptions.services.customers import CustomerDetails, add_member, create_customer
 from subscriptions.services.lifecycle import activate_subscription
@@ -41,16 +41,21 @@ def start_subscription(
     starts_at: datetime | None = None,
     coupon_code: str = "",
     needs_payment: bool = False,
+    reference: str = "",
 ) -> Started:
     """Subscribe a customer and bill the fee in advance, less a coupon if a code is given.
 
-    The terms are those of `subscribe`.
+    The terms are those of `subscribe`. The same `reference` gives the subscription that is
+    there, so that a form that is sent twice starts one.
 
     Raises:
         CouponInvalid: If the code cannot be redeemed; then nothing is kept.
         PlanVersionNotOnSale, SubscriptionInvalid: As `subscribe` does; then nothing is billed.
         TaxRateMissing: If tax is due in the customer's country and no rate is known.
     """
+    known = _known(customer, reference) if reference else None
+    if known is not None:
+        return Started(known, known.invoices.order_by("created_at", "pk").first())
     subscription = subscribe(
         customer=customer,
         plan_version=plan_version,
@@ -60,6 +65,7 @@ def start_subscription(
         anchor_day=anchor_day,
         starts_at=starts_at,
         needs_payment=needs_payment,
+        reference=reference,
         at=at,
         actor=actor,
     )
@@ -69,6 +75,15 @@ def start_subscription(
     if invoice is None or invoice.state == Invoice.State.PAID:
         subscription = activate_subscription(subscription=subscription, at=at)
     return Started(subscription, invoice)
+
+
+def _known(customer: Customer, reference: str) -> Subscription | None:
+    """The subscription of a reference, whoever starts it at the same time."""
+    Customer.objects.select_for_update(of=("self",)).get(pk=customer.pk)
+    known = Subscription.objects.filter(reference=reference).first()
+    if known is not None and known.customer_id != customer.pk:
+        raise SubscriptionInvalid("another customer's has this reference", field="reference")
+    return known
 
 
 @dataclass(frozen=True, slots=True)

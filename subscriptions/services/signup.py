@@ -39,6 +39,7 @@ def subscribe(
     anchor_day: int | None = None,
     starts_at: datetime | None = None,
     needs_payment: bool = False,
+    reference: str = "",
 ) -> Subscription:
     """Start a subscription on the customer's local day of `starts_at`, by default of `at`.
 
@@ -57,6 +58,7 @@ def subscribe(
         anchor_day: On which day of the month (1 to 31) or week (1 to 7) periods start.
         starts_at: An earlier start, in a first period that is not over.
         needs_payment: Whether it only begins when its first invoice is paid; a trial begins.
+        reference: Its own, if it has one already; else one is made up.
 
     Raises:
         PlanVersionNotOnSale: If the version is a draft, or not effective yet.
@@ -82,7 +84,14 @@ def subscribe(
     if starts_at is not None:
         _check_start(plan_version, buyer, first, starts_at=starts_at, at=at)
     subscription = _write(
-        buyer, plan_version, quantity, first, starts_at=begins_at, alignment=alignment, at=at
+        buyer,
+        plan_version,
+        quantity,
+        first,
+        starts_at=begins_at,
+        alignment=alignment,
+        reference=reference or short_id("sub"),
+        at=at,
     )
     if needs_payment and not days:
         hold_until_paid(subscription)
@@ -106,11 +115,12 @@ def _write(
     *,
     starts_at: datetime,
     alignment: Alignment,
+    reference: str,
     at: datetime,
 ) -> Subscription:
     """The subscription and its first phase."""
     subscription = Subscription.objects.create(
-        reference=short_id("sub"),
+        reference=reference,
         customer=customer,
         plan_version=version,
         quantity=quantity,

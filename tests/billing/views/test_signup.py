@@ -13,6 +13,7 @@ from tests.factories.subscriptions import (
     make_plan,
     published_version,
     recurring,
+    subscription_since,
 )
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Role
@@ -130,3 +131,36 @@ def test_another_currency_is_offered_to_staff() -> None:
 
     assert answer.status_code == 302
     assert Subscription.objects.get().currency == "EUR"
+
+
+def test_a_form_that_is_sent_twice_starts_one_subscription() -> None:
+    customer, version = make_customer(), published_version(recurring())
+    client = Client()
+    client.force_login(make_user())
+    address = f"/customers/{customer.pk}/subscriptions/new/"
+    reference = client.get(address).context["form"]["reference"].value()
+    given = {"plan_version": version.pk, "quantity": "1", "reference": reference}
+
+    first, second = client.post(address, given), client.post(address, given)
+
+    assert first["Location"] == second["Location"] == f"/subscriptions/{reference}/"
+    assert Subscription.objects.get().reference == reference
+    assert Invoice.objects.count() == 1
+
+
+def test_a_reference_of_another_customer_starts_nothing() -> None:
+    taken = subscription_since(JAN_1)
+    client = Client()
+    client.force_login(make_user())
+
+    answer = client.post(
+        f"/customers/{make_customer().pk}/subscriptions/new/",
+        {
+            "plan_version": taken.plan_version_id,
+            "quantity": "1",
+            "reference": taken.reference,
+        },
+    )
+
+    assert "another customer" in answer.content.decode()
+    assert Subscription.objects.get() == taken
