@@ -10,6 +10,7 @@ from billing.services.bank_rail import turn_bank_rail
 from billing.services.collection import collect_due, mark_overdue
 from billing.services.dispute_answers import reconcile_answers
 from billing.services.dispute_reminders import remind_of_disputes
+from billing.services.downloads import forget_downloads, make_waiting_downloads
 from billing.services.dunning import run_dunning
 from billing.services.expiring import expire_unpaid
 from billing.services.intake import look_at_reported
@@ -53,6 +54,7 @@ SCHEDULES = [
     ("Remind of disputes", "billing.tasks.remind_of_due_disputes", 3600),
     ("Send notices", "billing.tasks.send_due_notices", 30),
     ("Deliver webhooks", "billing.tasks.deliver_webhooks", 10),
+    ("Make and forget customers' downloads", "billing.tasks.make_downloads", 300),
 ]
 COLLECTION_THREADS = 4
 DELIVERY_THREADS = 4
@@ -177,6 +179,13 @@ def send_due_notices() -> int:
 def deliver_webhooks() -> int:
     """Send the events that are due; gives how many requests were made."""
     return deliver_due(at=now(), workers=DELIVERY_THREADS)
+
+
+@shared_task
+def make_downloads() -> int:
+    """Forget the files whose time is over, and make those that wait; gives how many were made."""
+    forget_downloads(at=now())
+    return make_waiting_downloads(at=now())
 
 
 @shared_task

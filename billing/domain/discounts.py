@@ -23,6 +23,7 @@ class DiscountableLine:
     amount: Money
     plan: str = ""
     meter: str = ""
+    price: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +40,15 @@ class CouponTerms:
     percentage: Decimal | None = None
     meters: frozenset[str] = frozenset()
     plans: frozenset[str] = frozenset()
+    prices: frozenset[str] = frozenset()
 
     @property
     def order(self) -> tuple[int, datetime, int]:
-        """Its place in the row: the more it is limited the earlier, then the older."""
-        rank = 0 if self.meters else 1 if self.plans else 2
+        """Its place in the row: the more it is limited the earlier, then the older.
+
+        One limited to prices comes with those limited to meters: both name charges.
+        """
+        rank = 0 if self.meters or self.prices else 1 if self.plans else 2
         return rank, self.since, self.key
 
     def covers(self, line: DiscountableLine) -> bool:
@@ -52,6 +57,7 @@ class CouponTerms:
             line.amount.amount > 0
             and (not self.meters or line.meter in self.meters)
             and (not self.plans or line.plan in self.plans)
+            and (not self.prices or line.price in self.prices)
         )
 
 

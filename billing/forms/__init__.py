@@ -18,7 +18,7 @@ from billing.models import Coupon, CreditNote, Invoice, Payment, RoutingPolicy, 
 from billing.services.coupons import CouponDetails
 from billing.services.routing_policies import RULE_TERMS
 from subscriptions.forms import time_zone_choices
-from subscriptions.models import Customer, Meter, Plan, PlanVersion, Subscription
+from subscriptions.models import Customer, Meter, Plan, PlanVersion, Price, Subscription
 from subscriptions.services.customers import CustomerDetails
 from tiktoktoe.accounts.models import User
 from tiktoktoe.kernel.errors import InvalidInput
@@ -359,6 +359,12 @@ class SubscriptionForm(forms.Form):
         choice.queryset = offered_versions(at)
 
 
+def price_choices() -> list[tuple[str, str]]:
+    """The codes of all prices, each with the name that it had last."""
+    prices = Price.objects.filter(variant_of=None).order_by("code", "-pk").distinct("code")
+    return [(code, f"{name} ({code})") for code, name in prices.values_list("code", "name")]
+
+
 class CouponCreateForm(forms.Form):
     """What a coupon gives, how long, and to whom."""
 
@@ -386,6 +392,12 @@ class CouponCreateForm(forms.Form):
     meters = forms.ModelMultipleChoiceField(
         Meter.objects.all(), required=False, help_text="Only off usage of these."
     )
+    price_codes = forms.MultipleChoiceField(
+        choices=price_choices,
+        required=False,
+        label="Prices",
+        help_text="Only off these, in whatever plan and version.",
+    )
 
     def clean_currency(self) -> str:
         """A currency that exists, or none."""
@@ -412,6 +424,7 @@ class CouponCreateForm(forms.Form):
             expires_at=datetime(day.year, day.month, day.day, tzinfo=UTC) if day else None,
             plans=list(given["plans"]),
             meters=list(given["meters"]),
+            price_codes=given["price_codes"],
         )
 
 

@@ -20,6 +20,7 @@ from billing.models.disputes import (
     DisputeReminder,
     DisputeRule,
 )
+from billing.models.downloads import CustomerDownload
 from billing.models.dunning import (
     DunningAct,
     DunningCampaign,
@@ -77,6 +78,7 @@ __all__ = [
     "CreditEntry",
     "CreditNote",
     "CreditNoteLine",
+    "CustomerDownload",
     "CustomerNumber",
     "Dispute",
     "DisputeAnswer",

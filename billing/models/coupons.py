@@ -44,6 +44,9 @@ class Coupon(models.Model):
     archived_at = models.DateTimeField(null=True, blank=True)
     plans = models.ManyToManyField(Plan, blank=True, related_name="+")
     meters = models.ManyToManyField(Meter, blank=True, related_name="+")
+    price_codes = models.JSONField(
+        default=list, blank=True, help_text="of the prices that it comes off; empty: of all"
+    )
     redeemed_count = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(default=now)
 

@@ -14,7 +14,16 @@ from tiktoktoe.kernel.clock import now
 
 
 class Wallet(models.Model):
-    """A customer's prepaid credits in one currency; the lowest priority is used first."""
+    """A customer's prepaid credits in one currency; the lowest priority is used first.
+
+    It buys more by itself below a threshold, or each interval from `topup_next_at` on.
+    """
+
+    class Every(models.TextChoices):
+        WEEK = "week", "Every week"
+        MONTH = "month", "Every month"
+        QUARTER = "quarter", "Every quarter"
+        YEAR = "year", "Every year"
 
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="wallets")
     currency = models.CharField(max_length=3)
@@ -26,6 +35,11 @@ class Wallet(models.Model):
     topup_amount = models.DecimalField(
         max_digits=19, decimal_places=4, null=True, blank=True, help_text="so much each time"
     )
+    topup_every = models.CharField(max_length=8, choices=Every.choices, blank=True)
+    topup_from_on = models.DateField(
+        null=True, blank=True, help_text="the local day from which intervals are counted"
+    )
+    topup_next_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=now)
 
     objects = models.Manager["Wallet"]()
@@ -37,10 +51,30 @@ class Wallet(models.Model):
                 fields=["customer", "currency", "name"], name="wallet_name_once_per_customer"
             ),
             models.CheckConstraint(
-                condition=models.Q(topup_below=None, topup_amount=None)
-                | models.Q(topup_below__gte=0, topup_amount__gt=0),
+                condition=models.Q(topup_below=None, topup_amount=None, topup_every="")
+                | (
+                    models.Q(topup_amount__gt=0)
+                    & (models.Q(topup_below=None) | models.Q(topup_below__gte=0))
+                    & (models.Q(topup_below__isnull=False) | ~models.Q(topup_every=""))
+                ),
                 name="wallet_top_up_is_whole",
             ),
+            models.CheckConstraint(
+                condition=models.Q(topup_every="", topup_from_on=None, topup_next_at=None)
+                | (
+                    ~models.Q(topup_every="")
+                    & models.Q(topup_from_on__isnull=False, topup_next_at__isnull=False)
+                ),
+                name="wallet_top_up_by_interval_has_its_next",
+            ),
+        ]
+
+        indexes = [
+            models.Index(
+                fields=["topup_next_at"],
+                condition=models.Q(topup_next_at__isnull=False),
+                name="wallet_to_top_up",
+            )
         ]
 
     def __str__(self) -> str:

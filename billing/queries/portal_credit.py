@@ -1,9 +1,10 @@
 """What a customer has to pay with besides cards: coupons in force."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from billing.models import Coupon, CouponRedemption
-from subscriptions.models import Customer
+from subscriptions.models import Customer, Price
 from tiktoktoe.kernel.money import Money
 
 
@@ -20,9 +21,12 @@ def coupons_in_force(customer: Customer) -> list[CouponInForce]:
     """The coupons of a customer that still count, in the order in which they were redeemed."""
     rows = customer.coupon_redemptions.filter(state=CouponRedemption.State.ACTIVE)
     rows = rows.select_related("coupon", "subscription__plan_version__plan")
+    found = list(rows.prefetch_related("coupon__plans", "coupon__meters").order_by("pk"))
+    codes = {code for row in found for code in row.coupon.price_codes}
+    prices = Price.objects.filter(code__in=codes).order_by("pk")
+    words = dict(prices.values_list("code", "name"))
     return [
-        CouponInForce(redemption=row, left=_left(row), scope=_scope(row))
-        for row in rows.prefetch_related("coupon__plans", "coupon__meters").order_by("pk")
+        CouponInForce(redemption=row, left=_left(row), scope=_scope(row, words)) for row in found
     ]
 
 
@@ -35,9 +39,10 @@ def _left(row: CouponRedemption) -> str:
     return "for ever" if row.coupon.duration == Coupon.Duration.FOREVER else ""
 
 
-def _scope(row: CouponRedemption) -> str:
+def _scope(row: CouponRedemption, words: Mapping[str, str]) -> str:
     names = [plan.name for plan in row.coupon.plans.all()]
     names += [meter.name for meter in row.coupon.meters.all()]
+    names += [words.get(code, code) for code in row.coupon.price_codes]
     if row.subscription is not None:
         names.append(row.subscription.plan_version.plan.name)
     return ", ".join(dict.fromkeys(names)) or "everything"

@@ -128,6 +128,7 @@ def _terms(left: _Left) -> CouponTerms:
         amount=None if amount is None else Money(amount, coupon.currency),
         percentage=coupon.percentage,
         meters=left.meters,
+        prices=frozenset(coupon.price_codes),
         plans=left.plans,
     )
 

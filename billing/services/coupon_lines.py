@@ -26,6 +26,7 @@ def _discountable(line: DraftLine) -> DiscountableLine:
         amount=line.amount,
         plan=line.derivation.price.get("plan_code", ""),
         meter=events.meter if events else "",
+        price=line.derivation.price.get("code", ""),
     )
 
 

@@ -11,7 +11,7 @@ from django.db import transaction
 from billing.errors import CouponInvalid
 from billing.models import Coupon, CouponRedemption, CouponUse, Invoice
 from billing.services.payment_events import actor_name
-from subscriptions.models import Customer, Meter, Plan, Subscription
+from subscriptions.models import Customer, Meter, Plan, Price, Subscription
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.money import Money, quantize
 
@@ -33,6 +33,7 @@ class CouponDetails:
     expires_at: datetime | None = None
     plans: Sequence[Plan] = ()
     meters: Sequence[Meter] = ()
+    price_codes: Sequence[str] = ()
 
 
 @transaction.atomic
@@ -55,6 +56,7 @@ def create_coupon(*, details: CouponDetails, at: datetime) -> Coupon:
         max_redemptions=details.max_redemptions,
         max_per_customer=details.max_per_customer,
         expires_at=details.expires_at,
+        price_codes=sorted(set(details.price_codes)),
         created_at=at,
     )
     coupon.plans.set(details.plans)
@@ -141,6 +143,9 @@ def _check(details: CouponDetails) -> None:
         raise CouponInvalid("a percentage is above 0 and at most 100", field="percentage")
     if (details.duration == Coupon.Duration.REPEATING) != bool(details.periods):
         raise CouponInvalid("say how often a repeating one counts, and only then", field="periods")
+    sold = Price.objects.filter(code__in=details.price_codes).values_list("code", flat=True)
+    if unknown := sorted(set(details.price_codes) - set(sold)):
+        raise CouponInvalid(f"no plan has a price called {unknown[0]}", field="price_codes")
     if Coupon.objects.filter(code=details.code.upper()).exists():
         raise CouponInvalid("another coupon has this code", field="code")
 

@@ -1,8 +1,10 @@
 """Wallets are opened, filled for nothing or by a paid invoice, and emptied when credits expire."""
 
 import logging
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Sum
@@ -16,6 +18,13 @@ from subscriptions.models import Customer
 from subscriptions.services.transitions import SCHEDULE, Actor
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import Money, currency_of, quantize, zero
+from tiktoktoe.kernel.periods import (
+    BillingPeriods,
+    Interval,
+    IntervalUnit,
+    local_date,
+    local_midnight,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +51,13 @@ def open_wallet(
     priority: int = 10,
     topup_below: Decimal | None = None,
     topup_amount: Decimal | None = None,
+    topup_every: str = "",
+    topup_from: date | None = None,
 ) -> Wallet:
-    """Give a customer a wallet; with both top-up amounts it buys more by itself.
+    """Give a customer a wallet; with a top-up amount it buys more by itself: below a threshold,
+    each interval, or both.
+
+    Intervals are counted from the customer's local day `topup_from`, by default the next one.
 
     Raises:
         CreditInvalid: If the name is taken, or the top-up makes no sense.
@@ -54,17 +68,63 @@ def open_wallet(
         or Wallet.objects.filter(customer=customer, currency=code, name=name).exists()
     ):
         raise CreditInvalid("a wallet needs a name of its own", field="name")
-    if (topup_below is None) != (topup_amount is None) or (topup_amount or 1) <= 0:
-        raise CreditInvalid("give both amounts of a top-up, or none", field="topup_amount")
+    rule = _rule(customer, TopUpRule(topup_below, topup_amount, topup_every, topup_from), at)
     return Wallet.objects.create(
         customer=customer,
         currency=code,
         name=name,
         priority=priority,
-        topup_below=topup_below,
-        topup_amount=topup_amount,
         created_at=at,
+        **rule,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class TopUpRule:
+    """When a wallet buys more by itself, and how much: below an amount, each interval, or both."""
+
+    below: Decimal | None = None
+    amount: Decimal | None = None
+    every: str = ""
+    first_on: date | None = None
+
+
+@transaction.atomic
+def change_top_up(*, wallet: Wallet, rule: TopUpRule, at: datetime) -> Wallet:
+    """Let a wallet buy by another rule from now on; an empty one: not by itself any more.
+
+    Raises:
+        CreditInvalid: If the rule makes no sense.
+    """
+    held = Wallet.objects.select_for_update(of=("self",)).select_related("customer")
+    locked = held.get(pk=wallet.pk)
+    for name, value in _rule(locked.customer, rule, at).items():
+        setattr(locked, name, value)
+    locked.save()
+    logger.info("wallet top-up changed", extra={"wallet": locked.pk})
+    return locked
+
+
+def _rule(customer: Customer, rule: TopUpRule, at: datetime) -> dict[str, Any]:
+    """A rule as it is kept."""
+    buys = rule.below is not None or bool(rule.every)
+    if buys != (rule.amount is not None) or (rule.amount is not None and rule.amount <= 0):
+        raise CreditInvalid(
+            "say how much a top-up buys, and when, or neither", field="topup_amount"
+        )
+    if rule.every and rule.every not in Wallet.Every.values:
+        raise CreditInvalid(f"{rule.every!r} is no interval of a top-up", field="topup_every")
+    tomorrow = local_date(at, customer.time_zone) + timedelta(days=1)
+    first = (rule.first_on or tomorrow) if rule.every else None
+    if first is not None and first < tomorrow:
+        raise CreditInvalid(f"{first} is not to come", field="topup_from")
+    return {
+        "topup_below": rule.below,
+        "topup_amount": rule.amount,
+        "topup_every": rule.every,
+        "topup_from_on": first,
+        "topup_next_at": local_midnight(first, customer.time_zone) if first else None,
+    }
 
 
 @transaction.atomic
@@ -207,13 +267,16 @@ def fill_paid_top_ups(*, at: datetime) -> int:
 
 
 def top_up_due(*, at: datetime) -> int:
-    """Invoice more credits for wallets that fell below their threshold; gives how many.
+    """Invoice more credits for wallets whose interval is over, or that fell below their threshold;
+    gives how many invoices.
 
-    Never while an earlier top-up is not paid yet.
+    For a threshold never while an earlier top-up is not paid yet. An interval's is made once,
+    also of those that were missed.
     """
+    by_interval = Wallet.objects.filter(topup_next_at__lte=at).order_by("pk")
+    bought = sum(_top_up_by_interval(wallet, at) for wallet in by_interval)
     unpaid = TopUp.objects.filter(wallet=OuterRef("pk"), invoice__state__in=["draft", "open"])
     low = Wallet.objects.filter(~Exists(unpaid), topup_below__isnull=False)
-    bought = 0
     for wallet in low.order_by("pk"):
         bought += _top_up_if_low(wallet, at)
     return bought
@@ -231,6 +294,34 @@ def wallet_left(wallet: Wallet, at: datetime) -> Money:
     """What is in a wallet and has not expired."""
     valid = wallet.credits.exclude(expires_at__lte=at).aggregate(left=Sum("amount_left"))
     return Money(valid["left"] or 0, wallet.currency)
+
+
+@transaction.atomic
+def _top_up_by_interval(wallet: Wallet, at: datetime) -> int:
+    """One invoice for each interval that has begun by now."""
+    held = Wallet.objects.select_for_update(of=("self",)).select_related("customer")
+    locked = held.get(pk=wallet.pk)
+    bought = 0
+    while locked.topup_next_at is not None and locked.topup_next_at <= at:
+        assert locked.topup_amount is not None
+        top_up(
+            wallet=locked,
+            amount=Money(locked.topup_amount, locked.currency),
+            idempotency_key=f"every:{locked.pk}:{locked.topup_next_at.date().isoformat()}",
+            at=at,
+        )
+        locked.topup_next_at = _interval_after(locked, locked.topup_next_at)
+        locked.save(update_fields=["topup_next_at"])
+        bought += 1
+    return bought
+
+
+def _interval_after(wallet: Wallet, begun_at: datetime) -> datetime:
+    """When the next interval begins, counted from the wallet's first day."""
+    assert wallet.topup_from_on is not None
+    interval = Interval(IntervalUnit(wallet.topup_every))
+    row = BillingPeriods(wallet.topup_from_on, wallet.customer.time_zone, interval)
+    return row.period_at(begun_at).end
 
 
 @transaction.atomic

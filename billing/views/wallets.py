@@ -8,8 +8,10 @@ from django.views.decorators.http import require_http_methods
 
 from billing.errors import CreditInvalid
 from billing.forms import WalletFillForm
+from billing.forms.wallets import TopUpRuleForm
+from billing.models import Wallet
 from billing.queries.wallets import wallet_rows
-from billing.services.wallets import fill_wallet
+from billing.services.wallets import change_top_up, fill_wallet
 from subscriptions.models import Customer
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
@@ -39,6 +41,24 @@ def wallet_detail(request: HttpRequest, customer_id: int) -> HttpResponse:
         "may_grant": may_grant,
     }
     return render(request, "billing/wallet_detail.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@requires(Permission.GRANT_CREDIT)
+def wallet_top_up_rule(request: HttpRequest, wallet_id: int) -> HttpResponse:
+    """When a wallet buys more by itself, and how much."""
+    wallet = get_object_or_404(Wallet.objects.select_related("customer"), pk=wallet_id)
+    form = TopUpRuleForm(request.POST or None, wallet=wallet)
+    if request.method == "POST" and form.is_valid():
+        try:
+            change_top_up(wallet=wallet, rule=form.rule(), at=now())
+        except CreditInvalid as refusal:
+            form.add_error(refusal.field or None, refusal.message)
+        else:
+            messages.success(request, "The wallet buys by this rule from now on.")
+            return redirect("wallet_detail", wallet.customer_id)
+    context = {"wallet": wallet, "customer": wallet.customer, "form": form}
+    return render(request, "billing/wallet_top_up.html", context)
 
 
 def _fill(request: HttpRequest, customer: Customer, form: WalletFillForm) -> bool:

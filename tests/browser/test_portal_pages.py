@@ -8,6 +8,7 @@ import pytest
 
 from billing.models import InvoiceLine
 from billing.services.cancelling import cancel_subscription
+from billing.services.downloads import make_download, request_download
 from billing.services.invoicing import bill_start
 from billing.services.retention import OfferTerms, create_offer
 from billing.services.wallets import grant_prepaid, open_wallet
@@ -65,6 +66,12 @@ def test_the_portals_own_pages_are_good_pages(reader: Reader, mine: Subscription
     gone = begin(fee_of("31.00", name="Extra"), at.isoformat(), customer=mine.customer)
     Plan.objects.update(is_public=True)
     cancel_subscription(subscription=gone, actor=TEST_ACTOR, at=at)
+    make_download(
+        download=request_download(
+            customer=mine.customer, user=mine.customer.members.get().user, at=at
+        ),
+        at=at,
+    )
     wallet = open_wallet(customer=mine.customer, currency="USD", name="Prepaid", at=at)
     grant_prepaid(
         wallet=wallet,
@@ -79,6 +86,8 @@ def test_the_portals_own_pages_are_good_pages(reader: Reader, mine: Subscription
     for name, path in {
         "home": "/portal/",
         "credit": "/portal/credit/",
+        "downloads": "/portal/downloads/",
+        "invoices": "/portal/invoices/",
         "return": f"/portal/subscriptions/{gone.reference}/return/",
         "usage": f"/portal/usage/?meter=api_calls&start={day}&end={day}",
         "next-invoice": f"{own}/next-invoice/",

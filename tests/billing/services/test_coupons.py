@@ -279,3 +279,27 @@ def test_of_many_at_once_only_so_many_redeem() -> None:
 
     assert done.count(True) == 3
     assert Coupon.objects.get().redeemed_count == 3
+
+
+def test_a_coupon_for_prices_comes_off_these_alone_in_whatever_version() -> None:
+    version = published_version(recurring("100.00"), per_call("1.00", included="0"))
+    percent("BASE", 50, duration="forever", price_codes=["base"])
+    subscription = subscription_since(JAN_1, version=version)
+    redeem(Coupon.objects.get(), subscription.customer)
+    use(subscription.customer, 30, JAN_1 + timedelta(days=3))
+
+    run_billing(at=FEB_1)
+
+    lines = Invoice.objects.get(customer=subscription.customer).lines.order_by("position")
+    assert [(line.kind, f"{line.amount.amount:.2f}") for line in lines] == [
+        ("usage", "30.00"),
+        ("recurring", "50.00"),
+    ]
+
+
+def test_a_coupon_for_a_price_that_nobody_sells_is_refused() -> None:
+    with pytest.raises(CouponInvalid) as refusal:
+        percent("BASE", 50, price_codes=["nothing"])
+
+    assert refusal.value.field == "price_codes"
+    assert not Coupon.objects.exists()

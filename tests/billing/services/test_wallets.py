@@ -16,6 +16,8 @@ from billing.services.customer_credit import grant_credit
 from billing.services.invoicing import preview_next_invoice, void_invoice
 from billing.services.renewal import run_billing
 from billing.services.wallets import (
+    TopUpRule,
+    change_top_up,
     expire_prepaid,
     fill_paid_top_ups,
     grant_prepaid,
@@ -415,3 +417,57 @@ def test_a_top_up_that_the_balance_paid_is_not_void_once_its_credits_are_there()
 
     assert wallet_left(wallet, JAN_1) == given
     assert credit_of(customer.pk, "USD") == Money(0, "USD")
+
+
+def test_a_wallet_buys_each_interval_once_counted_from_its_first_day() -> None:
+    customer = make_customer()
+    wallet = wallet_of(
+        customer,
+        topup_amount=Decimal(25),
+        topup_every="month",
+        topup_from=datetime(2026, 1, 31, tzinfo=UTC).date(),
+    )
+    days = [datetime(2026, 1, 30, tzinfo=UTC), *(datetime(2026, 1, 31, tzinfo=UTC),) * 2]
+
+    bought = [top_up_due(at=day) for day in days]
+    missed = top_up_due(at=datetime(2026, 4, 1, tzinfo=UTC))
+    wallet.refresh_from_db()
+
+    assert bought == [0, 1, 0]
+    assert missed == 2  # of the last days of February and March
+    assert wallet.topup_next_at == datetime(2026, 4, 30, tzinfo=UTC)
+    assert [invoice.total for invoice in Invoice.objects.all()] == [Money(25, "USD")] * 3
+
+
+def test_a_changed_rule_counts_from_now_on_and_an_empty_one_buys_nothing() -> None:
+    wallet = wallet_of(make_customer(), topup_amount=Decimal(25), topup_every="week")
+
+    changed = change_top_up(
+        wallet=wallet, rule=TopUpRule(Decimal(5), Decimal(40), "year"), at=FEB_1
+    )
+    assert changed.topup_next_at == FEB_1 + timedelta(days=1)
+    emptied = change_top_up(wallet=wallet, rule=TopUpRule(), at=FEB_1)
+
+    assert (emptied.topup_amount, emptied.topup_every, emptied.topup_next_at) == (None, "", None)
+    assert top_up_due(at=FEB_1 + timedelta(days=400)) == 0
+
+
+@pytest.mark.parametrize(
+    ("rule", "field"),
+    [
+        (TopUpRule(amount=Decimal(5)), "topup_amount"),
+        (TopUpRule(every="week"), "topup_amount"),
+        (TopUpRule(amount=Decimal(5), every="minute"), "topup_every"),
+        (TopUpRule(amount=Decimal(0), every="week"), "topup_amount"),
+        (TopUpRule(None, Decimal(5), "week", JAN_1.date()), "topup_from"),
+    ],
+)
+def test_a_rule_that_makes_no_sense_is_refused(rule: TopUpRule, field: str) -> None:
+    wallet = wallet_of(make_customer())
+
+    with pytest.raises(CreditInvalid) as refusal:
+        change_top_up(wallet=wallet, rule=rule, at=JAN_1)
+
+    assert refusal.value.field == field
+    with pytest.raises(IntegrityError, match="wallet_top_up"), transaction.atomic():
+        Wallet.objects.filter(pk=wallet.pk).update(topup_every="week")

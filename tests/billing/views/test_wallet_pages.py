@@ -4,8 +4,9 @@ import pytest
 from django.test import Client
 
 from billing.models import Invoice, PrepaidCredit
+from billing.services.wallets import open_wallet
 from tests.factories.accounts import make_user
-from tests.factories.subscriptions import make_customer
+from tests.factories.subscriptions import JAN_1, make_customer
 from tiktoktoe.accounts.roles import Role
 
 pytestmark = pytest.mark.django_db
@@ -39,3 +40,19 @@ def test_support_reads_and_fills_nothing() -> None:
 
     assert "Fill a wallet" not in client.get(address).content.decode()
     assert client.post(address, FORM).status_code == 403
+
+
+def test_finance_says_when_a_wallet_buys_by_itself_and_support_does_not() -> None:
+    customer = make_customer()
+    wallet = open_wallet(customer=customer, currency="USD", name="Main", at=JAN_1)
+    finance, support = Client(), Client()
+    finance.force_login(make_user(Role.FINANCE))
+    support.force_login(make_user(Role.SUPPORT))
+    address = f"/wallets/{wallet.pk}/top-up/"
+
+    page = finance.post(address, {"topup_amount": "30", "topup_every": "month"}, follow=True)
+    refused = finance.post(address, {"topup_every": "month"})
+
+    assert "Every month it buys $30.00" in page.content.decode()
+    assert "say how much a top-up buys" in refused.content.decode()
+    assert support.get(address).status_code == 403
