@@ -4,6 +4,7 @@ from django.urls import path
 
 from billing.views import (
     add_ons,
+    bank,
     billing_runs,
     campaigns,
     clocks_api,
@@ -28,6 +29,7 @@ from billing.views import (
     portal_changes,
     portal_credit,
     portal_explained,
+    portal_mandates,
     price_moves,
     retention,
     reviews,
@@ -270,6 +272,17 @@ urlpatterns = [
         monitor.unknown_resolution,
         name="unknown_resolution",
     ),
+    path("bank/transfers/", bank.bank_entry_list, name="bank_entry_list"),
+    path("bank/transfers/<uuid:entry_id>/match/", bank.bank_entry_match, name="bank_entry_match"),
+    path("bank/transfers/<uuid:entry_id>/aside/", bank.bank_entry_aside, name="bank_entry_aside"),
+    path("bank/files/", bank.bank_file_list, name="bank_file_list"),
+    path("bank/mandates/", bank.mandate_list, name="mandate_list"),
+    path("bank/mandates/<str:reference>/", bank.mandate_detail, name="mandate_detail"),
+    path(
+        "bank/mandates/<str:reference>/revocation/",
+        bank.mandate_revocation,
+        name="mandate_revocation",
+    ),
     path("payments/reviews/", reviews.review_list, name="review_list"),
     path(
         "payments/reviews/<int:review_id>/approval/",
@@ -458,6 +471,7 @@ urlpatterns = [
     path("portal/payments/<uuid:payment_id>/", portal.portal_payment, name="portal_payment"),
     path("portal/payment-methods/", portal.portal_payment_methods, name="portal_payment_methods"),
     path("portal/payment-methods/new/", portal.portal_method_add, name="portal_method_add"),
+    path("portal/payment-methods/mandate/", portal_mandates.portal_mandate, name="portal_mandate"),
     path(
         "portal/payment-methods/return/", portal.portal_method_return, name="portal_method_return"
     ),

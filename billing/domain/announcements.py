@@ -53,6 +53,10 @@ NOTICE_KINDS = {
         ),
         NoticeKind(kind="payment.failed", label="A payment failed", is_mandatory=True),
         NoticeKind(kind="dunning.reminder", label="An invoice is past due", is_mandatory=True),
+        NoticeKind(kind="debit.upcoming", label="A debit is coming", is_mandatory=True),
+        NoticeKind(
+            kind="payment.returned", label="A debit was returned by the bank", is_mandatory=True
+        ),
         NoticeKind(kind="payment.succeeded", label="A payment was received", is_mandatory=False),
         NoticeKind(kind="payment_method.expiring", label="A card expires soon", is_mandatory=True),
         NoticeKind(kind="subscription.plan_changed", label="Your plan changed", is_mandatory=True),

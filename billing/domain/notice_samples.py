@@ -37,6 +37,13 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "restrict_at": "2026-03-25T11:00:00+00:00",
         "cancel_at": "2026-04-14T11:00:00+00:00",
     },
+    "debit.upcoming": {
+        **INVOICE,
+        "due_on": "2026-03-18",
+        "account": "3000",
+        "mandate": "MND-7K2M9X4Q1R8T",
+    },
+    "payment.returned": {**INVOICE, "decline_class": "soft_funds", "returned_on": "2026-03-24"},
     "payment.succeeded": INVOICE,
     "payment_method.expiring": {"method": "Visa 4242", "expires_on": "2026-04-30"},
     "subscription.plan_changed": {

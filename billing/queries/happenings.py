@@ -99,6 +99,24 @@ FROM billing_dunningact act JOIN billing_dunningstep step ON step.id = act.step_
 JOIN billing_dunningrun run ON run.id = act.run_id JOIN billing_invoice i ON i.id = run.invoice_id
 WHERE step.kind = 'email' AND act.state = 'done' AND act.at >= %(since)s AND act.at <= %(at)s
 """
+DEBITS = f"""
+SELECT 'debit.upcoming', o.id::text, y.customer_id, o.created_at,
+    jsonb_build_object({INVOICE}, 'payment_id', y.id, 'due_on', o.due_on,
+        'amount', {AMOUNT.format("o.amount", "o.currency")},
+        'account', m.last4, 'mandate', m.reference)
+FROM billing_bankorder o JOIN billing_paymentattempt a ON a.id = o.attempt_id
+JOIN billing_payment y ON y.id = a.payment_id
+JOIN billing_invoice i ON i.id = y.invoice_id JOIN billing_mandate m ON m.id = o.mandate_id
+WHERE o.created_at >= %(since)s AND o.created_at <= %(at)s AND o.state <> 'stopped'
+"""
+RETURNS = f"""
+SELECT 'payment.returned', r.id::text, y.customer_id, r.returned_at,
+    jsonb_build_object({INVOICE}, 'payment_id', y.id, 'returned_on', r.returned_on,
+        'amount', {AMOUNT.format("r.amount", "r.currency")}, 'decline_class', r.decline_class)
+FROM billing_paymentreturn r JOIN billing_payment y ON y.id = r.payment_id
+JOIN billing_invoice i ON i.id = y.invoice_id
+WHERE r.returned_at >= %(since)s AND r.returned_at <= %(at)s
+"""
 PAYMENTS = f"""
 SELECT 'payment.succeeded', y.id::text, y.customer_id, y.paid_at,
     jsonb_build_object({INVOICE}, 'payment_id', y.id,
@@ -165,6 +183,8 @@ FINDERS = (
     Finder("invoices voided", _invoices("invoice.voided", "voided_at")),
     Finder("declines", DECLINES),
     Finder("reminders", REMINDERS),
+    Finder("debits", DEBITS),
+    Finder("returns", RETURNS),
     Finder("payments", PAYMENTS),
     Finder("refunds", REFUNDS),
     Finder("credit notes", CREDIT_NOTES),

@@ -15,6 +15,12 @@ def bank_names() -> list[str]:
     return sorted(name for name, terms in settings.GATEWAYS.items() if terms["kind"] == "bank")
 
 
+def bank_for(currency: str) -> BankGateway | None:
+    """The first bank that collects in a currency; None if none does."""
+    banks = (bank_named(name) for name in bank_names())
+    return next((bank for bank in banks if currency in bank.capabilities.currencies), None)
+
+
 def bank_named(name: str) -> BankGateway:
     """The bank of that name.
 

@@ -17,6 +17,7 @@ from typing import Any
 import typst
 from django.conf import settings
 
+from billing.domain.creditor_references import creditor_reference, printed
 from billing.models import CreditNote, CreditNoteLine, DisputeAnswer, Invoice, InvoiceLine
 from billing.queries.statements import Statement
 from billing.services.document_words import Wording
@@ -385,13 +386,22 @@ def _tax_notes(tax_breakdown: Sequence[Row], wording: Wording) -> list[str]:
     return [wording.say(note) for note in notes]
 
 
+def transfer_reference(invoice: Invoice) -> str:
+    """What a payer puts on a transfer: in euros the structured reference, which banks check."""
+    number = str(invoice.number)
+    reference = creditor_reference(number) if invoice.currency == "EUR" else ""
+    return f"{printed(reference)} ({number})" if reference else number
+
+
 def _how_to_pay(invoice: Invoice, wording: Wording) -> list[str]:
     bank = settings.COMPANY["bank"]
     by_card = wording.say("By card, on your own page:")
     if not bank:
         return [by_card]
     transfer = wording.say(
-        "By bank transfer to {bank}, reference {number}.", bank=bank, number=str(invoice.number)
+        "By bank transfer to {bank}, reference {number}.",
+        bank=bank,
+        number=transfer_reference(invoice),
     )
     return [transfer, by_card]
 

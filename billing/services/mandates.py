@@ -12,9 +12,9 @@ from billing.domain.mandates import UNUSED_MONTHS, MandateState, SequenceType, e
 from billing.domain.sepa_countries import SEPA_COUNTRIES
 from billing.errors import MandateInvalid
 from billing.gateways.base import MethodDetails
-from billing.models import Mandate
+from billing.models import Mandate, PaymentMethod
 from billing.services.banks import BANK, bank_named
-from billing.services.mandate_states import end_mandate, note_mandate
+from billing.services.mandate_states import end_if_active, end_mandate, note_mandate
 from billing.services.payment_methods import make_known
 from billing.services.sealing import mark_of, seal
 from billing.services.stored_methods import keep_method
@@ -117,6 +117,14 @@ def revoke_mandate(*, mandate: Mandate, reason: str, actor: Actor, at: datetime)
     return end_mandate(
         mandate=mandate, to_state=MandateState.REVOKED, reason=reason, actor=actor, at=at
     )
+
+
+def withdraw_with_method(*, method: PaymentMethod, actor: Actor, at: datetime) -> None:
+    """Whoever removes a method withdraws its mandate, if it has one."""
+    mandate = Mandate.objects.filter(method=method).first()
+    if mandate is not None:
+        reason = "the customer removed the method"
+        end_if_active(mandate=mandate, reason=reason, actor=actor, at=at)
 
 
 def expire_mandates(*, at: datetime) -> int:

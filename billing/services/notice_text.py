@@ -63,7 +63,7 @@ def render_notice(
         "company": str(company["name"]),
         "company_email": str(company["email"]),
     }
-    if kind == "payment.failed":
+    if kind in {"payment.failed", "payment.returned"}:
         fillings["advice"] = catalog.frame[
             ADVICE.get(str(facts.get("decline_class")), "advice_other")
         ]

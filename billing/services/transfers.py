@@ -6,7 +6,6 @@ what is due. An entry pays once: the database has the last word.
 """
 
 import logging
-from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -17,7 +16,7 @@ from billing.domain.creditor_references import bodies_in, body_of_reference
 from billing.errors import EntryTaken, InvoiceNotOpen, PaymentInFlight
 from billing.gateways.base import Outcome
 from billing.models import BankEntry, Invoice, Payment
-from billing.models.invoices import LEFT_TO_PAY, REFERENCE_BODY
+from billing.queries.transfers import invoices_named
 from billing.services.banks import BANK
 from billing.services.charging import (
     PAYABLE_STATES,
@@ -29,6 +28,7 @@ from billing.services.charging import (
 from billing.services.settling import settle_attempt
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
+from tiktoktoe.kernel.errors import Conflict
 from tiktoktoe.kernel.money import zero
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def match_entry(*, entry: BankEntry, at: datetime) -> bool:
         try:
             with transaction.atomic():
                 take_transfer(entry=entry, invoice=invoice, why=why, actor=BANK, at=at)
-        except (PaymentInFlight, InvoiceNotOpen) as refusal:
+        except Conflict as refusal:
             why = IN_FLIGHT if isinstance(refusal, PaymentInFlight) else str(refusal)
         else:
             return True
@@ -108,19 +108,9 @@ def put_aside(*, entry: BankEntry, reason: str, user: User, at: datetime) -> Non
     locked.save(update_fields=["state", "why", "decided_by", "decided_at"])
 
 
-def candidates(entry: BankEntry) -> list[Invoice]:
-    """The invoices that an entry may be meant for: named by it, or of exactly its amount."""
-    named = list(_of_bodies(bodies_in(f"{entry.structured} {entry.text}")))
-    if named:
-        return named
-    owed = Invoice.objects.owed().filter(currency=entry.currency)
-    due = owed.alias(due=LEFT_TO_PAY).filter(due=entry.amount.amount)
-    return list(due.select_related("customer").order_by("due_at", "pk")[:10])
-
-
 def _named_invoice(entry: BankEntry) -> tuple[Invoice | None, str]:
     body = body_of_reference(entry.structured)
-    found = list(_of_bodies({body} if body else bodies_in(f"{entry.structured} {entry.text}")))
+    found = invoices_named({body} if body else bodies_in(f"{entry.structured} {entry.text}"))
     of_currency = [invoice for invoice in found if invoice.currency == entry.currency]
     if not found:
         return None, "it names no invoice of ours"
@@ -136,14 +126,6 @@ def _named_invoice(entry: BankEntry) -> tuple[Invoice | None, str]:
     if not body:
         return None, f"it seems to name {invoice}, of which {due} is due"
     return invoice, f"its reference is of {invoice}; {entry.amount - due} is too much"
-
-
-def _of_bodies(bodies: Collection[str]) -> "list[Invoice]":
-    if not bodies:
-        return []
-    issued = Invoice.objects.final().exclude(state=Invoice.State.VOID)
-    named = issued.alias(body=REFERENCE_BODY).filter(body__in=list(bodies)[:200])
-    return list(named.select_related("customer").order_by("pk")[:10])
 
 
 def _pay(entry: BankEntry, invoice: Invoice, actor: Actor, at: datetime) -> Payment:

@@ -18,8 +18,10 @@ from billing.queries.portal import (
     usage_so_far,
     why_declined,
 )
+from billing.services.banks import bank_for
 from billing.services.checkout import confirm_payment, open_payment_page
 from billing.services.collection import resume_collection
+from billing.services.mandates import withdraw_with_method
 from billing.services.payment_methods import (
     open_setup_page,
     remove_method,
@@ -154,9 +156,12 @@ def portal_payment_methods(request: HttpRequest) -> HttpResponse:
     """The stored ways to pay."""
     customer = acting_customer(request)
     methods = PaymentMethod.objects.usable().filter(customer=customer)
-    return render(
-        request, "portal/payment_methods.html", {"customer": customer, "methods": methods}
-    )
+    context = {
+        "customer": customer,
+        "methods": methods,
+        "offers_debit": bank_for(customer.currency) is not None,
+    }
+    return render(request, "portal/payment_methods.html", context)
 
 
 @require_POST
@@ -212,6 +217,7 @@ def portal_method_removal(request: HttpRequest, method_id: int) -> HttpResponse:
     method = _method(request, method_id)
     try:
         remove_method(method=method)
+        withdraw_with_method(method=method, actor=portal_actor(request), at=now())
     except Conflict as refusal:
         messages.error(request, str(refusal))
     else:

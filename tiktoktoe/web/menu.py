@@ -51,6 +51,9 @@ STAFF_MENU = (
                 "Unknown outcomes", "question-mark-circle", "unknown_list", Permission.VIEW_BILLING
             ),
             MenuEntry("Review", "shield-check", "review_list", Permission.VIEW_BILLING),
+            MenuEntry("Transfers", "building-library", "bank_entry_list", Permission.VIEW_BILLING),
+            MenuEntry("Bank files", "document-arrow-up", "bank_file_list", Permission.VIEW_BILLING),
+            MenuEntry("Mandates", "pencil-square", "mandate_list", Permission.VIEW_BILLING),
             MenuEntry("Dunning", "bell-alert", "dunning_board", Permission.VIEW_BILLING),
             MenuEntry("Disputes", "scale", "dispute_list", Permission.VIEW_BILLING),
             MenuEntry("Routing", "arrows-right-left", "routing_policies", Permission.VIEW_BILLING),

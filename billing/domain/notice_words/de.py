@@ -67,6 +67,25 @@ NOTICES = {
         ),
         "Jetzt bezahlen",
     ),
+    "debit.upcoming": Words(
+        "Wir buchen am {due_on} {amount} ab",
+        (
+            "Wir ziehen {amount} für die Rechnung {invoice} am {due_on} per SEPA-Lastschrift ein.",
+            "Belastet wird Ihr Konto mit den Endziffern {account}, nach Mandat {mandate}.",
+            "Bitte sorgen Sie an diesem Tag für ausreichende Deckung.",
+        ),
+        "Zur Rechnung",
+    ),
+    "payment.returned": Words(
+        "Ihre Bank hat unsere Lastschrift über {amount} zurückgegeben",
+        (
+            "Ihre Bank hat am {returned_on} {amount} zurückgebucht, die die Rechnung {invoice} "
+            "bezahlt hatten.",
+            "{advice}",
+            "{amount_due} sind wieder offen.",
+        ),
+        "Jetzt bezahlen",
+    ),
     "payment.succeeded": Words(
         "Zahlung über {amount} erhalten",
         ("Vielen Dank: Wir haben {amount} für die Rechnung {invoice} erhalten.",),

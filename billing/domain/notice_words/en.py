@@ -64,6 +64,24 @@ NOTICES = {
         ),
         "Pay now",
     ),
+    "debit.upcoming": Words(
+        "We debit {amount} on {due_on}",
+        (
+            "We will collect {amount} for invoice {invoice} by SEPA direct debit on {due_on}.",
+            "It is taken from your account ending {account}, by mandate {mandate}.",
+            "Please see that there are enough funds on that day.",
+        ),
+        "See the invoice",
+    ),
+    "payment.returned": Words(
+        "Your bank returned our debit of {amount}",
+        (
+            "Your bank took back {amount} on {returned_on}, which had paid invoice {invoice}.",
+            "{advice}",
+            "{amount_due} is owed again.",
+        ),
+        "Pay now",
+    ),
     "payment.succeeded": Words(
         "We received {amount}",
         ("Thank you: we received {amount} for invoice {invoice}.",),

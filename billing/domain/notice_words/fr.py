@@ -66,6 +66,25 @@ NOTICES = {
         ),
         "Payer maintenant",
     ),
+    "debit.upcoming": Words(
+        "Nous prélevons {amount} le {due_on}",
+        (
+            "Nous prélèverons {amount} pour la facture {invoice} par prélèvement SEPA le {due_on}.",
+            "Votre compte se terminant par {account} sera débité, selon le mandat {mandate}.",
+            "Veuillez veiller à ce que le compte soit approvisionné ce jour-là.",
+        ),
+        "Voir la facture",
+    ),
+    "payment.returned": Words(
+        "Votre banque a rejeté notre prélèvement de {amount}",
+        (
+            "Votre banque a repris {amount} le {returned_on}, qui avaient réglé la facture "
+            "{invoice}.",
+            "{advice}",
+            "{amount_due} sont de nouveau à payer.",
+        ),
+        "Payer maintenant",
+    ),
     "payment.succeeded": Words(
         "Nous avons reçu {amount}",
         ("Merci\N{NO-BREAK SPACE}: nous avons reçu {amount} pour la facture {invoice}.",),

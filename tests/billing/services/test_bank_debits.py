@@ -1,6 +1,6 @@
 """Debits from mandate to money, against somebody else's bank."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from billing.errors import MandateInvalid, NothingToCharge
 from billing.models import (
+    Announcement,
     BankDelivery,
     BankEntry,
     BankFile,
@@ -18,10 +19,12 @@ from billing.models import (
     Payment,
     PaymentAttempt,
 )
+from billing.services.announcing import announce_new, start_announcing
 from billing.services.bank_files import send_files
 from billing.services.bank_rail import turn_bank_rail
 from billing.services.charging import charge_invoice
 from billing.services.mandates import expire_mandates, revoke_mandate
+from billing.services.notice_text import render_notice
 from billing.services.sealing import unseal
 from tests.bank_world import CLOSED_IBAN, GOOD_IBAN, POOR_IBAN, BankWorld
 from tests.billing.services.bank_scene import DebitScene
@@ -260,3 +263,28 @@ def test_a_second_invoice_of_the_day_goes_with_the_same_file(scene: DebitScene) 
     file = BankFile.objects.get()
     assert (file.orders_count, file.total.amount * 100) == (2, 2 * TOTAL)
     assert len(scene.bank.collections()) == 2
+
+
+def test_the_customer_is_told_before_the_debit_and_after_a_return(scene: DebitScene) -> None:
+    start_announcing(at=scene.at - timedelta(days=1))
+    order = scene.until_booked()
+    scene.bank.refuse(order.end_to_end_id, "AM04")
+    scene.turn()
+    announce_new(at=scene.at)
+
+    told = {
+        one.kind: render_notice(
+            kind=one.kind,
+            facts=one.facts,
+            locale="de",
+            time_zone="Europe/Berlin",
+            customer_id=scene.customer.pk,
+            customer_name=scene.customer.name,
+        )
+        for one in Announcement.objects.filter(kind__in=["debit.upcoming", "payment.returned"])
+    }
+    upcoming, returned = told["debit.upcoming"].text, told["payment.returned"].text
+    assert "am 4. März 2026 per SEPA-Lastschrift" in upcoming
+    assert f"Endziffern 3000, nach Mandat {scene.mandate.reference}" in upcoming
+    assert "sind wieder offen" in returned
+    assert GOOD_IBAN not in upcoming + returned

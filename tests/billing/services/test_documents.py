@@ -52,7 +52,7 @@ def test_an_invoice_has_everything_that_a_customer_needs() -> None:
         "VAT 19 % on €100.00",
         "€19.00",
         "€119.00",
-        "IBAN DE89 3704 0044 0532 0130 00, reference INV-000001",
+        "IBAN DE89 3704 0044 0532 0130 00, reference RF69 INV0 0000 1 (INV-000001)",
         "Page 1 / 1",
     ):
         assert wanted in text

@@ -1,0 +1,67 @@
+"""Where a customer lets us collect from a bank account."""
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from billing.domain.mandate_words import consent_language, consent_text
+from billing.forms.mandates import MandateForm
+from billing.services.banks import bank_for
+from billing.services.collection import resume_collection
+from billing.services.mandates import give_mandate
+from billing.views.portal_access import acting_customer, portal_actor
+from tiktoktoe.accounts.models import User
+from tiktoktoe.accounts.roles import Permission
+from tiktoktoe.kernel.clock import now
+from tiktoktoe.kernel.errors import InvalidInput
+from tiktoktoe.web.access import requires
+
+
+@require_http_methods(["GET", "POST"])
+@requires(Permission.USE_PORTAL)
+def portal_mandate(request: HttpRequest) -> HttpResponse:
+    """Read what is agreed to, enter the account, agree."""
+    customer, at = acting_customer(request), now()
+    bank = bank_for(customer.currency)
+    if bank is None:
+        raise Http404("no bank collects this customer's currency")
+    form = MandateForm(request.POST or None, initial={"debtor_name": customer.name})
+    if request.method == "POST" and form.is_valid():
+        assert isinstance(request.user, User)
+        try:
+            mandate = give_mandate(
+                customer=customer,
+                gateway=bank.name,
+                account_number=form.cleaned_data["account_number"],
+                bank_code=form.cleaned_data["bank_code"],
+                debtor_name=form.cleaned_data["debtor_name"],
+                signed_by=request.user.email,
+                actor=portal_actor(request),
+                at=at,
+            )
+        except InvalidInput as refusal:
+            remedy = f": {refusal.remedy}" if refusal.remedy else ""
+            form.add_error(
+                refusal.field if refusal.field in form.fields else None,
+                f"{refusal.message[:1].upper()}{refusal.message[1:]}{remedy}.",
+            )
+        else:
+            messages.success(request, f"Mandate {mandate.reference} was given.")
+            if mandate.method.is_default:
+                resume_collection(customer=customer, actor=portal_actor(request), at=at)
+            return redirect("portal_payment_methods")
+    language = consent_language(customer.locale)
+    context = {
+        "customer": customer,
+        "form": form,
+        "creditor": bank.terms.account.name,
+        "creditor_id": bank.terms.creditor_id,
+        "language": language,
+        "consent": consent_text(
+            language=language,
+            creditor=bank.terms.account.name,
+            days=bank.terms.notice_days,
+        ),
+    }
+    return render(request, "portal/mandate.html", context)
