@@ -101,6 +101,9 @@ class MeterAdmin(LabelledInputs, admin.ModelAdmin[Meter]):
         return [*METER_STAYS, "created_at"] if obj else ["created_at"]
 
 
+PLAN_STAYS = ["interval_count", "interval", "is_add_on"]
+
+
 @admin.register(Plan)
 class PlanAdmin(LabelledInputs, admin.ModelAdmin[Plan]):
     """Plans; their prices are versions."""
@@ -108,7 +111,13 @@ class PlanAdmin(LabelledInputs, admin.ModelAdmin[Plan]):
     list_display = ["name", "code", "product", "interval_count", "interval", "is_public"]
     list_filter = ["product", "is_public", "is_add_on", "interval"]
     search_fields = ["name", "code"]
-    readonly_fields = ["created_at"]
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Plan | None = None
+    ) -> list[str] | tuple[str, ...]:
+        """Keep what prices on sale are for."""
+        is_on_sale = obj is not None and obj.versions.published().exists()
+        return ["created_at", *PLAN_STAYS] if is_on_sale else ["created_at"]
 
 
 class PriceInline(LabelledInputs, admin.StackedInline[Price, PlanVersion]):

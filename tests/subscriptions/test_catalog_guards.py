@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.test import Client
 
 from subscriptions.errors import PriceInvalid
 from subscriptions.models import Meter, PlanVersion, Price, SpendingThreshold, Tier
@@ -15,6 +16,7 @@ from subscriptions.services.catalog import (
     draft_plan_version,
     publish_plan_version,
 )
+from tests.factories.accounts import make_user
 from tests.factories.subscriptions import JAN_1, make_meter, make_plan, per_call, recurring
 
 pytestmark = pytest.mark.django_db
@@ -64,6 +66,28 @@ def test_a_meter_may_be_renamed() -> None:
     Meter.objects.filter(pk=make_meter().pk).update(name="Calls")
 
     assert Meter.objects.get().name == "Calls"
+
+
+@pytest.mark.parametrize("change", ["interval = 'year'", "interval_count = 3"])
+def test_a_plan_with_prices_on_sale_keeps_its_interval(change: str) -> None:
+    version = draft()
+    statement = f"UPDATE subscriptions_plan SET {change} WHERE id = %s"
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [version.plan_id])  # of drafts it may change
+        cursor.execute("UPDATE subscriptions_plan SET interval = 'month', interval_count = 1")
+    publish_plan_version(version=version, at=JAN_1)
+
+    assert "another one is another plan" in refused(statement, version.plan_id)
+
+
+def test_the_admin_offers_no_other_interval_of_a_plan_that_is_on_sale(client: Client) -> None:
+    version = draft()
+    client.force_login(make_user())
+    address = f"/admin/subscriptions/plan/{version.plan_id}/change/"
+
+    assert 'name="interval"' in client.get(address).content.decode()
+    publish_plan_version(version=version, at=JAN_1)
+    assert 'name="interval"' not in client.get(address).content.decode()
 
 
 @pytest.mark.parametrize(
