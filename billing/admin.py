@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
+from billing.forms import country_choices
 from billing.models import (
     BillingFailure,
     BillingRun,
@@ -213,10 +214,36 @@ class PlanChangeAdmin(ReadOnlyAdmin[PlanChange]):
     list_select_related = ["subscription", "plan_version__plan"]
 
 
-@admin.register(TaxRate)
-class TaxRateAdmin(ReadOnlyAdmin[TaxRate]):
-    """Dated tax rates."""
+TAX_RATE_STAYS = [
+    *("code", "name", "country", "region", "levy", "is_compound", "category"),
+    *("percentage", "valid_from"),
+]
 
+
+class TaxRateForm(forms.ModelForm[TaxRate]):
+    """A dated rate of a country."""
+
+    country = forms.ChoiceField(choices=country_choices)
+
+    class Meta:
+        model = TaxRate
+        fields = "__all__"  # noqa: DJ007 - every field is for staff
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse days that are the wrong way round."""
+        found: dict[str, Any] = super().clean() or self.cleaned_data
+        start = found.get("valid_from") or self.instance.valid_from
+        end = found.get("valid_to")
+        if start and end and end < start:
+            self.add_error("valid_to", "The last day is before the first.")
+        return found
+
+
+@admin.register(TaxRate)
+class TaxRateAdmin(admin.ModelAdmin[TaxRate]):
+    """Dated tax rates; a new percentage is a new rate, and only its end is told of an old one."""
+
+    form = TaxRateForm
     list_display = [
         "country",
         "region",
@@ -230,6 +257,16 @@ class TaxRateAdmin(ReadOnlyAdmin[TaxRate]):
     ]
     list_filter = ["country", "category"]
     search_fields = ["country", "code", "name"]
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: TaxRate | None = None
+    ) -> list[str] | tuple[str, ...]:
+        """Keep what invoices were taxed by."""
+        return TAX_RATE_STAYS if obj else ()
+
+    def has_delete_permission(self, request: HttpRequest, obj: TaxRate | None = None) -> bool:
+        """Never: it ends."""
+        return False
 
 
 @admin.register(NumberingRule)

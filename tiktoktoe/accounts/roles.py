@@ -35,14 +35,15 @@ ADMIN_APPS = frozenset({"subscriptions", "billing"})
 CATALOG_MODELS = frozenset(
     {"product", "meter", "plan", "planversion", "price", "tier", "spendingthreshold"}
 )
+RATE_MODELS = frozenset({"processorfeerule", "paymentlimit", "taxrate"})
 
 
 def admin_allows(role: Role, permission: str) -> bool:
     """Whether a role has a Django permission ("app.verb_model") in the admin.
 
     Support reads subscriptions and billing and corrects customers; finance also edits the
-    catalog and what processors charge, and starts subscriptions. Neither may touch users,
-    mirrors of the gateway, or anything that moves money.
+    catalog, what processors charge and tax rates, and starts subscriptions. Neither may touch
+    users, mirrors of the gateway, or anything that moves money.
     """
     app, _, codename = permission.partition(".")
     verb, _, model = codename.partition("_")
@@ -50,7 +51,7 @@ def admin_allows(role: Role, permission: str) -> bool:
         return False
     if verb == "view" or (model, verb) == ("customer", "change"):
         return True
-    is_fee_edit = model in {"processorfeerule", "paymentlimit"} and verb in {"add", "change"}
+    is_rate_edit = model in RATE_MODELS and verb in {"add", "change"}
     is_catalog_edit = model in CATALOG_MODELS and verb in {"add", "change", "delete"}
     starts_billing = (model, verb) == ("subscription", "add")
-    return role == Role.FINANCE and (is_catalog_edit or is_fee_edit or starts_billing)
+    return role == Role.FINANCE and (is_catalog_edit or is_rate_edit or starts_billing)
