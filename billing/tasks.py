@@ -1,5 +1,7 @@
 """What billing does by itself; each task may run twice, at once, or be killed."""
 
+from datetime import datetime
+
 from celery import shared_task
 from django.conf import settings
 
@@ -8,6 +10,7 @@ from billing.services.ahead import bill_usage_ahead
 from billing.services.announcing import announce_new
 from billing.services.bank_rail import turn_bank_rail
 from billing.services.collection import collect_due, mark_overdue
+from billing.services.customer_clocks import at_each_time, bill_by_clocks
 from billing.services.dispute_answers import reconcile_answers
 from billing.services.dispute_reminders import remind_of_disputes
 from billing.services.downloads import forget_downloads, make_waiting_downloads
@@ -24,9 +27,10 @@ from billing.services.routing_policies import end_harmful_trial
 from billing.services.taxing import tax_waiting
 from billing.services.thresholds import bill_thresholds
 from billing.services.usage_alerts import raise_alerts
-from billing.services.wallets import expire_prepaid, fill_paid_top_ups, top_up_due
+from billing.services.wallets import tend_wallets as tend_wallets_of
 from billing.services.webhook_deliveries import deliver_due
 from billing.services.webhook_inbox import work_off, work_off_waiting
+from subscriptions.models import CustomerClock
 from tiktoktoe.kernel.clock import now
 
 SCHEDULES = [
@@ -63,14 +67,25 @@ DELIVERY_THREADS = 4
 @shared_task
 def collect_payments() -> int:
     """Charge stored methods for what is due; gives how many attempts were made."""
-    return collect_due(at=now(), workers=COLLECTION_THREADS).attempts
+
+    def collect(at: datetime, clock: CustomerClock | None) -> int:
+        # A clock's time is held in this thread alone.
+        workers = 1 if clock else COLLECTION_THREADS
+        return collect_due(at=at, workers=workers, clock=clock).attempts
+
+    return at_each_time(now(), collect)
 
 
 @shared_task
 def reconcile_payments() -> int:
     """Look into payments, refunds and answers to disputes that are not known; gives how many."""
     at = now()
-    return reconcile_attempts(at=at) + reconcile_refunds(at=at) + reconcile_answers(at=at)
+
+    def reconcile(instant: datetime, clock: CustomerClock | None) -> int:
+        attempts = reconcile_attempts(at=instant, clock=clock)
+        return attempts + reconcile_refunds(at=instant, clock=clock)
+
+    return at_each_time(at, reconcile, outside=True) + reconcile_answers(at=at)
 
 
 @shared_task
@@ -101,19 +116,19 @@ def count_payment_outcomes() -> int:
 @shared_task
 def mark_overdue_subscriptions() -> int:
     """Mark active subscriptions with an overdue invoice; gives how many."""
-    return mark_overdue(at=now())
+    return at_each_time(now(), lambda at, clock: mark_overdue(at=at, clock=clock))
 
 
 @shared_task
 def dun() -> int:
     """Open, advance and end dunning runs; gives how many steps were done."""
-    return run_dunning(at=now())
+    return at_each_time(now(), lambda at, clock: run_dunning(at=at, clock=clock))
 
 
 @shared_task
 def expire_unpaid_subscriptions() -> int:
     """Give up subscriptions whose first invoice was never paid; gives how many."""
-    return expire_unpaid(at=now())
+    return at_each_time(now(), lambda at, clock: expire_unpaid(at=at, clock=clock))
 
 
 @shared_task
@@ -125,9 +140,7 @@ def settle_reported(kind: str, reference: str, our_reference: str) -> str:
 @shared_task
 def tend_wallets() -> int:
     """Fill what was paid for, take away what expired, buy more where it is low."""
-    at = now()
-    filled = fill_paid_top_ups(at=at)
-    return filled + expire_prepaid(at=at) + top_up_due(at=at)
+    return at_each_time(now(), lambda at, clock: tend_wallets_of(at=at, clock=clock))
 
 
 @shared_task
@@ -148,37 +161,44 @@ def tax_waiting_drafts() -> int:
 @shared_task
 def bill_usage_in_advance() -> int:
     """Bill new usage of prices in advance; gives how many invoices."""
-    return bill_usage_ahead(at=now())
+    return at_each_time(now(), lambda at, clock: bill_usage_ahead(at=at, clock=clock))
 
 
 @shared_task
 def bill_crossed_thresholds() -> int:
     """Bill usage early where it crossed a threshold of its plan; gives how many invoices."""
-    return bill_thresholds(at=now())
+    return at_each_time(now(), lambda at, clock: bill_thresholds(at=at, clock=clock))
 
 
 @shared_task
 def announce() -> int:
     """Announce what has happened since; gives how many things."""
-    return announce_new(at=now())
+    ours = now()
+    return at_each_time(ours, lambda at, clock: announce_new(at=at, clock=clock, ours=ours))
 
 
 @shared_task
 def raise_usage_alerts() -> int:
     """Raise what usage has reached of what is included and of budgets; gives how many."""
-    return raise_alerts(at=now())
+    return at_each_time(now(), lambda at, clock: raise_alerts(at=at, clock=clock))
 
 
 @shared_task
 def send_due_notices() -> int:
     """Send the e-mails that are due; gives how many were sent."""
-    return send_notices(at=now()).sent
+    return at_each_time(
+        now(), lambda at, clock: send_notices(at=at, clock=clock).sent, outside=True
+    )
 
 
 @shared_task
 def deliver_webhooks() -> int:
     """Send the events that are due; gives how many requests were made."""
-    return deliver_due(at=now(), workers=DELIVERY_THREADS)
+
+    def deliver(at: datetime, clock: CustomerClock | None) -> int:
+        return deliver_due(at=at, workers=1 if clock else DELIVERY_THREADS, clock=clock)
+
+    return at_each_time(now(), deliver, outside=True)
 
 
 @shared_task
@@ -206,6 +226,7 @@ BEAT_SECONDS = 60
 @shared_task
 def bill_due() -> int:
     """Put workers on what is due to be billed; gives how many."""
+    bill_by_clocks()
     run = run_in_hand(at=now())
     if run is None:
         return 0

@@ -168,16 +168,17 @@ WHERE u.is_told AND u.raised_at >= %(since)s AND u.raised_at <= %(at)s
 
 @dataclass(frozen=True, slots=True)
 class Finder:
-    """A statement that finds what is to be announced."""
+    """A statement that finds what is to be announced; `is_ahead`: of the near future."""
 
     name: str
     sql: str
+    is_ahead: bool = False
 
 
 FINDERS = (
     Finder("transitions", TRANSITIONS),
-    Finder("trials", TRIALS),
-    Finder("renewals", RENEWALS),
+    Finder("trials", TRIALS, is_ahead=True),
+    Finder("renewals", RENEWALS, is_ahead=True),
     Finder("invoices", _invoices("invoice.finalized", "finalized_at")),
     Finder("invoices paid", _invoices("invoice.paid", "paid_at")),
     Finder("invoices voided", _invoices("invoice.voided", "voided_at")),
@@ -188,6 +189,6 @@ FINDERS = (
     Finder("payments", PAYMENTS),
     Finder("refunds", REFUNDS),
     Finder("credit notes", CREDIT_NOTES),
-    Finder("cards", CARDS),
+    Finder("cards", CARDS, is_ahead=True),
     Finder("usage alerts", ALERTS),
 )

@@ -15,6 +15,7 @@ from billing.models import Announcement, Announcing
 from billing.queries.happenings import FINDERS, Finder
 from billing.services.notices import write_notices
 from billing.services.webhook_deliveries import write_deliveries
+from subscriptions.models import CustomerClock
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,9 @@ WITH found (kind, object_key, customer_id, happened_at, facts) AS ({found}), fre
     SELECT * FROM found WHERE NOT EXISTS (
         SELECT FROM billing_announcement known
         WHERE known.kind = found.kind AND known.object_key = found.object_key
+    ) AND EXISTS (
+        SELECT FROM subscriptions_customer customer WHERE customer.id = found.customer_id
+          AND customer.clock_id IS NOT DISTINCT FROM %(clock)s::bigint
     ) ORDER BY happened_at, object_key LIMIT %(limit)s
 )
 INSERT INTO billing_announcement (kind, object_key, customer_id, happened_at, announced_at, facts)
@@ -36,24 +40,41 @@ RETURNING id
 """
 
 
-def announce_new(*, at: datetime) -> int:
-    """Announce whatever was not yet; gives how many things."""
+def announce_new(
+    *, at: datetime, clock: CustomerClock | None = None, ours: datetime | None = None
+) -> int:
+    """Announce whatever was not yet; gives how many things.
+
+    Of customers with a test clock only what happened to those of `clock`, where `at` is what it
+    shows. `ours`: also what people have done by our time until now, which it may not be near.
+    """
     state = Announcing.objects.get(pk=1)
     since = max(state.starts_at, state.searched_through - OVERLAP)
-    announced = 0
-    for finder in FINDERS:
-        while found := announce_batch(finder, since=since, at=at):
-            announced += found
+    if clock is not None:
+        announced = sum(_announce(f, since=at - OVERLAP, at=at, clock=clock) for f in FINDERS)
+        past = [finder for finder in FINDERS if ours and not finder.is_ahead]
+        return announced + sum(_announce(f, since=since, at=ours or at, clock=clock) for f in past)
+    announced = sum(_announce(finder, since=since, at=at, clock=None) for finder in FINDERS)
     Announcing.objects.filter(pk=1, searched_through__lt=at).update(searched_through=at)
     if announced:
         logger.info("announced", extra={"count": announced})
     return announced
 
 
+def _announce(finder: Finder, *, since: datetime, at: datetime, clock: CustomerClock | None) -> int:
+    announced = 0
+    while found := announce_batch(finder, since=since, at=at, clock=clock):
+        announced += found
+    return announced
+
+
 @transaction.atomic(durable=True)
-def announce_batch(finder: Finder, *, since: datetime, at: datetime) -> int:
+def announce_batch(
+    finder: Finder, *, since: datetime, at: datetime, clock: CustomerClock | None = None
+) -> int:
     """Announce up to a batch of what one finder finds, with its notices and deliveries."""
-    parameters: dict[str, datetime | int] = {
+    parameters: dict[str, datetime | int | None] = {
+        "clock": clock.pk if clock else None,
         "since": since,
         "at": at,
         "trial_soon": at + TRIAL_ENDS_SOON,

@@ -8,19 +8,20 @@ from django.db import transaction
 from billing.errors import InvoiceNotOpen, PaymentInFlight
 from billing.models import Invoice
 from billing.services.invoicing import void_invoice
-from subscriptions.models import Subscription
+from subscriptions.models import CustomerClock, Subscription
 from subscriptions.services.lifecycle import expire_subscription
 
 logger = logging.getLogger(__name__)
 PATIENCE = timedelta(hours=23)
 
 
-def expire_unpaid(*, at: datetime) -> int:
+def expire_unpaid(*, at: datetime, clock: CustomerClock | None = None) -> int:
     """Give up what has waited for its first payment for 23 hours; gives how many.
 
-    What a payment is on its way for, or has been paid in part, waits for its outcome.
+    What a payment is on its way for, or has been paid in part, waits for its outcome. Of
+    customers with a test clock only those of `clock` are looked at, and of it no others.
     """
-    waiting = Subscription.objects.filter(
+    waiting = Subscription.objects.on_clock(clock).filter(
         state=Subscription.State.INCOMPLETE, created_at__lte=at - PATIENCE
     )
     expired = 0

@@ -23,7 +23,7 @@ from billing.gateways.mail import Mail, MailRefused, MailUnavailable, send_mail
 from billing.models import Announcement, CreditNote, Invoice, Notice, NoticeRefusal
 from billing.services.documents import credit_note_pdf, invoice_pdf
 from billing.services.notice_text import NoticeText, attachment_of, render_notice
-from subscriptions.models import Customer
+from subscriptions.models import Customer, CustomerClock
 from tiktoktoe.kernel.ids import uuid7
 
 logger = logging.getLogger(__name__)
@@ -80,10 +80,13 @@ def _notice(announcement: Announcement, *, refused: set[tuple[int, str]], at: da
     )
 
 
-def send_notices(*, at: datetime) -> Sent:
-    """Send what is due; several senders may run at once, each takes what others have not."""
+def send_notices(*, at: datetime, clock: CustomerClock | None = None) -> Sent:
+    """Send what is due; several senders may run at once, each takes what others have not.
+
+    Of customers with a test clock only to those of `clock`, and of it to no others.
+    """
     outcomes: list[str] = []
-    while claimed := claim_notices(at=at):
+    while claimed := claim_notices(at=at, clock=clock):
         outcomes += [send_notice(notice, at=at) for notice in claimed]
     return Sent(
         sent=outcomes.count(Notice.State.SENT),
@@ -93,9 +96,13 @@ def send_notices(*, at: datetime) -> Sent:
 
 
 @transaction.atomic(durable=True)
-def claim_notices(*, at: datetime, limit: int = BATCH) -> list[Notice]:
+def claim_notices(
+    *, at: datetime, clock: CustomerClock | None = None, limit: int = BATCH
+) -> list[Notice]:
     """Take notices that are due out of the reach of other senders, for a while."""
-    due = Notice.objects.filter(next_try_at__lte=at).order_by("next_try_at", "pk")
+    due = Notice.objects.filter(next_try_at__lte=at, customer__clock=clock).order_by(
+        "next_try_at", "pk"
+    )
     ids = [row.pk for row in due.select_for_update(skip_locked=True, of=("self",))[:limit]]
     Notice.objects.filter(pk__in=ids).update(
         state=Notice.State.SENDING, tries=F("tries") + 1, next_try_at=at + LEASE

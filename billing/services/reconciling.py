@@ -24,18 +24,23 @@ from billing.services.charging import (
 from billing.services.gateway_calls import ask
 from billing.services.payment_events import RECONCILER
 from billing.services.settling import settle_attempt
+from subscriptions.models import CustomerClock
 from subscriptions.services.transitions import Actor
 
 logger = logging.getLogger(__name__)
 
 
-def reconcile_attempts(*, at: datetime, limit: int = 100) -> int:
+def reconcile_attempts(
+    *, at: datetime, limit: int = 100, clock: CustomerClock | None = None
+) -> int:
     """Look into the attempts whose time has come; gives how many were looked into.
+
+    Of customers with a test clock only those of `clock`, and of it no others.
 
     Each is claimed by moving its next look ahead, so that several workers share the work
     and one that dies only delays what it had claimed.
     """
-    claimed = _claim_due(at, limit)
+    claimed = _claim_due(at, limit, clock)
     for attempt in claimed:
         try:
             look_into(attempt=attempt, actor=RECONCILER, at=at)
@@ -71,9 +76,10 @@ def find_attempt(*, reference: str, gateway: str = DEFAULT_GATEWAY) -> PaymentAt
     return by_name.first()
 
 
-def _claim_due(at: datetime, limit: int) -> list[PaymentAttempt]:
+def _claim_due(at: datetime, limit: int, clock: CustomerClock | None) -> list[PaymentAttempt]:
     with transaction.atomic(durable=True):
-        due = PaymentAttempt.objects.to_check(at).select_for_update(skip_locked=True, of=("self",))
+        own = PaymentAttempt.objects.to_check(at).filter(payment__customer__clock=clock)
+        due = own.select_for_update(skip_locked=True, of=("self",))
         claimed = list(due.order_by("next_check_at")[:limit])
         for attempt in claimed:
             later = next_check_at(checks_done=attempt.checks, at=at + send_deadline())

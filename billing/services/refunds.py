@@ -25,6 +25,7 @@ from billing.services.charging import send_deadline
 from billing.services.gateway_calls import Request, ask
 from billing.services.payment_events import RECONCILER, record_event
 from billing.services.settling import note_overpayment, recover_subscription
+from subscriptions.models import CustomerClock
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.errors import Conflict
 from tiktoktoe.kernel.ids import uuid7
@@ -160,10 +161,14 @@ def look_into_refund(*, refund: Refund, actor: Actor, at: datetime) -> Refund:
     return settle_refund(refund=known, outcome=outcome, actor=actor, at=at)
 
 
-def reconcile_refunds(*, at: datetime, limit: int = 100) -> int:
-    """Look into the refunds whose time has come; gives how many were looked into."""
+def reconcile_refunds(*, at: datetime, limit: int = 100, clock: CustomerClock | None = None) -> int:
+    """Look into the refunds whose time has come; gives how many were looked into.
+
+    Of customers with a test clock only those of `clock`, and of it no others.
+    """
     with transaction.atomic(durable=True):
-        due = Refund.objects.filter(next_check_at__lte=at).order_by("next_check_at")
+        own = Refund.objects.filter(payment__customer__clock=clock, next_check_at__lte=at)
+        due = own.order_by("next_check_at")
         claimed = list(due.select_for_update(skip_locked=True, of=("self",))[:limit])
         for refund in claimed:
             later = next_check_at(checks_done=refund.checks, at=at + send_deadline())

@@ -21,7 +21,7 @@ from billing.models import UsageAlert, UsageBudget
 from billing.services.draft_parts import Boundary
 from billing.services.drafting import usage_so_far
 from subscriptions.domain.lifecycle import BILLED_STATES
-from subscriptions.models import Price, Subscription
+from subscriptions.models import CustomerClock, Price, Subscription
 from subscriptions.models.subscriptions import SubscriptionQuerySet
 from subscriptions.queries.quantities import Part, measure_of, measure_parts, roll_ups
 from subscriptions.services.transitions import Actor
@@ -66,12 +66,16 @@ def set_budget(
     return budget
 
 
-def raise_alerts(*, at: datetime) -> int:
-    """Raise what usage has reached by an instant; gives how many alerts."""
+def raise_alerts(*, at: datetime, clock: CustomerClock | None = None) -> int:
+    """Raise what usage has reached by an instant; gives how many alerts.
+
+    Of customers with a test clock only those of `clock`, and of it no others.
+    """
     raised, last = 0, 0
     while True:
         found = list(
             _watched(at)
+            .on_clock(clock)
             .filter(pk__gt=last)
             .select_related("customer", "plan_version__plan", "usage_budget")
             .order_by("pk")[: settings.BILLING_CHUNK_SIZE]

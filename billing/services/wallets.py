@@ -14,7 +14,7 @@ from billing.errors import CreditInvalid, CreditKeyReused
 from billing.models import Invoice, InvoiceLine, PrepaidCredit, TopUp, Wallet
 from billing.services.payment_events import actor_name
 from billing.services.writing import bill_to, finalize_drafts
-from subscriptions.models import Customer
+from subscriptions.models import Customer, CustomerClock
 from subscriptions.services.transitions import SCHEDULE, Actor
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import Money, currency_of, quantize, zero
@@ -31,7 +31,12 @@ logger = logging.getLogger(__name__)
 EXPIRE = """
 WITH over AS (
     SELECT id, currency, amount_left FROM billing_prepaidcredit
-    WHERE amount_left > 0 AND expires_at <= %(at)s ORDER BY id FOR UPDATE SKIP LOCKED
+    WHERE amount_left > 0 AND expires_at <= %(at)s AND EXISTS (
+        SELECT FROM billing_wallet wallet
+        JOIN subscriptions_customer customer ON customer.id = wallet.customer_id
+        WHERE wallet.id = billing_prepaidcredit.wallet_id
+          AND customer.clock_id IS NOT DISTINCT FROM %(clock)s::bigint)
+    ORDER BY id FOR UPDATE SKIP LOCKED
 )
 INSERT INTO billing_prepaidentry (id, credit_id, kind, currency, amount, idempotency_key, at)
 SELECT gen_random_uuid(), id, 'expired', currency, -amount_left, format('expired:%%s:%%s', id, (
@@ -242,11 +247,22 @@ def fill_wallet(
     return None
 
 
+def tend_wallets(*, at: datetime, clock: CustomerClock | None = None) -> int:
+    """Fill what was paid for, take away what expired, buy more where it is due; gives how many.
+
+    Of customers with a test clock only those of `clock`, and of it no others.
+    """
+    filled = fill_paid_top_ups(at=at, clock=clock)
+    return filled + expire_prepaid(at=at, clock=clock) + top_up_due(at=at, clock=clock)
+
+
 @transaction.atomic
-def fill_paid_top_ups(*, at: datetime) -> int:
+def fill_paid_top_ups(*, at: datetime, clock: CustomerClock | None = None) -> int:
     """Put the credits of paid top-ups into their wallets, each once; gives how many."""
     ready = TopUp.objects.filter(
-        invoice__state=Invoice.State.PAID, invoice__prepaid_credit__isnull=True
+        wallet__customer__clock=clock,
+        invoice__state=Invoice.State.PAID,
+        invoice__prepaid_credit__isnull=True,
     )
     # The invoice too: nobody can make it void in the meantime.
     locked = ready.select_for_update(of=("self", "invoice"), skip_locked=True)
@@ -266,27 +282,28 @@ def fill_paid_top_ups(*, at: datetime) -> int:
     return len(found)
 
 
-def top_up_due(*, at: datetime) -> int:
+def top_up_due(*, at: datetime, clock: CustomerClock | None = None) -> int:
     """Invoice more credits for wallets whose interval is over, or that fell below their threshold;
     gives how many invoices.
 
     For a threshold never while an earlier top-up is not paid yet. An interval's is made once,
     also of those that were missed.
     """
-    by_interval = Wallet.objects.filter(topup_next_at__lte=at).order_by("pk")
+    own = Wallet.objects.filter(customer__clock=clock)
+    by_interval = own.filter(topup_next_at__lte=at).order_by("pk")
     bought = sum(_top_up_by_interval(wallet, at) for wallet in by_interval)
     unpaid = TopUp.objects.filter(wallet=OuterRef("pk"), invoice__state__in=["draft", "open"])
-    low = Wallet.objects.filter(~Exists(unpaid), topup_below__isnull=False)
+    low = own.filter(~Exists(unpaid), topup_below__isnull=False)
     for wallet in low.order_by("pk"):
         bought += _top_up_if_low(wallet, at)
     return bought
 
 
 @transaction.atomic
-def expire_prepaid(*, at: datetime) -> int:
+def expire_prepaid(*, at: datetime, clock: CustomerClock | None = None) -> int:
     """Take away what has expired of every lot; gives how many lots."""
     with connection.cursor() as cursor:
-        cursor.execute(EXPIRE, {"at": at})
+        cursor.execute(EXPIRE, {"at": at, "clock": clock.pk if clock else None})
         return int(cursor.rowcount)
 
 

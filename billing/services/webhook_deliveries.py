@@ -26,6 +26,7 @@ from billing.domain.webhook_signing import (
 from billing.gateways.webhook_post import AddressRefused, Answer, NoAnswer, post_webhook
 from billing.models import Announcement, WebhookDelivery, WebhookEndpoint, WebhookTry
 from billing.services.webhook_endpoints import disable_endpoint, secret_of, tell_disabled
+from subscriptions.models import CustomerClock
 from tiktoktoe.kernel.ids import uuid7
 
 logger = logging.getLogger(__name__)
@@ -68,10 +69,13 @@ def write_deliveries(announcements: Sequence[Announcement], *, at: datetime) -> 
     return len(wanted)
 
 
-def deliver_due(*, at: datetime, workers: int = 1) -> int:
-    """Send what is due; several senders may run at once. Gives how many requests were made."""
+def deliver_due(*, at: datetime, workers: int = 1, clock: CustomerClock | None = None) -> int:
+    """Send what is due; several senders may run at once. Gives how many requests were made.
+
+    Of customers with a test clock only what happened to those of `clock`.
+    """
     made = 0
-    while claimed := claim_deliveries(at=at):
+    while claimed := claim_deliveries(at=at, clock=clock):
         if workers == 1:
             for delivery in claimed:
                 deliver(delivery, at=at)
@@ -84,10 +88,14 @@ def deliver_due(*, at: datetime, workers: int = 1) -> int:
 
 
 @transaction.atomic(durable=True)
-def claim_deliveries(*, at: datetime, limit: int = BATCH) -> list[WebhookDelivery]:
+def claim_deliveries(
+    *, at: datetime, clock: CustomerClock | None = None, limit: int = BATCH
+) -> list[WebhookDelivery]:
     """Take deliveries that are due, of active endpoints, out of the reach of other senders."""
     due = WebhookDelivery.objects.filter(
-        next_try_at__lte=at, endpoint__state=WebhookEndpoint.State.ACTIVE
+        next_try_at__lte=at,
+        endpoint__state=WebhookEndpoint.State.ACTIVE,
+        announcement__customer__clock=clock,
     ).order_by("next_try_at", "pk")
     ids = [row.pk for row in due.select_for_update(skip_locked=True, of=("self",))[:limit]]
     WebhookDelivery.objects.filter(pk__in=ids).update(

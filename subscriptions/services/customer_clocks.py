@@ -4,9 +4,10 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from subscriptions.errors import ClockNotAllowed, CustomerInvalid
-from subscriptions.models import CustomerClock
+from subscriptions.models import Customer, CustomerClock
 from tiktoktoe.kernel.clock import utc
 
 
@@ -43,6 +44,14 @@ def set_clock(*, clock: CustomerClock, to: datetime) -> CustomerClock:
     locked.at = utc(to)
     locked.save(update_fields=["at"])
     return locked
+
+
+def clocks_in_use() -> list[CustomerClock]:
+    """The clocks that customers live by; none where live payment keys are set."""
+    if not may_have_clocks():
+        return []
+    lives_by_it = Customer.objects.filter(clock=OuterRef("pk"))
+    return list(CustomerClock.objects.filter(Exists(lives_by_it)).order_by("pk"))
 
 
 def may_have_clocks() -> bool:

@@ -87,13 +87,21 @@ class _Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class _Sender:
+    """Whose usage it is, in which zone, and what time it is for them: a test clock's, or ours."""
+
+    pk: int
+    zone: ZoneInfo
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class _Known:
     """What a batch's events are held against."""
 
-    customers: Mapping[str, tuple[int, ZoneInfo]]
+    customers: Mapping[str, "_Sender"]
     meters: Mapping[str, Meter]
     closings: Mapping[tuple[int, int], datetime]
-    at: datetime
     late_days: int
     future_seconds: int
 
@@ -111,8 +119,10 @@ def record_events(
     An event sent again with the same body is a duplicate and changes nothing; with another
     body it is refused.
     """
-    ensure_partitions((e.body.occurred_at for e in events), at)
-    result = _record(source, events, refused, at)
+    customers = _customers(events, at)
+    for time in {at, *(customer.at for customer in customers.values())}:
+        ensure_partitions((e.body.occurred_at for e in events), time)
+    result = _record(source, events, refused, customers, at)
     logger.info(
         "usage recorded",
         extra={
@@ -127,12 +137,16 @@ def record_events(
 
 @transaction.atomic
 def _record(
-    source: EventSource, events: Sequence[Incoming], refused: Sequence[Refused], at: datetime
+    source: EventSource,
+    events: Sequence[Incoming],
+    refused: Sequence[Refused],
+    customers: Mapping[str, _Sender],
+    at: datetime,
 ) -> BatchResult:
     batch = _Batch(refused=list(refused))
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [INGEST_LOCK])
-    _resolve(batch, events, at)
+    _resolve(batch, events, customers)
     _claim_ids(batch, source)
     write_events(batch.rows, source, at)
     write_deltas(batch.rows)
@@ -144,20 +158,24 @@ def _record(
     )
 
 
-def _resolve(batch: _Batch, events: Sequence[Incoming], at: datetime) -> None:
-    """Find each event's customer, meter and day; set aside what cannot be counted."""
-    customers = {
-        external_id: (pk, zone(time_zone))
-        for external_id, pk, time_zone in Customer.objects.filter(
-            external_id__in={clean(e.body.customer) for e in events}
-        ).values_list("external_id", "pk", "time_zone")
+def _customers(events: Sequence[Incoming], at: datetime) -> dict[str, _Sender]:
+    """The customers that events name, each with its time."""
+    rows = Customer.objects.filter(external_id__in={clean(e.body.customer) for e in events})
+    return {
+        external_id: _Sender(pk, zone(time_zone), clock_at or at)
+        for external_id, pk, time_zone, clock_at in rows.values_list(
+            "external_id", "pk", "time_zone", "clock__at"
+        )
     }
+
+
+def _resolve(batch: _Batch, events: Sequence[Incoming], customers: Mapping[str, _Sender]) -> None:
+    """Find each event's customer, meter and day; set aside what cannot be counted."""
     meters = Meter.objects.filter(code__in={clean(e.body.meter) for e in events})
     known = _Known(
         customers=customers,
         meters={meter.code: meter for meter in meters},
-        closings=_closings([pk for pk, _ in customers.values()]),
-        at=at,
+        closings=_closings([customer.pk for customer in customers.values()]),
         late_days=settings.USAGE_LATE_DAYS,
         future_seconds=settings.USAGE_FUTURE_SECONDS,
     )
@@ -186,10 +204,11 @@ def _row(event: Incoming, known: _Known) -> Row:
         raise UnknownName(f"no customer is called {body.customer[:64]!r}", field="customer")
     if meter is None:
         raise UnknownName(f"no meter is called {body.meter[:64]!r}", field="meter")
-    customer_id, time_zone = known.customers[body.customer]
+    customer = known.customers[body.customer]
+    customer_id, time_zone = customer.pk, customer.zone
     counted = counted_at(
         occurred_at=body.occurred_at,
-        received_at=known.at,
+        received_at=customer.at,
         closed_through=known.closings.get((customer_id, meter.pk)),
         late_days=known.late_days,
         future_seconds=known.future_seconds,
