@@ -15,10 +15,12 @@ from billing.services.dispute_answers import reconcile_answers
 from billing.services.dispute_reminders import remind_of_disputes
 from billing.services.downloads import forget_downloads, make_waiting_downloads
 from billing.services.dunning import run_dunning
+from billing.services.dunning_requests import request_overdue
 from billing.services.expiring import expire_unpaid
 from billing.services.intake import look_at_reported
 from billing.services.notices import send_notices
 from billing.services.outcomes import count_outcomes
+from billing.services.overdue import update_overdue
 from billing.services.price_moves import work_on_price_moves
 from billing.services.reconciling import reconcile_attempts
 from billing.services.refunds import reconcile_refunds
@@ -121,8 +123,13 @@ def mark_overdue_subscriptions() -> int:
 
 @shared_task
 def dun() -> int:
-    """Open, advance and end dunning runs; gives how many steps were done."""
-    return at_each_time(now(), lambda at, clock: run_dunning(at=at, clock=clock))
+    """Advance dunning runs, ask for overdue balances, find overdue states; gives how many acts."""
+    return at_each_time(now(), _dun)
+
+
+def _dun(at: datetime, clock: CustomerClock | None) -> int:
+    done = run_dunning(at=at, clock=clock) + request_overdue(at=at, clock=clock)
+    return done + update_overdue(at=at, clock=clock)
 
 
 @shared_task

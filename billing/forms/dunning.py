@@ -35,7 +35,7 @@ class StepForms(forms.BaseFormSet[StepForm]):
         )
 
 
-StepFormSet = forms.formset_factory(
+StepFormSet: type[StepForms] = forms.formset_factory(  # type: ignore[assignment]
     StepForm, formset=StepForms, extra=6, max_num=STEPS_MAX, validate_max=True
 )
 
@@ -71,7 +71,9 @@ class CampaignForm(forms.Form):
             }
             first = [{"day": s.day, "kind": str(s.kind)} for s in start_from.terms.steps]
         data = self.data if self.is_bound else None
-        self.rows = StepFormSet(data, initial=[] if self.is_bound else first, prefix="steps")
+        self.rows: StepForms = StepFormSet(
+            data, initial=[] if self.is_bound else first, prefix="steps"
+        )
 
     def is_whole(self) -> bool:
         """Whether it and its steps can be used."""

@@ -33,6 +33,14 @@ from billing.models.fees import ProcessorFeeRule
 from billing.models.gateway_calls import GatewayCall
 from billing.models.invoices import Invoice, InvoiceLine
 from billing.models.numbering import CustomerNumber, NumberingRule, NumberSeries
+from billing.models.overdue import (
+    BlockedTime,
+    DunningRequest,
+    DunningSeries,
+    DunningThreshold,
+    OverdueChange,
+    OverdueState,
+)
 from billing.models.payments import (
     GatewayCustomer,
     Payment,
@@ -71,6 +79,7 @@ __all__ = [
     "BankOrder",
     "BillingFailure",
     "BillingRun",
+    "BlockedTime",
     "Coupon",
     "CouponRedemption",
     "CouponUse",
@@ -88,9 +97,12 @@ __all__ = [
     "DunningAct",
     "DunningCampaign",
     "DunningEvent",
+    "DunningRequest",
     "DunningRule",
     "DunningRun",
+    "DunningSeries",
     "DunningStep",
+    "DunningThreshold",
     "GatewayCall",
     "GatewayCustomer",
     "GatewayHealth",
@@ -105,6 +117,8 @@ __all__ = [
     "NumberingRule",
     "OfferMade",
     "OutcomeStatistic",
+    "OverdueChange",
+    "OverdueState",
     "Payment",
     "PaymentAttempt",
     "PaymentDecision",

@@ -27,6 +27,12 @@ class DunningCampaign(models.Model):
         null=True, blank=True, help_text="after each decline; empty: by its steps, or its reason"
     )
     retries_max = models.PositiveSmallIntegerField(null=True, blank=True)
+    requests_max = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="how often an overdue balance is asked for"
+    )
+    days_between = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="between two of these requests"
+    )
     created_at = models.DateTimeField(default=now)
     created_by = models.CharField(max_length=64, blank=True)
 

@@ -125,19 +125,20 @@ def what_happened(run: DunningRun) -> list[Happened]:
     return sorted([*events, *acts], key=lambda happened: happened.at)
 
 
-def runs_by_stage() -> QuerySet[DunningRun, DunningRun]:
+def runs_by_stage(stage: str = "") -> QuerySet[DunningRun, DunningRun]:
     """Runs that go on, with the kind of the last step that was done as their stage."""
     acts = DunningAct.objects.filter(run=OuterRef("pk"), state=DunningAct.State.DONE)
     last = acts.order_by("-step__position").values("step__kind")[:1]
-    stage = Coalesce(Subquery(last), Value(FIRST_STAGE), output_field=CharField())
-    return DunningRun.objects.going_on().annotate(stage=stage)
+    found = Coalesce(Subquery(last), Value(FIRST_STAGE), output_field=CharField())
+    runs = DunningRun.objects.going_on().annotate(stage=found)
+    return runs.filter(stage=stage) if stage else runs
 
 
 def stage_sums() -> list[StageSum]:
     """How many runs are in each stage, and what is at risk."""
+    runs: QuerySet[Any, Any] = runs_by_stage()
     rows = (
-        runs_by_stage()
-        .order_by("stage", "invoice__currency")
+        runs.order_by("stage", "invoice__currency")
         .values_list("stage", "invoice__currency")
         .annotate(
             found=Count("pk"),
@@ -228,7 +229,8 @@ def _ask(sql: str, first: date, last: date, zone: str) -> Sequence[tuple[Any, ..
     end = local_midnight(add_months(last.replace(day=1), 1), zone)
     with connection.cursor() as cursor:
         cursor.execute(sql, {"start": start, "end": end, "zone": zone})
-        return cursor.fetchall()
+        rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
 def declines_of(invoice: Invoice) -> list[Declined]:

@@ -3,15 +3,24 @@
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Max, Q
 
 from billing.domain.campaigns import STANDARD, CampaignTerms, ensure_campaign
+from billing.domain.overdue import OverdueTerms, RequestTerms, ensure_overdue, ensure_requests
 from billing.errors import CampaignInvalid
-from billing.models import DunningCampaign, DunningRule, DunningRun, DunningStep, Invoice
+from billing.models import (
+    DunningCampaign,
+    DunningRule,
+    DunningRun,
+    DunningStep,
+    DunningThreshold,
+    Invoice,
+    OverdueState,
+)
 from billing.services.payment_events import actor_name
 from subscriptions.models import Plan
 from subscriptions.services.transitions import Actor
@@ -65,13 +74,36 @@ def terms_of(invoice: Invoice, at: datetime) -> tuple[CampaignTerms, datetime | 
     return STANDARD, None
 
 
+def company_campaign(at: datetime) -> DunningCampaign | None:
+    """The company's campaign at an instant; what counts for a customer's whole debt."""
+    rules = DunningRule.objects.filter(plan__isnull=True, effective_from__lte=at)
+    rule = rules.select_related("campaign").first()
+    return rule.campaign if rule is not None else None
+
+
 @transaction.atomic
 def publish_campaign(
-    *, code: str, name: str, terms: CampaignTerms, actor: Actor, at: datetime
+    *,
+    code: str,
+    name: str,
+    terms: CampaignTerms,
+    actor: Actor,
+    at: datetime,
+    requests: RequestTerms | None = None,
+    states: Sequence[OverdueTerms] = (),
 ) -> DunningCampaign:
     """Keep a campaign under a code: the first of that code, or its next version.
 
     Steps are ordered by their days; those of one day stay in the order in which they came.
+
+    Args:
+        code: Of all its versions.
+        name: What people call it.
+        terms: What is done about each invoice.
+        actor: Who made it.
+        at: Now.
+        requests: When a customer is asked for all that is overdue.
+        states: What a customer's whole debt makes of it, the strictest last.
 
     Raises:
         CampaignInvalid: If it contradicts itself.
@@ -80,6 +112,10 @@ def publish_campaign(
         raise CampaignInvalid("a campaign needs a code and a name", field="code")
     ordered = ordered_terms(terms)
     ensure_campaign(ordered)
+    if requests is not None:
+        ensure_requests(requests)
+    if states:
+        ensure_overdue(states)
     newest = DunningCampaign.objects.filter(code=code).aggregate(newest=Max("number"))["newest"]
     campaign = DunningCampaign.objects.create(
         code=code,
@@ -87,12 +123,22 @@ def publish_campaign(
         name=name,
         retry_every_days=ordered.retry_every_days,
         retries_max=ordered.retries_max,
+        requests_max=requests.requests_max if requests else None,
+        days_between=requests.days_between if requests else None,
         created_at=at,
         created_by=actor_name(actor)[:64],
     )
     DunningStep.objects.bulk_create(
         DunningStep(campaign=campaign, position=s.position, day=s.day, kind=str(s.kind))
         for s in ordered.steps
+    )
+    DunningThreshold.objects.bulk_create(
+        DunningThreshold(campaign=campaign, currency=currency, amount=amount)
+        for currency, amount in (requests.thresholds if requests else {}).items()
+    )
+    OverdueState.objects.bulk_create(
+        OverdueState(campaign=campaign, position=n, **asdict(state))
+        for n, state in enumerate(states, start=1)
     )
     return campaign
 
@@ -113,8 +159,14 @@ def assign_campaign(
     Runs that go on keep theirs. A plan with no campaign goes by the company's again.
 
     Raises:
-        CampaignInvalid: If the company would have none.
+        CampaignInvalid: If the company would have none, or a plan one for whole debts.
     """
+    if campaign is not None and plan is not None and is_for_debts(campaign):
+        raise CampaignInvalid(
+            "requests and overdue states are of a customer's whole debt, not of a plan",
+            field="plan",
+            remedy="let it count for the company",
+        )
     if campaign is None and plan is None:
         raise CampaignInvalid("the company has always one", field="campaign")
     rule = DunningRule.objects.create(
@@ -122,6 +174,11 @@ def assign_campaign(
     )
     logger.info("dunning campaign assigned", extra={"campaign": str(campaign), "plan": str(plan)})
     return rule
+
+
+def is_for_debts(campaign: DunningCampaign) -> bool:
+    """Whether it says something about a customer's whole debt."""
+    return campaign.thresholds.exists() or campaign.states.exists()
 
 
 def campaigns_in_force(at: datetime) -> Sequence[tuple[Plan | None, DunningRule]]:

@@ -118,12 +118,16 @@ def mark_overdue(*, at: datetime, clock: CustomerClock | None = None) -> int:
 
 
 @transaction.atomic
-def resume_collection(*, customer: Customer, actor: Actor, at: datetime) -> int:
-    """Let everything that a customer still owes be tried again at once, by a new method.
+def resume_collection(
+    *, customer: Customer, actor: Actor, at: datetime, currency: str | None = None
+) -> int:
+    """Let everything that a customer still owes, in a currency or all, be tried again at once.
 
     Gives how many payments will be.
     """
     owed = Invoice.objects.collectable().filter(customer=customer, payments__isnull=False)
+    if currency is not None:
+        owed = owed.filter(currency=currency)
     resumed = 0
     for invoice in owed.distinct().order_by("pk"):
         locked = Invoice.objects.select_for_update(of=("self",)).get(pk=invoice.pk)

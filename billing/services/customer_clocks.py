@@ -27,8 +27,10 @@ from billing.services.ahead import bill_usage_ahead
 from billing.services.announcing import announce_new
 from billing.services.collection import collect_due, mark_overdue
 from billing.services.dunning import run_dunning
+from billing.services.dunning_requests import next_request_at, request_overdue
 from billing.services.expiring import PATIENCE, expire_unpaid
 from billing.services.notices import send_notices
+from billing.services.overdue import next_overdue_at, update_overdue
 from billing.services.reconciling import reconcile_attempts
 from billing.services.refunds import reconcile_refunds
 from billing.services.renewal import due, run_billing
@@ -112,6 +114,8 @@ def _pass(clock: CustomerClock, instant: datetime) -> None:
     fill_paid_top_ups(at=instant, clock=clock)
     mark_overdue(at=instant, clock=clock)
     run_dunning(at=instant, clock=clock)
+    request_overdue(at=instant, clock=clock)
+    update_overdue(at=instant, clock=clock)
     expire_unpaid(at=instant, clock=clock)
     raise_alerts(at=instant, clock=clock)
     announce_new(at=instant, clock=clock)
@@ -142,6 +146,8 @@ def _next(clock: CustomerClock, *, after: datetime, to: datetime) -> Iterator[da
     yield retries.aggregate(first=Min("next_attempt_at"))["first"]
     steps = DunningRun.objects.due(to).filter(customer__clock=clock, next_step_at__gt=after)
     yield steps.aggregate(first=Min("next_step_at"))["first"]
+    yield next_request_at(clock, after=after, to=to)
+    yield next_overdue_at(clock, after=after, to=to)
     owed = Invoice.objects.collectable().filter(
         customer__clock=clock, due_at__gte=after, due_at__lt=to - MOMENT
     )

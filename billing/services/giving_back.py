@@ -74,6 +74,29 @@ def unused_time(
     """
     billed = _billed_beyond(subscription, unused_from)
     lines = [line for line in billed if line.price and counts(line.price.plan_version.plan)]
+    return _found(subscription, lines, unused_from, policy)
+
+
+def blocked_time(
+    subscription: Subscription,
+    blocked_from: datetime,
+    blocked_until: datetime,
+    policy: ProrationPolicy,
+) -> list[Unused]:
+    """What was billed in advance for time in which nothing was served."""
+    billed = _billed_beyond(subscription, blocked_from)
+    lines = [line for line in billed if line.period_start < blocked_until]
+    return _found(subscription, lines, blocked_from, policy, until=blocked_until)
+
+
+def _found(
+    subscription: Subscription,
+    lines: Sequence[InvoiceLine],
+    unused_from: datetime,
+    policy: ProrationPolicy,
+    *,
+    until: datetime | None = None,
+) -> list[Unused]:
     book = PriceBook({line.price.plan_version_id for line in lines if line.price})
     loaded = {
         p.price.pk: p
@@ -88,7 +111,15 @@ def unused_time(
         price = loaded.get(line.price_id or 0)
         if price is None:
             continue
-        part = _worth(line, price, left[line.pk], row=row, unused_from=unused_from, policy=policy)
+        part = _worth(
+            line,
+            price,
+            left[line.pk],
+            row=row,
+            unused_from=unused_from,
+            policy=policy,
+            until=until,
+        )
         found.append(replace(_unused(line, price, part, unused_from), pays=policy.note_pays))
     return found
 
@@ -114,6 +145,7 @@ def _worth(
     row: BillingPeriods,
     unused_from: datetime,
     policy: ProrationPolicy,
+    until: datetime | None = None,
 ) -> Proration:
     period = Period(line.period_start, line.period_end)
     return credit_unused(
@@ -123,6 +155,7 @@ def _worth(
         unused_from=unused_from,
         time_zone=row.time_zone,
         policy=policy,
+        unused_until=until,
     )
 
 

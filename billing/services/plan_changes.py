@@ -47,6 +47,7 @@ from subscriptions.models import Meter, PlanVersion, Subscription
 from subscriptions.services.changes import ensure_sellable, switch_plan
 from subscriptions.services.lifecycle import change_token, ensure_unchanged, lock_subscription
 from subscriptions.services.policies import NO_OVERRIDE, ChangeOverride, ChangeTerms, PolicyBook
+from subscriptions.services.restrictions import ensure_changeable
 from subscriptions.services.transitions import SCHEDULE, Actor, record_transition
 from tiktoktoe.kernel.money import Money, quantize, total, zero
 from tiktoktoe.kernel.periods import Alignment, BillingPeriods, Period, local_date
@@ -428,6 +429,7 @@ def _check(
         raise PlanChangeInvalid("it is on this plan and quantity already", field="plan_version")
     if subscription.state not in BILLED_STATES:
         raise PlanChangeNotNow(f"the subscription is {subscription.state}")
+    ensure_changeable(subscription, at)
     if subscription.cancel_at is not None:
         raise PlanChangeNotNow("its end is scheduled; withdraw the cancellation first")
     if subscription.pause_at is not None:

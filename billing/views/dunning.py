@@ -43,9 +43,7 @@ def dunning_board(request: HttpRequest) -> HttpResponse:
     """Past-due invoices by stage, the next step first, and what was recovered lately."""
     stage = request.GET.get("state", "")
     sums = stage_sums()
-    runs = runs_by_stage().select_related("campaign", "customer", "invoice")
-    if stage:
-        runs = runs.filter(stage=stage)
+    runs = runs_by_stage(stage).select_related("campaign", "customer", "invoice")
     counts = {name: sum(row.count for row in sums if row.stage == name) for name, _ in STAGES}
     zone, today = _zone(), local_date(now(), _zone())
     first = add_months(today.replace(day=1), 1 - MONTHS)

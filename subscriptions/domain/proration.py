@@ -117,6 +117,7 @@ def credit_unused(
     unused_from: datetime,
     time_zone: str,
     policy: ProrationPolicy,
+    unused_until: datetime | None = None,
 ) -> Proration:
     """What is given back of a line billed in advance, for the time from an instant on.
 
@@ -129,13 +130,14 @@ def credit_unused(
         unused_from: From when it is not used; see `change_boundary`, `cancel_boundary`.
         time_zone: Where days are counted.
         policy: The rules.
+        unused_until: Until when; else to the end of what was billed.
     """
     from_billed = policy.credit_base == CreditBase.BILLED_AMOUNT
     part = charge_part(
         price=billed.amount if from_billed else price,
         whole=billed.period if from_billed else whole,
         start=max(utc(unused_from), billed.period.start),
-        end=billed.period.end,
+        end=min(utc(unused_until), billed.period.end) if unused_until else billed.period.end,
         time_zone=time_zone,
         policy=policy,
     )

@@ -94,4 +94,4 @@ def test_every_guard_holds_for_replicas_too() -> None:
             "SELECT count(*), count(*) FILTER (WHERE tgenabled = 'A') FROM pg_trigger "
             "WHERE tgname LIKE 'dunning%' AND NOT tgisinternal"
         )
-        assert cursor.fetchone() == (8, 8)
+        assert cursor.fetchone() == (16, 16)

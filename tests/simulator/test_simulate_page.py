@@ -25,6 +25,9 @@ PARTS = [
     catalog.Plan,
     catalog.CouponRow,
     catalog.CustomerRow,
+    catalog.Dunning,
+    catalog.DunningStepRow,
+    catalog.OverdueRow,
 ]
 UNSAID = {"since", "up_to"}  # read for Lago's sake; spelled `from` and `to` there
 

@@ -23,6 +23,7 @@ from subscriptions.services.event_sources import create_event_source
 from subscriptions.services.policies import assign_policy, publish_policy
 from tiktoktoe.kernel.errors import Conflict, InvalidInput
 from tiktoktoe.kernel.money import Money, currency_of
+from tiktoktoe.simulator.dunning import put_dunning_in_force
 from tiktoktoe.simulator.errors import Place, ScenarioInvalid, StepRefused
 from tiktoktoe.simulator.pricing import price_specs
 from tiktoktoe.simulator.scenario import catalog
@@ -52,6 +53,8 @@ def found_world(scenario: Scenario, *, at: datetime) -> World:
     _let_policy_count(scenario, at)
     if scenario.company is not None:
         _number(scenario.company, at)
+    if scenario.dunning is not None:
+        put_dunning_in_force(scenario.dunning, scenario.currency, at)
     source = create_event_source(name="simulation", at=at).source
     customers = {row.id: _customer(row, scenario, at) for row in scenario.customers}
     _make_taxes(scenario, customers)
@@ -64,7 +67,8 @@ def found_world(scenario: Scenario, *, at: datetime) -> World:
             raise ScenarioInvalid(f"{row.code!r} is there twice", row.place)
         versions[row.code, currency] = _publish(row, product, meters, currency, at)
     _make_coupons(scenario, meters, at)
-    return World(scenario, source, customers, versions)
+    cards: dict[str, str] = {row.id: row.card for row in scenario.customers if row.card != "none"}
+    return World(scenario, source, customers, versions, cards=cards)
 
 
 def _let_policy_count(scenario: Scenario, at: datetime) -> None:

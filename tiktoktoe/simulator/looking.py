@@ -10,8 +10,10 @@ from typing import Any
 from billing.models import (
     CreditBalance,
     CreditNote,
+    DunningRequest,
     Invoice,
     InvoiceLine,
+    OverdueChange,
     PaymentAttempt,
     PrepaidCredit,
     Refund,
@@ -25,6 +27,8 @@ from tiktoktoe.simulator.seen import (
     CreditNoteSeen,
     InvoiceSeen,
     LineSeen,
+    OverdueSeen,
+    PaymentRequestSeen,
     PaymentSeen,
     RefundSeen,
     Seen,
@@ -34,6 +38,7 @@ from tiktoktoe.simulator.seen import (
 from tiktoktoe.simulator.world import World
 
 COUPON_PLACES = 5
+CLEAR = "clear"
 
 
 def look(world: World) -> Seen:
@@ -46,6 +51,11 @@ def look(world: World) -> Seen:
         payments=payments(world),
         refunds=refunds(world),
         balances=balances(world),
+        payment_requests=payment_requests(world),
+        overdue_states=overdue_states(world),
+        finished=DunningRequest.objects.filter(
+            series__customer__in=list(world.customers.values()), is_last=True
+        ).count(),
     )
 
 
@@ -262,6 +272,35 @@ def refunds(world: World) -> tuple[RefundSeen, ...]:
         for row in rows.select_related("payment__customer", "payment__invoice").order_by(
             "requested_at", "id"
         )
+    )
+
+
+def payment_requests(world: World) -> tuple[PaymentRequestSeen, ...]:
+    """The requests for what was overdue, in their order."""
+    rows = DunningRequest.objects.filter(series__customer__in=list(world.customers.values()))
+    return tuple(
+        PaymentRequestSeen(
+            date=local_date(row.at, row.series.customer.time_zone),
+            customer=row.series.customer.external_id,
+            currency=row.currency,
+            number=row.number,
+            amount=row.amount,
+            settled=row.series.ended_at is not None,
+        )
+        for row in rows.select_related("series__customer").order_by("at", "currency", "id")
+    )
+
+
+def overdue_states(world: World) -> tuple[OverdueSeen, ...]:
+    """The changes of overdue states, in their order."""
+    rows = OverdueChange.objects.filter(customer__in=list(world.customers.values()))
+    return tuple(
+        OverdueSeen(
+            date=local_date(row.at, row.customer.time_zone),
+            customer=row.customer.external_id,
+            state=row.state.name if row.state else CLEAR,
+        )
+        for row in rows.select_related("customer", "state").order_by("id")
     )
 
 

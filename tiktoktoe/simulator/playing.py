@@ -20,9 +20,10 @@ from subscriptions.models import Subscription
 from tiktoktoe.kernel import clock
 from tiktoktoe.kernel.errors import Conflict, InvalidInput
 from tiktoktoe.kernel.periods import local_date, local_midnight
-from tiktoktoe.simulator.acts import documents, subscribing, usage
+from tiktoktoe.simulator.acts import documents, dunning, subscribing, usage
 from tiktoktoe.simulator.acts.registry import PLAYERS
 from tiktoktoe.simulator.cash_desk import CashDesk
+from tiktoktoe.simulator.dunning import dunning_instants, tend
 from tiktoktoe.simulator.errors import ScenarioInvalid, StepRefused
 from tiktoktoe.simulator.founding import found_world
 from tiktoktoe.simulator.looking import look
@@ -32,7 +33,7 @@ from tiktoktoe.simulator.seen import Seen, StepSeen
 from tiktoktoe.simulator.verdict import Difference, differences
 from tiktoktoe.simulator.world import World
 
-__all__ = ["PLAYERS", "Played", "documents", "play", "subscribing", "usage"]
+__all__ = ["PLAYERS", "Played", "documents", "dunning", "play", "subscribing", "usage"]
 
 MOMENT = timedelta(microseconds=1)
 RUNS_MAX = 20_000
@@ -144,6 +145,10 @@ class _Player:
             bill_thresholds(at=at)
             bill_usage_ahead(at=at)
             fill_paid_top_ups(at=at)
+            tend(self._world, at)
+        self._run_to(at)
+        with clock.moved_to(at):
+            tend(self._world, at)
         return ""
 
     def _run_to(self, at: datetime) -> None:
@@ -151,16 +156,21 @@ class _Player:
         for instant in self._due_instants(at):
             with clock.moved_to(instant):
                 run_billing(at=instant)
+                tend(self._world, instant)
             self._refuse_failures()
+            self._at = max(self._at, instant)
         expire_prepaid(at=at)
         self._at = max(self._at, at)
 
     def _due_instants(self, until: datetime) -> Iterator[datetime]:
         for _ in range(RUNS_MAX):
+            coming = list(dunning_instants(self._world, after=self._at, until=until))
             first = due(until).order_by("next_billing_at").first()
-            if first is None or first.next_billing_at is None:
+            if first is not None and first.next_billing_at is not None:
+                coming.append(max(first.next_billing_at, self._at))
+            if not coming:
                 return
-            yield max(first.next_billing_at, self._at)
+            yield min(coming)
         raise InvalidInput(
             f"more than {RUNS_MAX} billing runs", field="run_until", remedy="an earlier day"
         )

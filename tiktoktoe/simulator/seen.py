@@ -149,6 +149,30 @@ class BalanceSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentRequestSeen:
+    """A request for what was overdue; `number` counts those of its currency.
+
+    `settled`: it has been paid since, so that the next one is the first again.
+    """
+
+    date: Day
+    customer: str
+    currency: str
+    number: int
+    amount: Money
+    settled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverdueSeen:
+    """A change of a customer's overdue state; "clear" where there is none."""
+
+    date: Day
+    customer: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepSeen:
     """A step of the timeline, and what it made or was refused for."""
 
@@ -172,4 +196,7 @@ class Seen:
     payments: tuple[PaymentSeen, ...] = ()
     refunds: tuple[RefundSeen, ...] = ()
     balances: tuple[BalanceSeen, ...] = ()
+    payment_requests: tuple[PaymentRequestSeen, ...] = ()
+    overdue_states: tuple[OverdueSeen, ...] = ()
+    finished: int = 0
     steps: tuple[StepSeen, ...] = field(default=())

@@ -71,7 +71,25 @@ def _plain(wanted: Expectation, seen: Seen) -> list[Difference]:
         if states != [wanted.state.value]:
             got = ", ".join(states) or "no subscription"
             found.append(Difference(wanted.state.place, str(wanted.state.value), got))
-    return found
+    return [*found, *_dunning(wanted, seen)]
+
+
+def _dunning(wanted: Expectation, seen: Seen) -> list[Difference]:
+    """In which overdue state the customer is, and how often it was asked in each currency."""
+    changes, asked = list(seen.overdue_states), list(seen.payment_requests)
+    if wanted.customer:
+        changes = [row for row in changes if row.customer == wanted.customer]
+        asked = [row for row in asked if row.customer == wanted.customer]
+    got: dict[str, object] = {
+        "overdue": changes[-1].state if changes else "clear",
+        "finished": seen.finished,
+        "attempts": {row.currency: row.number for row in asked if not row.settled},
+    }
+    return [
+        Difference(want.place, _text(str(want.value)), str(got[want.name]))
+        for want in (wanted.overdue, wanted.finished, wanted.attempts)
+        if want is not None and want.value != got[want.name]
+    ]
 
 
 def _counts(wanted: Expectation, seen: Seen) -> list[Difference]:

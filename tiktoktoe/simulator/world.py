@@ -28,6 +28,7 @@ class World:
     versions: Mapping[tuple[str, str], PlanVersion]
     subscriptions: dict[str, int] = field(default_factory=dict)
     events_sent: int = 0
+    cards: dict[str, str] = field(default_factory=dict)
 
     def customer(self, action: Action) -> Customer:
         """The customer that an action is about: the one it names, or the only one.

@@ -136,13 +136,22 @@ def redeem(world: World, action: actions.ApplyCoupon, at: datetime) -> None:
 @plays(actions.Pay)
 def pay(world: World, action: actions.Pay, at: datetime) -> None:
     """A payment comes in: an attempt that the gateway says has succeeded."""
+    if action.invoice.strip() == "all":
+        owed = Invoice.objects.owed().filter(customer=world.customer(action))
+        for invoice in owed.order_by("finalized_at", "pk"):
+            _pay(invoice, None, at)
+        return
     invoice = world.invoice(action.invoice, action)
     part = action.amount.payable(invoice.currency) if action.amount else None
+    _pay(invoice, Money(part, invoice.currency) if part is not None else None, at)
+
+
+def _pay(invoice: Invoice, amount: Money | None, at: datetime) -> None:
     attempt = open_attempt(
         invoice=invoice,
         channel=Channel.HOSTED_PAGE,
         gateway=GATEWAY,
-        amount=Money(part, invoice.currency) if part is not None else None,
+        amount=amount,
         actor=ACTOR,
         at=at,
     )

@@ -12,7 +12,7 @@ from typing import Literal
 
 from subscriptions.domain.proration_policy import Timing, UnusedTime
 from tiktoktoe.simulator.errors import Place
-from tiktoktoe.simulator.scenario.catalog import Numbering
+from tiktoktoe.simulator.scenario.catalog import Card, Numbering
 from tiktoktoe.simulator.scenario.reading import also
 from tiktoktoe.simulator.scenario.values import Amount, When
 
@@ -186,7 +186,7 @@ class ApplyCoupon(Action):
 
 @dataclass(frozen=True, kw_only=True)
 class Pay(Action):
-    """A payment of an invoice, or (`amount`) of part of it, comes in."""
+    """A payment of an invoice comes in, of part of it (`amount`), or of `all` that is owed."""
 
     invoice: str = "last"
     amount: Amount | None = None
@@ -220,6 +220,18 @@ class RunBilling(Action):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SetCard(Action):
+    """From now on the customer's stored card is accepted, is refused, or is not there."""
+
+    card: Card = also("to")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunDunning(Action):
+    """Ask for what is overdue, where the campaign's thresholds, number and days allow it."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class MarkOverdue(Action):
     """Mark subscriptions past due whose invoice is overdue."""
 
@@ -248,6 +260,8 @@ ACTIONS: Mapping[str, type[Action]] = {
     "change_numbering": ChangeNumbering,
     "run_billing": RunBilling,
     "mark_overdue": MarkOverdue,
+    "set_card": SetCard,
+    "run_dunning": RunDunning,
 }
 SPELLINGS: Mapping[str, str] = {
     "start": "subscribe",
@@ -279,4 +293,7 @@ SPELLINGS: Mapping[str, str] = {
     "void": "void_invoice",
     "uncancel": "withdraw_cancellation",
     "billing_run": "run_billing",
+    "dunning": "run_dunning",
+    "perform_dunning": "run_dunning",
+    "set_payment_method": "set_card",
 }

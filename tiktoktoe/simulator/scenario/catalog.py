@@ -27,6 +27,7 @@ from tiktoktoe.simulator.scenario.reading import also
 from tiktoktoe.simulator.scenario.values import Amount, When
 
 BilledIn = Literal["advance", "arrears"]
+Card = Literal["none", "works", "declines"]
 MONTHLY = Interval(IntervalUnit.MONTH)
 
 
@@ -242,6 +243,45 @@ class Company:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OverdueRow:
+    """A state of a customer while all its conditions hold; the strictest stands last."""
+
+    place: Place
+    name: str
+    days_since_earliest_unpaid: int | None = also("days", default=None)
+    unpaid_invoices: int | None = also("number_of_unpaid_invoices", default=None)
+    unpaid_amount: Amount | None = also("total_unpaid_balance", default=None)
+    blocks_changes: bool = also("block_changes", default=False)
+    blocks_service: bool = also("disable_entitlement", default=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DunningStepRow:
+    """A step: so many days after an invoice fell past due."""
+
+    place: Place
+    day: int
+    do: Literal["retry", "email", "banner", "restrict", "pause", "cancel", "write_off"] = also(
+        "step", "kind"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dunning:
+    """What is done about what is unpaid: steps, retries, requests by currency, overdue states."""
+
+    place: Place
+    steps: tuple[DunningStepRow, ...] = ()
+    retry_every_days: int | None = None
+    retries_max: int | None = None
+    max_attempts: int | None = also("requests_max", default=None)
+    days_between_attempts: int | None = also("days_between", default=None)
+    thresholds: Mapping[str, Decimal] = also(default=None)
+    thresholds_cents: Mapping[str, Decimal] = also(default=None)
+    states: tuple[OverdueRow, ...] = also("overdue_states", default=())
+
+
+@dataclass(frozen=True, kw_only=True)
 class CustomerRow:
     """Who buys."""
 
@@ -253,3 +293,4 @@ class CustomerRow:
     tax_number: str = also("vat_number", "vat_id", "tax_id", default="")
     tax_exempt: bool = also("is_tax_exempt", default=False)
     locale: str = "en"
+    card: Card = also("payment_method", default="none")

@@ -18,6 +18,8 @@ from tiktoktoe.simulator.seen import (
     BalanceSeen,
     CreditNoteSeen,
     InvoiceSeen,
+    OverdueSeen,
+    PaymentRequestSeen,
     PaymentSeen,
     RefundSeen,
     SubscriptionSeen,
@@ -50,6 +52,8 @@ KINDS: Mapping[str, type] = {
     "payments": PaymentSeen,
     "refunds": RefundSeen,
     "balances": BalanceSeen,
+    "payment_requests": PaymentRequestSeen,
+    "overdue_states": OverdueSeen,
 }
 SINGLE: Mapping[str, str] = {
     "invoice": "invoices",
@@ -99,12 +103,26 @@ class Expectation:
     state: Wanted | None = None
     refused: Wanted | None = None
     nothing_billed: Place | None = None
+    overdue: Wanted | None = None
+    finished: Wanted | None = None
+    attempts: Wanted | None = None
     since: When | None = None
     customer: str = ""
     subscription: str = ""
 
 
-PLAIN = ("invoice_dates", "state", "refused", "nothing_billed", "since", "customer", "subscription")
+PLAIN = (
+    "invoice_dates",
+    "state",
+    "refused",
+    "nothing_billed",
+    "overdue",
+    "attempts",
+    "finished",
+    "since",
+    "customer",
+    "subscription",
+)
 
 
 def read_expectation(node: Node) -> Expectation:
@@ -142,8 +160,12 @@ def _plain(key: str, value: Node, place: Place) -> object:
         return place if read(bool, value) else None
     if key == "since":
         return read(When, value)
+    if key == "finished":
+        return Wanted(place, key, read(int, value))
+    if key == "attempts":
+        return Wanted(place, key, read(dict[str, int], value))
     text = read(str, value)
-    return Wanted(place, key, text) if key in {"state", "refused"} else text
+    return Wanted(place, key, text) if key in {"state", "refused", "overdue"} else text
 
 
 def _allowed() -> str:

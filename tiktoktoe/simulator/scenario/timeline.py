@@ -13,6 +13,7 @@ from tiktoktoe.simulator.scenario.catalog import (
     Company,
     CouponRow,
     CustomerRow,
+    Dunning,
     MeterRow,
     Plan,
     PolicyRules,
@@ -52,6 +53,7 @@ class Scenario:
     time_zone: str
     tax_rounding: TaxRounding
     company: Company | None
+    dunning: Dunning | None
     taxes: tuple[Tax, ...]
     meters: tuple[MeterRow, ...]
     plans: tuple[Plan, ...]
@@ -73,6 +75,7 @@ KEYS = (
     "time_zone",
     "tax_rounding",
     "company",
+    "dunning",
     "taxes",
     "meters",
     "plans",
@@ -143,6 +146,7 @@ class _Reader:
             time_zone=part(str, "time_zone", "UTC"),
             tax_rounding=part(TaxRounding, "tax_rounding", _rounding_of(policy)),
             company=self._company(parts.get("company")),
+            dunning=self._dunning(parts.get("dunning")),
             taxes=part(tuple[Tax, ...], "taxes", ()),
             meters=part(tuple[MeterRow, ...], "meters", ()),
             plans=part(tuple[Plan, ...], "plans", ()),
@@ -177,6 +181,9 @@ class _Reader:
 
     def _company(self, node: Node | None) -> Company | None:
         return None if node is None else self._try(lambda: read(Company, node))
+
+    def _dunning(self, node: Node | None) -> Dunning | None:
+        return None if node is None else self._try(lambda: read(Dunning, node))
 
     def _expect(self, node: Node | None) -> Expectation | None:
         return None if node is None else self._try(lambda: read_expectation(node))
