@@ -39,7 +39,7 @@ def credit_history(customers: Iterable[Customer], *, limit: int = 200) -> Iterat
     )
     entries = (
         CreditEntry.objects.filter(customer__in=customers)
-        .select_related("invoice", "credit_note")
+        .select_related("invoice", "credit_note__invoice")
         .annotate(after=running)
         .order_by("-recorded_at", "-pk")
     )

@@ -19,7 +19,9 @@ from django.urls import Resolver404, resolve
 from analytics.services.movements import record_movements
 from billing.models import Invoice, Payment, TaxRate
 from billing.services.charging import charge_invoice
+from billing.services.coupons import CouponDetails, create_coupon, redeem_coupon
 from billing.services.credit_notes import issue_credit_note
+from billing.services.customer_credit import grant_credit
 from billing.services.invoicing import bill_start
 from billing.services.plan_changes import change_plan
 from billing.services.refunds import refund_payment
@@ -52,7 +54,7 @@ LEAVES_OUT = {"styleguide", "sign_out", "csp_reports", "home"}
 
 @pytest.fixture
 def member(stripe: StripeWorld) -> User:
-    """Somebody at a customer with a month of usage, an upgrade, a payment and a refund."""
+    """Somebody at a customer with usage, an upgrade, a payment, a refund, credit and a coupon."""
     TaxRate.objects.create(
         code="de-vat", name="VAT", country="DE", percentage=Decimal(19), valid_from=date(2021, 1, 1)
     )
@@ -89,6 +91,24 @@ def member(stripe: StripeWorld) -> User:
         at=FEB_1,
         credit_note=note,
     )
+    issue_credit_note(
+        invoice=first,
+        reason="Late answer",
+        idempotency_key="b",
+        amount=Decimal("1.19"),
+        to_balance=Decimal("1.19"),
+        at=FEB_1,
+    )
+    grant_credit(
+        customer=customer,
+        amount=Money(Decimal("5.00"), "EUR"),
+        reason="Sorry",
+        idempotency_key="g",
+        actor=TEST_ACTOR,
+        at=FEB_1,
+    )
+    create_coupon(details=CouponDetails(code="TEN", name="Ten", percentage=Decimal(10)), at=FEB_1)
+    redeem_coupon(code="TEN", customer=customer, actor=TEST_ACTOR, at=FEB_1)
     run_billing(at=FEB_1)
     post_documents(at=FEB_1 + timedelta(days=1))
     record_movements(at=FEB_1 + timedelta(days=1))
@@ -179,6 +199,8 @@ MUST_BE_VISITED = {
         "invoice_detail",
         "invoice_line_detail",
         "credit_note_detail",
+        "credit_detail",
+        "coupon_detail",
         "payment_list",
         "payment_detail",
         "billing_run_detail",
@@ -194,6 +216,7 @@ MUST_BE_VISITED = {
         "portal_invoices",
         "portal_invoice",
         "portal_invoice_line",
+        "portal_credit",
         "portal_payment",
         "portal_payment_methods",
     },
