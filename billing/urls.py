@@ -11,6 +11,7 @@ from billing.views import (
     coupons,
     credit_notes,
     customer_credit,
+    customer_invoicing,
     disputes,
     documents,
     downloads,
@@ -118,6 +119,11 @@ urlpatterns = [
         "customers/<int:customer_id>/credit/", customer_credit.credit_detail, name="credit_detail"
     ),
     path("customers/<int:customer_id>/charges/new/", one_off.one_off_create, name="one_off_create"),
+    path(
+        "customers/<int:customer_id>/invoicing/",
+        customer_invoicing.customer_invoicing,
+        name="customer_invoicing",
+    ),
     path("customers/<int:customer_id>/wallets/", wallets.wallet_detail, name="wallet_detail"),
     path(
         "customers/<int:customer_id>/timeline/",

@@ -32,6 +32,7 @@ from billing.models.dunning import (
 from billing.models.fees import ProcessorFeeRule
 from billing.models.gateway_calls import GatewayCall
 from billing.models.invoices import Invoice, InvoiceLine
+from billing.models.invoicing_terms import InvoicePart, InvoicingTerms
 from billing.models.numbering import CustomerNumber, NumberingRule, NumberSeries
 from billing.models.overdue import (
     BlockedTime,
@@ -109,6 +110,8 @@ __all__ = [
     "InstrumentToken",
     "Invoice",
     "InvoiceLine",
+    "InvoicePart",
+    "InvoicingTerms",
     "Mandate",
     "MandateEvent",
     "Notice",

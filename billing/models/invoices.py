@@ -84,6 +84,9 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
         return self.filter(
             models.Q(number__iexact=text)
             | models.Q(subscription__reference=text)
+            | models.Q(
+                pk__in=Invoice.objects.filter(parts__subscription__reference=text).values("pk")
+            )
             | models.Q(customer__name__icontains=text)
             | models.Q(customer__email__icontains=text)
             | models.Q(customer__external_id=text)

@@ -13,6 +13,7 @@ from billing.domain.attempts import PaymentState, ensure_payment_move
 from billing.errors import InvoiceNotOpen, PaymentDisputed, PaymentInFlight
 from billing.models import (
     Invoice,
+    InvoicePart,
     Payment,
     PaymentAttempt,
     PaymentDecision,
@@ -114,7 +115,20 @@ def mark_overdue(*, at: datetime, clock: CustomerClock | None = None) -> int:
         reason = f"invoice {invoice} is overdue"
         mark_past_due(subscription=invoice.subscription, reason=reason, at=at)
         marked += 1
-    return marked
+    return marked + _mark_parts_overdue(at, clock)
+
+
+def _mark_parts_overdue(at: datetime, clock: CustomerClock | None) -> int:
+    """Mark those whose invoice is one for several subscriptions."""
+    overdue = Invoice.objects.overdue(at).filter(customer__clock=clock)
+    parts = InvoicePart.objects.filter(
+        invoice__in=overdue, subscription__state=Subscription.State.ACTIVE
+    ).select_related("subscription", "invoice")
+    found = {part.subscription_id: part for part in parts.order_by("-invoice__due_at")}
+    for part in found.values():
+        reason = f"invoice {part.invoice} is overdue"
+        mark_past_due(subscription=part.subscription, reason=reason, at=at)
+    return len(found)
 
 
 @transaction.atomic

@@ -1,8 +1,8 @@
 """The redeemed coupons of some customers, loaded once, and taken off their invoices in turn."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from django.db import connection
@@ -41,11 +41,11 @@ class _Left:
     plans: frozenset[str]
     meters: frozenset[str]
 
-    @property
-    def is_used_up(self) -> bool:
-        return (self.amount is not None and self.amount <= 0) or (
-            self.uses is not None and self.uses <= 0
-        )
+    def is_there(self, counted: Collection[int]) -> bool:
+        """Whether it may take something; no more times are needed where one is counted already."""
+        has_amount = self.amount is None or self.amount > 0
+        has_times = self.uses is None or self.uses > 0 or self.row.pk in counted
+        return has_amount and has_times
 
 
 class CouponBook:
@@ -74,19 +74,24 @@ class CouponBook:
             )
 
     def take(
-        self, buyer: Buyer, kind: str, lines: Sequence[DiscountableLine]
+        self,
+        buyer: Buyer,
+        kind: str,
+        lines: Sequence[DiscountableLine],
+        counted: Collection[int] = (),
     ) -> tuple[Discounted | None, tuple[CouponTaken, ...]]:
         """What is taken off the lines of one invoice, if anything.
 
         An invoice for a change of plan, or for usage that is billed early, is no period of its
         own: percentages that go on count for it, and amounts and what is given once wait.
-        One-off charges use those too, but up none of the periods of a repeating one.
+        One-off charges use those too, but up none of the periods of a repeating one. `counted`
+        are redemptions of which this invoice has used up one time for another subscription.
         """
         is_whole = kind in {Invoice.Kind.PERIOD, Invoice.Kind.FINAL, Invoice.Kind.ONE_OFF}
         found = {
             left.row.pk: left
             for left in self._by_customer[buyer.customer.pk]
-            if not left.is_used_up and _counts_for(left.row, buyer, is_whole=is_whole)
+            if left.is_there(counted) and _counts_for(left.row, buyer, is_whole=is_whole)
         }
         if not found or not lines:
             return None, ()
@@ -94,13 +99,27 @@ class CouponBook:
         discounted = discount(lines, terms, buyer.currency)
         taken = tuple(
             CouponTaken(
-                redemption_id=key, amount=amount, counts=is_whole and _uses_up(found[key].row, kind)
+                redemption_id=key,
+                amount=amount,
+                counts=is_whole and key not in counted and _uses_up(found[key].row, kind),
             )
             for key, amount in discounted.taken
         )
         for used in taken:
             _use(found[used.redemption_id], used.amount, counts=used.counts)
         return (discounted, taken) if taken else (None, ())
+
+
+def per_redemption(taken: Iterable[CouponTaken]) -> tuple[CouponTaken, ...]:
+    """What each redemption takes off an invoice in all; one time at most."""
+    sums: dict[int, CouponTaken] = {}
+    for used in taken:
+        known = sums.get(used.redemption_id)
+        if known is not None:
+            amount, counts = known.amount + used.amount, known.counts or used.counts
+            used = replace(known, amount=amount, counts=counts)  # noqa: PLW2901 - the same, joined
+        sums[used.redemption_id] = used
+    return tuple(sums.values())
 
 
 def _counts_for(row: CouponRedemption, buyer: Buyer, *, is_whole: bool) -> bool:

@@ -1,5 +1,6 @@
 """The lines of an invoice to be, less what coupons take off them."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from fractions import Fraction
 
@@ -10,10 +11,17 @@ from billing.services.draft_parts import DraftLine
 
 
 def less_coupons(
-    buyer: Buyer, kind: str, lines: tuple[DraftLine, ...], book: CouponBook
+    buyer: Buyer,
+    kind: str,
+    lines: tuple[DraftLine, ...],
+    book: CouponBook,
+    counted: Collection[int] = (),
 ) -> tuple[tuple[DraftLine, ...], tuple[CouponTaken, ...]]:
-    """The lines with what coupons leave of them; each derivation says how much and why."""
-    discounted, taken = book.take(buyer, kind, [_discountable(line) for line in lines])
+    """The lines with what coupons leave of them; each derivation says how much and why.
+
+    `counted` are redemptions that this invoice has used up one time of already.
+    """
+    discounted, taken = book.take(buyer, kind, [_discountable(x) for x in lines], counted)
     if discounted is None:
         return lines, ()
     pairs = zip(lines, discounted.lines, strict=True)

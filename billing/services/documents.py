@@ -132,7 +132,7 @@ def invoice_content(invoice: Invoice) -> Row:
     """What is printed on an invoice, in words."""
     wording = Wording.of(invoice.bill_to)
     issued = invoice.finalized_at or invoice.created_at
-    lines = list(invoice.lines.order_by("position"))
+    lines = list(invoice.lines.select_related("subscription").order_by("position"))
     with_tax = bool(lines) and all(line.includes_tax for line in lines)
     facts = [
         ("Invoice number", invoice.number or wording.say("not issued yet")),
@@ -156,7 +156,7 @@ def invoice_content(invoice: Invoice) -> Row:
         "stamp": _stamp(invoice, wording),
         "facts": _facts(facts, wording),
         "headline": headline,
-        "lines": [_line(line, wording, with_tax=with_tax) for line in lines],
+        "lines": list(_lines(invoice, lines, wording, with_tax=with_tax)),
         "totals": _invoice_totals(invoice, wording, with_tax=with_tax),
         "notes": _tax_notes(invoice.tax_breakdown, wording),
         "pay": _how_to_pay(invoice, wording) if is_owed else None,
@@ -281,6 +281,19 @@ def _shown(line: InvoiceLine | CreditNoteLine, *, with_tax: bool) -> Decimal:
     """A line's amount: with tax where every price of the document includes it, else net."""
     amount = line.amount + line.tax_amount if with_tax else line.amount
     return Decimal(amount.amount)
+
+
+def _lines(
+    invoice: Invoice, lines: Iterable[InvoiceLine], wording: Wording, *, with_tax: bool
+) -> Iterable[Row]:
+    """Its lines; where they are of several subscriptions, with a heading for each."""
+    before = invoice.subscription_id
+    for line in lines:
+        of = line.subscription
+        group = ""
+        if of is not None and of.pk != before:
+            group, before = wording.say("Subscription {reference}", reference=of.reference), of.pk
+        yield {**_line(line, wording, with_tax=with_tax), "group": group}
 
 
 def _line(line: InvoiceLine, wording: Wording, *, with_tax: bool) -> Row:

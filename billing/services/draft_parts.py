@@ -33,11 +33,14 @@ class DraftLine:
     exact: Fraction | None = None  # the amount before a discount was rounded
     includes_tax: bool = False
     tax_category: str = ""  # of a line without a price
+    subscription_id: int | None = None  # of a line of an invoice for several
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftInvoice:
     """An invoice to be, with its totals; one of one-off charges has no subscription.
+
+    One for several subscriptions has none of its own either; `parts` are those.
 
     `from_balance` and `from_wallets` are what credit would pay of it; only previews work them
     out, since finalising takes what is there then.
@@ -55,8 +58,14 @@ class DraftInvoice:
     from_balance: Money | None = None
     from_wallets: Money | None = None
     coupons: tuple[CouponTaken, ...] = ()
+    parts: tuple[Subscription, ...] = ()
     due_days: int | None = None  # where it is not due as the company's setting says
     awaits_tax: bool = False  # its tax is still to come from a tax engine
+
+    @property
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """What it is for: one subscription, several, or none."""
+        return self.parts or ((self.subscription,) if self.subscription else ())
 
     @property
     def taxed_lines(self) -> list[tuple[DraftLine, TaxedLine]]:

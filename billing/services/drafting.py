@@ -12,12 +12,14 @@ from fractions import Fraction
 from billing.domain.tax_engine import Sale, SaleLine, untaxed
 from billing.domain.totals import Totals
 from billing.gateways.tax_service import tax_engine
+from billing.models import Invoice
 from billing.queries.credit_balance import credit_of
 from billing.queries.tax_table import TaxTable
 from billing.queries.thresholds import billed_early
 from billing.queries.wallets import prepaid_of
 from billing.services.add_on_lines import AddOnBook
-from billing.services.coupon_book import CouponBook
+from billing.services.consolidating import together
+from billing.services.coupon_book import CouponBook, CouponTaken, per_redemption
 from billing.services.coupon_lines import less_coupons
 from billing.services.draft_parts import (
     Boundary,
@@ -103,8 +105,15 @@ def draft_invoices(
     """
     taxes = TaxTable(b.subscription.customer.country for b in boundaries)
     book = coupons or CouponBook(b.subscription.customer_id for b in boundaries)
-    drafted = zip(boundaries, draft_lines(boundaries, phases), strict=True)
-    return [_draft(boundary, lines, taxes, book) for boundary, lines in drafted if lines]
+    lines = dict(zip(map(id, boundaries), draft_lines(boundaries, phases), strict=True))
+    drafted = []
+    for group in together(boundaries):
+        owed = [(boundary, lines[id(boundary)]) for boundary in group if lines[id(boundary)]]
+        if len(owed) > 1:
+            drafted.append(_consolidated(owed, taxes, book))
+        elif owed:
+            drafted.append(_draft(*owed[0], taxes, book))
+    return drafted
 
 
 def draft_lines(
@@ -260,6 +269,36 @@ def _draft(
         taxes=taxes,
         idempotency_key=f"period:{subscription.pk}:{boundary.at.isoformat()}",
         coupons=coupons,
+    )
+
+
+def _consolidated(
+    owed: Sequence[tuple[Boundary, list[DraftLine]]], taxes: TaxTable, coupons: CouponBook
+) -> DraftInvoice:
+    """One invoice for several subscriptions of a customer, their lines one after the other."""
+    first = owed[0][0].subscription
+    lines, taken, counted = list[DraftLine](), list[CouponTaken](), set[int]()
+    for boundary, own in owed:
+        subscription = boundary.subscription
+        buyer = Buyer(first.customer, first.currency, subscription)
+        made, used = less_coupons(buyer, Invoice.Kind.PERIOD, tuple(own), coupons, counted)
+        lines += [replace(line, subscription_id=subscription.pk) for line in made]
+        taken += used
+        counted |= {use.redemption_id for use in used if use.counts}
+    at = owed[0][0].at
+    return DraftInvoice(
+        subscription=None,
+        customer=first.customer,
+        currency=first.currency,
+        kind=Invoice.Kind.PERIOD,
+        boundary=at,
+        period_end=max(b.coming.end if b.coming else b.at for b, _ in owed),
+        lines=tuple(lines),
+        totals=taxed_totals(Buyer(first.customer, first.currency), lines, taxes, at),
+        awaits_tax=tax_engine() is not None,
+        idempotency_key=f"together:{first.pk}:{at.isoformat()}",
+        coupons=per_redemption(taken),
+        parts=tuple(boundary.subscription for boundary, _ in owed),
     )
 
 

@@ -7,8 +7,9 @@ from uuid import UUID
 from django.db import transaction
 
 from billing.errors import InvoiceNotDraft, InvoiceNotOpen, PaymentInFlight, TaxAwaited
-from billing.models import Invoice, PaymentAttempt, PrepaidCredit, UnusedCredit
+from billing.models import Invoice, InvoicePart, PaymentAttempt, PrepaidCredit, UnusedCredit
 from billing.models.payments import LIVE_ATTEMPT_STATES
+from billing.services.consolidating import billed_with
 from billing.services.coupons import return_coupons
 from billing.services.credit_balance import return_to_balance
 from billing.services.customer_credit import pay_open_invoices
@@ -46,11 +47,15 @@ def bill_start(*, subscription: Subscription, at: datetime) -> Invoice | None:
 
 
 def preview_next_invoice(*, subscription: Subscription) -> DraftInvoice | None:
-    """What the next invoice would be with the usage so far; nothing is written."""
+    """What the next invoice would be with the usage so far; nothing is written.
+
+    Of a customer who wants one invoice, with all subscriptions that will be on it.
+    """
     loaded = Subscription.objects.select_related("customer", "plan_version__plan").get(
         pk=subscription.pk
     )
-    draft = next(iter(draft_invoices(rehearsed_boundaries([loaded]))), None)
+    drafts = draft_invoices(rehearsed_boundaries(billed_with(loaded)))
+    draft = next((draft for draft in drafts if loaded in draft.subscriptions), None)
     return with_credit(draft) if draft else None
 
 
@@ -107,6 +112,7 @@ def void_invoice(*, invoice: Invoice, at: datetime) -> Invoice:
     locked.voided_at = at
     locked.save(update_fields=["state", "voided_at"])
     UnusedCredit.objects.filter(invoice=locked).update(counts=False)
+    InvoicePart.objects.filter(invoice=locked).update(counts=False)
     return_coupons(invoice=locked)
     recover_subscription(locked, at)
     pay_open_invoices(customer_id=locked.customer_id, currency=locked.currency, at=at)

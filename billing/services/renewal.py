@@ -17,6 +17,7 @@ from django.db.models import Exists, F, OuterRef
 
 from billing.errors import BillingNotDue
 from billing.models import BillingFailure, BillingRun, Invoice
+from billing.services.consolidating import claim_whole
 from billing.services.drafting import Boundary, draft_invoices, ends_at, next_boundary
 from billing.services.giving_back import give_back_at_end
 from billing.services.scheduled_changes import apply_scheduled_changes, with_coming
@@ -236,14 +237,15 @@ def draft_invoice(*, subscription: Subscription, at: datetime) -> Invoice | None
 
 def _claim(ids: Sequence[int], due_by: datetime, at: datetime) -> list[Boundary]:
     """Lock what is due of these, and put it on the plan that was scheduled for this boundary."""
+    claimed = claim_whole(ids, _waiting(due_by))
     locked = list(
         _waiting(due_by)
-        .filter(pk__in=ids)
+        .filter(pk__in=claimed.ids)
         .select_for_update(of=("self",), skip_locked=True)
         .select_related("customer", "plan_version__plan")
         .order_by("customer_id", "pk")
     )
-    boundaries = _with_closed_usage(_boundaries(locked))
+    boundaries = claimed.complete(_with_closed_usage(_boundaries(locked)))
     ready = [boundary.subscription for boundary in boundaries]
     if apply_scheduled_changes(ready, at=at):
         return with_coming(boundaries)

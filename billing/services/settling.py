@@ -28,6 +28,7 @@ from billing.gateways.base import Outcome
 from billing.gateways.registry import gateway_named
 from billing.models import Invoice, Payment, PaymentAttempt, PaymentDecision
 from billing.services.campaigns import terms_of
+from billing.services.consolidating import subscriptions_of
 from billing.services.payment_events import record_event
 from billing.services.stored_methods import keep_method
 from billing.services.strategy import has_fallback, is_for_good, must_confirm, reasons_in_words
@@ -270,17 +271,19 @@ def note_overpayment(payment: Payment, actor: Actor, at: datetime) -> None:
 
 def recover_subscription(invoice: Invoice, at: datetime) -> None:
     """After an invoice was settled: what waited for it begins, what was past due recovers."""
-    subscription = invoice.subscription
-    is_new = subscription is not None and subscription.state == Subscription.State.INCOMPLETE
-    if subscription is not None and is_new and invoice.state == Invoice.State.PAID:
-        activate_subscription(subscription=subscription, at=at)
-    is_behind = subscription is not None and subscription.state == Subscription.State.PAST_DUE
-    if subscription is not None and is_behind and not _is_still_behind(invoice, at):
-        mark_recovered(subscription=subscription, at=at)
+    for subscription in subscriptions_of(invoice):
+        is_new = subscription.state == Subscription.State.INCOMPLETE
+        if is_new and invoice.state == Invoice.State.PAID:
+            activate_subscription(subscription=subscription, at=at)
+        is_behind = subscription.state == Subscription.State.PAST_DUE
+        if is_behind and not _is_still_behind(invoice, subscription, at):
+            mark_recovered(subscription=subscription, at=at)
 
 
-def _is_still_behind(invoice: Invoice, at: datetime) -> bool:
-    others = Invoice.objects.collectable().filter(subscription=invoice.subscription)
+def _is_still_behind(invoice: Invoice, subscription: Subscription, at: datetime) -> bool:
+    others = Invoice.objects.collectable().filter(
+        Q(subscription=subscription) | Q(parts__subscription=subscription)
+    )
     uncollected = Q(payments__state__in=["failed", "requires_action"]) | Q(due_at__lt=at)
     return others.exclude(pk=invoice.pk).filter(uncollected).exists()
 
@@ -343,7 +346,6 @@ def _plan_next_try(attempt: PaymentAttempt, actor: Actor, at: datetime) -> None:
 
 
 def _fall_behind(payment: Payment, decline_class: DeclineClass, at: datetime) -> None:
-    subscription = payment.invoice.subscription
-    if subscription is not None:
-        reason = f"invoice {payment.invoice}: {decline_class}"
+    reason = f"invoice {payment.invoice}: {decline_class}"
+    for subscription in subscriptions_of(payment.invoice):
         mark_past_due(subscription=subscription, reason=reason[:200], at=at)

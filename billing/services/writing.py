@@ -80,6 +80,12 @@ COUPON_COLUMNS = {
     "counts": "bool",
     "is_returned": "bool",
 }
+PART_COLUMNS = {
+    "invoice_id": "uuid",
+    "subscription_id": "int8",
+    "period_start": "timestamptz",
+    "counts": "bool",
+}
 ZERO = Decimal(0)
 DESCRIPTION_MAX = 300  # a plan's and a price's name together may be longer
 
@@ -108,6 +114,9 @@ def write_drafts(drafts: Sequence[DraftInvoice], *, at: datetime) -> list[UUID]:
     coupons = [row for i, d in pairs for row in _coupon_rows(i, d)]
     if coupons:
         _copy("billing_couponuse", COUPON_COLUMNS, coupons)
+    parts = [(i, part.pk, d.boundary, True) for i, d in pairs for part in d.parts]
+    if parts:
+        _copy("billing_invoicepart", PART_COLUMNS, parts)
     return ids
 
 
@@ -206,7 +215,7 @@ def _line_rows(invoice_id: UUID, draft: DraftInvoice) -> Iterable[tuple[object, 
             str(line.kind),
             _shortened(line.description),
             line.price_id,
-            _key(draft.subscription),
+            line.subscription_id or _key(draft.subscription),
             line.period.start,
             line.period.end,
             line.quantity,

@@ -91,7 +91,7 @@ def invoice_detail(request: HttpRequest, key: str) -> HttpResponse:
     invoice = find_invoice(key)
     context = {
         "invoice": invoice,
-        "lines": invoice.lines.order_by("position"),
+        "lines": invoice.lines.select_related("subscription").order_by("position"),
         "payments": invoice.payments.order_by("created_at"),
         "credit_notes": invoice.credit_notes.order_by("issued_at"),
         "history": invoice_history(invoice),

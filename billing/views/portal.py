@@ -103,7 +103,7 @@ def portal_invoice(request: HttpRequest, number: str) -> HttpResponse:
     context = {
         "invoice": invoice,
         "customer": invoice.customer,
-        "lines": invoice.lines.all(),
+        "lines": invoice.lines.select_related("subscription"),
         "payments": payments,
         "is_payable": invoice.state in {"open", "uncollectible"} and invoice.amount_due.amount > 0,
     }

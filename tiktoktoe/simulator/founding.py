@@ -8,6 +8,7 @@ from typing import TypeVar
 from django.conf import settings
 
 from billing.models import NumberingRule, TaxRate
+from billing.services.consolidating import set_invoicing
 from billing.services.coupons import CouponDetails, create_coupon
 from billing.services.numbering import set_numbering
 from subscriptions.models import Customer, Meter, Plan, PlanVersion, Product
@@ -99,9 +100,15 @@ def _customer(row: catalog.CustomerRow, scenario: Scenario, at: datetime) -> Cus
         is_tax_exempt=row.tax_exempt or not scenario.taxes,
     )
     try:
-        return create_customer(details=details, at=at)
+        customer = create_customer(details=details, at=at)
     except (InvalidInput, Conflict) as problem:
         raise StepRefused(row.place, problem) from problem
+    currencies = {_currency(p.currency, p.place) for p in scenario.plans if p.currency}
+    for currency in {customer.currency, *currencies} if row.one_invoice else ():
+        set_invoicing(
+            customer=customer, currency=currency, is_consolidated=True, actor=ACTOR, at=at
+        )
+    return customer
 
 
 def _currency(code: str, place: Place) -> str:

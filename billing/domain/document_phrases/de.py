@@ -16,6 +16,7 @@ PHRASES: Mapping[str, str] = {
     "Invoice": "Rechnung",
     "Invoice {number}": "Rechnung {number}",
     "Draft of an invoice": "Entwurf einer Rechnung",
+    "Subscription {reference}": "Abonnement {reference}",
     "Invoice number": "Rechnungsnummer",
     "not issued yet": "noch nicht ausgestellt",
     "Date": "Datum",

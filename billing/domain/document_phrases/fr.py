@@ -16,6 +16,7 @@ PHRASES: Mapping[str, str] = {
     "Invoice": "Facture",
     "Invoice {number}": "Facture {number}",
     "Draft of an invoice": "Brouillon de facture",
+    "Subscription {reference}": "Abonnement {reference}",
     "Invoice number": "Numéro de facture",
     "not issued yet": "pas encore émise",
     "Date": "Date",

@@ -292,5 +292,6 @@ class CustomerRow:
     currency: str = ""
     tax_number: str = also("vat_number", "vat_id", "tax_id", default="")
     tax_exempt: bool = also("is_tax_exempt", default=False)
+    one_invoice: bool = also("is_consolidated", "consolidated", default=False)
     locale: str = "en"
     card: Card = also("payment_method", default="none")
