@@ -16,9 +16,9 @@ from billing.errors import PeriodNotBilled
 from billing.models import CreditNote, Invoice, PlanChange
 from billing.queries.tax_table import TaxTable
 from billing.services.closing import close_usage_until, closing_lines, early_boundary
-from billing.services.drafting import DraftInvoice, make_draft, with_credit
+from billing.services.drafting import make_draft, with_credit
+from billing.services.effects import Effect
 from billing.services.giving_back import (
-    NotePlan,
     Unused,
     give_back,
     plan_notes,
@@ -41,7 +41,6 @@ from subscriptions.services.lifecycle import (
 )
 from subscriptions.services.policies import policy_of
 from subscriptions.services.transitions import Actor
-from tiktoktoe.kernel.money import Money, total, zero
 from tiktoktoe.kernel.periods import local_date, local_midnight
 
 logger = logging.getLogger(__name__)
@@ -56,35 +55,16 @@ class CancelWhen(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CancellationPreview:
+class CancellationPreview(Effect):
     """What a cancellation does: until when is billed, the last invoice, what is given back.
 
     A later end bills and gives back when it comes: then `draft` and `notes` are empty.
     """
 
-    subscription: Subscription
     when: CancelWhen
     ends_at: datetime
     unused_time: UnusedTime
-    draft: DraftInvoice | None
     unused: tuple[Unused, ...]
-    notes: tuple[NotePlan, ...]
-    token: str
-
-    @property
-    def due_now(self) -> Money:
-        """What is to pay at once: with tax, less what the credit balance pays."""
-        return self.draft.due if self.draft else zero(self.subscription.currency)
-
-    @property
-    def given_back(self) -> Money:
-        """What is credited or refunded at once, with tax."""
-        return total((note.total for note in self.notes), self.subscription.currency)
-
-    @property
-    def refunded(self) -> Money:
-        """What of it goes back as money."""
-        return total((note.refund for note in self.notes), self.subscription.currency)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ from billing.services.drafting import (
     make_draft,
     with_credit,
 )
+from billing.services.effects import Effect
 from billing.services.giving_back import (
     NotePlan,
     Unused,
@@ -54,38 +55,23 @@ from subscriptions.services.pauses import (
 )
 from subscriptions.services.policies import PolicyBook, policy_of
 from subscriptions.services.transitions import Actor
-from tiktoktoe.kernel.money import Money, total, zero
 from tiktoktoe.kernel.periods import Period, local_midnight
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PausePreview:
+class PausePreview(Effect):
     """What a pause does: from when nothing is billed, what is billed and given back at once.
 
     At the end of the period the billing run pauses it: then `draft` and `notes` are empty.
     """
 
-    subscription: Subscription
     is_immediate: bool
     paused_from: datetime
     resume_at: datetime | None
     unused_time: UnusedTime
-    draft: DraftInvoice | None
     unused: tuple[Unused, ...]
-    notes: tuple[NotePlan, ...]
-    token: str
-
-    @property
-    def due_now(self) -> Money:
-        """What is to pay at once: with tax, less what the credit balance pays."""
-        return self.draft.due if self.draft else zero(self.subscription.currency)
-
-    @property
-    def given_back(self) -> Money:
-        """What is credited or refunded at once, with tax."""
-        return total((note.total for note in self.notes), self.subscription.currency)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,18 +84,10 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResumptionPreview:
+class ResumptionPreview(Effect):
     """What resuming does: in which period it goes on, and what is charged for it at once."""
 
-    subscription: Subscription
     period: Period
-    draft: DraftInvoice | None
-    token: str
-
-    @property
-    def due_now(self) -> Money:
-        """What is to pay at once: with tax, less what the credit balance pays."""
-        return self.draft.due if self.draft else zero(self.subscription.currency)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

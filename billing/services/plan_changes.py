@@ -19,6 +19,7 @@ from billing.models import CreditNote, Invoice, PlanChange, UnusedCredit
 from billing.queries.tax_table import TaxTable
 from billing.services.closing import close_usage_until, closing_lines, early_boundary
 from billing.services.drafting import DraftInvoice, DraftLine, make_draft, with_credit
+from billing.services.effects import Effect
 from billing.services.giving_back import (
     NotePlan,
     Unused,
@@ -49,21 +50,20 @@ from subscriptions.services.lifecycle import change_token, ensure_unchanged, loc
 from subscriptions.services.policies import NO_OVERRIDE, ChangeOverride, ChangeTerms, PolicyBook
 from subscriptions.services.restrictions import ensure_changeable
 from subscriptions.services.transitions import SCHEDULE, Actor, record_transition
-from tiktoktoe.kernel.money import Money, quantize, total, zero
+from tiktoktoe.kernel.money import Money, quantize, total
 from tiktoktoe.kernel.periods import Alignment, BillingPeriods, Period, local_date
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlanChangePreview:
+class PlanChangePreview(Effect):
     """What a change would do: when, and what is credited and charged for it at once.
 
     `period` and `row` are those that it is in from then on; `closes` says that its period up
     to the change is billed with it, `is_netted` that unused time is credited on the invoice.
     """
 
-    subscription: Subscription
     plan_version: PlanVersion
     quantity: int
     kind: ChangeKind
@@ -72,23 +72,10 @@ class PlanChangePreview:
     closes: bool
     effective_at: datetime
     row: BillingPeriods
-    draft: DraftInvoice | None
     unused: tuple[Unused, ...]
-    notes: tuple[NotePlan, ...]
     is_netted: bool
     fee_before: Money
     fee_after: Money
-    token: str
-
-    @property
-    def due_now(self) -> Money:
-        """What is to pay at once: with tax, less what the credit balance pays."""
-        return self.draft.due if self.draft else zero(self.subscription.currency)
-
-    @property
-    def given_back(self) -> Money:
-        """What credit notes give back at once, with tax."""
-        return total((note.total for note in self.notes), self.subscription.currency)
 
     @property
     def period(self) -> Period | None:
