@@ -13,12 +13,14 @@ def main() -> int:
 
     django.setup()
     from tests.benchmarks import (
+        big_billing_run,
         billing_run,
         decisions,
         drill,
         entitlements,
         ingest,
         ledger,
+        previews,
         rating,
         routing,
     )
@@ -28,6 +30,9 @@ def main() -> int:
         "rating": rating.run,
         "rating-small": lambda: rating.run(events=1_000_000),
         "billing-run": billing_run.run,
+        "billing-run-10k": lambda: big_billing_run.run(sizes=[10_000]),
+        "billing-run-100k": lambda: big_billing_run.run(sizes=[100_000]),
+        "previews": previews.run,
         "ledger": ledger.run,
         "routing": routing.run,
         "decisions": decisions.run,

@@ -283,11 +283,12 @@ JOIN LATERAL (
 WHERE s.next_billing_at <= %(at)s;
 
 INSERT INTO billing_invoice (id, customer_id, subscription_id, kind, state, currency, period_start,
-    period_end, subtotal, tax, total, amount_paid, amount_credited, amount_refunded, tax_breakdown,
-    bill_to, idempotency_key, created_at)
+    period_end, subtotal, tax, total, amount_paid, amount_credited, amount_refunded,
+    amount_from_balance, amount_from_wallets, amount_to_balance, tax_breakdown, bill_to,
+    idempotency_key, created_at)
 SELECT invoice_id, customer_id, due.id, 'period', 'draft', 'EUR', %(at)s, %(end)s,
     usage_amount + 99, round((usage_amount + 99) * 0.19, 2),
-    usage_amount + 99 + round((usage_amount + 99) * 0.19, 2), 0, 0, 0,
+    usage_amount + 99 + round((usage_amount + 99) * 0.19, 2), 0, 0, 0, 0, 0, 0,
     jsonb_build_array(jsonb_build_object('code', 'de-vat', 'percentage', '19')),
     jsonb_build_object('name', c.name, 'email', c.email, 'country', c.country,
                        'city', c.city, 'postal_code', c.postal_code, 'locale', c.locale),
@@ -295,12 +296,12 @@ SELECT invoice_id, customer_id, due.id, 'period', 'draft', 'EUR', %(at)s, %(end)
 FROM due JOIN subscriptions_customer c ON c.id = due.customer_id;
 
 INSERT INTO billing_invoiceline (id, invoice_id, position, kind, description, price_id,
-    subscription_id, period_start, period_end, quantity, currency, amount, tax_amount, tax_code,
-    taxes, includes_tax, derivation)
+    subscription_id, period_start, period_end, quantity, currency, amount, discount, tax_amount,
+    tax_code, taxes, includes_tax, derivation)
 SELECT gen_random_uuid(), invoice_id, 1, 'usage', 'API calls', %(calls)s, id, %(start)s, %(at)s,
-    quantity, 'EUR', usage_amount,
+    quantity, 'EUR', usage_amount, 0,
     round((usage_amount + 99) * 0.19, 2) - round(99 * 0.19, 2), 'de-vat',
-    '[]', false,
+    '[]'::jsonb, false,
     jsonb_build_object('kind', 'usage', 'inputs', jsonb_build_object('quantity', quantity::text),
         'steps', jsonb_build_array(
             jsonb_build_object('label', 'tier 1', 'formula', least(quantity, 10000) || ' x 0.004'),
@@ -309,8 +310,8 @@ SELECT gen_random_uuid(), invoice_id, 1, 'usage', 'API calls', %(calls)s, id, %(
 FROM due
 UNION ALL
 SELECT gen_random_uuid(), invoice_id, 2, 'recurring', 'Base fee', %(base)s, id, %(at)s, %(end)s,
-    1, 'EUR', 99, round(99 * 0.19, 2), 'de-vat',
-    '[]', false, jsonb_build_object('kind', 'recurring', 'steps', jsonb_build_array(
+    1, 'EUR', 99, 0, round(99 * 0.19, 2), 'de-vat',
+    '[]'::jsonb, false, jsonb_build_object('kind', 'recurring', 'steps', jsonb_build_array(
         jsonb_build_object('label', 'flat fee', 'formula', '1 x 99 = 99')))
 FROM due;
 

@@ -1,0 +1,26 @@
+"""The benchmarks of billing at a size that tests can afford: they run, and measure something."""
+
+import pytest
+
+from tests.benchmarks import big_billing_run, previews
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_billing_run_is_measured_at_any_size() -> None:
+    said: list[str] = []
+
+    (size,) = big_billing_run.run(sizes=[30], say=said.append)
+
+    assert size.subscriptions == 30
+    assert min(size.naive, size.ours, size.limit) > 0
+    assert len(said) == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_previews_are_measured() -> None:
+    said: list[str] = []
+
+    measured = previews.run(subscriptions=20, previews=5, say=said.append)
+
+    assert len(measured) == len(said) == 6
+    assert all(0 < latency.p50 <= latency.p95 for latency in measured)
