@@ -4,6 +4,7 @@ from django.urls import path
 
 from subscriptions.views import (
     catalog,
+    catalog_new,
     customers,
     entitlements_api,
     event_sources,
@@ -46,6 +47,14 @@ urlpatterns = [
         name="invitation_revocation",
     ),
     path("invitations/<str:token>/", invitations.invitation_detail, name="invitation"),
+    path("products/new/", catalog_new.product_create, name="product_create"),
+    path("plans/new/", catalog_new.plan_create, name="plan_create"),
+    path("meters/new/", catalog_new.meter_create, name="meter_create"),
+    path(
+        "catalog/<slug:code>/versions/new/",
+        catalog_new.plan_first_version,
+        name="plan_first_version",
+    ),
     path("catalog/", catalog.plan_list, name="plan_list"),
     path("catalog/<slug:code>/", catalog.plan_detail, name="plan_detail"),
     path("catalog/<slug:code>/policy/", policies.plan_policy, name="plan_policy"),

@@ -125,8 +125,8 @@ def _payments(customer: Customer) -> Iterator[Row]:
         assert refund.resolved_at is not None
         back = (refund.payment.invoice.number, "refund", refund.currency, -refund.amount.amount, "")
         moves.append((refund.resolved_at, back))
-    for when, row in sorted(moves, key=lambda move: move[0]):
-        yield [local_date(when, zone), *row]
+    for when, told in sorted(moves, key=lambda move: move[0]):
+        yield [local_date(when, zone), *told]
 
 
 def _usage(customer: Customer) -> Iterator[Row]:

@@ -53,21 +53,32 @@ ORDER BY given.place
 
 @transaction.atomic
 def set_numbering(
-    *, mode: NumberingRule.Mode, actor: Actor, at: datetime, prefix: str = ""
+    *,
+    mode: NumberingRule.Mode,
+    actor: Actor,
+    at: datetime,
+    prefix: str = "",
+    effective_from: datetime | None = None,
 ) -> NumberingRule:
-    """Number invoices otherwise from now on; without a prefix, behind the one that counts.
+    """Number invoices otherwise from an instant on, by default from now; without a prefix, behind
+    the one that counts by then.
 
     Raises:
-        NumberingInvalid: If the prefix is too long.
+        NumberingInvalid: If the prefix is too long, or the instant is over or another rule's.
     """
-    newest = NumberingRule.objects.filter(effective_from__lte=at).first()
+    starts_at = effective_from or at
+    if starts_at < at:
+        raise NumberingInvalid(f"{starts_at:%Y-%m-%d} is over", field="from_on")
+    if NumberingRule.objects.filter(effective_from=starts_at).exists():
+        raise NumberingInvalid("another rule begins then", field="from_on")
+    newest = NumberingRule.objects.filter(effective_from__lte=starts_at).first()
     kept = prefix.strip() or (newest.prefix if newest else settings.INVOICE_PREFIX)
     if len(kept) > PREFIX_PLACES:
         raise NumberingInvalid(
             f"{kept!r} is too long", field="prefix", remedy=f"at most {PREFIX_PLACES} characters"
         )
     rule = NumberingRule.objects.create(
-        mode=mode, prefix=kept, actor=actor_name(actor), effective_from=at, created_at=at
+        mode=mode, prefix=kept, actor=actor_name(actor), effective_from=starts_at, created_at=at
     )
     logger.info("numbering changed", extra={"mode": mode, "prefix": kept})
     return rule

@@ -162,10 +162,12 @@ def _customers(events: Sequence[Incoming], at: datetime) -> dict[str, _Sender]:
     """The customers that events name, each with its time."""
     rows = Customer.objects.filter(external_id__in={clean(e.body.customer) for e in events})
     return {
-        external_id: _Sender(pk, zone(time_zone), clock_at or at)
-        for external_id, pk, time_zone, clock_at in rows.values_list(
-            "external_id", "pk", "time_zone", "clock__at"
+        customer.external_id: _Sender(
+            customer.pk,
+            zone(customer.time_zone),
+            customer.clock.at if customer.clock else at,
         )
+        for customer in rows.select_related("clock").only("external_id", "time_zone", "clock__at")
     }
 
 
