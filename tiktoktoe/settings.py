@@ -239,6 +239,22 @@ GATEWAYS: dict[str, dict[str, str]] = {
         ),
     ),
 }
+GATEWAYS |= env_accounts(
+    "nacha",
+    env_list("NACHA_ACCOUNTS", ["nacha"]),
+    *(
+        "COMPANY_ID",
+        "HOLDER",
+        "ROUTING_NUMBER",
+        "ACCOUNT",
+        "ACCOUNT_ALIAS",
+        "OUT_FOLDER",
+        "IN_FOLDER",
+        "CUT_OFF",
+        "TIME_ZONE",
+        "NOTICE_DAYS",
+    ),
+)
 # What account numbers are sealed with, the newest first; the others only open what they sealed.
 SEALING_KEYS = env_list("SEALING_KEYS", []) or [SECRET_KEY]
 # The pages may send a form on to the hosted payment page.

@@ -3,8 +3,12 @@
 TARGET, on which SEPA settles, is closed on Saturdays and Sundays, on New Year's Day, Good Friday,
 Easter Monday, 1 May, and on 25 and 26 December, wherever the banks are.
 
+The Federal Reserve, on which ACH settles, is closed on weekends and its eleven holidays; one that
+falls on a Sunday is kept on Monday, one on a Saturday is not.
+
 Source: ECB, long-term calendar for TARGET closing days, decided on 14 December 2000, in force
-since 2002 (ecb.europa.eu/paym/target).
+since 2002 (ecb.europa.eu/paym/target); frbservices.org, holiday schedule of the Federal Reserve
+Banks.
 """
 
 from collections.abc import Callable
@@ -16,6 +20,9 @@ from tiktoktoe.kernel.periods import local_date, zone
 
 SATURDAY = 5
 _FIXED = frozenset({(1, 1), (5, 1), (12, 25), (12, 26)})
+_FED_FIXED = frozenset({(1, 1), (6, 19), (7, 4), (11, 11), (12, 25)})
+# (month, weekday): which one of the month; 0 is the last.
+_FED_MOVING = {(1, 0): 3, (2, 0): 3, (5, 0): 0, (9, 0): 1, (10, 0): 2, (11, 3): 4}
 _DAY = timedelta(days=1)
 IsOpen = Callable[[date], bool]
 
@@ -57,6 +64,20 @@ def is_target_day(day: date) -> bool:
         return False
     easter = easter_sunday(day.year)
     return day not in {easter - 2 * _DAY, easter + _DAY}
+
+
+def is_fed_day(day: date) -> bool:
+    """Whether the Federal Reserve is open."""
+    if day.weekday() >= SATURDAY:
+        return False
+    eve = day - _DAY
+    is_monday_after = day.weekday() == 0 and (eve.month, eve.day) in _FED_FIXED
+    if (day.month, day.day) in _FED_FIXED or is_monday_after:
+        return False
+    nth = (day.day - 1) // 7 + 1
+    is_last = (day + 7 * _DAY).month != day.month
+    moving = _FED_MOVING.get((day.month, day.weekday()))
+    return moving is None or not (nth == moving or (moving == 0 and is_last))
 
 
 def on_or_after(day: date, is_open: IsOpen = is_target_day) -> date:

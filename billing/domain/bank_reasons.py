@@ -37,18 +37,37 @@ _CODES: Mapping[DeclineClass, tuple[str, ...]] = {
         *("CNOR", "CURR", "DT01", "FF01", "FF05", "MD02", "MD05", "RC07", "RF01", "RR03", "RR04"),
     ),
 }
+# The R codes of ACH returns. Source: Nacha Operating Rules, appendix four, as in moov-io/ach's
+# table (addenda99, 2026); R01 and R09 may be presented again twice within 180 days.
+_NACHA_CODES: Mapping[DeclineClass, tuple[str, ...]] = {
+    DeclineClass.SOFT_FUNDS: ("R01", "R09"),
+    DeclineClass.DATA_FIX: ("R03", "R04", "R13", "R28"),
+    DeclineClass.HARD_INSTRUMENT: ("R02", "R14", "R15", "R16", "R20"),
+    DeclineClass.HARD_REVOKED: ("R05", "R07", "R08", "R10", "R11", "R29"),
+    DeclineClass.REVIEW: ("R24",),
+    DeclineClass.CONFIG: ("R06", "R17", "R18", "R19", "R26", "R27"),
+}
+CLASS_OF_NACHA_CODE: Mapping[str, DeclineClass] = {
+    code: decline_class for decline_class, codes in _NACHA_CODES.items() for code in codes
+}
 CLASS_OF_ISO_CODE: Mapping[str, DeclineClass] = {
     code: decline_class for decline_class, codes in _CODES.items() for code in codes
 }
 # What says that the permission itself is gone, or the account that it is for.
-ENDS_MANDATE = frozenset({"AC04", "AC05", "MD01", "MD07", "MS02", "SL01", "CN01"})
+ENDS_MANDATE = frozenset(
+    {
+        *("AC04", "AC05", "MD01", "MD07", "MS02", "SL01", "CN01"),
+        *("R02", "R05", "R07", "R08", "R10", "R11", "R14", "R15", "R20", "R29"),
+    }
+)
 # Taken back by the debtor's wish, for which they need give no reason.
 REFUNDED_BY_DEBTOR = frozenset({"MD06"})
 
 
-def iso_decline(code: str) -> Decline:
+def bank_decline(code: str) -> Decline:
     """What a bank's reason means; one that nobody knows is treated with care."""
-    known = CLASS_OF_ISO_CODE.get(code, DeclineClass.UNCLASSIFIED)
+    named = CLASS_OF_ISO_CODE.get(code) or CLASS_OF_NACHA_CODE.get(code)
+    known = named or DeclineClass.UNCLASSIFIED
     return Decline(code=code or "unknown", decline_class=known)
 
 

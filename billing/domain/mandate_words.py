@@ -15,6 +15,14 @@ _CONSENTS: Mapping[str, str] = {
         "must be claimed within 8 weeks starting from the date on which your account was debited. "
         "You are told of each debit at least {days} days before it is due."
     ),
+    # ACH: Regulation E, 12 CFR 1005.10(b), wants a readily identifiable authorization that says how
+    # to withdraw it; the words are ours.
+    "us": (
+        "I authorize {creditor} to debit my account at the bank named here electronically for the "
+        "amounts that I owe it, and to correct errors by credits and debits. I am told of each "
+        "debit at least {days} days before. This authorization stays in force until I withdraw it, "
+        "in the portal or in writing."
+    ),
     "de": (
         "Ich ermächtige (A) {creditor}, Zahlungen von meinem Konto mittels Lastschrift "
         "einzuziehen. Zugleich (B) weise ich mein Kreditinstitut an, die von {creditor} auf mein "

@@ -98,7 +98,8 @@ def beyond_refund_right(*, code: str, debited_on: date | None, returned_on: date
     Within 8 weeks a debtor need give no reason; up to 13 months only if there was no mandate
     (MD01), which the creditor may contest. The money is gone all the same: a person objects.
     """
-    if debited_on is None or returned_on <= debited_on + REFUND_WITHIN:
+    is_ach = code[:1] == "R" and code[1:].isdigit()
+    if is_ach or debited_on is None or returned_on <= debited_on + REFUND_WITHIN:
         return ""
     if returned_on > add_months(debited_on, UNAUTHORISED_MONTHS):
         return f"taken back more than {UNAUTHORISED_MONTHS} months after the debit: object to it"

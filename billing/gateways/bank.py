@@ -7,14 +7,14 @@ so that every question is answered: pending.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 from stdnum import bic, iban
 from stdnum.exceptions import ValidationError
 
 from billing.domain.attempts import Answer
-from billing.domain.bank_days import FileTerms
+from billing.domain.bank_days import FileTerms, IsOpen, is_target_day
 from billing.domain.declines import Decline, DeclineClass
 from billing.domain.mandates import NOTICE_DAYS
 from billing.errors import GatewayRefused
@@ -31,27 +31,52 @@ from billing.gateways.base import (
     RefundRequest,
     VoidRequest,
 )
-from billing.gateways.sepa_files import Account
+from billing.gateways.sepa_files import (
+    Account,
+    DebitOrder,
+    TransferOrder,
+    debit_file,
+    transfer_file,
+)
 from tiktoktoe.kernel.money import Money
 
-CURRENCY = "EUR"
 # Source: SEPA Core and SCT rulebooks, the largest amount of an order (EPC016-06, AT-06).
-LARGEST = Money("999999999.99", CURRENCY)
-SMALLEST = Money("0.01", CURRENCY)
+LARGEST = Money("999999999.99", "EUR")
+SMALLEST = Money("0.01", "EUR")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenFile:
+    """A file for the bank: the name that the bank knows it by, and its bytes."""
+
+    message_id: str
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BankTerms:
-    """What we have agreed with a bank: our account, our creditor identifier, its days and times."""
+    """What we have agreed with a bank: our account, our creditor identifier, its days and times.
+
+    Attributes:
+        also_known_as: What else the bank calls our account.
+    """
 
     account: Account
     creditor_id: str
     files: FileTerms
     notice_days: int = NOTICE_DAYS
+    is_open: IsOpen = is_target_day
+    also_known_as: frozenset[str] = frozenset()
 
 
 class BankGateway:
-    """Our account at one bank."""
+    """Our account at one bank: of SEPA, in euros."""
+
+    currency = "EUR"
+    largest = LARGEST
+    smallest = SMALLEST
+    gives_mandates_in_portal = True
+    extension = "xml"
 
     def __init__(self, name: str, *, terms: BankTerms, door: BankDoor) -> None:
         self.name = name
@@ -60,21 +85,21 @@ class BankGateway:
 
     @property
     def capabilities(self) -> Capabilities:
-        """Debits by mandate, in euros.
+        """Debits by mandate.
 
         Asking again for a debit does nothing, however late: an attempt is put into one file.
         """
         return Capabilities(
             kinds=frozenset({"bank_debit"}),
-            currencies=frozenset({CURRENCY}),
+            currencies=frozenset({self.currency}),
             has_hosted_page=False,
             has_partial_refund=True,
             remembers_keys_for=timedelta(days=3650),
             look_up=None,
             settles_after_days=self.terms.notice_days,
             needs_mandate=True,
-            minimum={CURRENCY: SMALLEST},
-            maximum={CURRENCY: LARGEST},
+            minimum={self.currency: self.smallest},
+            maximum={self.currency: self.largest},
         )
 
     def create_customer(self, request: CustomerRequest) -> str:
@@ -83,9 +108,60 @@ class BankGateway:
 
     def charge(self, request: ChargeRequest) -> Outcome:
         """Take note of a debit: it goes with the next file."""
-        if not SMALLEST <= request.amount <= LARGEST:
+        if not self.smallest <= request.amount <= self.largest:
             return _refused("a bank takes no order of this amount")
-        return Outcome(answer=Answer.PENDING, reference=end_to_end_id(request.our_reference))
+        return Outcome(answer=Answer.PENDING, reference=self.reference_of(request.our_reference))
+
+    def reference_of(self, our_reference: str) -> str:
+        """The name of an order in files, and in what the bank says of it: 32 letters of 35."""
+        return our_reference.replace("-", "")
+
+    def debit_file(
+        self,
+        orders: Sequence[DebitOrder],
+        *,
+        message_id: str,
+        number: int,
+        made_at: datetime,
+        due_on: date,
+        sequence_type: str,
+    ) -> WrittenFile:
+        """A file of debits due on a day; `number` counts the files of the day."""
+        del number
+        body = debit_file(
+            orders,
+            message_id=message_id,
+            made_at=made_at,
+            collect_on=due_on,
+            sequence_type=sequence_type,
+            creditor=self.terms.account,
+            creditor_id=self.terms.creditor_id,
+        )
+        return WrittenFile(message_id=message_id, body=body)
+
+    def transfer_file(
+        self,
+        orders: Sequence[TransferOrder],
+        *,
+        message_id: str,
+        number: int,
+        made_at: datetime,
+        due_on: date,
+    ) -> WrittenFile:
+        """A file of transfers to be made on a day."""
+        del number
+        body = transfer_file(
+            orders,
+            message_id=message_id,
+            made_at=made_at,
+            execute_on=due_on,
+            debtor=self.terms.account,
+        )
+        return WrittenFile(message_id=message_id, body=body)
+
+    def is_ours(self, account: str) -> bool:
+        """Whether this is a name of our account."""
+        return account == self.terms.account.number or account in self.terms.also_known_as
 
     def authorize(self, request: ChargeRequest) -> Outcome:
         """A debit cannot be held back once it is asked for."""
@@ -120,7 +196,7 @@ class BankGateway:
     ) -> Outcome:
         """It waits in our own list, or at the bank, which tells by itself."""
         del customer_reference, since
-        return Outcome(answer=Answer.PENDING, reference=end_to_end_id(our_reference))
+        return Outcome(answer=Answer.PENDING, reference=self.reference_of(our_reference))
 
     def expire_session(self, session: str) -> Outcome:
         """There are none."""
@@ -136,7 +212,7 @@ class BankGateway:
 
     def refund(self, request: RefundRequest) -> Outcome:
         """Take note of a transfer back: it goes with the next file."""
-        return Outcome(answer=Answer.PENDING, reference=end_to_end_id(request.our_reference))
+        return Outcome(answer=Answer.PENDING, reference=self.reference_of(request.our_reference))
 
     def read_refund(self, reference: str) -> Outcome:
         """The bank tells by itself."""
@@ -145,7 +221,7 @@ class BankGateway:
     def find_refund(self, *, our_reference: str, charge_reference: str) -> Outcome:
         """It waits in our own list, or at the bank."""
         del charge_reference
-        return Outcome(answer=Answer.PENDING, reference=end_to_end_id(our_reference))
+        return Outcome(answer=Answer.PENDING, reference=self.reference_of(our_reference))
 
     def detach_method(self, reference: str, *, customer_reference: str) -> None:
         """A bank keeps no methods."""
@@ -168,7 +244,9 @@ def bank_gateway(name: str, terms: Mapping[str, str]) -> BankGateway:
     """
     try:
         account = Account(
-            name=terms["holder"], iban=iban.validate(terms["iban"]), bic=_bic(terms.get("bic", ""))
+            name=terms["holder"],
+            number=iban.validate(terms["iban"]),
+            bic=_bic(terms.get("bic", "")),
         )
         files = FileTerms(
             cut_off=time.fromisoformat(terms.get("cut_off") or "15:00"),
@@ -187,11 +265,6 @@ def bank_gateway(name: str, terms: Mapping[str, str]) -> BankGateway:
         ),
         door=BankDoor(outgoing=Path(terms["out_folder"]), incoming=Path(terms["in_folder"])),
     )
-
-
-def end_to_end_id(our_reference: str) -> str:
-    """The name that an order has in files, and in what the bank says of it: 32 letters of 35."""
-    return our_reference.replace("-", "")
 
 
 def _bic(text: str) -> str:

@@ -11,6 +11,7 @@ from billing.errors import GatewayRefused
 from billing.gateways.adyen import adyen_gateway
 from billing.gateways.bank import bank_gateway
 from billing.gateways.base import Gateway, HearsEvents
+from billing.gateways.nacha import nacha_gateway
 from billing.gateways.paypal import paypal_gateway
 from billing.gateways.stripe import StripeGateway
 
@@ -19,6 +20,7 @@ Terms = Mapping[str, str]
 _KINDS: Mapping[str, Callable[[str, Terms], Gateway]] = {
     "adyen": adyen_gateway,
     "bank": bank_gateway,
+    "nacha": nacha_gateway,
     "paypal": paypal_gateway,
     "stripe": lambda _name, _terms: StripeGateway(),
 }

@@ -28,10 +28,10 @@ _SPELT = str.maketrans({"ß": "ss", "Æ": "AE", "æ": "ae", "Ø": "O", "ø": "o"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Whose account, and where."""
+    """Whose account, and where: an IBAN, or routing and account number with a slash between."""
 
     name: str
-    iban: str
+    number: str
     bic: str = ""
 
 
@@ -78,7 +78,7 @@ def debit_file(
     _put(kind, "SeqTp", sequence_type)
     _put(batch, "ReqdColltnDt", collect_on.isoformat())
     _put(_put(batch, "Cdtr"), "Nm", _name(creditor.name))
-    _iban(batch, "CdtrAcct", creditor.iban)
+    _iban(batch, "CdtrAcct", creditor.number)
     _agent(batch, "CdtrAgt", creditor.bic)
     _put(batch, "ChrgBr", "SLEV")
     scheme = _put(_put(_put(_put(batch, "CdtrSchmeId"), "Id"), "PrvtId"), "Othr")
@@ -105,7 +105,7 @@ def transfer_file(
     _put(_put(_put(batch, "PmtTpInf"), "SvcLvl"), "Cd", "SEPA")
     _put(_put(batch, "ReqdExctnDt"), "Dt", execute_on.isoformat())
     _put(_put(batch, "Dbtr"), "Nm", _name(debtor.name))
-    _iban(batch, "DbtrAcct", debtor.iban)
+    _iban(batch, "DbtrAcct", debtor.number)
     _agent(batch, "DbtrAgt", debtor.bic)
     _put(batch, "ChrgBr", "SLEV")
     for order in orders:
@@ -115,7 +115,7 @@ def transfer_file(
         if order.creditor.bic:
             _agent(item, "CdtrAgt", order.creditor.bic)
         _put(_put(item, "Cdtr"), "Nm", _name(order.creditor.name))
-        _iban(item, "CdtrAcct", order.creditor.iban)
+        _iban(item, "CdtrAcct", order.creditor.number)
         _put(_put(item, "RmtInf"), "Ustrd", sepa_text(order.text)[:TEXT_LENGTH])
     return _bytes(root)
 
@@ -140,7 +140,7 @@ def _debit(batch: ET.Element, order: DebitOrder) -> None:
     _put(mandate, "DtOfSgntr", order.signed_on.isoformat())
     _agent(item, "DbtrAgt", order.debtor.bic)
     _put(_put(item, "Dbtr"), "Nm", _name(order.debtor.name))
-    _iban(item, "DbtrAcct", order.debtor.iban)
+    _iban(item, "DbtrAcct", order.debtor.number)
     _put(_put(item, "RmtInf"), "Ustrd", sepa_text(order.text)[:TEXT_LENGTH])
 
 

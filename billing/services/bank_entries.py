@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from billing.domain.attempts import Answer
 from billing.domain.bank_orders import OrderState
-from billing.domain.bank_reasons import ends_mandate, iso_decline
+from billing.domain.bank_reasons import CLASS_OF_NACHA_CODE, bank_decline, ends_mandate
 from billing.gateways.bank_messages import AccountReport, Entry, ReturnedOrder
 from billing.gateways.base import Outcome
 from billing.models import BankDelivery, BankEntry, BankOrder
@@ -29,8 +29,7 @@ def take_entries(
     at: datetime,
 ) -> None:
     """Take over the movements that a message tells of, each once, however many messages do."""
-    ours = bank_named(delivery.gateway).terms.account.iban
-    if report.account != ours:
+    if not bank_named(delivery.gateway).is_ours(report.account):
         results.append("of another account: left alone")
         return
     missing = report.missing
@@ -95,8 +94,9 @@ def return_order(
     A return proves that the order had been booked, if that has not been told yet.
     """
     locked = lock_order(order)
-    if locked.state == OrderState.RETURNED:
-        return ""
+    is_ach_echo = locked.state == OrderState.REJECTED and reason in CLASS_OF_NACHA_CODE
+    if locked.state == OrderState.RETURNED or is_ach_echo:
+        return ""  # an ACH entry that is refused comes back as a return besides
     if amount != locked.amount:
         return f"{amount} of an order of {locked.amount} goes back: take it by hand"
     if locked.state in {OrderState.FILED, OrderState.ACCEPTED}:
@@ -106,7 +106,7 @@ def return_order(
         return f"an order that is {locked.state} goes back: {locked.end_to_end_id}"
     move_order(locked, OrderState.RETURNED, f"{reason} {text}".strip())
     if locked.refund is not None:
-        undone = Outcome(answer=Answer.DECLINED, decline=iso_decline(reason), message=reason)
+        undone = Outcome(answer=Answer.DECLINED, decline=bank_decline(reason), message=reason)
         settle_refund(refund=locked.refund, outcome=undone, actor=BANK, at=at)
         return ""
     assert locked.attempt is not None

@@ -26,8 +26,6 @@ from billing.gateways.sepa_files import (
     Account,
     DebitOrder,
     TransferOrder,
-    debit_file,
-    transfer_file,
 )
 from billing.models import BankEntry, BankFile, BankOrder, Mandate
 from billing.services.bank_orders import (
@@ -115,7 +113,9 @@ def _write_batch(bank: BankGateway, at: datetime) -> int:
 def _is_due(order: BankOrder, bank: BankGateway, at: datetime) -> bool:
     if order.refund_id is not None:
         return True
-    return leaves_by_now(collect_on=order.due_on, at=at, terms=bank.terms.files)
+    return leaves_by_now(
+        collect_on=order.due_on, at=at, terms=bank.terms.files, is_open=bank.terms.is_open
+    )
 
 
 def _why_stopped(order: BankOrder, accounts: Mapping[UUID, Account]) -> Outcome | None:
@@ -165,33 +165,33 @@ def _write(
     at: datetime,
 ) -> None:
     identity = uuid7()
+    number = BankFile.objects.filter(gateway=bank.name, written_at__date=at.date()).count()
     is_debit = bool(sequence_type)
     if is_debit:
-        body = debit_file(
+        written = bank.debit_file(
             [_debit(order) for order in orders],
             message_id=identity.hex,
+            number=number,
             made_at=at,
-            collect_on=due_on,
+            due_on=due_on,
             sequence_type=sequence_type,
-            creditor=bank.terms.account,
-            creditor_id=bank.terms.creditor_id,
         )
     else:
-        body = transfer_file(
+        written = bank.transfer_file(
             [_transfer(order, accounts[order.payment.pk]) for order in orders],
             message_id=identity.hex,
+            number=number,
             made_at=at,
-            execute_on=due_on,
-            debtor=bank.terms.account,
+            due_on=due_on,
         )
     currency = orders[0].currency
     file = BankFile.objects.create(
         id=identity,
         gateway=bank.name,
         kind=BankFile.Kind.DEBITS if is_debit else BankFile.Kind.TRANSFERS,
-        message_id=identity.hex,
-        body_sealed=seal(body.decode()),
-        digest=hashlib.sha256(body).hexdigest(),
+        message_id=written.message_id,
+        body_sealed=seal(written.body.decode()),
+        digest=hashlib.sha256(written.body).hexdigest(),
         due_on=due_on,
         orders_count=len(orders),
         currency=currency,
@@ -212,7 +212,7 @@ def _send(file: BankFile, at: datetime) -> bool:
     if not claimed.update(sends=F("sends") + 1):
         return False
     try:
-        bank.door.send(f"{file.message_id}.xml", unseal(file.body_sealed).encode())
+        bank.door.send(f"{file.message_id}.{bank.extension}", unseal(file.body_sealed).encode())
     except GatewayUnavailable as error:
         note_health(gateway=file.gateway, is_failure=True, at=at)
         claimed.update(reason=str(error)[:300])
@@ -244,7 +244,7 @@ def _transfer(order: BankOrder, account: Account) -> TransferOrder:
 
 
 def _account_of(mandate: Mandate) -> Account:
-    return Account(name=mandate.debtor_name, iban=unseal(mandate.account_sealed), bic=mandate.bic)
+    return Account(name=mandate.debtor_name, number=unseal(mandate.account_sealed), bic=mandate.bic)
 
 
 def _accounts_back(orders: Iterable[BankOrder]) -> dict[UUID, Account]:
@@ -261,5 +261,5 @@ def _accounts_back(orders: Iterable[BankOrder]) -> dict[UUID, Account]:
     for entry in BankEntry.objects.filter(payment__in=payments).exclude(party_sealed=""):
         assert entry.payment_id is not None
         name, number = entry.party_name or "NOTPROVIDED", unseal(entry.party_sealed)
-        found[entry.payment_id] = Account(name=name, iban=number)
+        found[entry.payment_id] = Account(name=name, number=number)
     return found

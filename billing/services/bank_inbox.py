@@ -9,7 +9,8 @@ from django.db import connection, transaction
 
 from billing.domain.bank_orders import FileState, OrderState, file_state_of, is_refused_copy
 from billing.errors import BankMessageUnreadable, GatewayUnavailable
-from billing.gateways.bank_messages import BankMessage, FileStatus, read_message
+from billing.gateways.bank_messages import BankMessage, FileStatus
+from billing.gateways.bank_reading import read_delivery
 from billing.models import BankDelivery, BankFile, BankOrder
 from billing.services.bank_entries import take_entries, take_returns
 from billing.services.bank_files import answer_file
@@ -78,7 +79,7 @@ def _work_off(pk: UUID, at: datetime) -> None:
     if delivery.state != BankDelivery.State.WAITING:
         return
     try:
-        message = read_message(unseal(delivery.body_sealed).encode())
+        message = read_delivery(unseal(delivery.body_sealed).encode())
     except BankMessageUnreadable as refusal:
         delivery.state, delivery.problem = BankDelivery.State.UNREADABLE, str(refusal)[:300]
     else:

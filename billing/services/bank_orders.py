@@ -13,11 +13,11 @@ from django.db import transaction
 from billing.domain.attempts import Answer
 from billing.domain.bank_days import collection_day, earliest_collection, file_day
 from billing.domain.bank_orders import OrderState, ensure_order_move, may_move
-from billing.domain.bank_reasons import ends_mandate, iso_decline
+from billing.domain.bank_reasons import bank_decline, ends_mandate
 from billing.domain.declines import Decline, DeclineClass
 from billing.domain.mandates import ensure_collectable
 from billing.errors import MandateNotUsable
-from billing.gateways.bank import BankGateway, end_to_end_id
+from billing.gateways.bank import BankGateway
 from billing.gateways.base import Outcome
 from billing.models import BankOrder, Mandate, PaymentAttempt, Refund
 from billing.services.banks import BANK, bank_named, bank_names
@@ -62,7 +62,7 @@ def reject_order(*, order: BankOrder, reason: str, text: str, at: datetime) -> b
         return False
     move_order(locked, OrderState.REJECTED, f"{reason} {text}".strip())
     declined = Outcome(
-        answer=Answer.DECLINED, decline=iso_decline(reason), message=text[:300] or reason
+        answer=Answer.DECLINED, decline=bank_decline(reason), message=text[:300] or reason
     )
     _settle(locked, declined, at)
     _end_mandate_after(locked, reason, at)
@@ -145,10 +145,15 @@ def _debit_of(attempt: PaymentAttempt, bank: BankGateway, at: datetime) -> BankO
         gateway=bank.name,
         attempt=attempt,
         mandate=mandate,
-        end_to_end_id=end_to_end_id(str(attempt.pk)),
+        end_to_end_id=bank.reference_of(str(attempt.pk)),
         currency=attempt.payment.currency,
         amount=attempt.payment.amount.amount,
-        due_on=collection_day(at=at, notice_days=mandate.notice_days, terms=bank.terms.files),
+        due_on=collection_day(
+            at=at,
+            notice_days=mandate.notice_days,
+            terms=bank.terms.files,
+            is_open=bank.terms.is_open,
+        ),
         created_at=at,
     )
 
@@ -174,10 +179,10 @@ def _plan_transfers(bank: BankGateway, at: datetime) -> int:
             id=uuid7(),
             gateway=bank.name,
             refund=refund,
-            end_to_end_id=end_to_end_id(str(refund.pk)),
+            end_to_end_id=bank.reference_of(str(refund.pk)),
             currency=refund.currency,
             amount=refund.amount.amount,
-            due_on=file_day(at, bank.terms.files),
+            due_on=file_day(at, bank.terms.files, bank.terms.is_open),
             created_at=at,
         )
         for refund in refunds
@@ -187,8 +192,9 @@ def _plan_transfers(bank: BankGateway, at: datetime) -> int:
 
 def due_day(order: BankOrder, bank: BankGateway, at: datetime) -> None:
     """Put an order's day off that cannot be met any more, as after a day without a worker."""
-    files = bank.terms.files
-    soonest = earliest_collection(at, files) if order.attempt_id else file_day(at, files)
+    files, is_open = bank.terms.files, bank.terms.is_open
+    find = earliest_collection if order.attempt_id else file_day
+    soonest = find(at, files, is_open)
     order.due_on = max(order.due_on, soonest, local_date(at, files.time_zone))
 
 

@@ -7,18 +7,20 @@ from billing.gateways.bank import BankGateway
 from billing.gateways.registry import gateway_named
 from subscriptions.services.transitions import Actor
 
+_KINDS = frozenset({"bank", "nacha"})
 BANK = Actor(source="bank")
 
 
 def bank_names() -> list[str]:
     """The banks that the settings configure, in a fixed order."""
-    return sorted(name for name, terms in settings.GATEWAYS.items() if terms["kind"] == "bank")
+    return sorted(name for name, terms in settings.GATEWAYS.items() if terms["kind"] in _KINDS)
 
 
 def bank_for(currency: str) -> BankGateway | None:
-    """The first bank that collects in a currency; None if none does."""
+    """The first bank for which customers of a currency give mandates in the portal, if any."""
     banks = (bank_named(name) for name in bank_names())
-    return next((bank for bank in banks if currency in bank.capabilities.currencies), None)
+    able = (bank for bank in banks if bank.gives_mandates_in_portal)
+    return next((bank for bank in able if bank.currency == currency), None)
 
 
 def bank_named(name: str) -> BankGateway:

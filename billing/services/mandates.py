@@ -6,6 +6,7 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Coalesce
 from stdnum import bic, iban
 from stdnum.exceptions import ValidationError
+from stdnum.us import rtn
 
 from billing.domain.mandate_words import consent_language, consent_text
 from billing.domain.mandates import UNUSED_MONTHS, MandateState, SequenceType, expires_on
@@ -24,6 +25,7 @@ from tiktoktoe.kernel.ids import short_id, uuid7
 from tiktoktoe.kernel.periods import add_months, local_date
 
 NAME_LENGTH = 70
+ACH_ACCOUNT_LENGTH = 17
 
 
 def give_mandate(
@@ -49,27 +51,93 @@ def give_mandate(
     Raises:
         MandateInvalid: If the number, the name or the day cannot be, or the account has one.
     """
-    number, code = _account(account_number), _bank_code(bank_code)
+    number = _account(account_number)
+    return _record(
+        customer=customer,
+        gateway=gateway,
+        number=number,
+        country=number[:2],
+        brand="sepa_debit",
+        bank_code=_bank_code(bank_code),
+        debtor_name=debtor_name,
+        signed_by=signed_by,
+        signed_on=signed_on,
+        sequence_type=sequence_type,
+        actor=actor,
+        at=at,
+    )
+
+
+def give_ach_authorization(
+    *,
+    customer: Customer,
+    gateway: str,
+    routing_number: str,
+    account_number: str,
+    debtor_name: str,
+    signed_by: str,
+    actor: Actor,
+    at: datetime,
+    signed_on: date | None = None,
+) -> Mandate:
+    """Record that a customer lets us debit an account in the United States.
+
+    Raises:
+        MandateInvalid: If a number, the name or the day cannot be, or the account has one.
+    """
+    account = account_number.strip()
+    if not account.isalnum() or len(account) > ACH_ACCOUNT_LENGTH:
+        raise MandateInvalid("this is no account number", field="account_number")
+    try:
+        routing = str(rtn.validate(routing_number))
+    except ValidationError as error:
+        raise MandateInvalid("this is no routing number", field="routing_number") from error
+    return _record(
+        customer=customer,
+        gateway=gateway,
+        number=f"{routing}/{account}",
+        country="US",
+        brand="ach_debit",
+        bank_code="",
+        debtor_name=debtor_name,
+        signed_by=signed_by,
+        signed_on=signed_on,
+        sequence_type=SequenceType.RECURRENT,
+        actor=actor,
+        at=at,
+    )
+
+
+def _record(
+    *,
+    customer: Customer,
+    gateway: str,
+    number: str,
+    country: str,
+    brand: str,
+    bank_code: str,
+    debtor_name: str,
+    signed_by: str,
+    signed_on: date | None,
+    sequence_type: SequenceType,
+    actor: Actor,
+    at: datetime,
+) -> Mandate:
     name = " ".join(debtor_name.split())
     if not name:
         raise MandateInvalid("whose account is it?", field="debtor_name", remedy="enter the name")
-    bank = bank_named(gateway)
-    language = consent_language(customer.locale)
-    today = local_date(at, customer.time_zone)
-    day = signed_on or today
-    if day > today:
-        raise MandateInvalid("it cannot be signed in the future", field="signed_on")
-    if today >= expires_on(signed_on=day, last_used_on=None):
-        raise MandateInvalid("a mandate this old has expired", field="signed_on")
+    day = _day_of_signature(signed_on, local_date(at, customer.time_zone))
+    terms = bank_named(gateway).terms
+    language = consent_language(customer.locale) if country != "US" else "us"
     known = make_known(customer=customer, at=at, gateway=gateway)
     reference = short_id("MND").replace("_", "-").upper()
     details = MethodDetails(
         reference=reference,
         customer_reference=known.gateway_reference,
         kind="bank_debit",
-        brand="sepa_debit",
+        brand=brand,
         last4=number[-4:],
-        country=number[:2],
+        country=country,
     )
     try:
         with transaction.atomic():
@@ -86,16 +154,14 @@ def give_mandate(
                 account_sealed=seal(number),
                 account_mark=mark_of(number),
                 last4=number[-4:],
-                bic=code,
+                bic=bank_code,
                 signed_on=day,
                 signed_by=signed_by[:254],
                 consent=consent_text(
-                    language=language,
-                    creditor=bank.terms.account.name,
-                    days=bank.terms.notice_days,
+                    language=language, creditor=terms.account.name, days=terms.notice_days
                 ),
-                language=language,
-                notice_days=bank.terms.notice_days,
+                language="en" if language == "us" else language,
+                notice_days=terms.notice_days,
                 created_at=at,
             )
             note_mandate(mandate, event="given", actor=actor, at=at)
@@ -106,6 +172,16 @@ def give_mandate(
             "there is a mandate for this account already", field="account_number"
         ) from error
     return mandate
+
+
+def _day_of_signature(day: date | None, today: date) -> date:
+    if day is None:
+        return today
+    if day > today:
+        raise MandateInvalid("it cannot be signed in the future", field="signed_on")
+    if today >= expires_on(signed_on=day, last_used_on=None):
+        raise MandateInvalid("a mandate this old has expired", field="signed_on")
+    return day
 
 
 def revoke_mandate(*, mandate: Mandate, reason: str, actor: Actor, at: datetime) -> Mandate:

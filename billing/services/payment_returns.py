@@ -6,7 +6,7 @@ from datetime import date, datetime
 from django.db import transaction
 
 from billing.domain.attempts import PaymentState, ensure_payment_move
-from billing.domain.bank_reasons import iso_decline
+from billing.domain.bank_reasons import bank_decline
 from billing.domain.declines import DeclineClass
 from billing.domain.dunning import Retry, next_retry
 from billing.domain.mandates import beyond_refund_right
@@ -42,7 +42,7 @@ def return_payment(
     if payment.state == PaymentState.RETURNED:
         return None
     ensure_payment_move(payment.state, PaymentState.RETURNED)
-    decline = iso_decline(code)
+    decline = bank_decline(code)
     made = PaymentReturn.objects.create(
         id=uuid7(),
         payment=payment,

@@ -4,9 +4,10 @@ import pytest
 
 from billing.domain.bank_reasons import (
     CLASS_OF_ISO_CODE,
+    CLASS_OF_NACHA_CODE,
     ENDS_MANDATE,
+    bank_decline,
     ends_mandate,
-    iso_decline,
 )
 from billing.domain.declines import DeclineClass
 
@@ -25,11 +26,11 @@ from billing.domain.declines import DeclineClass
     ],
 )
 def test_a_known_reason_has_its_class(code: str, decline_class: str) -> None:
-    assert iso_decline(code).decline_class == decline_class
+    assert bank_decline(code).decline_class == decline_class
 
 
 def test_an_unknown_reason_is_kept_as_it_came_and_treated_with_care() -> None:
-    decline = iso_decline("ZZ99")
+    decline = bank_decline("ZZ99")
 
     assert (decline.code, decline.decline_class) == ("ZZ99", DeclineClass.UNCLASSIFIED)
     assert not decline.policy.other_gateway
@@ -38,6 +39,7 @@ def test_an_unknown_reason_is_kept_as_it_came_and_treated_with_care() -> None:
 def test_whatever_ends_a_mandate_is_a_hard_no() -> None:
     hard = {DeclineClass.HARD_INSTRUMENT, DeclineClass.HARD_REVOKED}
 
-    assert {CLASS_OF_ISO_CODE[code] for code in ENDS_MANDATE} == hard
+    classes = {**CLASS_OF_ISO_CODE, **CLASS_OF_NACHA_CODE}
+    assert {classes[code] for code in ENDS_MANDATE} == hard
     assert ends_mandate("MD06")
     assert not ends_mandate("AM04")

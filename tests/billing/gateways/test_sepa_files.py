@@ -20,9 +20,9 @@ from tests.bank_world import BIC, CREDITOR_ID, GOOD_IBAN, IBAN, BankWorld
 from tiktoktoe.kernel.money import Money
 
 SCHEMAS = Path(sepaxml.__file__).parent / "schemas"
-US = Account(name="Nøughts & Crosses GmbH", iban=IBAN, bic=BIC)
+US = Account(name="Nøughts & Crosses GmbH", number=IBAN, bic=BIC)
 MADE_AT = datetime(2026, 3, 2, 8, 15, 7, tzinfo=UTC)
-THEM = Account(name="Müller // Söhne “Ltd”", iban=GOOD_IBAN)
+THEM = Account(name="Müller // Söhne “Ltd”", number=GOOD_IBAN)
 
 
 def debits(*amounts: str) -> bytes:

@@ -14,7 +14,7 @@ from billing.gateways.base import Outcome
 from billing.models import BankEntry, Invoice, Payment, PaymentAttempt
 from billing.queries.transfers import candidates
 from billing.services.bank_rail import turn_bank_rail
-from billing.services.charging import open_attempt
+from billing.services.charging import Channel, open_attempt
 from billing.services.refunds import refund_payment
 from billing.services.settling import settle_attempt
 from billing.services.transfers import put_aside, take_transfer
@@ -174,7 +174,7 @@ def test_an_invoice_that_is_void_or_in_another_currency_cannot_be_paid(bank: Ban
 def test_while_another_payment_is_on_its_way_it_waits_and_is_taken_after(bank: BankWorld) -> None:
     invoice = euro_invoice()
     attempt = open_attempt(
-        invoice=invoice, channel="hosted_page", gateway="stripe", actor=PERSON, at=MONDAY
+        invoice=invoice, channel=Channel.HOSTED_PAGE, gateway="stripe", actor=PERSON, at=MONDAY
     )
     entry = pay_in(bank, 9900, reference=creditor_reference(str(invoice)))
     assert (entry.state, entry.why) == ("waiting", "another payment of the invoice is on its way")

@@ -65,8 +65,8 @@ def test_a_second_click_and_a_wrong_number_change_nothing(bank: BankWorld) -> No
     wrong = client.post(address, {"number": "INV-NONE"}, follow=True).content.decode()
     assert "There is no issued invoice INV-NONE." in wrong
 
-    for _ in range(2):
-        again = client.post(address, {"number": invoice.number}, follow=True).content.decode()
+    client.post(address, {"number": invoice.number})
+    again = client.post(address, {"number": invoice.number}, follow=True).content.decode()
 
     assert "Nothing was changed: this entry pays an invoice already." in again
     assert invoice.payments.count() == 1
