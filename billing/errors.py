@@ -103,6 +103,14 @@ class PromiseInvalid(InvalidInput):
     """A promise to pay names a day that makes no sense."""
 
 
+class PayLinkEnded(Conflict):
+    """A link to pay by opens nothing: unknown, expired, revoked, or used by somebody else."""
+
+
+class PayLinkInvalid(InvalidInput):
+    """A link to pay by cannot be made so."""
+
+
 class CreditKeyReused(Conflict):
     """Another credit was granted or withdrawn with this key."""
 

@@ -42,6 +42,7 @@ from billing.models.overdue import (
     OverdueChange,
     OverdueState,
 )
+from billing.models.pay_links import PayLink
 from billing.models.payments import (
     GatewayCustomer,
     Payment,
@@ -122,6 +123,7 @@ __all__ = [
     "OutcomeStatistic",
     "OverdueChange",
     "OverdueState",
+    "PayLink",
     "Payment",
     "PaymentAttempt",
     "PaymentDecision",

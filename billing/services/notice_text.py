@@ -51,8 +51,12 @@ def render_notice(
     time_zone: str,
     customer_id: int,
     customer_name: str,
+    url: str = "",
 ) -> NoticeText:
-    """Put a notice into words; the same facts give the same words."""
+    """Put a notice into words; the same facts give the same words.
+
+    `url` is where its link goes, instead of the portal.
+    """
     spec = NOTICE_KINDS[kind]
     catalog = catalog_of(locale)
     wording = Wording(_locale_of(locale, catalog.language), time_zone)
@@ -75,7 +79,7 @@ def render_notice(
         "subject": subject,
         "sentences": [s.format_map(fillings) for s in words.sentences if _has_all(s, fillings)],
         "link": words.link,
-        "url": _portal_url(kind, facts),
+        "url": url or _portal_url(kind, facts),
         "refusal_url": refusal_url,
         **{name: text.format_map(fillings) for name, text in catalog.frame.items()},
         "attached": catalog.frame["attached"] if spec.attachment else "",

@@ -23,12 +23,16 @@ from billing.gateways.mail import Mail, MailRefused, MailUnavailable, send_mail
 from billing.models import Announcement, CreditNote, Invoice, Notice, NoticeRefusal
 from billing.services.documents import credit_note_pdf, invoice_pdf
 from billing.services.notice_text import NoticeText, attachment_of, render_notice
+from billing.services.pay_links import make_fix_link
 from subscriptions.models import Customer, CustomerClock
+from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.ids import uuid7
 
 logger = logging.getLogger(__name__)
 
 BATCH = 50
+PAY_LINK_KINDS = frozenset({"payment.failed", "dunning.reminder"})
+BY_NOTICE = Actor(source="notice")
 # Whoever claimed a notice and died leaves it to others after this time.
 LEASE = timedelta(minutes=10)
 
@@ -118,7 +122,8 @@ def send_notice(notice: Notice, *, at: datetime) -> str:
     Message-ID, by which mail programs know it.
     """
     try:
-        text, document = words_of(notice), document_of(notice)
+        kept, document = words_of(notice), document_of(notice)
+        text = _with_pay_link(notice, at) or kept
     except Exception as problem:  # one that cannot be written must not hold up the others
         logger.exception("notice cannot be written", extra={"notice": notice.pk})
         reason = f"it cannot be written: {type(problem).__name__}"
@@ -141,7 +146,7 @@ def send_notice(notice: Notice, *, at: datetime) -> str:
         if wait is None:
             return _settle(notice, Notice.State.FAILED, reason=f"given up: {problem}", at=at)
         return _settle(notice, Notice.State.QUEUED, reason=str(problem), at=at, wait=wait)
-    return _settle(notice, Notice.State.SENT, at=at, text=text)
+    return _settle(notice, Notice.State.SENT, at=at, text=kept)
 
 
 def _settle(
@@ -169,7 +174,19 @@ def _settle(
     return state
 
 
-def words_of(notice: Notice) -> NoticeText:
+def _with_pay_link(notice: Notice, at: datetime) -> NoticeText | None:
+    """With a link by which its invoice is paid without a password; what is kept has none.
+
+    Every try to send has a link of its own: its token is not kept anywhere.
+    """
+    invoice_id = notice.announcement.facts.get("invoice_id")
+    if notice.kind not in PAY_LINK_KINDS or not invoice_id:
+        return None
+    invoice = Invoice.objects.get(pk=invoice_id)
+    return words_of(notice, make_fix_link(invoice=invoice, actor=BY_NOTICE, at=at).address)
+
+
+def words_of(notice: Notice, url: str = "") -> NoticeText:
     """A notice as it is written in its customer's language."""
     return render_notice(
         kind=notice.kind,
@@ -178,6 +195,7 @@ def words_of(notice: Notice) -> NoticeText:
         time_zone=notice.customer.time_zone,
         customer_id=notice.customer_id,
         customer_name=notice.customer.name,
+        url=url,
     )
 
 

@@ -8,11 +8,13 @@ import pytest
 
 from billing.models import DunningRun
 from billing.services.dunning import run_dunning
+from billing.services.pay_links import make_share_link
 from tests.browser.reader import DESKTOP, PHONE, THEMES, Reader
 from tests.factories.billing import open_invoice
 from tests.factories.dunning import campaign_in_force
-from tests.factories.subscriptions import make_customer
+from tests.factories.subscriptions import TEST_ACTOR, make_customer
 from tests.stripe_world import later
+from tiktoktoe.kernel.clock import now
 
 PICTURES = os.environ.get("PICTURES", "")
 
@@ -60,3 +62,13 @@ def test_a_run_is_stopped_in_its_dialog(finance_reader: Reader, run: DunningRun)
     page.get_by_text("Nothing more happens by itself").wait_for()
     run.refresh_from_db()
     assert run.outcome == "stopped"
+
+
+def test_the_pages_of_pay_links_are_accessible_and_fit(
+    finance_reader: Reader, run: DunningRun
+) -> None:
+    link = make_share_link(invoice=run.invoice, days=30, actor=TEST_ACTOR, at=now())
+
+    finance_reader.audit("/" + link.address.split("/", 3)[3])
+    finance_reader.audit(f"/invoices/{run.invoice.number}/payment-links/")
+    finance_reader.audit("/pay/" + "x" * 43 + "/", expect=404)

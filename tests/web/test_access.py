@@ -31,6 +31,9 @@ PUBLIC_NAMES = {
     "gateway_events",
     "health",
     "notice_refusal",
+    "pay_link",
+    "pay_link_payment",
+    "portal_payment",  # the portal's own check follows, unless a link has paid it
 }
 
 

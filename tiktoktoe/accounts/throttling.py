@@ -31,6 +31,7 @@ SIGN_IN_FROM_ADDRESS = Limit("sign_in_address", 30, timedelta(seconds=10))
 SIGN_IN_AS_PERSON = Limit("sign_in_person", 10, timedelta(minutes=1))
 SIGN_UP = Limit("sign_up", 10, timedelta(minutes=6))
 INVITATION = Limit("invitation", 10, timedelta(minutes=1))
+PAY_LINK = Limit("pay_link", 20, timedelta(seconds=30))
 WRONG_KEY = Limit("wrong_key", 30, timedelta(seconds=10))
 
 _TAKE = """

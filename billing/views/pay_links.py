@@ -1,0 +1,179 @@
+"""Paying one invoice by a link, without a password; and the links that staff share.
+
+Whoever comes by a link sees that one invoice's amount and goes on to the gateway's page. Nothing
+is done by a GET, because mail programs follow links.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from billing.errors import PayLinkEnded
+from billing.forms.pay_links import ShareForm
+from billing.models import Invoice, PayLink, Payment
+from billing.queries.portal import last_failure, why_declined
+from billing.services.checkout import confirm_payment
+from billing.services.pay_links import (
+    BY_LINK,
+    MadeLink,
+    find_link,
+    make_share_link,
+    pay_by_link,
+    revoke_link,
+)
+from billing.views.portal import portal_payment
+from subscriptions.services.transitions import Actor
+from tiktoktoe.accounts.models import User
+from tiktoktoe.accounts.roles import Permission
+from tiktoktoe.accounts.throttling import PAY_LINK, TooManyTries, take_try
+from tiktoktoe.kernel.clock import now
+from tiktoktoe.kernel.errors import Conflict, GatewayError, InvalidInput
+from tiktoktoe.web.access import public, requires
+from tiktoktoe.web.limits import client_address, too_many_tries
+
+USED_LINKS, OWN_PAYMENTS = "pay_links", "pay_link_payments"
+UNREACHABLE = "The payment service cannot be reached right now. Please try again in a minute."
+Door = Callable[..., HttpResponse]
+
+
+def _limited(view: Door) -> Door:
+    """Let nobody try tokens quickly; what a link cannot open looks the same whatever the reason."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, token: str) -> HttpResponse:
+        try:
+            take_try(PAY_LINK, who=client_address(request), at=now())
+            return view(request, find_link(token=token, at=now()), token)
+        except TooManyTries as refusal:
+            return too_many_tries(request, refusal)
+        except PayLinkEnded:
+            return render(request, "portal/pay_link_ended.html", status=404)
+
+    return guarded
+
+
+@never_cache
+@public
+@require_GET
+@_limited
+def pay_link(request: HttpRequest, link: PayLink, token: str) -> HttpResponse:
+    """The invoice of a link: its amount, what went wrong, and the way to pay."""
+    invoice = link.invoice
+    failed = last_failure(invoice.payments.order_by("-created_at", "-id"))
+    is_others = (
+        link.kind == PayLink.Kind.FIX and link.used_at is not None and not _is_mine(request, link)
+    )
+    context = {
+        "invoice": invoice,
+        "token": token,
+        "why": why_declined(failed) if failed else "",
+        "is_payable": invoice.state in {"open", "uncollectible"} and invoice.amount_due.amount > 0,
+        "is_others": is_others,
+    }
+    return render(request, "portal/pay_link.html", context)
+
+
+@never_cache
+@public
+@require_POST
+@_limited
+def pay_link_payment(request: HttpRequest, link: PayLink, token: str) -> HttpResponse:
+    """Go to the gateway's page; who goes first may come back to it, others may not."""
+    try:
+        address, used = pay_by_link(
+            link=link,
+            is_mine=_is_mine(request, link),
+            saves_method=request.POST.get("save") == "yes",
+            at=now(),
+        )
+    except PayLinkEnded:
+        raise
+    except Conflict as refusal:
+        messages.info(request, f"{str(refusal)[:1].upper()}{str(refusal)[1:]}.")
+    except GatewayError:
+        messages.error(request, UNREACHABLE)
+    else:
+        _remember(request, used)
+        return HttpResponse(status=303, headers={"Location": address})
+    return redirect("pay_link", token)
+
+
+@never_cache
+@public
+@require_GET
+def payment_return(request: HttpRequest, payment_id: UUID) -> HttpResponse:
+    """Where the gateway sends people back to: the portal, or what their link paid."""
+    if str(payment_id) not in request.session.get(OWN_PAYMENTS, []):
+        answer: HttpResponse = portal_payment(request, payment_id)  # type: ignore[assignment]
+        return answer
+    payment = get_object_or_404(Payment.objects.select_related("invoice__customer"), pk=payment_id)
+    if payment.state in {Payment.State.PROCESSING, Payment.State.REQUIRES_ACTION}:
+        payment = confirm_payment(payment=payment, actor=BY_LINK, at=now())
+    last = payment.attempts.order_by("-sequence").first()
+    context = {
+        "payment": payment,
+        "invoice": payment.invoice,
+        "advice": why_declined(last) if last else "",
+        "is_waiting": payment.state == Payment.State.PROCESSING,
+    }
+    return render(request, "portal/pay_link_payment.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@requires(Permission.CHANGE_BILLING)
+def payment_links(request: HttpRequest, key: str) -> HttpResponse:
+    """The links to an invoice; a new one is shown once."""
+    invoice = get_object_or_404(Invoice.objects.select_related("customer"), number=key)
+    form, made = ShareForm(request.POST or None), None
+    if request.method == "POST" and form.is_valid():
+        made = _share(request, invoice, form)
+    context = {
+        "invoice": invoice,
+        "form": form,
+        "made": made,
+        "links": invoice.pay_links.all()[:100],
+        "at": now(),
+    }
+    return render(request, "billing/payment_links.html", context)
+
+
+@require_POST
+@requires(Permission.CHANGE_BILLING)
+def payment_link_revocation(request: HttpRequest, key: str, link_id: int) -> HttpResponse:
+    """Let a link open nothing any more."""
+    link = get_object_or_404(PayLink, pk=link_id, invoice__number=key)
+    revoke_link(link=link, actor=_actor(request), at=now())
+    messages.success(request, "The link opens nothing any more.")
+    return redirect("payment_links", key)
+
+
+def _share(request: HttpRequest, invoice: Invoice, form: ShareForm) -> MadeLink | None:
+    days = form.cleaned_data["days"]
+    try:
+        return make_share_link(invoice=invoice, days=days, actor=_actor(request), at=now())
+    except InvalidInput as refusal:
+        form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
+        return None
+
+
+def _is_mine(request: HttpRequest, link: PayLink) -> bool:
+    return link.pk in request.session.get(USED_LINKS, [])
+
+
+def _remember(request: HttpRequest, link: PayLink) -> None:
+    """Who went on to pay may come back: the session knows the link and its payments."""
+    payments = link.invoice.payments.live().values_list("pk", flat=True)
+    links = {*request.session.get(USED_LINKS, []), link.pk}
+    own = {*request.session.get(OWN_PAYMENTS, []), *map(str, payments)}
+    request.session[USED_LINKS], request.session[OWN_PAYMENTS] = sorted(links), sorted(own)
+
+
+def _actor(request: HttpRequest) -> Actor:
+    assert isinstance(request.user, User)
+    return Actor(source="finance", user=request.user)
