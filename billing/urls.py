@@ -157,6 +157,7 @@ urlpatterns = [
         name="dunning_campaign_assignment",
     ),
     path("wallets/<int:wallet_id>/top-up/", wallets.wallet_top_up_rule, name="wallet_top_up_rule"),
+    path("wallets/<int:wallet_id>/scope/", wallets.wallet_scope, name="wallet_scope"),
     path("coupons/", coupons.coupon_list, name="coupon_list"),
     path("coupons/new/", coupons.coupon_create, name="coupon_create"),
     path("coupons/<slug:code>/", coupons.coupon_detail, name="coupon_detail"),

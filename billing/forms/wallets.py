@@ -7,8 +7,32 @@ from django import forms
 
 from billing.models import Wallet
 from billing.services.wallets import TopUpRule
+from subscriptions.models import Meter, Plan
 
 DAY = forms.DateInput({"type": "date"}, format="%Y-%m-%d")
+
+
+class WalletScopeForm(forms.Form):
+    """For which plans and meters a wallet pays."""
+
+    plans = forms.ModelMultipleChoiceField(
+        Plan.objects.all(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None: whatever the plan.",
+    )
+    meters = forms.ModelMultipleChoiceField(
+        Meter.objects.all(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None: fees as well as usage.",
+    )
+
+    def __init__(self, given: Any = None, *, wallet: Wallet) -> None:
+        """As the wallet has it now."""
+        plans = Plan.objects.filter(code__in=wallet.plan_codes)
+        meters = Meter.objects.filter(code__in=wallet.meter_codes)
+        super().__init__(given, initial={"plans": plans, "meters": meters})
 
 
 class TopUpRuleForm(forms.Form):

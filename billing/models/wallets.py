@@ -35,6 +35,12 @@ class Wallet(models.Model):
     topup_amount = models.DecimalField(
         max_digits=19, decimal_places=4, null=True, blank=True, help_text="so much each time"
     )
+    plan_codes = models.JSONField(
+        default=list, blank=True, help_text="of the plans that it pays for; empty: of all"
+    )
+    meter_codes = models.JSONField(
+        default=list, blank=True, help_text="of the meters whose usage it pays for; empty: all"
+    )
     topup_every = models.CharField(max_length=8, choices=Every.choices, blank=True)
     topup_from_on = models.DateField(
         null=True, blank=True, help_text="the local day from which intervals are counted"
@@ -79,6 +85,11 @@ class Wallet(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether it pays only for some plans or meters."""
+        return bool(self.plan_codes or self.meter_codes)
 
 
 class PrepaidCredit(models.Model):

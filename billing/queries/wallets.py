@@ -1,12 +1,15 @@
 """What is in customers' wallets."""
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
 
-from django.db.models import Q, Sum
-
-from billing.models import PrepaidCredit, Wallet
-from subscriptions.models import Customer
+from billing.domain.prepaid import Charge, LimitedLot, cover
+from billing.models import InvoiceLine, PrepaidCredit, Wallet
+from subscriptions.models import Customer, Price
 from tiktoktoe.kernel.money import Money
 
 
@@ -19,11 +22,74 @@ class WalletRow:
     lots: tuple[PrepaidCredit, ...]
 
 
-def prepaid_of(customer_id: int, currency: str, at: datetime) -> Money:
-    """What a customer's wallets in a currency hold that has not expired."""
-    lots = PrepaidCredit.objects.filter(wallet__customer=customer_id, wallet__currency=currency)
-    valid = lots.filter(Q(expires_at=None) | Q(expires_at__gt=at))
-    return Money(valid.aggregate(left=Sum("amount_left"))["left"] or 0, currency)
+class Purse:
+    """For previews: a customer's wallets in a currency, remembering what earlier invoices took."""
+
+    def __init__(self, customer_id: int, currency: str) -> None:
+        lots = PrepaidCredit.objects.filter(
+            wallet__customer=customer_id, wallet__currency=currency, amount_left__gt=0
+        )
+        self._lots = sorted(lots.select_related("wallet"), key=order_of_use)
+        self._held = {lot.pk: lot.amount_left.amount for lot in self._lots}
+        self._currency = currency
+
+    def take(self, lines: Iterable[tuple[int | None, Money]], due: Money, at: datetime) -> Money:
+        """What the wallets pay of an invoice with these prices and gross amounts, and use up."""
+        valid = [lot for lot in self._lots if lot.expires_at is None or lot.expires_at > at]
+        limited = [limited_lot(x, self._held[x.pk]) for x in valid if x.wallet.is_limited]
+        paid = cover(limited, _charges(list(lines)), due.amount) if limited else []
+        left = due.amount - sum((amount for _, amount in paid), Decimal(0))
+        for lot in valid:
+            if not lot.wallet.is_limited and (amount := min(self._held[lot.pk], left)) > 0:
+                paid.append((lot.pk, amount))
+                left -= amount
+        for key, amount in paid:
+            self._held[key] -= amount
+        return Money(due.amount - left, self._currency)
+
+
+def order_of_use(lot: PrepaidCredit) -> tuple[object, ...]:
+    """In which order lots are used: by wallet, then what expires first, was granted, is oldest.
+
+    As the SQL that takes them says it (billing.services.prepaid).
+    """
+    expires = (lot.expires_at is None, lot.expires_at or lot.at)
+    return lot.wallet.priority, expires, str(lot.kind), lot.at, lot.pk
+
+
+def limited_lot(lot: PrepaidCredit, held: Decimal) -> LimitedLot:
+    """A lot of a limited wallet with so much left of it."""
+    wallet = lot.wallet
+    return LimitedLot(
+        key=lot.pk,
+        held=held,
+        plans=frozenset(wallet.plan_codes),
+        meters=frozenset(wallet.meter_codes),
+    )
+
+
+def charges_of(invoice_ids: Sequence[UUID]) -> Mapping[UUID, list[Charge]]:
+    """The lines of invoices as limited wallets look at them."""
+    found: dict[UUID, list[Charge]] = defaultdict(list)
+    rows = InvoiceLine.objects.filter(invoice__in=invoice_ids).values_list(
+        "invoice", "amount", "tax_amount", "price__plan_version__plan__code", "price__meter__code"
+    )
+    for invoice_id, amount, tax, plan, meter in rows.order_by("invoice", "position"):
+        found[invoice_id].append(Charge(gross=amount + tax, plan=plan or "", meter=meter or ""))
+    return found
+
+
+def _charges(lines: Sequence[tuple[int | None, Money]]) -> list[Charge]:
+    prices = Price.objects.filter(pk__in=[price_id for price_id, _ in lines if price_id])
+    codes = {
+        pk: (plan, meter or "")
+        for pk, plan, meter in prices.values_list("pk", "plan_version__plan__code", "meter__code")
+    }
+    found = []
+    for price_id, gross in lines:
+        plan, meter = codes.get(price_id or 0, ("", ""))
+        found.append(Charge(gross=gross.amount, plan=plan, meter=meter))
+    return found
 
 
 def wallet_rows(customer: Customer, at: datetime) -> list[WalletRow]:

@@ -4,6 +4,7 @@ The first has the usage so far; of later periods none is known yet. What is sche
 when its time comes, coupons and credit are used up in turn, and nothing is written.
 """
 
+from billing.queries.wallets import Purse
 from billing.services.coupon_book import CouponBook
 from billing.services.drafting import (
     Boundary,
@@ -15,7 +16,7 @@ from billing.services.drafting import (
 )
 from billing.services.scheduled_changes import rehearsed_boundaries
 from subscriptions.models import Subscription, SubscriptionPhase
-from tiktoktoe.kernel.money import Money, zero
+from tiktoktoe.kernel.money import zero
 
 SHOWN = 3
 
@@ -27,16 +28,16 @@ def preview_next_invoices(*, subscription: Subscription, count: int = SHOWN) -> 
     )
     coupons = CouponBook([loaded.customer_id])
     phases: dict[int, list[SubscriptionPhase]] | None = None
-    from_balance = from_wallets = zero(loaded.currency)
+    from_balance = zero(loaded.currency)
+    purse = Purse(loaded.customer_id, loaded.currency)
     found: list[DraftInvoice] = []
     while len(found) < count:
         boundary = next(iter(rehearsed_boundaries([loaded])), None)
         if boundary is None:
             break
         for draft in draft_invoices([boundary], coupons=coupons, phases=phases):
-            less = with_credit(draft, to_come=-from_balance, prepaid_used=from_wallets)
-            from_balance += _given(less.from_balance, loaded)
-            from_wallets += _given(less.from_wallets, loaded)
+            less = with_credit(draft, to_come=-from_balance, purse=purse)
+            from_balance += less.from_balance or zero(loaded.currency)
             found.append(less)
         if not _move_on(loaded, boundary):
             break
@@ -70,7 +71,3 @@ def _phase(subscription: Subscription) -> SubscriptionPhase:
         quantity=subscription.quantity,
         starts_at=subscription.current_period_start,
     )
-
-
-def _given(amount: Money | None, subscription: Subscription) -> Money:
-    return amount or zero(subscription.currency)

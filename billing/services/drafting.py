@@ -16,7 +16,7 @@ from billing.models import Invoice
 from billing.queries.credit_balance import credit_of
 from billing.queries.tax_table import TaxTable
 from billing.queries.thresholds import billed_early
-from billing.queries.wallets import prepaid_of
+from billing.queries.wallets import Purse
 from billing.services.add_on_lines import AddOnBook
 from billing.services.consolidating import together
 from billing.services.coupon_book import CouponBook, CouponTaken, per_redemption
@@ -179,22 +179,24 @@ def usage_so_far(
 
 
 def with_credit(
-    draft: DraftInvoice, to_come: Money | None = None, prepaid_used: Money | None = None
+    draft: DraftInvoice, to_come: Money | None = None, purse: Purse | None = None
 ) -> DraftInvoice:
     """For a preview: the draft with what the credit balance and wallets would pay of it now.
 
-    `to_come` is put on the balance before the invoice is made; of prepaid credits,
-    `prepaid_used` is gone before it.
+    `to_come` is put on the balance before the invoice is made; a `purse` knows what earlier
+    invoices took of prepaid credits.
     """
     nothing = zero(draft.currency)
     held = credit_of(draft.customer.pk, draft.currency) + (to_come or nothing)
     from_balance = min(held, draft.totals.total)
-    held = prepaid_of(draft.customer.pk, draft.currency, draft.boundary)
-    prepaid = max(held - (prepaid_used or nothing), nothing)
+    wallets = purse or Purse(draft.customer.pk, draft.currency)
+    priced = zip(draft.lines, draft.totals.lines, strict=True)
+    gross = [(line.price_id, taxed.gross) for line, taxed in priced]
+    left = draft.totals.total - from_balance
     return replace(
         draft,
         from_balance=from_balance,
-        from_wallets=min(prepaid, draft.totals.total - from_balance),
+        from_wallets=wallets.take(gross, left, draft.boundary),
     )
 
 

@@ -2,7 +2,8 @@
 
 In the caller's transaction. After tax and after the credit balance; never more than is left to
 pay (golden LAGO-WALLET-55). Wallets by priority; in one, what expires first, then what was
-granted before what was paid, then the oldest.
+granted before what was paid, then the oldest. Wallets that are limited to plans or meters come
+before the others (billing.domain.prepaid).
 """
 
 from collections import defaultdict
@@ -14,7 +15,9 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Sum
 
-from billing.models import Invoice, PrepaidEntry
+from billing.domain.prepaid import cover
+from billing.models import Invoice, PrepaidCredit, PrepaidEntry
+from billing.queries.wallets import charges_of, limited_lot, order_of_use
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import zero
 
@@ -33,6 +36,7 @@ WITH given AS (
            wallet.customer_id, wallet.currency, wallet.priority
     FROM billing_prepaidcredit lot JOIN billing_wallet wallet ON wallet.id = lot.wallet_id
     WHERE lot.amount_left > 0 AND (lot.expires_at IS NULL OR lot.expires_at > %(at)s)
+      AND wallet.plan_codes = '[]'::jsonb AND wallet.meter_codes = '[]'::jsonb
       AND (wallet.customer_id, wallet.currency) IN (SELECT customer_id, currency FROM owing)
     ORDER BY lot.id FOR UPDATE OF lot
 ), lots AS (
@@ -63,22 +67,74 @@ def use_wallets(
 ) -> Mapping[UUID, Decimal]:
     """Take what drafts owe beyond what was taken for them already from their customers' wallets.
 
-    One query, however many invoices.
+    Two queries, however many invoices; a few more where wallets are limited.
     """
+    limited = _use_limited(invoice_ids, taken, at=at)
+    gone = {pk: taken.get(pk, Decimal(0)) + limited.get(pk, Decimal(0)) for pk in invoice_ids}
     with connection.cursor() as cursor:
         cursor.execute(
             USE_WALLETS,
             {
                 "ids": list(invoice_ids),
-                "taken": [taken.get(invoice_id, Decimal(0)) for invoice_id in invoice_ids],
+                "taken": [gone[invoice_id] for invoice_id in invoice_ids],
                 "at": at,
             },
         )
         rows = cursor.fetchall()
-    used: dict[UUID, Decimal] = defaultdict(Decimal)
+    used: dict[UUID, Decimal] = defaultdict(Decimal, limited)
     for invoice_id, amount in rows:
         used[invoice_id] += amount
     return used
+
+
+def _use_limited(
+    invoice_ids: Sequence[UUID], taken: Mapping[UUID, Decimal], *, at: datetime
+) -> dict[UUID, Decimal]:
+    """What limited wallets pay of drafts, written down lot by lot."""
+    owing = Invoice.objects.filter(pk__in=invoice_ids).exclude(kind=Invoice.Kind.TOP_UP)
+    limited = (
+        PrepaidCredit.objects.filter(
+            amount_left__gt=0, wallet__customer__in=owing.values("customer")
+        )
+        .exclude(wallet__plan_codes=[], wallet__meter_codes=[])
+        .exclude(expires_at__lte=at)
+    )
+    # Locked in the order of their ids, as those of the other wallets are.
+    locked = limited.select_for_update(of=("self",)).select_related("wallet").order_by("pk")
+    lots = sorted(locked, key=order_of_use)
+    if not lots:
+        return {}
+    held = {lot.pk: lot.amount_left.amount for lot in lots}
+    charges = charges_of(invoice_ids)
+    entries: list[PrepaidEntry] = []
+    used: dict[UUID, Decimal] = {}
+    places = {pk: place for place, pk in enumerate(invoice_ids)}
+    for invoice in sorted(owing, key=lambda invoice: places[invoice.pk]):
+        mine = [
+            limited_lot(lot, held[lot.pk])
+            for lot in lots
+            if (lot.wallet.customer_id, lot.currency) == (invoice.customer_id, invoice.currency)
+        ]
+        due = invoice.total.amount - taken.get(invoice.pk, Decimal(0))
+        for lot_id, amount in cover(mine, charges[invoice.pk], due):
+            held[lot_id] -= amount
+            used[invoice.pk] = used.get(invoice.pk, Decimal(0)) + amount
+            entries.append(_applied(invoice, lot_id, amount, at))
+    PrepaidEntry.objects.bulk_create(entries)
+    return used
+
+
+def _applied(invoice: Invoice, lot_id: UUID, amount: Decimal, at: datetime) -> PrepaidEntry:
+    return PrepaidEntry(
+        id=uuid7(),
+        credit_id=lot_id,
+        kind=PrepaidEntry.Kind.APPLIED,
+        currency=invoice.currency,
+        amount=-amount,
+        invoice=invoice,
+        idempotency_key=f"applied:{invoice.pk}:{lot_id}",
+        at=at,
+    )
 
 
 def return_to_wallets(*, invoice: Invoice, at: datetime) -> None:

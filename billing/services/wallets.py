@@ -1,6 +1,7 @@
 """Wallets are opened, filled for nothing or by a paid invoice, and emptied when credits expire."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -14,7 +15,7 @@ from billing.errors import CreditInvalid, CreditKeyReused
 from billing.models import Invoice, InvoiceLine, PrepaidCredit, TopUp, Wallet
 from billing.services.payment_events import actor_name
 from billing.services.writing import bill_to, finalize_drafts
-from subscriptions.models import Customer, CustomerClock
+from subscriptions.models import Customer, CustomerClock, Meter, Plan
 from subscriptions.services.transitions import SCHEDULE, Actor
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import Money, currency_of, quantize, zero
@@ -82,6 +83,20 @@ def open_wallet(
         created_at=at,
         **rule,
     )
+
+
+@transaction.atomic
+def limit_wallet(*, wallet: Wallet, plans: Sequence[Plan], meters: Sequence[Meter]) -> Wallet:
+    """Let a wallet pay only for lines of these plans and usage of these meters; none: for all.
+
+    What it has paid stays.
+    """
+    locked = Wallet.objects.select_for_update(of=("self",)).get(pk=wallet.pk)
+    locked.plan_codes = sorted(plan.code for plan in plans)
+    locked.meter_codes = sorted(meter.code for meter in meters)
+    locked.save(update_fields=["plan_codes", "meter_codes"])
+    logger.info("wallet limited", extra={"wallet": locked.pk})
+    return locked
 
 
 @dataclass(frozen=True, slots=True)

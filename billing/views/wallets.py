@@ -8,10 +8,10 @@ from django.views.decorators.http import require_http_methods
 
 from billing.errors import CreditInvalid
 from billing.forms import WalletFillForm
-from billing.forms.wallets import TopUpRuleForm
+from billing.forms.wallets import TopUpRuleForm, WalletScopeForm
 from billing.models import Wallet
 from billing.queries.wallets import wallet_rows
-from billing.services.wallets import change_top_up, fill_wallet
+from billing.services.wallets import change_top_up, fill_wallet, limit_wallet
 from subscriptions.models import Customer
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
@@ -59,6 +59,23 @@ def wallet_top_up_rule(request: HttpRequest, wallet_id: int) -> HttpResponse:
             return redirect("wallet_detail", wallet.customer_id)
     context = {"wallet": wallet, "customer": wallet.customer, "form": form}
     return render(request, "billing/wallet_top_up.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@requires(Permission.GRANT_CREDIT)
+def wallet_scope(request: HttpRequest, wallet_id: int) -> HttpResponse:
+    """For which plans and meters a wallet pays."""
+    wallet = get_object_or_404(Wallet.objects.select_related("customer"), pk=wallet_id)
+    form = WalletScopeForm(request.POST or None, wallet=wallet)
+    # Nothing chosen is an answer too, so that an empty form must be told from no form.
+    if request.method == "POST":
+        form = WalletScopeForm(request.POST, wallet=wallet)
+        if form.is_valid():
+            limit_wallet(wallet=wallet, **form.cleaned_data)
+            messages.success(request, "It pays for these from the next invoice on.")
+            return redirect("wallet_detail", wallet.customer_id)
+    context = {"wallet": wallet, "customer": wallet.customer, "form": form}
+    return render(request, "billing/wallet_scope.html", context)
 
 
 def _fill(request: HttpRequest, customer: Customer, form: WalletFillForm) -> bool:

@@ -40,6 +40,10 @@ def test_the_pages_are_accessible_and_fit(finance_reader: Reader, version: PlanV
         f"/plan-versions/{version.pk}/prices/calls/",
         f"/plan-versions/{version.pk}/terms/",
         f"/catalog/{version.plan.code}/",
+        f"/catalog/{version.plan.code}/versions/new/",
+        "/catalog/",
+        "/plans/new/",
+        "/meters/new/",
     ]
     for path in paths:
         finance_reader.audit(path)

@@ -78,6 +78,8 @@ def test_the_pages_of_credit_are_accessible_and_fit_a_phone(
     addresses = {
         "credit": f"/customers/{credited.pk}/credit/",
         "wallets": f"/customers/{credited.pk}/wallets/",
+        "wallet-scope": f"/wallets/{credited.wallets.get().pk}/scope/",
+        "numbering": "/numbering/",
         "wallet-rule": f"/wallets/{credited.wallets.get().pk}/top-up/",
         "statement": f"/customers/{credited.pk}/statement/?start=2026-01-01&end=2026-01-31",
         "charge-once": f"/customers/{credited.pk}/charges/new/",

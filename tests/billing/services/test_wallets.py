@@ -21,6 +21,7 @@ from billing.services.wallets import (
     expire_prepaid,
     fill_paid_top_ups,
     grant_prepaid,
+    limit_wallet,
     open_wallet,
     top_up,
     top_up_due,
@@ -471,3 +472,48 @@ def test_a_rule_that_makes_no_sense_is_refused(rule: TopUpRule, field: str) -> N
     assert refusal.value.field == field
     with pytest.raises(IntegrityError, match="wallet_top_up"), transaction.atomic():
         Wallet.objects.filter(pk=wallet.pk).update(topup_every="week")
+
+
+def test_a_limited_wallet_pays_for_its_lines_alone_and_first_as_previewed() -> None:
+    version = published_version(recurring("50.00"), per_call("1.00", included="0"))
+    customer = make_customer()
+    calls = limit_wallet(
+        wallet=wallet_of(customer, "Calls", priority=50), plans=[], meters=[make_meter()]
+    )
+    elsewhere = limit_wallet(
+        wallet=wallet_of(customer, "Elsewhere", priority=1),
+        plans=[published_version(recurring("1.00")).plan],
+        meters=[],
+    )
+    anything = wallet_of(customer, "Main")
+    subscription = subscription_since(JAN_1, customer=customer, version=version)
+    for wallet in (calls, elsewhere, anything):
+        grant(wallet, "40.00", wallet.name)
+    use(customer, 30, JAN_1 + timedelta(days=3))
+
+    seen = preview_next_invoice(subscription=subscription)
+    run_billing(at=FEB_1)
+
+    invoice = Invoice.objects.get(customer=customer, kind="period")
+    assert seen
+    assert seen.from_wallets == invoice.amount_from_wallets == Money("70.00", "USD")
+    assert seen.due == invoice.amount_due == Money("10.00", "USD")
+    left = {wallet.name: wallet_left(wallet, FEB_1) for wallet in (calls, elsewhere, anything)}
+    assert left == {
+        "Calls": Money("10.00", "USD"),
+        "Elsewhere": Money("40.00", "USD"),
+        "Main": Money("0.00", "USD"),
+    }
+
+
+def test_what_a_limited_wallet_paid_comes_back_from_a_void_invoice() -> None:
+    customer = make_customer()
+    version = published_version(recurring("50.00"))
+    wallet = limit_wallet(wallet=wallet_of(customer), plans=[version.plan], meters=[])
+    grant(wallet, "20.00")
+    invoice = open_invoice(customer=customer, version=version)
+    assert invoice.amount_from_wallets == Money("20.00", "USD")
+
+    void_invoice(invoice=invoice, at=FEB_1)
+
+    assert wallet_left(wallet, FEB_1) == Money("20.00", "USD")

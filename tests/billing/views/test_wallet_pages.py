@@ -6,7 +6,7 @@ from django.test import Client
 from billing.models import Invoice, PrepaidCredit
 from billing.services.wallets import open_wallet
 from tests.factories.accounts import make_user
-from tests.factories.subscriptions import JAN_1, make_customer
+from tests.factories.subscriptions import JAN_1, make_customer, make_meter
 from tiktoktoe.accounts.roles import Role
 
 pytestmark = pytest.mark.django_db
@@ -52,7 +52,12 @@ def test_finance_says_when_a_wallet_buys_by_itself_and_support_does_not() -> Non
 
     page = finance.post(address, {"topup_amount": "30", "topup_every": "month"}, follow=True)
     refused = finance.post(address, {"topup_every": "month"})
+    limited = finance.post(
+        f"/wallets/{wallet.pk}/scope/", {"meters": [make_meter("tokens").pk]}, follow=True
+    )
 
     assert "Every month it buys $30.00" in page.content.decode()
     assert "say how much a top-up buys" in refused.content.decode()
+    assert "usage of <code>tokens</code>" in limited.content.decode()
     assert support.get(address).status_code == 403
+    assert support.get(f"/wallets/{wallet.pk}/scope/").status_code == 403
