@@ -213,7 +213,7 @@ def _report(kind: str, report: ET.Element) -> AccountReport:
         kind=kind,
         account=_text(account, "Id", "IBAN") or _text(account, "Id", "Othr", "Id"),
         entries=tuple(entry for row in _all(report, "Ntry") for entry in _entries(row)),
-        opening=balances.get("OPBD") or balances.get("PRCD"),
+        opening=balances.get("OPBD", balances.get("PRCD")),
         closing=balances.get("CLBD"),
     )
 

@@ -93,8 +93,18 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
         )
 
     def overdue(self, at: "datetime") -> "InvoiceQuerySet":
-        """Open ones whose due day has passed; while a payment is disputed, nothing is."""
-        return self.filter(state="open", due_at__lt=at).exclude(payments__contested="disputed")
+        """Open ones whose due day has passed; while a payment is disputed, nothing is.
+
+        Nor is one that a bank is collecting: a debit is on its way for days, and on time.
+        """
+        late = self.filter(state="open", due_at__lt=at).exclude(payments__contested="disputed")
+        return late.without_debit_on_its_way()
+
+    def without_debit_on_its_way(self) -> "InvoiceQuerySet":
+        """Those of which no debit is announced, filed or taken by the bank."""
+        return self.exclude(
+            payments__attempts__bank_order__state__in=["planned", "filed", "accepted"]
+        )
 
 
 class Invoice(models.Model):

@@ -73,13 +73,13 @@ FROM billing_invoice i WHERE i.{instant} >= %(since)s AND i.{instant} <= %(at)s
 """
 
 
+METHOD = "initcap(replace(coalesce(nullif(m.brand, ''), m.kind), '_', ' '))"
 DECLINES = f"""
 SELECT 'payment.failed', a.id::text, y.customer_id, a.resolved_at,
     jsonb_build_object({INVOICE}, 'payment_id', y.id, 'channel', a.channel,
         'amount', {AMOUNT.format("y.amount", "y.currency")},
         'decline_class', a.decline_class, 'next_attempt_at', y.next_attempt_at,
-        'method', CASE WHEN m.last4 <> '' THEN initcap(coalesce(nullif(m.brand, ''), m.kind))
-            || ' ' || m.last4 ELSE '' END)
+        'method', CASE WHEN m.last4 <> '' THEN {METHOD} || ' ' || m.last4 ELSE '' END)
 FROM billing_paymentattempt a JOIN billing_payment y ON y.id = a.payment_id
 JOIN billing_invoice i ON i.id = y.invoice_id
 LEFT JOIN billing_paymentmethod m ON m.id = a.method_id
@@ -139,10 +139,10 @@ SELECT 'credit_note.issued', n.id::text, n.customer_id, n.issued_at,
 FROM billing_creditnote n JOIN billing_invoice i ON i.id = n.invoice_id
 WHERE n.issued_at >= %(since)s AND n.issued_at <= %(at)s
 """
-CARDS = """
+CARDS = f"""
 SELECT 'payment_method.expiring', m.id || ':' || to_char(m.expires_on, 'YYYYMMDD'),
     m.customer_id, %(at)s::timestamptz,
-    jsonb_build_object('method', initcap(coalesce(nullif(m.brand, ''), m.kind)) || ' ' || m.last4,
+    jsonb_build_object('method', {METHOD} || ' ' || m.last4,
         'expires_on', m.expires_on)
 FROM billing_paymentmethod m
 WHERE m.state = 'active' AND m.is_default

@@ -121,7 +121,10 @@ def _plan_debits(bank: BankGateway, at: datetime) -> int:
     with transaction.atomic():
         attempts = list(
             PaymentAttempt.objects.filter(
-                gateway=bank.name, state="pending", bank_order__isnull=True
+                gateway=bank.name,
+                state="pending",
+                bank_order__isnull=True,
+                method__mandate__isnull=False,
             )
             .exclude(channel="bank_transfer")
             .select_related("payment", "method__mandate")

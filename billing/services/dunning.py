@@ -109,6 +109,7 @@ def past_due_invoices(at: datetime, clock: CustomerClock | None) -> InvoiceQuery
         .filter(Q(due_at__lt=at) | Exists(declined))
         .filter(~Exists(no_more))
         .exclude(subscription__state=Subscription.State.INCOMPLETE)
+        .without_debit_on_its_way()
         .annotate(first_declined_at=Subquery(first), was_dunned=Exists(runs))
         .order_by("finalized_at", "pk")
     )

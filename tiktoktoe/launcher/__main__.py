@@ -36,7 +36,7 @@ def reset() -> None:
 def gateway_names() -> list[str]:
     """The variables of our environment, or of its file, that speak of further gateways."""
     read_env_file(places.ROOT / ".env")
-    accounts = ("ADYEN", "PAYPAL")
+    accounts = ("ADYEN", "PAYPAL", "BANK", "NACHA")
     listed = {one for name in accounts for one in os.environ.get(f"{name}_ACCOUNTS", "").split(",")}
     prefixes = {*accounts, *(one.strip().upper() for one in listed if one.strip())}
     return [name for name in os.environ if name.startswith(tuple(f"{one}_" for one in prefixes))]
