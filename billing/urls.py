@@ -19,6 +19,7 @@ from billing.views import (
     flight_recorder,
     gateway_events,
     invoices,
+    issuers,
     lifecycle,
     monitor,
     notices,
@@ -46,6 +47,11 @@ from billing.views import (
 )
 
 urlpatterns = [
+    path("billing/issuers/", issuers.issuer_list, name="issuer_list"),
+    path("billing/issuers/new/", issuers.issuer_edit, name="issuer_create"),
+    path("billing/issuers/sample/", issuers.issuer_sample, name="issuer_sample"),
+    path("billing/issuers/<slug:code>/", issuers.issuer_edit, name="issuer_edit"),
+    path("billing/issuers/<slug:code>/belongs/", issuers.issuer_belongs, name="issuer_belongs"),
     path("billing/price-moves/", price_moves.price_move_list, name="price_move_list"),
     path("billing/price-moves/new/", price_moves.price_move_create, name="price_move_create"),
     path("billing/price-moves/<int:move_id>/", price_moves.price_move, name="price_move"),

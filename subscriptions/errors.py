@@ -23,6 +23,10 @@ class ClockNotAllowed(Conflict):
     """A test clock where real money is."""
 
 
+class IssuerInvalid(InvalidInput):
+    """A company of ours cannot issue documents like this."""
+
+
 class PriceInvalid(InvalidInput):
     """A price contradicts itself."""
 

@@ -56,6 +56,7 @@ class Sale:
     currency: str
     rounding: TaxRounding
     lines: Sequence[SaleLine]
+    seller_country: str = ""
 
 
 class TaxEngine(Protocol):

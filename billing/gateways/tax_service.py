@@ -65,7 +65,7 @@ def _asked(sale: Sale) -> dict[str, Any]:
         "date": sale.on.isoformat(),
         "currency": sale.currency,
         "rounding": str(sale.rounding),
-        "seller_country": settings.COMPANY["country"],
+        "seller_country": sale.seller_country or settings.COMPANY["country"],
         "customer": {
             "country": payer.country,
             "region": payer.region,

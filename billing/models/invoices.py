@@ -12,7 +12,7 @@ from django.db.models.functions import Upper
 
 from billing.models.money_fields import money_field
 from billing.models.runs import BillingRun
-from subscriptions.models import Customer, Price, Subscription
+from subscriptions.models import Customer, Issuer, Price, Subscription
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.money import Money
 from tiktoktoe.kernel.periods import Period
@@ -160,6 +160,12 @@ class Invoice(models.Model):
     tax_tries = models.PositiveSmallIntegerField(default=0, db_default=0)
     tax_error = models.CharField(max_length=300, blank=True, default="", db_default="")
     tax_next_at = models.DateTimeField(null=True, blank=True)
+    issuer = models.ForeignKey(
+        Issuer, on_delete=models.PROTECT, null=True, blank=True, related_name="invoices"
+    )
+    issued_by = models.JSONField(
+        default=dict, db_default={}, help_text="the details of the company of ours as printed"
+    )
     bill_to = models.JSONField(default=dict, help_text="the customer's details as invoiced")
     idempotency_key = models.CharField(max_length=100, unique=True)
     created_at = models.DateTimeField(default=now)

@@ -14,6 +14,7 @@ from billing.domain.tax import TaxRate as TaxRateValue
 from billing.domain.tax_engine import Sale, TaxPayer
 from billing.domain.totals import Totals, totals
 from billing.models import TaxRate
+from billing.queries.issuers import IssuerBook
 from subscriptions.models import Price
 
 NUMBER_PREFIX = {"GR": "EL"}
@@ -23,6 +24,7 @@ class TaxTable:
     """The rates of some countries, loaded once for many customers: our own tax engine."""
 
     def __init__(self, countries: Iterable[str]) -> None:
+        self.issuers = IssuerBook()
         self._rates = list(TaxRate.objects.filter(country__in=set(countries)))
 
     def tax(self, sale: Sale) -> Totals:
@@ -34,7 +36,11 @@ class TaxTable:
         kinds = dict.fromkeys((line.price_id, line.category) for line in sale.lines)
         rates = {
             (price_id, category): self.outcome(
-                sale.payer, sale.on, price_id=price_id, category=category
+                sale.payer,
+                sale.on,
+                price_id=price_id,
+                category=category,
+                seller_country=sale.seller_country,
             )
             for price_id, category in kinds
         }
@@ -53,7 +59,13 @@ class TaxTable:
         )
 
     def outcome(
-        self, customer: TaxPayer, on: date, *, price_id: int | None = None, category: str = ""
+        self,
+        customer: TaxPayer,
+        on: date,
+        *,
+        price_id: int | None = None,
+        category: str = "",
+        seller_country: str = "",
     ) -> tuple[TaxRateValue, ...]:
         """The taxes that a customer is charged, for a category or a price of one; or why none.
 
@@ -63,7 +75,7 @@ class TaxTable:
             TaxRateMissing: If tax is due and no rate is known for the country and day.
         """
         return tax_outcome(
-            seller_country=settings.COMPANY["country"],
+            seller_country=seller_country or settings.COMPANY["country"],
             customer_country=customer.country,
             rates=self._taxes(customer, on, category or self._categories.get(price_id or 0, "")),
             has_tax_number=is_vat_number(customer.tax_number, customer.country),

@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Sum
 
@@ -26,7 +25,7 @@ from billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine, Ref
 from billing.services.credit_balance import credit_from_note, lock_balance
 from billing.services.customer_credit import pay_open_invoices
 from billing.services.invoicing import ensure_nothing_in_flight, lock_invoice
-from billing.services.numbering import CREDIT_NOTE_SERIES, take_numbers
+from billing.services.numbering import take_credit_note_number
 from billing.services.settling import recover_subscription
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import Money, total
@@ -215,10 +214,9 @@ def _write(
     tax = total((credit.tax for _, credit in credited), invoice.currency)
     if parts.to_balance:
         lock_balance(invoice.customer_id, invoice.currency)
-    (number,) = take_numbers(CREDIT_NOTE_SERIES, settings.CREDIT_NOTE_PREFIX, 1)
     note = CreditNote.objects.create(
         id=uuid7(),
-        number=number,
+        number=take_credit_note_number(invoice.issuer),
         invoice=invoice,
         customer_id=invoice.customer_id,
         currency=invoice.currency,

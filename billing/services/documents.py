@@ -18,7 +18,9 @@ import typst
 from django.conf import settings
 
 from billing.domain.creditor_references import creditor_reference, printed
+from billing.domain.issuing import IssuedBy
 from billing.models import CreditNote, CreditNoteLine, DisputeAnswer, Invoice, InvoiceLine
+from billing.queries.issuers import IssuerBook, company
 from billing.queries.statements import Statement
 from billing.services.document_words import Wording
 from billing.services.writing import bill_to
@@ -45,6 +47,12 @@ def invoice_pdf(*, invoice: Invoice) -> bytes:
     return _compile("invoice.typ", invoice_content(invoice), invoice.finalized_at)
 
 
+def sample_pdf(*, invoice: Invoice, seller: IssuedBy) -> bytes:
+    """What an invoice would look like had somebody else issued it; nothing is kept."""
+    invoice.issued_by = seller.to_json()
+    return invoice_pdf(invoice=invoice)
+
+
 def credit_note_pdf(*, note: CreditNote) -> bytes:
     """A credit note as PDF."""
     return _compile("credit_note.typ", credit_note_content(note), note.issued_at)
@@ -66,7 +74,7 @@ def evidence_content(answer: DisputeAnswer, at: datetime) -> Row:
     to = {**payment.invoice.bill_to, "locale": "en", "time_zone": "UTC"}
     wording = Wording.of(to)
     title = f"Evidence about invoice {payment.invoice}"
-    letter = _letter(title, "Evidence", to, at)
+    letter = _letter(title, "Evidence", to, at, _seller(payment.invoice))
     return {
         **letter,
         "stamp": None,
@@ -89,6 +97,7 @@ def evidence_content(answer: DisputeAnswer, at: datetime) -> Row:
 def statement_content(statement: Statement) -> Row:
     """What is printed on a statement, in words."""
     customer, currency = statement.customer, statement.currency
+    _, seller = IssuerBook().of(customer)
     to = bill_to(customer)
     wording = Wording.of(to)
     days = wording.days(statement.start, statement.end)
@@ -105,7 +114,7 @@ def statement_content(statement: Statement) -> Row:
         for row in statement.rows
     ]
     title = wording.say("Statement of {days}", days=days)
-    letter = _letter(title, wording.say("Statement"), to, statement.last_day)
+    letter = _letter(title, wording.say("Statement"), to, statement.last_day, seller)
     columns = {"quantity": "", "unit_price": wording.say("Amount")}
     labels = {**letter["labels"], **columns, "amount": wording.say("Owed then")}
     last_day = wording.day(statement.last_day)
@@ -152,7 +161,7 @@ def invoice_content(invoice: Invoice) -> Row:
         else wording.say("Draft of an invoice")
     )
     return {
-        **_letter(title, wording.say("Invoice"), invoice.bill_to, issued),
+        **_letter(title, wording.say("Invoice"), invoice.bill_to, issued, _seller(invoice)),
         "stamp": _stamp(invoice, wording),
         "facts": _facts(facts, wording),
         "headline": headline,
@@ -193,7 +202,9 @@ def credit_note_content(note: CreditNote) -> Row:
     title = wording.say("Credit note {number}", number=note.number)
     reason = wording.say("Reason: {reason}", reason=note.reason)
     return {
-        **_letter(title, wording.say("Credit note"), invoice.bill_to, note.issued_at),
+        **_letter(
+            title, wording.say("Credit note"), invoice.bill_to, note.issued_at, _seller(invoice)
+        ),
         "stamp": None,
         "facts": _facts(facts, wording),
         "headline": wording.say("{amount} credited", amount=total),
@@ -220,10 +231,14 @@ def _note_parts(note: CreditNote, wording: Wording) -> list[Row]:
     ]
 
 
-def _letter(title: str, kind: str, bill_to: Row, issued: datetime) -> Row:
-    company, wording = settings.COMPANY, Wording.of(bill_to)
-    number = company["tax_number"]
-    contact = [number and wording.say("VAT {number}", number=number), company["email"]]
+def _seller(invoice: Invoice) -> IssuedBy:
+    """Who issued it, as it was then."""
+    return IssuedBy.from_json(invoice.issued_by) if invoice.issued_by else company()
+
+
+def _letter(title: str, kind: str, bill_to: Row, issued: datetime, seller: IssuedBy) -> Row:
+    wording, number = Wording.of(bill_to), seller.tax_number
+    contact = [number and wording.say("VAT {number}", number=number), seller.email]
     return {
         "title": title,
         "kind": kind,
@@ -235,8 +250,11 @@ def _letter(title: str, kind: str, bill_to: Row, issued: datetime) -> Row:
             "day": issued.day,
         },
         "seller": {
-            "name": company["name"],
-            "address": company["address"],
+            "name": seller.name,
+            "address": seller.address,
+            "logo_text": seller.logo_text,
+            "colour": seller.colour,
+            "footer": seller.footer,
             "contact": " · ".join(part for part in contact if part),
         },
         "bill_to": _address(bill_to, wording),
@@ -407,7 +425,7 @@ def transfer_reference(invoice: Invoice) -> str:
 
 
 def _how_to_pay(invoice: Invoice, wording: Wording) -> list[str]:
-    bank = settings.COMPANY["bank"]
+    bank = _seller(invoice).bank
     by_card = wording.say("By card, on your own page:")
     if not bank:
         return [by_card]

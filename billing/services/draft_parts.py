@@ -7,6 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from billing.domain.derivation import Derivation
+from billing.domain.issuing import IssuedBy
 from billing.domain.tax import TaxedLine
 from billing.domain.totals import Totals
 from billing.services.coupon_book import Buyer, CouponTaken
@@ -60,6 +61,8 @@ class DraftInvoice:
     coupons: tuple[CouponTaken, ...] = ()
     parts: tuple[Subscription, ...] = ()
     due_days: int | None = None  # where it is not due as the company's setting says
+    issuer_id: int | None = None
+    issued_by: IssuedBy | None = None
     awaits_tax: bool = False  # its tax is still to come from a tax engine
 
     @property

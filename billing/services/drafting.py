@@ -42,6 +42,7 @@ from tiktoktoe.kernel.money import Money, zero
 from tiktoktoe.kernel.periods import Period, local_date
 
 __all__ = ["Boundary", "DraftInvoice", "DraftLine"]
+Owed = tuple[Boundary, list[DraftLine]]
 
 Phases = Mapping[int, Sequence[SubscriptionPhase]]  # by subscription
 
@@ -109,11 +110,22 @@ def draft_invoices(
     drafted = []
     for group in together(boundaries):
         owed = [(boundary, lines[id(boundary)]) for boundary in group if lines[id(boundary)]]
-        if len(owed) > 1:
-            drafted.append(_consolidated(owed, taxes, book))
-        elif owed:
-            drafted.append(_draft(*owed[0], taxes, book))
+        for ours in _by_issuer(owed, taxes):
+            if len(ours) > 1:
+                drafted.append(_consolidated(ours, taxes, book))
+            else:
+                drafted.append(_draft(*ours[0], taxes, book))
     return drafted
+
+
+def _by_issuer(owed: Iterable[Owed], taxes: TaxTable) -> Iterable[list[Owed]]:
+    """Companies of ours never share an invoice."""
+    found: dict[int | None, list[Owed]] = defaultdict(list)
+    for boundary, lines in owed:
+        subscription = boundary.subscription
+        issuer, _ = taxes.issuers.of(subscription.customer, subscription.plan_version.plan)
+        found[issuer].append((boundary, lines))
+    return found.values()
 
 
 def draft_lines(
@@ -216,6 +228,7 @@ def make_draft(
     book = coupons or CouponBook([customer.pk])
     buyer = Buyer(customer, subscription.currency, subscription)
     made, taken = less_coupons(buyer, kind, tuple(lines), book)
+    issuer_id, seller = taxes.issuers.of(customer, subscription.plan_version.plan)
     return DraftInvoice(
         subscription=subscription,
         customer=customer,
@@ -224,7 +237,9 @@ def make_draft(
         boundary=boundary,
         period_end=period_end,
         lines=made,
-        totals=taxed_totals(buyer, made, taxes, boundary),
+        totals=taxed_totals(buyer, made, taxes, boundary, seller.country),
+        issuer_id=issuer_id,
+        issued_by=seller,
         awaits_tax=tax_engine() is not None,
         idempotency_key=idempotency_key,
         coupons=taken,
@@ -232,7 +247,11 @@ def make_draft(
 
 
 def taxed_totals(
-    buyer: Buyer, lines: Sequence[DraftLine], taxes: TaxTable, boundary: datetime
+    buyer: Buyer,
+    lines: Sequence[DraftLine],
+    taxes: TaxTable,
+    boundary: datetime,
+    seller_country: str,
 ) -> Totals:
     """What lines come to with the tax of the customer's local day of the boundary.
 
@@ -244,6 +263,7 @@ def taxed_totals(
         on=local_date(boundary, buyer.customer.time_zone),
         currency=buyer.currency,
         rounding=tax_rounding(),
+        seller_country=seller_country,
         lines=[
             SaleLine(
                 amount=line.amount,
@@ -274,9 +294,7 @@ def _draft(
     )
 
 
-def _consolidated(
-    owed: Sequence[tuple[Boundary, list[DraftLine]]], taxes: TaxTable, coupons: CouponBook
-) -> DraftInvoice:
+def _consolidated(owed: Sequence[Owed], taxes: TaxTable, coupons: CouponBook) -> DraftInvoice:
     """One invoice for several subscriptions of a customer, their lines one after the other."""
     first = owed[0][0].subscription
     lines, taken, counted = list[DraftLine](), list[CouponTaken](), set[int]()
@@ -288,6 +306,8 @@ def _consolidated(
         taken += used
         counted |= {use.redemption_id for use in used if use.counts}
     at = owed[0][0].at
+    issuer_id, seller = taxes.issuers.of(first.customer, first.plan_version.plan)
+    buyer = Buyer(first.customer, first.currency)
     return DraftInvoice(
         subscription=None,
         customer=first.customer,
@@ -296,7 +316,9 @@ def _consolidated(
         boundary=at,
         period_end=max(b.coming.end if b.coming else b.at for b, _ in owed),
         lines=tuple(lines),
-        totals=taxed_totals(Buyer(first.customer, first.currency), lines, taxes, at),
+        totals=taxed_totals(buyer, lines, taxes, at, seller.country),
+        issuer_id=issuer_id,
+        issued_by=seller,
         awaits_tax=tax_engine() is not None,
         idempotency_key=f"together:{first.pk}:{at.isoformat()}",
         coupons=per_redemption(taken),

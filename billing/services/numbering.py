@@ -14,8 +14,9 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from billing.errors import NumberingInvalid
-from billing.models import NumberingRule
+from billing.models import Invoice, NumberingRule
 from billing.services.payment_events import actor_name
+from subscriptions.models import Issuer
 from subscriptions.services.transitions import Actor
 
 logger = logging.getLogger(__name__)
@@ -43,7 +44,8 @@ FROM (SELECT DISTINCT customer_id FROM billing_invoice invoice
 COUNT_BY_CUSTOMER = """
 SELECT known.number, row_number() OVER (PARTITION BY invoice.customer_id ORDER BY given.place) + (
     SELECT count(*) FROM billing_invoice numbered
-    WHERE numbered.customer_id = invoice.customer_id AND numbered.number IS NOT NULL)
+    WHERE numbered.customer_id = invoice.customer_id AND numbered.number IS NOT NULL
+      AND numbered.issuer_id IS NULL)
 FROM unnest(%(ids)s::uuid[]) WITH ORDINALITY AS given(id, place)
 JOIN billing_invoice invoice ON invoice.id = given.id
 JOIN billing_customernumber known ON known.customer_id = invoice.customer_id
@@ -91,7 +93,35 @@ def take_numbers(series: str, prefix: str, count: int) -> list[str]:
 
 
 def take_invoice_numbers(ids: Sequence[UUID], *, at: datetime) -> list[str]:
-    """The numbers of drafts that become final, in their order, by the rule that counts."""
+    """The numbers of drafts that become final, in their order.
+
+    Those of the company of the settings by the rule that counts, another issuer's by its series.
+    """
+    of_issuer = dict(
+        Invoice.objects.filter(pk__in=ids, issuer__isnull=False).values_list("pk", "issuer")
+    )
+    ours = [pk for pk in ids if pk not in of_issuer]
+    numbers = dict(zip(ours, _our_numbers(ours, at=at), strict=True)) if ours else {}
+    # In one order everywhere, so that no two transactions wait for each other's series.
+    for issuer in Issuer.objects.filter(pk__in=set(of_issuer.values())).order_by("pk"):
+        theirs = [pk for pk in ids if of_issuer.get(pk) == issuer.pk]
+        series = f"{INVOICE_SERIES}:{issuer.code}"
+        numbers |= zip(
+            theirs, take_numbers(series, issuer.invoice_prefix, len(theirs)), strict=True
+        )
+    return [numbers[pk] for pk in ids]
+
+
+def take_credit_note_number(issuer: Issuer | None) -> str:
+    """The next number of a credit note, of who issued its invoice."""
+    series, prefix = CREDIT_NOTE_SERIES, settings.CREDIT_NOTE_PREFIX
+    if issuer is not None:
+        series, prefix = f"{series}:{issuer.code}", issuer.credit_note_prefix
+    (number,) = take_numbers(series, prefix, 1)
+    return number
+
+
+def _our_numbers(ids: Sequence[UUID], *, at: datetime) -> list[str]:
     kept_prefix, numbers, rule = _take(INVOICE_SERIES, settings.INVOICE_PREFIX, len(ids), at=at)
     mode, prefix = rule or (NumberingRule.Mode.CONTINUOUS, kept_prefix)
     if mode == NumberingRule.Mode.CONTINUOUS:

@@ -114,6 +114,8 @@ def _draft(charge: OneOffCharge, *, idempotency_key: str, at: datetime) -> Draft
     buyer = Buyer(customer, currency)
     book = CouponBook([customer.pk] if charge.takes_coupons else [])
     lines, taken = less_coupons(buyer, Invoice.Kind.ONE_OFF, made, book)
+    taxes = TaxTable([customer.country])
+    issuer_id, seller = taxes.issuers.of(customer)
     return DraftInvoice(
         subscription=None,
         customer=customer,
@@ -123,7 +125,9 @@ def _draft(charge: OneOffCharge, *, idempotency_key: str, at: datetime) -> Draft
         period_end=at,
         lines=lines,
         awaits_tax=tax_engine() is not None,
-        totals=taxed_totals(buyer, lines, TaxTable([customer.country]), at),
+        totals=taxed_totals(buyer, lines, taxes, at, seller.country),
+        issuer_id=issuer_id,
+        issued_by=seller,
         idempotency_key=idempotency_key,
         coupons=taken,
         due_days=charge.due_days,

@@ -58,6 +58,7 @@ def _sale(invoice: Invoice, lines: list[InvoiceLine]) -> Sale:
         on=local_date(invoice.period_start, invoice.customer.time_zone),
         currency=invoice.currency,
         rounding=tax_rounding(),
+        seller_country=str(invoice.issued_by.get("country", "")),
         lines=[
             SaleLine(
                 amount=line.charged,

@@ -13,6 +13,7 @@ from django.db.models import Exists, OuterRef, Sum
 from billing.domain.derivation import prepaid_derivation
 from billing.errors import CreditInvalid, CreditKeyReused
 from billing.models import Invoice, InvoiceLine, PrepaidCredit, TopUp, Wallet
+from billing.queries.issuers import IssuerBook
 from billing.services.payment_events import actor_name
 from billing.services.writing import bill_to, finalize_drafts
 from subscriptions.models import Customer, CustomerClock, Meter, Plan
@@ -198,6 +199,7 @@ def top_up(*, wallet: Wallet, amount: Money, idempotency_key: str, at: datetime)
     if known is not None:
         return known
     _check(wallet, amount)
+    issuer_id, seller = IssuerBook().of(wallet.customer)
     invoice = Invoice.objects.create(
         id=uuid7(),
         customer=wallet.customer,
@@ -208,6 +210,8 @@ def top_up(*, wallet: Wallet, amount: Money, idempotency_key: str, at: datetime)
         subtotal=amount.amount,
         total=amount.amount,
         bill_to=bill_to(wallet.customer),
+        issuer_id=issuer_id,
+        issued_by=seller.to_json(),
         idempotency_key=key,
         created_at=at,
     )

@@ -17,6 +17,7 @@ from psycopg.types.json import Jsonb
 from billing.errors import InvoiceNotDraft
 from billing.gateways.tax_service import tax_engine
 from billing.models import Invoice
+from billing.queries.issuers import company
 from billing.services.credit_balance import use_balance
 from billing.services.drafting import DraftInvoice
 from billing.services.numbering import take_invoice_numbers
@@ -44,6 +45,8 @@ INVOICE_COLUMNS = {
     "amount_to_balance": "numeric",
     "tax_breakdown": "jsonb",
     "bill_to": "jsonb",
+    "issuer_id": "int8",
+    "issued_by": "jsonb",
     "awaits_tax": "bool",
     "tax_next_at": "timestamptz",
     "idempotency_key": "varchar",
@@ -198,6 +201,8 @@ def _invoice_row(invoice_id: UUID, draft: DraftInvoice, at: datetime) -> tuple[o
         *([ZERO] * 6),
         Jsonb([row.to_json() for row in totals.by_rate]),
         Jsonb(bill_to(draft.customer)),
+        draft.issuer_id,
+        Jsonb((draft.issued_by or company()).to_json()),
         draft.awaits_tax,
         at if draft.awaits_tax else None,
         draft.idempotency_key,

@@ -5,6 +5,7 @@ from subscriptions.models.catalog import Meter, Plan, PlanVersion, Product
 from subscriptions.models.customer_clocks import CustomerClock
 from subscriptions.models.customers import Customer, CustomerMember, Invitation
 from subscriptions.models.features import Feature, FeatureGrant, FeatureOverride
+from subscriptions.models.issuers import Issuer
 from subscriptions.models.notes import CustomerNote
 from subscriptions.models.policies import BillingPolicy, PolicyRule
 from subscriptions.models.prices import Price, SpendingThreshold, Tier
@@ -35,6 +36,7 @@ __all__ = [
     "FeatureGrant",
     "FeatureOverride",
     "Invitation",
+    "Issuer",
     "Meter",
     "Plan",
     "PlanVersion",

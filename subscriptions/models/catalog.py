@@ -4,6 +4,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from djmoney.models.fields import MoneyField
 
+from subscriptions.models.issuers import Issuer
 from subscriptions.models.money_fields import nothing
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.periods import Interval, IntervalUnit
@@ -116,6 +117,14 @@ class Plan(models.Model):
     interval_count = models.PositiveSmallIntegerField(default=1)
     trial_days = models.PositiveSmallIntegerField(default=0)
     rank = models.PositiveSmallIntegerField(default=0)
+    issuer = models.ForeignKey(
+        Issuer,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="plans",
+        help_text="which company of ours sells; empty: that of the settings",
+    )
     is_public = models.BooleanField(default=True)
     is_add_on = models.BooleanField(
         default=False,

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 
 from subscriptions.models.customer_clocks import CustomerClock
+from subscriptions.models.issuers import Issuer
 from tiktoktoe.kernel.clock import now
 
 
@@ -43,6 +44,14 @@ class Customer(models.Model):
     currency = models.CharField(max_length=3)
     time_zone = models.CharField(max_length=64, default="UTC", help_text="IANA name")
     locale = models.CharField(max_length=10, default="en")
+    issuer = models.ForeignKey(
+        Issuer,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="customers",
+        help_text="which company of ours sells; empty: the plan's, or that of the settings",
+    )
     clock = models.ForeignKey(
         CustomerClock,
         on_delete=models.PROTECT,

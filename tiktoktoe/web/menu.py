@@ -64,6 +64,7 @@ STAFF_MENU = (
             MenuEntry(
                 "Price moves", "arrows-right-left", "price_move_list", Permission.VIEW_BILLING
             ),
+            MenuEntry("Issuers", "document-text", "issuer_list", Permission.VIEW_BILLING),
             MenuEntry("Waiting for tax", "inbox", "tax_waiting_list", Permission.VIEW_BILLING),
             MenuEntry("Notices", "envelope", "notice_list", Permission.VIEW_BILLING),
             MenuEntry("Webhooks", "signal", "webhook_endpoint_list", Permission.CHANGE_BILLING),
