@@ -108,7 +108,15 @@ PLAN_STAYS = ["interval_count", "interval", "is_add_on"]
 class PlanAdmin(LabelledInputs, admin.ModelAdmin[Plan]):
     """Plans; their prices are versions."""
 
-    list_display = ["name", "code", "product", "interval_count", "interval", "is_public"]
+    list_display = [
+        "name",
+        "code",
+        "product",
+        "offer",
+        "interval_count",
+        "interval",
+        "is_public",
+    ]
     list_filter = ["product", "is_public", "is_add_on", "interval"]
     search_fields = ["name", "code"]
 

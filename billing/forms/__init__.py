@@ -450,8 +450,9 @@ class PlanChoice(forms.ModelChoiceField[PlanVersion]):
     """A choice among what is on sale, by the plan's name."""
 
     def label_from_instance(self, obj: PlanVersion) -> str:
-        """As a customer knows it."""
-        return f"{obj.plan.name}, in {obj.currency}"
+        """As a customer knows it; of an offer in several intervals, with its own."""
+        interval = f", billed {obj.plan.interval_words}" if obj.plan.offer else ""
+        return f"{obj.plan.name}{interval}, in {obj.currency}"
 
 
 class PortalPlanForm(PlanChangeForm):

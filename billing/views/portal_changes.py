@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from billing.forms import PortalCancelForm, PortalPauseForm, PortalPlanForm
 from billing.models import OfferMade, PlanChange
 from billing.services.cancelling import CancelWhen, cancel_subscription, preview_cancellation
+from billing.services.intervals import interval_offers
 from billing.services.pausing import pause, preview_pause, preview_resumption, resume
 from billing.services.plan_changes import (
     PlanChangePreview,
@@ -52,6 +53,7 @@ def portal_plan(request: HttpRequest, reference: str) -> HttpResponse:
         "customer": subscription.customer,
         "form": form,
         "preview": preview,
+        "intervals": interval_offers(subscription, now()),
         "scheduled": _scheduled(subscription),
         "next": estimated_invoice(subscription=subscription) if preview is None else None,
     }

@@ -111,6 +111,11 @@ class Plan(models.Model):
     code = models.SlugField(max_length=64, unique=True)
     name = models.CharField(max_length=200)
     description = models.TextField(blank=True)
+    offer = models.SlugField(
+        max_length=64,
+        blank=True,
+        help_text="plans of one offer are the same, billed in other intervals: month and year",
+    )
     interval = models.CharField(
         max_length=16, choices=INTERVAL_CHOICES, default=IntervalUnit.MONTH.value
     )
@@ -140,11 +145,24 @@ class Plan(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(interval_count__gte=1), name="plan_interval_count_is_positive"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["product", "offer", "interval", "interval_count"],
+                condition=~models.Q(offer=""),
+                name="plan_of_an_offer_once_per_interval",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def interval_words(self) -> str:
+        """How often it is billed: every month, every 3 months."""
+        unit = IntervalUnit(self.interval).name.lower().replace("_", " ")
+        return (
+            f"every {unit}" if self.interval_count == 1 else f"every {self.interval_count} {unit}s"
+        )
 
     @property
     def billing_interval(self) -> Interval:

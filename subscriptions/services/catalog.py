@@ -100,6 +100,7 @@ def create_plan(
     rank: int = 0,
     is_public: bool = True,
     is_add_on: bool = False,
+    offer: str = "",
 ) -> Plan:
     """Make a plan, or an add-on, without prices yet.
 
@@ -112,6 +113,7 @@ def create_plan(
             code=code,
             name=name,
             description=description,
+            offer=offer,
             interval=interval.unit.value,
             interval_count=interval.count,
             trial_days=trial_days,
