@@ -10,7 +10,15 @@ from tiktoktoe.env import read_env_file
 from tiktoktoe.launcher.places import ROOT
 
 READ_BY_SETTINGS = re.compile(r'env_(?:str|bool|int|list|secret)\(\s*"([A-Z_]+)"')
-READ_BY_LAUNCHER = {"PORT", "SANDBOX_PORT", "ADYEN_PORT", "NO_DEMO", "DEMO", "CHROMIUM"}
+READ_BY_LAUNCHER = {
+    "PORT",
+    "SANDBOX_PORT",
+    "ADYEN_PORT",
+    "BANK_PORT",
+    "NO_DEMO",
+    "DEMO",
+    "CHROMIUM",
+}
 ACCOUNTS = re.compile(r'env_accounts\(\s*"(\w+)".*?\*\(([^)]*)\)', re.DOTALL)
 LISTED = re.compile(r"^# ([A-Z_]+)=", re.MULTILINE)
 

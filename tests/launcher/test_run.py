@@ -26,6 +26,7 @@ def test_the_product_answers_and_when_killed_leaves_no_program(tmp_path: Path, p
             assert answer.status == 200
             assert "/sign-in/" in answer.url
         assert any("granian" in command for command in left_over(tmp_path))
+        assert any("mockbank" in command for command in left_over(tmp_path))
         assert any(" beat " in command for command in left_over(tmp_path))
         process.kill()
 

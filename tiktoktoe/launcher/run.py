@@ -64,6 +64,7 @@ def start_everything(stack: Stack) -> str:
     stack.env["BASE_URL"] = stack.env.get("BASE_URL") or address
     stack.start_servers()
     prepare(stack)
+    stack.start_bank()
     stack.start_application(port)
     if stack.has_own_stripe:
         register_webhook(stack)

@@ -25,6 +25,14 @@ STRIPE_NAMES = tuple(
 )
 SERVER_NAMES = ("DATABASE_URL", "DATABASE_ROLE", "CELERY_BROKER_URL", *STRIPE_NAMES)
 # Any test key will do for the sandbox; its notifications are signed with a key of its own.
+# The account of mock-bank's own company, with a short notice so that something is to be seen.
+BANK = {
+    "BANK_IBAN": "NL41MOCK0000000001",
+    "BANK_HOLDER": "Noughts & Crosses GmbH",
+    "BANK_BIC": "MOCKNL2A",
+    "BANK_CREDITOR_ID": "DE98ZZZ09999999999",
+    "BANK_NOTICE_DAYS": "1",
+}
 ADYEN = {
     "ADYEN_API_KEY": "AQE" + "sandbox0" * 4,
     "ADYEN_MERCHANT_ACCOUNT": "Sandbox",
@@ -69,6 +77,7 @@ class Stack:
         self.has_own_database = not self.env.get("DATABASE_URL")
         self.has_own_broker = not self.env.get("CELERY_BROKER_URL")
         self.has_own_stripe = not any(self.env.get(name) for name in STRIPE_NAMES)
+        self.has_own_bank = self.has_own_stripe and not self.env.get("BANK_IBAN")
         self.has_own_adyen = self.has_own_stripe and not self.env.get("ADYEN_API_KEY")
 
     def start_servers(self, *, with_sandbox: bool = True) -> None:
@@ -130,6 +139,27 @@ class Stack:
             command += ["--webhook", f"{self.env['BASE_URL']}/gateways/adyen/events/"]
         self.children.start(Program(name="adyen", command=command), self.env, places.ROOT)
         return "Adyen sandbox", lambda: self.children.wait_for("adyen", lambda: listens(port))
+
+    def start_bank(self) -> None:
+        """Somebody else's bank (mock-bank) with two folders between it and us; no real one.
+
+        After the demo company was made: that one pays by card, and knows of no bank.
+        """
+        if not self.has_own_bank:
+            return
+        folder = self.base / "bank"
+        outgoing, incoming = folder / "out", folder / "in"
+        for made in (outgoing, incoming):
+            made.mkdir(parents=True, exist_ok=True)
+        port = self.port("BANK_PORT", 8433)
+        command = [sys.executable, "-m", "mockbank", "--quiet", "--port", str(port)]
+        command += ["--db", str(folder / "bank.db"), "--timezone", "Europe/Berlin"]
+        command += ["--drop-dir", str(outgoing), "--pickup-dir", str(incoming)]
+        self.children.start(Program(name="bank", command=command), self.env, places.ROOT)
+        folders = {"BANK_OUT_FOLDER": str(outgoing), "BANK_IN_FOLDER": str(incoming)}
+        self.env.update(BANK, **folders)
+        with self.console.step("bank"):
+            self.children.wait_for("bank", lambda: listens(port))
 
     def start_application(self, port: int) -> None:
         """Web, worker and beat, as the role that cannot rewrite the books."""

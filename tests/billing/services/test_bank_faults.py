@@ -30,12 +30,12 @@ def in_a_child(scene: DebitScene, kill: str) -> int:
 def _turn_and_die(scene: DebitScene, kill: str) -> None:
     real = BankDoor.send
 
-    def send(door: BankDoor, name: str, body: bytes) -> None:
+    def send(self: BankDoor, name: str, body: bytes) -> None:
         if kill == "after":
-            real(door, name, body)
+            real(self, name, body)
         if kill:
             os.kill(os.getpid(), signal.SIGKILL)
-        real(door, name, body)
+        real(self, name, body)
 
     BankDoor.send = send  # type: ignore[method-assign]
     turn_bank_rail(at=scene.at)
