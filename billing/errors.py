@@ -111,6 +111,10 @@ class PayLinkInvalid(InvalidInput):
     """A link to pay by cannot be made so."""
 
 
+class NothingOverpaid(Conflict):
+    """Not as much was paid too much."""
+
+
 class CreditKeyReused(Conflict):
     """Another credit was granted or withdrawn with this key."""
 

@@ -106,6 +106,11 @@ urlpatterns = [
         name="invoice_finalization",
     ),
     path("invoices/<str:key>/voiding/", invoices.invoice_voiding, name="invoice_voiding"),
+    path(
+        "invoices/<str:key>/overpayment/",
+        invoices.invoice_overpayment,
+        name="invoice_overpayment",
+    ),
     path("invoices/<str:key>/write-off/", invoices.invoice_write_off, name="invoice_write_off"),
     path(
         "invoices/<str:key>/lines/<uuid:line_id>/",

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from billing.models.credit_notes import CreditNote
 from billing.models.invoices import Invoice
 from billing.models.money_fields import money_field
+from billing.models.payments import Payment
 from subscriptions.models import Customer
 
 
@@ -46,6 +47,7 @@ class CreditEntry(models.Model):
         CREDIT_NOTE = "credit_note"
         APPLIED = "applied"
         RETURNED = "returned"
+        OVERPAYMENT = "overpayment"
 
     id = models.UUIDField(primary_key=True)
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="credit_entries")
@@ -57,6 +59,14 @@ class CreditEntry(models.Model):
     )
     credit_note = models.ForeignKey(
         CreditNote, on_delete=models.PROTECT, null=True, related_name="credit_entries"
+    )
+    payment = models.ForeignKey(
+        Payment,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="credit_entries",
+        help_text="of an overpayment: what it was paid by",
     )
     reason = models.CharField(max_length=200)
     actor = models.CharField(max_length=64, help_text="a person's e-mail, schedule, …")
@@ -72,7 +82,10 @@ class CreditEntry(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=(
-                    models.Q(kind__in=["granted", "credit_note", "returned"], amount__gt=0)
+                    models.Q(
+                        kind__in=["granted", "credit_note", "returned", "overpayment"],
+                        amount__gt=0,
+                    )
                     | models.Q(kind__in=["withdrawn", "applied"], amount__lt=0)
                 ),
                 name="credit_entry_has_the_sign_of_its_kind",
@@ -84,8 +97,14 @@ class CreditEntry(models.Model):
                     | models.Q(
                         kind__in=["applied", "returned"], invoice__isnull=False, credit_note=None
                     )
+                    | models.Q(kind="overpayment", invoice=None, credit_note=None)
                 ),
                 name="credit_entry_names_its_document",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind="overpayment", payment__isnull=False)
+                | (~models.Q(kind="overpayment") & models.Q(payment=None)),
+                name="credit_entry_of_an_overpayment_names_its_payment",
             ),
         ]
         indexes = [

@@ -136,10 +136,12 @@ def _credit(customer: Customer, currency: str) -> Iterator[_Move]:
     kinds = {
         CreditEntry.Kind.APPLIED: "Paid from the credit balance",
         CreditEntry.Kind.RETURNED: "Back to the credit balance",
+        CreditEntry.Kind.OVERPAYMENT: "Overpayment to the credit balance",
     }
     entries = CreditEntry.objects.filter(customer=customer, currency=currency, kind__in=list(kinds))
-    for entry in entries.select_related("invoice"):
-        yield _Move(entry.at, kinds[CreditEntry.Kind(entry.kind)], str(entry.invoice), entry.amount)
+    for entry in entries.select_related("invoice", "payment__invoice"):
+        invoice = entry.payment.invoice if entry.payment else entry.invoice
+        yield _Move(entry.at, kinds[CreditEntry.Kind(entry.kind)], str(invoice), entry.amount)
 
 
 def _prepaid(customer: Customer, currency: str) -> Iterator[_Move]:

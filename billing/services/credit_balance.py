@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from billing.models import CreditBalance, CreditEntry, CreditNote, Invoice
+from billing.models import CreditBalance, CreditEntry, CreditNote, Invoice, Payment
 from subscriptions.models import Customer
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import Money
@@ -98,6 +98,22 @@ def credit_from_note(*, note: CreditNote, actor: str, at: datetime) -> CreditEnt
     )
 
 
+def credit_from_payment(
+    *, payment: Payment, amount: Money, reason: str, actor: str, key: str, at: datetime
+) -> CreditEntry:
+    """Put on the balance what a payment paid too much."""
+    return _enter(
+        customer_id=payment.customer_id,
+        amount=amount,
+        kind=CreditEntry.Kind.OVERPAYMENT,
+        reason=reason,
+        actor=actor,
+        key=key,
+        at=at,
+        payment=payment,
+    )
+
+
 def enter_by_hand(
     *, customer: Customer, amount: Money, reason: str, actor: str, key: str, at: datetime
 ) -> CreditEntry:
@@ -134,6 +150,7 @@ def _enter(
     at: datetime,
     invoice: Invoice | None = None,
     credit_note: CreditNote | None = None,
+    payment: Payment | None = None,
 ) -> CreditEntry:
     return CreditEntry.objects.create(
         id=uuid7(),
@@ -147,4 +164,5 @@ def _enter(
         at=at,
         invoice=invoice,
         credit_note=credit_note,
+        payment=payment,
     )

@@ -23,9 +23,12 @@ from billing.services.invoicing import (
     mark_uncollectible,
     void_invoice,
 )
+from billing.services.overpayments import credit_overpayment
+from subscriptions.services.transitions import Actor
+from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now
-from tiktoktoe.kernel.errors import Conflict
+from tiktoktoe.kernel.errors import Conflict, InvalidInput
 from tiktoktoe.web.access import requires
 from tiktoktoe.web.csv_export import csv_response
 from tiktoktoe.web.days import day_end, day_of, day_start
@@ -130,6 +133,24 @@ def invoice_finalization(request: HttpRequest, key: str) -> HttpResponse:
 def invoice_voiding(request: HttpRequest, key: str) -> HttpResponse:
     """Take an untouched open invoice back."""
     return _act(request, key, lambda i: void_invoice(invoice=i, at=now()), "is void")
+
+
+@require_POST
+@requires(Permission.GRANT_CREDIT)
+def invoice_overpayment(request: HttpRequest, key: str) -> HttpResponse:
+    """Move what was paid too much to the customer's credit balance."""
+    invoice = get_object_or_404(Invoice, number=key)
+    assert isinstance(request.user, User)
+    actor = Actor(source="finance", user=request.user)
+    reason = request.POST.get("reason", "")
+    try:
+        entries = credit_overpayment(invoice=invoice, reason=reason, actor=actor, at=now())
+    except (Conflict, InvalidInput) as refusal:
+        messages.error(request, f"Nothing was changed: {refusal}.")
+    else:
+        moved = " and ".join(str(entry.amount) for entry in entries)
+        messages.success(request, f"{moved} is on the customer's credit balance.")
+    return redirect("invoice_detail", key)
 
 
 @require_POST

@@ -228,6 +228,11 @@ def credit_returned(fact: CreditFact, *, on: date) -> Entry | None:
     return _credit_moved("returned", "Credit back from invoice", fact, on, _PAID_FROM_BALANCE[::-1])
 
 
+def credit_overpaid(fact: CreditFact, *, on: date) -> Entry | None:
+    """D receivable, C customer credit: what was paid too much is owed to the customer."""
+    return _credit_moved("overpaid", "Overpayment to credit of", fact, on, _PAID_FROM_BALANCE[::-1])
+
+
 def prepaid_applied(fact: CreditFact, *, on: date, is_paid: bool) -> Entry | None:
     """D prepaid credits, or contra revenue if they were granted; C receivable."""
     accounts = (_source_of_prepaid(is_paid=is_paid), chart.RECEIVABLE)

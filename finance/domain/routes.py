@@ -30,6 +30,7 @@ ROUTES: Mapping[str, frozenset[tuple[AccountType, str]]] = {
     "credit_withdrawn": frozenset({(_L, DEBIT), (_I, CREDIT)}),
     "credit_applied": frozenset({(_L, DEBIT), (_A, CREDIT)}),
     "credit_returned": frozenset({(_A, DEBIT), (_L, CREDIT)}),
+    "credit_overpaid": frozenset({(_A, DEBIT), (_L, CREDIT)}),
     "prepaid_applied": frozenset({(_L, DEBIT), (_I, DEBIT), (_A, CREDIT)}),
     "prepaid_returned": frozenset({(_A, DEBIT), (_L, CREDIT), (_I, CREDIT)}),
     "prepaid_expired": frozenset({(_L, DEBIT), (_I, CREDIT)}),

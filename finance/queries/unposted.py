@@ -128,6 +128,9 @@ DOCUMENT_KINDS = (
     ),
     DocumentKind("credit_applied", "credit_entry", "Credit used", _credit_moves("applied")),
     DocumentKind("credit_returned", "credit_entry", "Credit returned", _credit_moves("returned")),
+    DocumentKind(
+        "credit_overpaid", "credit_entry", "Overpayments credited", _credit_moves("overpayment")
+    ),
     DocumentKind("prepaid_applied", "prepaid_entry", "Prepaid used", _prepaid_moves("applied")),
     DocumentKind(
         "prepaid_returned", "prepaid_entry", "Prepaid returned", _prepaid_moves("returned")

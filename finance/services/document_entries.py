@@ -147,13 +147,14 @@ def _credit_moves(
     """The builder of one kind of movement of credit balances."""
 
     def build(rows: Rows, days: PostingDay) -> Iterator[Found]:
-        fields = ("pk", "customer_id", "currency", "amount", "invoice__number", "at")
-        for pk, customer, currency, amount, number, at in rows.values_list(*fields):
+        numbers = ("invoice__number", "payment__invoice__number")
+        fields = ("pk", "customer_id", "currency", "amount", *numbers, "at")
+        for pk, customer, currency, amount, number, paid, at in rows.values_list(*fields):
             fact = CreditFact(
                 id=str(pk),
                 customer=str(customer),
                 amount=Money(abs(amount), currency),
-                invoice_number=number or "",
+                invoice_number=number or paid or "",
             )
             yield pk, _built(rule, fact, days.of(at))
 
@@ -350,6 +351,7 @@ _BUILDERS: Mapping[str, Callable[[Any, PostingDay], Iterator[Found]]] = {
     "credit_withdrawn": _credit_moves(rules.credit_withdrawn),
     "credit_applied": _credit_moves(rules.credit_applied),
     "credit_returned": _credit_moves(rules.credit_returned),
+    "credit_overpaid": _credit_moves(rules.credit_overpaid),
     "prepaid_applied": _prepaid_moves(rules.prepaid_applied),
     "prepaid_returned": _prepaid_moves(rules.prepaid_returned),
     "prepaid_expired": _prepaid_moves(rules.prepaid_expired),
