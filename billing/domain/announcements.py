@@ -57,6 +57,9 @@ NOTICE_KINDS = {
         NoticeKind(
             kind="payment.returned", label="A debit was returned by the bank", is_mandatory=True
         ),
+        NoticeKind(
+            kind="dunning.request", label="A request for an overdue balance", is_mandatory=True
+        ),
         NoticeKind(kind="payment.succeeded", label="A payment was received", is_mandatory=False),
         NoticeKind(kind="payment_method.expiring", label="A card expires soon", is_mandatory=True),
         NoticeKind(kind="subscription.plan_changed", label="Your plan changed", is_mandatory=True),
@@ -86,6 +89,7 @@ NOTICE_KINDS = {
 
 # What webhooks tell besides; those of subscriptions are "subscription." and the transition's name.
 OTHER_KINDS = (
+    "dunning.finished",
     "invoice.paid",
     "invoice.voided",
     "subscription.subscribed",

@@ -44,6 +44,11 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "mandate": "MND-7K2M9X4Q1R8T",
     },
     "payment.returned": {**INVOICE, "decline_class": "soft_funds", "returned_on": "2026-03-24"},
+    "dunning.request": {
+        "amount": {"amount": "412.80", "currency": "EUR"},
+        "invoices": "INV-000482, INV-000519",
+        "number": 2,
+    },
     "payment.succeeded": INVOICE,
     "payment_method.expiring": {"method": "Visa 4242", "expires_on": "2026-04-30"},
     "subscription.plan_changed": {

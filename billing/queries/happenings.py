@@ -99,6 +99,16 @@ FROM billing_dunningact act JOIN billing_dunningstep step ON step.id = act.step_
 JOIN billing_dunningrun run ON run.id = act.run_id JOIN billing_invoice i ON i.id = run.invoice_id
 WHERE step.kind = 'email' AND act.state = 'done' AND act.at >= %(since)s AND act.at <= %(at)s
 """
+# The one after which no currency of a customer has any left is told of to systems besides.
+REQUESTS = f"""
+SELECT told.kind, r.id::text, s.customer_id, r.at,
+    jsonb_build_object('amount', {AMOUNT.format("r.amount", "r.currency")}, 'number', r.number,
+        'invoices', (SELECT string_agg(name, ', ') FROM jsonb_array_elements_text(r.invoices) name))
+FROM billing_dunningrequest r JOIN billing_dunningseries s ON s.id = r.series_id
+JOIN (VALUES ('dunning.request', false), ('dunning.finished', true)) AS told (kind, is_last)
+    ON NOT told.is_last OR r.is_last
+WHERE r.at >= %(since)s AND r.at <= %(at)s
+"""
 DEBITS = f"""
 SELECT 'debit.upcoming', o.id::text, y.customer_id, o.created_at,
     jsonb_build_object({INVOICE}, 'payment_id', y.id, 'due_on', o.due_on,
@@ -184,6 +194,7 @@ FINDERS = (
     Finder("invoices voided", _invoices("invoice.voided", "voided_at")),
     Finder("declines", DECLINES),
     Finder("reminders", REMINDERS),
+    Finder("requests", REQUESTS),
     Finder("debits", DEBITS),
     Finder("returns", RETURNS),
     Finder("payments", PAYMENTS),

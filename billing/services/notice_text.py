@@ -28,6 +28,7 @@ ADVICE = {
     "hard_revoked": "advice_method",
 }
 PORTAL_PAGES = {
+    "dunning.request": "portal_invoices",
     "payment_method.expiring": "portal_payment_methods",
     "subscription.canceled": "portal_invoices",
 }

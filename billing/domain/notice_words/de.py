@@ -86,6 +86,14 @@ NOTICES = {
         ),
         "Jetzt bezahlen",
     ),
+    "dunning.request": Words(
+        "Ihr überfälliger Betrag: {amount}",
+        (
+            "Auf Ihren Rechnungen {invoices} sind {amount} überfällig.",
+            "Bitte bezahlen Sie sie jetzt. Haben Sie das gerade getan, ist nichts weiter zu tun.",
+        ),
+        "Rechnungen ansehen",
+    ),
     "payment.succeeded": Words(
         "Zahlung über {amount} erhalten",
         ("Vielen Dank: Wir haben {amount} für die Rechnung {invoice} erhalten.",),

@@ -82,6 +82,14 @@ NOTICES = {
         ),
         "Pay now",
     ),
+    "dunning.request": Words(
+        "Your overdue balance: {amount}",
+        (
+            "{amount} is overdue on your invoices {invoices}.",
+            "Please pay it now. If you have just done so, you need not do anything.",
+        ),
+        "See your invoices",
+    ),
     "payment.succeeded": Words(
         "We received {amount}",
         ("Thank you: we received {amount} for invoice {invoice}.",),

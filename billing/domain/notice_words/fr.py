@@ -85,6 +85,14 @@ NOTICES = {
         ),
         "Payer maintenant",
     ),
+    "dunning.request": Words(
+        "Votre solde en retard : {amount}",
+        (
+            "{amount} restent dus sur vos factures {invoices}.",
+            "Veuillez les régler maintenant. Si vous venez de le faire, vous n'avez rien à faire.",
+        ),
+        "Voir les factures",
+    ),
     "payment.succeeded": Words(
         "Nous avons reçu {amount}",
         ("Merci\N{NO-BREAK SPACE}: nous avons reçu {amount} pour la facture {invoice}.",),

@@ -16,11 +16,20 @@ from billing.domain.overdue import (
     overdue_state,
 )
 from billing.errors import CampaignInvalid
-from billing.models import BlockedTime, CreditNote, DunningRequest, OverdueChange
+from billing.models import (
+    Announcement,
+    BlockedTime,
+    CreditNote,
+    DunningRequest,
+    Notice,
+    OverdueChange,
+)
+from billing.services.announcing import announce_new, start_announcing
 from billing.services.campaigns import assign_campaign, publish_campaign
 from billing.services.customer_clocks import advance_clock
 from billing.services.dunning_requests import request_overdue
 from billing.services.invoicing import void_invoice
+from billing.services.notices import words_of
 from billing.services.overdue import update_overdue
 from subscriptions.models import Plan, Subscription
 from subscriptions.services.customer_clocks import create_clock
@@ -153,6 +162,23 @@ def test_requests_begin_anew_once_nothing_is_overdue() -> None:
         (1, [invoice.number], True),
         (1, [again.number], True),
     ]
+
+
+@pytest.mark.django_db
+def test_a_request_is_told_to_the_customer_and_the_last_one_to_systems() -> None:
+    put_in_force(requests=RequestTerms(thresholds={"USD": D(99)}, requests_max=2, days_between=2))
+    invoice = invoice_of(make_customer(locale="fr-FR"))
+    start_announcing(at=later(days=14))
+    for day in (15, 18):
+        request_overdue(at=later(days=day))
+        announce_new(at=later(days=day))
+
+    kinds = [a.kind for a in Announcement.objects.order_by("pk") if "dunning" in a.kind]
+    assert kinds == ["dunning.request", "dunning.request", "dunning.finished"]
+    words = words_of(Notice.objects.filter(kind="dunning.request").order_by("created_at")[0])
+    assert words.subject.startswith("Votre solde en retard : 99,00")
+    assert f"sur vos factures {invoice.number}." in words.text
+    assert "/portal/invoices/" in words.text
 
 
 @pytest.mark.django_db
