@@ -31,6 +31,11 @@ class StageSum:
     count: int
     at_risk: Money
 
+    @property
+    def words(self) -> str:
+        """How many there are."""
+        return "1 invoice" if self.count == 1 else f"{self.count} invoices"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovered:
