@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Mod
 
 from billing.domain.attempts import PaymentState, ensure_payment_move
 from billing.errors import InvoiceNotOpen, PaymentDisputed, PaymentInFlight
@@ -35,6 +36,17 @@ logger = logging.getLogger(__name__)
 BATCH = 40
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The customers that one of several passes looks after: every n-th, by id."""
+
+    number: int = 0
+    of: int = 1
+
+
+EVERYBODY = Share()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """The attempts of some invoices, whether any is not due any more, whether more may wait."""
@@ -54,18 +66,25 @@ class Collected:
     unproven: int = 0
 
 
-def collect_due(*, at: datetime, workers: int = 1, clock: CustomerClock | None = None) -> Collected:
+def collect_due(
+    *,
+    at: datetime,
+    workers: int = 1,
+    clock: CustomerClock | None = None,
+    share: Share = EVERYBODY,
+) -> Collected:
     """Charge the default methods for everything that is due, each invoice at most once.
 
     Attempts are committed batch by batch, then sent outside of transactions by a few
     threads. Several passes may run at once; one that dies leaves its attempts to the
     reconciler. With one worker everything happens in the calling thread. Of customers with a
-    test clock only those of `clock` are charged, and of it no others.
+    test clock only those of `clock` are charged, and of it no others; of all, those of the
+    share.
     """
     states: list[str] = []
     is_more = True
     while is_more:
-        batch = _open_batch(at, clock)
+        batch = _open_batch(at, clock, share)
         answers = _send_all(batch.attempts, at=at, workers=workers)
         states += answers
         # What was not taken may be due again at once, at another gateway.
@@ -81,17 +100,17 @@ def collect_due(*, at: datetime, workers: int = 1, clock: CustomerClock | None =
 
 
 @transaction.atomic(durable=True)
-def _open_batch(at: datetime, clock: CustomerClock | None) -> Batch:
+def _open_batch(at: datetime, clock: CustomerClock | None, share: Share) -> Batch:
     """Claim invoices that are due and commit one attempt for each; other passes skip them.
 
     What is on a customer's credit balance is used first.
     """
-    locked = _due_invoices(at, clock).select_for_update(skip_locked=True, of=("self",))
+    locked = _due_invoices(at, clock, share).select_for_update(skip_locked=True, of=("self",))
     claimed = [invoice.pk for invoice in locked.order_by("finalized_at", "pk")[:BATCH]]
     if not claimed:
         return Batch()
     # Asked again now that they are locked: another pass may have been here since.
-    due = _due_invoices(at, clock).filter(pk__in=claimed).select_related("customer")
+    due = _due_invoices(at, clock, share).filter(pk__in=claimed).select_related("customer")
     before = list(due.order_by("finalized_at", "pk"))
     invoices = list(due.all()) if pay_from_balance(before, at=at) else before
     pool = load_pool(customers=[invoice.customer_id for invoice in invoices], at=at)
@@ -149,7 +168,7 @@ def resume_collection(
     return resumed
 
 
-def _due_invoices(at: datetime, clock: CustomerClock | None) -> InvoiceQuerySet:
+def _due_invoices(at: datetime, clock: CustomerClock | None, share: Share) -> InvoiceQuerySet:
     """Open invoices that were never charged, or whose next try has come."""
     payments = Payment.objects.filter(invoice=OuterRef("pk"))
     attempts = PaymentAttempt.objects.filter(payment__invoice=OuterRef("pk"))
@@ -160,10 +179,11 @@ def _due_invoices(at: datetime, clock: CustomerClock | None) -> InvoiceQuerySet:
         | Q(review__state="open")  # a person has to look first
     )
     tried = attempts.filter(channel=Channel.STORED_METHOD)
+    ours = Invoice.objects.collectable().filter(customer__clock=clock, finalized_at__lte=at)
+    if share.of > 1:
+        ours = ours.alias(rest=Mod(F("customer"), share.of)).filter(rest=share.number)
     return (
-        Invoice.objects.collectable()
-        .filter(customer__clock=clock, finalized_at__lte=at)
-        .alias(left=LEFT_TO_PAY)
+        ours.alias(left=LEFT_TO_PAY)
         .filter(left__gt=0)
         .filter(Exists(methods), ~Exists(attempts.live().exclude(payment__state="returned")))
         .filter(Exists(payments.due_for_attempt(at)) | (~Exists(settled) & ~Exists(tried)))

@@ -5,22 +5,16 @@ services as in earnest; no row is written by hand. The dice are seeded, so that 
 makes the same company.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from random import Random
 
 from analytics.services.movements import record_movements
-from billing.models import Invoice, Payment, PaymentMethod
-from billing.services.checkout import confirm_payment, open_payment_page
-from billing.services.collection import collect_due, mark_overdue, resume_collection
+from billing.models import Invoice, Payment
+from billing.services.collection import EVERYBODY, Share, mark_overdue, resume_collection
 from billing.services.credit_notes import issue_credit_note
-from billing.services.payment_methods import (
-    open_setup_page,
-    set_default_method,
-    take_over_method,
-)
 from billing.services.plan_changes import change_plan
 from billing.services.refunds import refund_payment
 from billing.services.renewal import due, run_billing
@@ -33,6 +27,8 @@ from subscriptions.services.rollups import fold_deltas
 from subscriptions.services.transitions import Actor
 from subscriptions.services.usage import Incoming, record_events
 from tiktoktoe.demo.catalog import Catalog, raise_team_price
+from tiktoktoe.demo.chores import PORTAL, CardOfCustomer, do_chores, store_card
+from tiktoktoe.demo.helper import Helper
 from tiktoktoe.demo.people import Directory
 from tiktoktoe.demo.usage import Habit, days
 from tiktoktoe.kernel import clock
@@ -40,7 +36,7 @@ from tiktoktoe.kernel.money import Money
 from tiktoktoe.sandbox.control import SandboxControl
 
 GOOD, EUROPEAN, DECLINING = "4242424242424242", "4000002500000003", "4000000000000341"
-PORTAL, FINANCE = Actor(source="portal"), Actor(source="finance")
+FINANCE = Actor(source="finance")
 MORNING = time(6, 0)
 APPETITE = {"starter": 60_000, "team": 900_000, "scale": 6_000_000}
 CHURN_A_MONTH = {"starter": 0.055, "team": 0.032, "scale": 0.015, "team-yearly": 0.0}
@@ -70,6 +66,8 @@ class Company:
     declining: dict[int, Customer] = field(default_factory=dict)
     by_hand: set[int] = field(default_factory=set)
     debt: float = 0.0
+    helper: Helper | None = None
+    new_cards: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._directory = Directory(self.dice)
@@ -91,16 +89,14 @@ class Company:
         if due(at).exists():
             run_billing(at=at)
         self._sign_up(day, at)
-        collect_due(at=at)
+        self._do_chores(at)
         self._fix_cards(at)
-        self._pay_by_hand(at)
         self._change_minds(at)
         self._refund_somebody(at)
         if day.weekday() == 0:
             mark_overdue(at=at)
             self._give_up_on_some(at)
-            fold_deltas()
-            post_documents(at=at)
+            self._post(at)
 
     def _sign_up(self, day: date, at: datetime) -> None:
         """New customers: more every month, fewer at weekends and in summer."""
@@ -113,7 +109,7 @@ class Company:
             self.add_customer(day, at)
 
     def add_customer(self, day: date, at: datetime) -> Subscription:
-        """A customer signs up and stores a card."""
+        """A customer signs up, and chooses how to pay."""
         version = self._choose_plan()
         customer = create_customer(details=self._directory.company(), at=at)
         code = version.plan.code
@@ -121,7 +117,7 @@ class Company:
         started = start_subscription(
             customer=customer, plan_version=version, quantity=seats, at=at, actor=PORTAL
         )
-        self._choose_how_to_pay(customer, at)
+        self._choose_how_to_pay(customer)
         if code in APPETITE:
             self.habits[started.subscription.pk] = Habit(
                 customer=customer.external_id,
@@ -132,24 +128,16 @@ class Company:
             )
         return started.subscription
 
-    def _choose_how_to_pay(self, customer: Customer, at: datetime) -> None:
+    def _choose_how_to_pay(self, customer: Customer) -> None:
         """Most store a good card; some a declining one; some pay each invoice by hand."""
         roll = self.dice.random()
         if roll < PAYS_BY_HAND:
             self.by_hand.add(customer.pk)
         elif roll < PAYS_BY_HAND + BAD_CARD:
-            self.store_card(customer, DECLINING, at)
+            self.new_cards[customer.pk] = DECLINING
             self.declining[customer.pk] = customer
         else:
-            self.store_card(customer, self._good_card(customer), at)
-
-    def store_card(self, customer: Customer, card: str, at: datetime) -> PaymentMethod:
-        """Store a card on the gateway's page, as the customer would, and make it the default."""
-        session = open_setup_page(customer=customer, at=at).rpartition("/")[2]
-        self.sandbox.complete_checkout(session, card=card)
-        method = take_over_method(session=session, at=at, customer=customer)
-        assert method is not None
-        return set_default_method(method=method)
+            self.new_cards[customer.pk] = self._good_card(customer)
 
     def _send_usage(self, day: date, at: datetime) -> None:
         live = set(
@@ -226,20 +214,58 @@ class Company:
         """Some whose card is declined bring another; what they owe is then tried again."""
         for customer in list(self.declining.values()):
             if self.dice.random() < FIX_CARD_A_DAY and customer.invoices.filter(state="open"):
-                self.store_card(customer, self._good_card(customer), at)
+                card = self._good_card(customer)
+                store_card(sandbox=self.sandbox, customer=customer, card=card, at=at)
                 resume_collection(customer=customer, actor=PORTAL, at=at)
                 del self.declining[customer.pk]
 
-    def _pay_by_hand(self, at: datetime) -> None:
-        """Those without a stored card pay on the gateway's page, sooner or later."""
+    def _do_chores(self, at: datetime) -> None:
+        """Cards are stored, pages paid, what is due collected; in both processes at once."""
+        cards, self.new_cards = list(self.new_cards.items()), {}
+        pages = self._pages()
+        if self.helper is None:
+            self._do_share(cards, pages, EVERYBODY, at)
+            return
+        of = 2
+        halves = [
+            ([c for c in cards if c[0] % of == n], [p for p in pages if p[2] % of == n])
+            for n in range(of)
+        ]
+        self.helper.begin_chores(
+            cards=halves[1][0], pages=[p[:2] for p in halves[1][1]], share=(1, of), at=at
+        )
+        self._do_share(*halves[0], Share(0, of), at)
+        self.helper.finish()
+
+    def _do_share(
+        self,
+        cards: Sequence[CardOfCustomer],
+        pages: Sequence[tuple[str, str, int]],
+        share: Share,
+        at: datetime,
+    ) -> None:
+        wanted = [page[:2] for page in pages]
+        do_chores(sandbox=self.sandbox, cards=cards, pages=wanted, share=share, at=at)
+
+    def _pages(self) -> list[tuple[str, str, int]]:
+        """Those without a stored card pay on the gateway's page, sooner or later.
+
+        Gives the invoice, the card, and the customer.
+        """
         owed = Invoice.objects.collectable().filter(customer__in=self.by_hand)
-        for invoice in owed.select_related("customer").order_by("number"):
-            if self.dice.random() > PAYS_A_DAY:
-                continue
-            session = open_payment_page(invoice=invoice, actor=PORTAL, at=at).rpartition("/")[2]
-            self.sandbox.complete_checkout(session, card=self._good_card(invoice.customer))
-            payment = invoice.payments.latest("created_at")
-            confirm_payment(payment=payment, actor=PORTAL, at=at)
+        return [
+            (str(invoice.pk), self._good_card(invoice.customer), invoice.customer_id)
+            for invoice in owed.select_related("customer").order_by("number")
+            if self.dice.random() <= PAYS_A_DAY
+        ]
+
+    def _post(self, at: datetime) -> None:
+        """Bring the books up to date; the helper does it while the next day begins."""
+        if self.helper is not None:
+            self.helper.begin_posting(at)
+            return
+        fold_deltas()
+        post_documents(at=at)
 
     def _give_up_on_some(self, at: datetime) -> None:
         """Who has been past due for too long is let go at the end of the period."""
@@ -285,8 +311,9 @@ class Company:
         )
 
     def _close_books(self, at: datetime) -> None:
-        fold_deltas()
-        post_documents(at=at)
+        self._post(at)
+        if self.helper is not None:
+            self.helper.finish()
         while record_movements(at=at):
             pass
 

@@ -10,6 +10,7 @@ from billing.models import Invoice, Payment, PaymentAttempt, PaymentMethod
 from billing.services import collection
 from billing.services.charging import charge_invoice
 from billing.services.collection import (
+    Share,
     collect_due,
     mark_overdue,
     resume_collection,
@@ -55,6 +56,15 @@ def test_a_pass_looks_again_only_for_what_was_not_taken(
         collect_due(at=NOW)
 
     assert sum("SKIP LOCKED" in query["sql"] for query in asked) == looks
+
+
+def test_passes_that_share_the_customers_charge_each_once(stripe: StripeWorld) -> None:
+    invoices = [invoice_of(customer_with_card(stripe)) for _ in range(3)]
+
+    shares = [collect_due(at=NOW, share=Share(number, 2)).succeeded for number in (0, 1)]
+
+    assert sorted(shares) == [1, 2]
+    assert [stripe.charged(invoice) for invoice in invoices] == [[9900]] * 3
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3])

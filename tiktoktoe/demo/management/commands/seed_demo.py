@@ -1,7 +1,7 @@
 """Make the demo company by driving the real services through more than a year."""
 
-import gc
 from argparse import ArgumentParser
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 from typing import Any
@@ -9,7 +9,6 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.core.management.color import no_style
-from django.db import connection
 
 from billing.models import Invoice, Payment
 from finance.queries.unposted import unposted_count
@@ -19,8 +18,10 @@ from subscriptions.services.event_sources import create_event_source
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Role
 from tiktoktoe.demo.catalog import make_catalog, make_taxes
+from tiktoktoe.demo.chores import hurry
 from tiktoktoe.demo.company import Company
 from tiktoktoe.demo.digest import company_digest
+from tiktoktoe.demo.helper import helping
 from tiktoktoe.demo.sign_ins import PASSWORD, SIGN_INS
 from tiktoktoe.kernel import clock
 from tiktoktoe.sandbox.control import SandboxControl
@@ -38,6 +39,7 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=3)
         parser.add_argument("--customers", type=int, default=204)
         parser.add_argument("--days", type=int, default=372)
+        parser.add_argument("--processes", type=int, choices=(1, 2), default=2)
         parser.add_argument("--if-empty", action="store_true", help="do nothing if there is data")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -51,10 +53,11 @@ class Command(BaseCommand):
             raise CommandError("the demo company pays in the sandbox; set STRIPE_API_HOST")
         last = clock.now().date()
         first = last - timedelta(days=options["days"])
-        _hurry()
+        hurry()
         company = self._found(address, first, last, options)
         self.style = no_style()
-        company.live(self._progress(first, last))
+        with helping(address) if options["processes"] > 1 else nullcontext() as company.helper:
+            company.live(self._progress(first, last))
         company.sandbox.set_clock(clock.now())
         self._make_people()
         self._report()
@@ -111,15 +114,3 @@ class Command(BaseCommand):
             f"{unposted_count(at=clock.now())} documents unposted, "
             f"digest {company_digest()}"
         )
-
-
-def _hurry() -> None:
-    """Let this process and its session be quick: a demo cut short is made anew anyway.
-
-    Looking for circular garbage among what is loaded costs a fifth of the time, and waiting for
-    the disk at each of 20,000 commits some more; what is committed is still whole.
-    """
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-    with connection.cursor() as cursor:
-        cursor.execute("SET synchronous_commit = off")
