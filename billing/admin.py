@@ -19,6 +19,7 @@ from billing.models import (
     CreditEntry,
     CreditNote,
     CreditNoteLine,
+    DisputeRule,
     GatewayCall,
     GatewayHealth,
     Invoice,
@@ -386,6 +387,13 @@ class ProcessorFeeRuleAdmin(admin.ModelAdmin[ProcessorFeeRule]):
         "source",
     ]
     list_filter = ["gateway", "kind", "currency"]
+
+
+@admin.register(DisputeRule)
+class DisputeRuleAdmin(admin.ModelAdmin[DisputeRule]):
+    """Whose loss a lost dispute is; the latest rule counts, so that old ones stay."""
+
+    list_display = ["reason_class", "rule", "valid_from"]
 
 
 @admin.register(PaymentLimit)

@@ -163,6 +163,14 @@ class ProofMissing(Conflict):
     """An outcome may be told only by a person, with a proof, when the gateway cannot tell."""
 
 
+class HoldNotPossible(Conflict):
+    """Money cannot be held here, or of this hold this cannot be done any more."""
+
+
+class CaptureExceedsHold(Conflict):
+    """More would be captured than was authorised."""
+
+
 class PaymentNotRefundable(Conflict):
     """The payment is not paid, or this amount cannot be given back of it."""
 

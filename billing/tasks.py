@@ -17,6 +17,7 @@ from billing.services.downloads import forget_downloads, make_waiting_downloads
 from billing.services.dunning import run_dunning
 from billing.services.dunning_requests import request_overdue
 from billing.services.expiring import expire_unpaid
+from billing.services.holds import let_go_of_lapsing, reconcile_operations
 from billing.services.intake import look_at_reported
 from billing.services.notices import send_notices
 from billing.services.outcomes import count_outcomes
@@ -57,6 +58,7 @@ SCHEDULES = [
     ),
     ("Find what is to be announced", "billing.tasks.announce", 60),
     ("Raise usage alerts", "billing.tasks.raise_usage_alerts", 300),
+    ("Let go of holds that would lapse", "billing.tasks.let_go_of_holds", 900),
     ("Remind of disputes", "billing.tasks.remind_of_due_disputes", 3600),
     ("Send notices", "billing.tasks.send_due_notices", 30),
     ("Deliver webhooks", "billing.tasks.deliver_webhooks", 10),
@@ -87,7 +89,14 @@ def reconcile_payments() -> int:
         attempts = reconcile_attempts(at=instant, clock=clock)
         return attempts + reconcile_refunds(at=instant, clock=clock)
 
-    return at_each_time(at, reconcile, outside=True) + reconcile_answers(at=at)
+    looked_into = at_each_time(at, reconcile, outside=True)
+    return looked_into + reconcile_answers(at=at) + reconcile_operations(at=at)
+
+
+@shared_task
+def let_go_of_holds() -> int:
+    """End the holds that would lapse soon; gives how many."""
+    return let_go_of_lapsing(at=now())
 
 
 @shared_task

@@ -18,6 +18,7 @@ from billing.views import (
     dunning,
     flight_recorder,
     gateway_events,
+    holds,
     invoices,
     issuers,
     lifecycle,
@@ -313,6 +314,9 @@ urlpatterns = [
     path(
         "payments/reviews/<int:review_id>/refusal/", reviews.review_refusal, name="review_refusal"
     ),
+    path("payments/holds/<uuid:attempt_id>/captures/", holds.hold_capture, name="hold_capture"),
+    path("payments/holds/<uuid:attempt_id>/void/", holds.hold_void, name="hold_void"),
+    path("invoices/<str:key>/hold/", holds.invoice_hold, name="invoice_hold"),
     path("payments/disputes/", disputes.dispute_list, name="dispute_list"),
     path("payments/disputes/<uuid:dispute_id>/", disputes.dispute_detail, name="dispute_detail"),
     path(

@@ -36,6 +36,7 @@ HOLDERS = {
     "technical": "ERROR",
     "new": "NEW_CODE",
     "refund_fails": "REFUND FAILS",
+    "capture_fails": "CAPTURE FAILS",
 }
 
 
@@ -72,7 +73,7 @@ class AdyenWorld:
         link = address.rpartition("/")[2]
         number = ASKS_HOLDER if card == "asks_holder" else GOOD_CARD
         holder = HOLDERS.get(card, "")
-        if holder and card != "refund_fails":
+        if holder and not card.endswith("_fails"):
             holder = f"THEN {holder}"
         self.control.complete_checkout(link, card=number, holder=holder)
         method = take_over_method(session=link, customer=customer, at=NOW, gateway="adyen")

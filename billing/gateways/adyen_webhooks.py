@@ -124,12 +124,30 @@ def _refund_failed(item: Item) -> Outcome:
     return Outcome(answer=Answer.DECLINED, reference=str(item["pspReference"]))
 
 
+def _capture(item: Item) -> Outcome:
+    """A capture was carried out, or not."""
+    return _refund(item)
+
+
+def _cancellation(item: Item) -> Outcome:
+    answer = Answer.ABANDONED if item["success"] == "true" else Answer.DECLINED
+    return Outcome(answer=answer, reference=str(item["pspReference"]))
+
+
+def _expiry(item: Item) -> Outcome:
+    return Outcome(answer=Answer.ABANDONED, reference=str(item["pspReference"]))
+
+
 def _nothing(_item: Item) -> None:
     return None
 
 
 _MEANINGS: Mapping[str, tuple[str, Callable[[Item], Outcome | None]]] = {
     "AUTHORISATION": ("payment", _authorisation),
+    "CAPTURE": ("operation", _capture),
+    "CAPTURE_FAILED": ("operation", _refund_failed),
+    "CANCELLATION": ("operation", _cancellation),
+    "EXPIRE": ("hold", _expiry),
     "REFUND": ("refund", _refund),
     "REFUND_FAILED": ("refund", _refund_failed),
     "REFUNDED_REVERSED": ("refund", _refund_failed),

@@ -178,7 +178,7 @@ class GatewayEvent:
     Attributes:
         event_id: The same for every copy of the event.
         name: The gateway's own word for what happened.
-        about: payment, page, refund, dispute, method, report, or other.
+        about: payment, page, refund, operation, hold, dispute, method, report, or other.
         outcome: What the event proves by itself. Only gateways that cannot be asked give one;
             of the others an event is a hint to look.
         dispute: What it says of a dispute, likewise.

@@ -34,6 +34,7 @@ from billing.models.gateway_calls import GatewayCall
 from billing.models.invoices import Invoice, InvoiceLine
 from billing.models.invoicing_terms import InvoicePart, InvoicingTerms
 from billing.models.numbering import CustomerNumber, NumberingRule, NumberSeries
+from billing.models.operations import PaymentOperation
 from billing.models.overdue import (
     BlockedTime,
     DunningRequest,
@@ -130,6 +131,7 @@ __all__ = [
     "PaymentEvent",
     "PaymentLimit",
     "PaymentMethod",
+    "PaymentOperation",
     "PaymentReturn",
     "PaymentReview",
     "PlanChange",

@@ -260,6 +260,10 @@ class PaymentAttempt(models.Model):
     currency = models.CharField(max_length=3)
     fee = money_field(null=True, default=None)
     fee_expected = money_field(null=True, default=None)
+    is_hold = models.BooleanField(default=False, help_text="money is held, and taken by hand")
+    amount_authorized = money_field(help_text="of a hold")
+    amount_captured = money_field(help_text="of a hold: taken, or may be")
+    authorized_until = models.DateTimeField(null=True, blank=True)
     decision = models.ForeignKey(
         "billing.PaymentDecision", on_delete=models.PROTECT, null=True, related_name="attempts"
     )
@@ -283,8 +287,19 @@ class PaymentAttempt(models.Model):
                 condition=models.Q(state__in=LIVE_ATTEMPT_STATES),
                 name="attempt_one_live",
             ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    amount_captured__gte=0, amount_captured__lte=models.F("amount_authorized")
+                ),
+                name="attempt_not_captured_above_its_hold",
+            ),
         ]
         indexes = [
+            models.Index(
+                fields=["authorized_until"],
+                name="attempt_held",
+                condition=models.Q(is_hold=True, state="authorized"),
+            ),
             models.Index(
                 fields=["next_check_at"],
                 name="attempt_to_check",

@@ -16,6 +16,7 @@ from billing.models import (
     DisputeEntry,
     Invoice,
     PaymentAttempt,
+    PaymentOperation,
     PaymentReturn,
     PrepaidEntry,
     Refund,
@@ -160,6 +161,7 @@ def _payments(customer: Customer, currency: str) -> Iterator[_Move]:
         payment__currency=currency,
         state=PaymentAttempt.State.SUCCEEDED,
         resolved_at__isnull=False,
+        is_hold=False,
     )
     for attempt in paid.select_related("payment__invoice"):
         payment = attempt.payment
@@ -177,6 +179,19 @@ def _refunds(customer: Customer, currency: str) -> Iterator[_Move]:
     for refund in given.annotate(number=F("payment__invoice__number")):
         assert refund.resolved_at is not None
         yield _Move(refund.resolved_at, "Refund", str(refund.number), refund.amount)
+
+
+def _captures(customer: Customer, currency: str) -> Iterator[_Move]:
+    """What was taken of holds, part by part."""
+    taken = PaymentOperation.objects.filter(
+        attempt__payment__customer=customer,
+        currency=currency,
+        kind=PaymentOperation.Kind.CAPTURE,
+        state=PaymentOperation.State.SUCCEEDED,
+    )
+    for part in taken.annotate(number=F("attempt__payment__invoice__number")):
+        assert part.resolved_at is not None
+        yield _Move(part.resolved_at, "Payment", str(part.number), -part.amount)
 
 
 def _charged_back(customer: Customer, currency: str) -> Iterator[_Move]:
@@ -200,6 +215,7 @@ _READERS: Iterable[Callable[[Customer, str], Iterator[_Move]]] = (
     _prepaid,
     _payments,
     _refunds,
+    _captures,
     _charged_back,
     _returned,
 )

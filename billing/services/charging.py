@@ -167,6 +167,7 @@ def open_attempt(
     method: PaymentMethod | None = None,
     saves_method: bool = False,
     amount: Money | None = None,
+    is_hold: bool = False,
 ) -> PaymentAttempt:
     """Commit an attempt at a given gateway to collect what is due, or part of it.
 
@@ -179,6 +180,8 @@ def open_attempt(
         payment, earlier = _payment_to_collect(locked, channel, actor, at, amount=amount)
         attempt = new_attempt(payment, earlier, channel=channel, gateway=gateway, at=at)
         attempt.method, attempt.saves_method = method, saves_method
+        if is_hold:
+            attempt.is_hold, attempt.amount_authorized = True, payment.amount
         return start_attempt(attempt, earlier, actor=actor, at=at)
 
 
@@ -247,9 +250,9 @@ def request_for(attempt: PaymentAttempt, at: datetime) -> Outcome:
         charge = _charge_request(attempt)
         return ask(
             gateway=attempt.gateway,
-            verb="charge",
+            verb="authorize" if attempt.is_hold else "charge",
             request=charge,
-            call=lambda: gateway.charge(charge),
+            call=lambda: (gateway.authorize if attempt.is_hold else gateway.charge)(charge),
             at=at,
             attempt=attempt,
         )

@@ -13,7 +13,14 @@ from billing.domain.attempts import Answer
 from billing.domain.breakers import WINDOW, Breaker
 from billing.domain.declines import DeclineClass
 from billing.domain.redaction import masked, redacted
-from billing.gateways.base import ChargeRequest, Outcome, PageRequest, RefundRequest
+from billing.gateways.base import (
+    CaptureRequest,
+    ChargeRequest,
+    Outcome,
+    PageRequest,
+    RefundRequest,
+    VoidRequest,
+)
 from billing.gateways.disputes import AcceptRequest, EvidenceRequest
 from billing.models import GatewayCall, GatewayHealth, PaymentAttempt, Refund
 from billing.queries.routing import breaker_of
@@ -21,7 +28,16 @@ from tiktoktoe.kernel.errors import GatewayError
 
 logger = logging.getLogger(__name__)
 
-Request = ChargeRequest | PageRequest | RefundRequest | EvidenceRequest | AcceptRequest | str
+Request = (
+    ChargeRequest
+    | CaptureRequest
+    | VoidRequest
+    | PageRequest
+    | RefundRequest
+    | EvidenceRequest
+    | AcceptRequest
+    | str
+)
 _FAILURES = frozenset({Answer.INCONCLUSIVE, Answer.NEVER_LEFT})
 _SECRET_FIELDS = frozenset({"method_reference", "customer_reference"})
 _LEFT_OUT = frozenset(

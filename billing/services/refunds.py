@@ -268,7 +268,7 @@ def follow_invoice(invoice: Invoice, at: datetime) -> None:
         invoice.state, invoice.paid_at = Invoice.State.OPEN, None
     elif invoice.state in {Invoice.State.OPEN, Invoice.State.UNCOLLECTIBLE} and not is_owed:
         invoice.state, invoice.paid_at = Invoice.State.PAID, at
-    invoice.save(update_fields=["amount_refunded", "state", "paid_at"])
+    invoice.save(update_fields=["amount_paid", "amount_refunded", "state", "paid_at"])
     if invoice.state == Invoice.State.PAID:
         recover_subscription(invoice, at)
 

@@ -13,15 +13,16 @@ from billing.domain.declines import Decline, DeclineClass
 from billing.gateways.base import GatewayEvent, Outcome
 from billing.gateways.disputes import report_as_kept, report_kept
 from billing.gateways.registry import gateway_named
-from billing.models import PaymentAttempt, Refund, WebhookEvent
+from billing.models import PaymentAttempt, PaymentOperation, Refund, WebhookEvent
 from billing.services.charging import Channel
 from billing.services.disputes import look_at_dispute, tell_of_dispute
+from billing.services.holds import hold_has_lapsed, settle_operation
 from billing.services.payment_events import WEBHOOK
 from billing.services.payment_methods import refresh_methods, take_over_method
 from billing.services.reconciling import find_attempt, look_into
 from billing.services.refunds import look_into_refund, settle_refund
 from billing.services.settlement import record_fees
-from billing.services.settling import settle_attempt
+from billing.services.settling import note_capture_failed, settle_attempt
 from tiktoktoe.kernel.money import Money
 
 
@@ -121,6 +122,35 @@ def _handle_dispute(event: WebhookEvent, at: datetime) -> str:
     return tell_of_dispute(gateway=event.gateway, report=report, actor=WEBHOOK, at=at)
 
 
+def _handle_operation(event: WebhookEvent, at: datetime) -> str:
+    """A capture or void was carried out, or failed, perhaps after it had been."""
+    operations = PaymentOperation.objects.filter(attempt__gateway=event.gateway)
+    identity = _uuid(event.our_reference)
+    known = operations.filter(pk=identity).first() if identity else None
+    known = known or operations.filter(gateway_reference=event.reference).first()
+    proven = outcome_of_proof(event.proof)
+    if known is None or proven is None:
+        return _note_failed_capture(event, at) if event.name == "CAPTURE_FAILED" else "not ours"
+    settled = settle_operation(operation=known, outcome=proven, actor=WEBHOOK, at=at)
+    return f"{settled.kind} {settled.state}"
+
+
+def _note_failed_capture(event: WebhookEvent, at: datetime) -> str:
+    """The money of a charge that counts as paid will not come: a person has to look."""
+    attempt = _attempt(event)
+    if attempt is None:
+        return "not ours"
+    note_capture_failed(attempt=attempt, reference=event.reference, actor=WEBHOOK, at=at)
+    return "a person has to look"
+
+
+def _handle_lapse(event: WebhookEvent, at: datetime) -> str:
+    attempt = _attempt(event)
+    if attempt is None:
+        return "not ours"
+    return f"attempt {hold_has_lapsed(attempt=attempt, actor=WEBHOOK, at=at).state}"
+
+
 def _handle_methods(event: WebhookEvent, at: datetime) -> str:
     reference = event.customer_reference
     kept = refresh_methods(customer_reference=reference, at=at, gateway=event.gateway)
@@ -135,6 +165,8 @@ _HANDLERS: Mapping[str, Callable[[WebhookEvent, datetime], str]] = {
     "payment": _handle_payment,
     "page": _handle_page,
     "refund": _handle_refund,
+    "operation": _handle_operation,
+    "hold": _handle_lapse,
     "dispute": _handle_dispute,
     "method": _handle_methods,
     "report": _handle_report,

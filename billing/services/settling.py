@@ -5,6 +5,7 @@ comes late, twice or out of order finds the attempt in a state that it cannot le
 """
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -61,6 +62,8 @@ def settle_attempt(
 ) -> PaymentAttempt:
     """Record what an answer proves; one that proves nothing new only sets the next look."""
     locked = _lock(attempt)
+    if _is_only_held(locked, outcome):
+        outcome = replace(outcome, answer=Answer.AUTHORIZED)
     to_state = _proven_state(locked, outcome, at)
     _keep_references(locked, outcome)
     if locked.state in attempt_states_before(to_state):
@@ -96,6 +99,28 @@ def prove_not_executed(
     outcome = Outcome(answer=Answer.NO_SUCH_REQUEST, message="proven by a person")
     _move_attempt(locked, AttemptState.NOT_SENT, outcome, actor, at)
     return locked
+
+
+def end_hold(*, attempt: PaymentAttempt, reason: str, actor: Actor, at: datetime) -> None:
+    """End a hold: what was taken of it is what was paid; of which nothing was, it is let go.
+
+    The caller has locked the attempt by its invoice.
+    """
+    payment, taken = attempt.payment, attempt.amount_captured
+    attempt.message = reason or attempt.message
+    outcome = Outcome(answer=Answer.ABANDONED, message=reason)
+    if taken.amount:
+        payment.amount = taken
+        payment.save(update_fields=["amount"])
+        _move_attempt(attempt, AttemptState.SUCCEEDED, outcome, actor, at)
+    else:
+        _move_attempt(attempt, AttemptState.ABANDONED, outcome, actor, at)
+
+
+def _is_only_held(attempt: PaymentAttempt, outcome: Outcome) -> bool:
+    """Whether "succeeded" speaks of an authorisation: a hold's captures tell of its money."""
+    is_settled = attempt.state == AttemptState.SUCCEEDED
+    return attempt.is_hold and not is_settled and outcome.answer == Answer.SUCCEEDED
 
 
 def _lock(attempt: PaymentAttempt) -> PaymentAttempt:
@@ -143,6 +168,9 @@ def _move_attempt(
     if outcome.decline and to_state in {AttemptState.DECLINED, AttemptState.NOT_SENT}:
         attempt.decline_class = outcome.decline.decline_class
         attempt.decline_code = outcome.decline.code[:64]
+    if attempt.is_hold and to_state == AttemptState.AUTHORIZED:
+        lasts = gateway_named(attempt.gateway).capabilities.authorization_lasts
+        attempt.authorized_until = at + lasts if lasts else None
     attempt.checks = attempt.checks if from_state in UNPROVEN_ATTEMPT_STATES else 0
     _look_again(attempt, at)
     record_event(
@@ -201,13 +229,33 @@ def _note_contradiction(
     logger.error("gateway contradicts our record", extra={"attempt": str(attempt.pk)})
 
 
+@transaction.atomic
+def note_capture_failed(
+    *, attempt: PaymentAttempt, reference: str, actor: Actor, at: datetime
+) -> None:
+    """Write down, once, that the money of a charge will not come although it counts as paid."""
+    locked = _lock(attempt)
+    if locked.events.filter(event="gateway_contradicts", details__reference=reference).exists():
+        return
+    record_event(
+        payment=locked.payment,
+        attempt=locked,
+        event="gateway_contradicts",
+        actor=actor,
+        at=at,
+        details={"reference": reference, "message": "the capture failed: the money will not come"},
+    )
+    logger.error("capture failed", extra={"attempt": str(locked.pk)})
+
+
 def _follow(attempt: PaymentAttempt, outcome: Outcome, actor: Actor, at: datetime) -> None:
     """Move the payment after its attempt, and what hangs on it."""
     payment = attempt.payment
     if attempt.state == AttemptState.SUCCEEDED:
         payment.paid_at, payment.next_attempt_at = at, None
         _move_payment(payment, PaymentState.PAID, actor, at)
-        _credit_invoice(payment, actor, at)
+        if not attempt.is_hold:  # whose captures have counted one by one
+            _credit_invoice(payment, actor, at)
         if outcome.method is not None and attempt.saves_method:
             keep_method(
                 customer_id=payment.customer_id,
@@ -215,7 +263,7 @@ def _follow(attempt: PaymentAttempt, outcome: Outcome, actor: Actor, at: datetim
                 at=at,
                 gateway=attempt.gateway,
             )
-    elif attempt.state in _RESOLVED and attempt.channel == STORED_METHOD:
+    elif attempt.state in _RESOLVED and attempt.channel == STORED_METHOD and not attempt.is_hold:
         _plan_next_try(attempt, actor, at)
     else:
         _move_payment(payment, payment_state_of(attempt.state), actor, at)

@@ -13,7 +13,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from billing.forms import REFUNDED, TO_COME, WITH_FEE, PaymentFilter, RefundForm
-from billing.models import Payment, PaymentAttempt
+from billing.forms.holds import CaptureForm
+from billing.models import Payment, PaymentAttempt, PaymentOperation
 from billing.models.payments import PaymentQuerySet
 from billing.queries.payments import decline_in_words, payment_history, payment_sums
 from billing.services.charging import charge_invoice
@@ -143,6 +144,8 @@ def _detail(
     request: HttpRequest, payment: Payment, *, form: RefundForm | None = None, status: int = 200
 ) -> HttpResponse:
     attempts = list(payment.attempts.select_related("method").order_by("-sequence"))
+    held = [a for a in attempts if a.is_hold and a.state == PaymentAttempt.State.AUTHORIZED]
+    hold = held[0] if held else None
     left = payment.amount_refundable
     is_refundable = payment.state == Payment.State.PAID and left.amount > 0
     is_refundable = is_refundable and payment.contested != Payment.Contested.DISPUTED
@@ -151,6 +154,9 @@ def _detail(
         "attempts": [(attempt, decline_in_words(attempt)) for attempt in attempts],
         "refunds": payment.refunds.select_related("credit_note"),
         "disputes": payment.disputes.all(),
+        "hold": hold,
+        "capture_form": CaptureForm(attempt=hold) if hold else None,
+        "operations": PaymentOperation.objects.filter(attempt__payment=payment),
         "history": payment_history(payment),
         "unproven": next((a for a in attempts if a.state in UNPROVEN), None),
         "has_contradiction": payment.events.filter(event="gateway_contradicts").exists(),

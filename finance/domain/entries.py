@@ -311,6 +311,21 @@ def payment_captured(payment: PaymentFact, *, on: date) -> Entry | None:
     )
 
 
+def capture_received(payment: PaymentFact, *, on: date) -> Entry | None:
+    """D gateway clearing, C receivable: a part of a hold was taken; its fee is told later."""
+    who = {"customer": payment.customer, "document": payment.id}
+    return _entry(
+        kind="capture_received",
+        document=f"payment_operation:{payment.id}:received",
+        on=on,
+        description=f"Capture of {payment.invoice_number}".removesuffix(" of "),
+        postings=[
+            debit(chart.GATEWAY_CLEARING, payment.amount, **who),
+            credit(chart.RECEIVABLE, payment.amount, **who),
+        ],
+    )
+
+
 def processor_fee_charged(payment: PaymentFact, *, on: date) -> Entry | None:
     """D processor fees, C gateway clearing: a fee that was told after its payment was posted."""
     who = {"customer": payment.customer, "document": payment.id}

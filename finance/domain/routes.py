@@ -35,6 +35,7 @@ ROUTES: Mapping[str, frozenset[tuple[AccountType, str]]] = {
     "prepaid_returned": frozenset({(_A, DEBIT), (_L, CREDIT), (_I, CREDIT)}),
     "prepaid_expired": frozenset({(_L, DEBIT), (_I, CREDIT)}),
     "payment_captured": frozenset({(_A, DEBIT), (_A, CREDIT), (_E, DEBIT)}),
+    "capture_received": frozenset({(_A, DEBIT), (_A, CREDIT)}),
     "processor_fee_charged": frozenset({(_E, DEBIT), (_A, CREDIT)}),
     "payment_returned": frozenset({(_A, DEBIT), (_A, CREDIT)}),
     "refund_paid": frozenset({(_A, DEBIT), (_A, CREDIT)}),

@@ -11,6 +11,7 @@ from billing.models import (
     DisputeEntry,
     Invoice,
     Payment,
+    PaymentOperation,
     PaymentReturn,
     PrepaidEntry,
     Refund,
@@ -84,6 +85,13 @@ def _prepaid_entries(ids: set[UUID]) -> Names:
     ]
 
 
+def _operations(ids: set[UUID]) -> Names:
+    rows = PaymentOperation.objects.filter(pk__in=ids).values_list(
+        "pk", "attempt__payment__invoice__number"
+    )
+    return [(pk, f"Capture for {invoice}", "", str(invoice)) for pk, invoice in rows]
+
+
 def _dispute_entries(ids: set[UUID]) -> Names:
     rows = DisputeEntry.objects.filter(pk__in=ids).values_list(
         "pk", "dispute__payment__invoice__number"
@@ -100,4 +108,5 @@ _READERS: Mapping[str, Callable[[set[UUID]], Names]] = {
     "payment_return": _payment_returns,
     "refund": _refunds,
     "dispute_entry": _dispute_entries,
+    "payment_operation": _operations,
 }

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from billing.models import CreditNote, DisputeEntry, Invoice, Payment, Refund
+from billing.models import CreditNote, DisputeEntry, Invoice, Payment, PaymentOperation, Refund
 from finance.models import JournalEntry, Posting
 
 Entries = QuerySet[JournalEntry, JournalEntry]
@@ -127,6 +127,9 @@ def documents_named(number: str) -> list[UUID]:
             *CreditNote.objects.filter(invoice=invoice).values_list("pk", flat=True),
             *Payment.objects.filter(invoice=invoice).values_list("pk", flat=True),
             *Refund.objects.filter(payment__invoice=invoice).values_list("pk", flat=True),
+            *PaymentOperation.objects.filter(attempt__payment__invoice=invoice).values_list(
+                "pk", flat=True
+            ),
             *DisputeEntry.objects.filter(dispute__payment__invoice=invoice).values_list(
                 "pk", flat=True
             ),

@@ -14,6 +14,7 @@ from billing.models import (
     DisputeEntry,
     Invoice,
     PaymentAttempt,
+    PaymentOperation,
     PaymentReturn,
     PrepaidEntry,
     Refund,
@@ -90,19 +91,40 @@ def _dispute_moves(kind: str, *, is_back: bool = False) -> Callable[[datetime], 
     return lambda at: DisputeEntry.objects.filter(side, kind=kind, at__lte=at)
 
 
-def _captures(at: datetime) -> Rows:
+def _hold_captures(at: datetime) -> Rows:
+    """What was taken of holds, part by part."""
+    return PaymentOperation.objects.filter(
+        kind="capture", state=PaymentOperation.State.SUCCEEDED, resolved_at__lte=at
+    )
+
+
+def _failed_captures(at: datetime) -> Rows:
+    """Captures that failed after they had counted."""
+    received = _entries("capture_received", "pk")
+    return PaymentOperation.objects.filter(
+        Exists(received), state=PaymentOperation.State.FAILED, resolved_at__lte=at
+    )
+
+
+def _succeeded(at: datetime) -> Rows:
     return PaymentAttempt.objects.filter(state=PaymentAttempt.State.SUCCEEDED, resolved_at__lte=at)
 
 
+def _captures(at: datetime) -> Rows:
+    """Charges that were taken at once; holds are taken part by part."""
+    return _succeeded(at).filter(is_hold=False)
+
+
 def _late_fees(at: datetime) -> Rows:
-    """Fees that were not known yet when their payment was posted."""
+    """Fees that were not known yet when their payment was posted; of holds, all of them."""
     captured = _entries("payment_captured", "payment_id")
     with_fee = Posting.objects.filter(
         entry__source_id=OuterRef("payment_id"),
         entry__kind="payment_captured",
         account__code=PROCESSOR_FEES,
     )
-    return _captures(at).filter(Exists(captured), ~Exists(with_fee), ~Q(fee=0), fee__isnull=False)
+    is_late = Exists(captured) & ~Exists(with_fee) | Q(is_hold=True)
+    return _succeeded(at).filter(is_late, ~Q(fee=0), fee__isnull=False)
 
 
 def _refunds(at: datetime) -> Rows:
@@ -137,6 +159,7 @@ DOCUMENT_KINDS = (
     ),
     DocumentKind("prepaid_expired", "prepaid_entry", "Prepaid expired", _prepaid_moves("expired")),
     DocumentKind("payment_captured", "payment", "Payments", _captures, source="payment_id"),
+    DocumentKind("capture_received", "payment_operation", "Captures of holds", _hold_captures),
     DocumentKind("processor_fee_charged", "payment", "Late fees", _late_fees, source="payment_id"),
     DocumentKind("payment_returned", "payment_return", "Returned payments", _returned_payments),
     DocumentKind("refund_paid", "refund", "Refunds", _refunds),
@@ -184,6 +207,13 @@ DOCUMENT_KINDS = (
         "Recovered write-offs",
         recovered_invoices,
         may_recur=True,
+    ),
+    DocumentKind(
+        "capture_received_reversal",
+        "payment_operation",
+        "Failed captures",
+        _failed_captures,
+        reverses="capture_received",
     ),
     DocumentKind(
         "refund_paid_reversal",

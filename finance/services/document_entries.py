@@ -187,6 +187,21 @@ def _captures(rows: Rows, days: PostingDay) -> Iterator[Found]:
         yield UUID(fact.id), _built(rules.payment_captured, fact, days.of(resolved_at))
 
 
+def _hold_captures(rows: Rows, days: PostingDay) -> Iterator[Found]:
+    payment = ("attempt__payment__customer_id", "attempt__payment__invoice__number")
+    for pk, customer, number, currency, amount, resolved_at in rows.values_list(
+        "pk", *payment, "currency", "amount", "resolved_at"
+    ):
+        fact = PaymentFact(
+            id=str(pk),
+            customer=str(customer),
+            amount=Money(amount, currency),
+            fee=zero(currency),
+            invoice_number=number,
+        )
+        yield pk, _built(rules.capture_received, fact, days.of(resolved_at))
+
+
 def _late_fees(rows: Rows, days: PostingDay) -> Iterator[Found]:
     # When a fee became known is not written down: it is news of the day it is posted.
     for fact, _ in _payments(rows):
@@ -343,6 +358,7 @@ def _posted_entries(kind: str, source_ids: Sequence[UUID]) -> dict[UUID, Entry]:
 _REVERSED_AT: Mapping[str, str] = {
     "invoice_finalized_reversal": "voided_at",
     "refund_paid_reversal": "resolved_at",
+    "capture_received_reversal": "resolved_at",
 }
 _BUILDERS: Mapping[str, Callable[[Any, PostingDay], Iterator[Found]]] = {
     "invoice_finalized": _invoices,
@@ -356,6 +372,7 @@ _BUILDERS: Mapping[str, Callable[[Any, PostingDay], Iterator[Found]]] = {
     "prepaid_returned": _prepaid_moves(rules.prepaid_returned),
     "prepaid_expired": _prepaid_moves(rules.prepaid_expired),
     "payment_captured": _captures,
+    "capture_received": _hold_captures,
     "processor_fee_charged": _late_fees,
     "payment_returned": _returns,
     "refund_paid": _refunds,

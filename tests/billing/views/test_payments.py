@@ -174,3 +174,32 @@ def test_nobody_else_opens_them(role: Role | None) -> None:
     assert client.get(reverse("payment_detail", args=[identity])).status_code == expected
     for name in ("payment_look", "payment_attempt", "refund_create"):
         assert client.post(reverse(name, args=[identity])).status_code == expected
+
+
+def test_money_is_held_captured_in_part_and_shown(stripe: StripeWorld) -> None:
+    invoice, client = invoice_of(customer_with_card(stripe)), signed_in()
+
+    client.post(reverse("invoice_hold", args=[invoice.number]))
+    attempt = PaymentAttempt.objects.get()
+    page = client.get(reverse("payment_detail", args=[attempt.payment_id]))
+    assert "Authorised" in page.content.decode()
+    key = page.context["capture_form"].initial["key"]
+    asked = {"amount": "40.00", "is_last": "on", "key": key}
+    address = reverse("hold_capture", args=[attempt.pk])
+    assert signed_in(Role.SUPPORT).post(address, asked).status_code == 403
+    client.post(address, asked)
+
+    attempt.refresh_from_db()
+    payment = Payment.objects.get()
+    assert (attempt.state, payment.state, payment.amount.amount) == ("succeeded", "paid", 40)
+
+
+def test_a_hold_is_let_go_by_hand(stripe: StripeWorld) -> None:
+    invoice, client = invoice_of(customer_with_card(stripe)), signed_in()
+    client.post(reverse("invoice_hold", args=[invoice.number]))
+    attempt = PaymentAttempt.objects.get()
+
+    client.post(reverse("hold_void", args=[attempt.pk]))
+
+    attempt.refresh_from_db()
+    assert (attempt.state, Payment.objects.get().state) == ("abandoned", "open")

@@ -10,6 +10,7 @@ GOOD = "4111111111111111"
 HOLDER = "A. Holder"
 LATER = "THEN "  # ours: what follows is the name from the second payment on
 REFUND_FAILS = "REFUND FAILS"  # ours
+CAPTURE_FAILS = "CAPTURE FAILS"  # ours
 
 
 @dataclass(frozen=True)

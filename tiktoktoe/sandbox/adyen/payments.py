@@ -13,6 +13,8 @@ from tiktoktoe.sandbox.core.account import random_text
 from tiktoktoe.sandbox.core.schemas import Json
 
 REFUND_FAILS_AFTER_SECONDS = 3600
+CAPTURE_FAILS_AFTER_SECONDS = 3600
+AUTHORISATION_LASTS_DAYS = 28
 MODIFICATIONS = {"captures": "capture", "refunds": "refund", "cancels": "cancel"}
 EVENTS = {"capture": "CAPTURE", "refund": "REFUND", "cancel": "CANCELLATION"}
 
@@ -104,6 +106,23 @@ def carry_out_capture(merchant: Merchant, made: Json) -> None:
     if is_possible:
         payment["captured"] += amount
     _tell(merchant, "CAPTURE", made, is_success=is_possible, reason="Insufficient balance")
+    if is_possible and payment["holder"] == cards.CAPTURE_FAILS:
+        merchant.plan("capture_fails", made, merchant.now() + CAPTURE_FAILS_AFTER_SECONDS)
+
+
+@action("capture_fails")
+def carry_out_failed_capture(merchant: Merchant, made: Json) -> None:
+    """The money of a capture does not come."""
+    merchant.store.get(made["payment"])["captured"] -= made["amount"]["value"]
+    _tell(merchant, "CAPTURE_FAILED", made, is_success=True)
+
+
+@action("authorisation_lapses")
+def lapse(merchant: Merchant, payment: Json) -> None:
+    """What was not captured of an authorisation is let go."""
+    if payment["status"] == "authorised" and not payment["captured"]:
+        payment["status"] = "expired"
+        merchant.tell("EXPIRE", about=payment, paymentMethod=cards.CARDS[payment["number"]].brand)
 
 
 @action("refund")
@@ -190,7 +209,10 @@ def finish(merchant: Merchant, payment: Json, refusal: cards.Refusal | None) -> 
     value, currency = payment["amount"]["value"], payment["amount"]["currency"]
     if refusal is None:
         payment["status"] = "authorised"
-        if not payment["isManual"]:
+        if payment["isManual"]:
+            lapses_at = merchant.now() + AUTHORISATION_LASTS_DAYS * 86_400
+            merchant.plan("authorisation_lapses", payment, lapses_at)
+        else:
             payment["captured"] = value
         if value:
             payment["fee"] = asdict(fee_of(card, value, currency))
