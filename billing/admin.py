@@ -20,6 +20,7 @@ from billing.models import (
     CreditNote,
     CreditNoteLine,
     DisputeRule,
+    ExemptionRule,
     GatewayCall,
     GatewayHealth,
     Invoice,
@@ -394,6 +395,14 @@ class DisputeRuleAdmin(admin.ModelAdmin[DisputeRule]):
     """Whose loss a lost dispute is; the latest rule counts, so that old ones stay."""
 
     list_display = ["reason_class", "rule", "valid_from"]
+
+
+@admin.register(ExemptionRule)
+class ExemptionRuleAdmin(admin.ModelAdmin[ExemptionRule]):
+    """Up to which amounts banks are asked to let customers off confirming."""
+
+    list_display = ["exemption", "gateway", "currency", "maximum", "valid_from", "source"]
+    list_filter = ["exemption", "gateway", "currency"]
 
 
 @admin.register(PaymentLimit)

@@ -22,6 +22,7 @@ from billing.services.intake import look_at_reported
 from billing.services.notices import send_notices
 from billing.services.outcomes import count_outcomes
 from billing.services.overdue import update_overdue
+from billing.services.payment_methods import refresh_expiring
 from billing.services.price_moves import work_on_price_moves
 from billing.services.reconciling import reconcile_attempts
 from billing.services.refunds import reconcile_refunds
@@ -58,6 +59,7 @@ SCHEDULES = [
     ),
     ("Find what is to be announced", "billing.tasks.announce", 60),
     ("Raise usage alerts", "billing.tasks.raise_usage_alerts", 300),
+    ("Ask about cards that expire", "billing.tasks.refresh_expiring_methods", 3600),
     ("Let go of holds that would lapse", "billing.tasks.let_go_of_holds", 900),
     ("Remind of disputes", "billing.tasks.remind_of_due_disputes", 3600),
     ("Send notices", "billing.tasks.send_due_notices", 30),
@@ -91,6 +93,12 @@ def reconcile_payments() -> int:
 
     looked_into = at_each_time(at, reconcile, outside=True)
     return looked_into + reconcile_answers(at=at) + reconcile_operations(at=at)
+
+
+@shared_task
+def refresh_expiring_methods() -> int:
+    """Ask gateways about cards that expire soon; gives how many."""
+    return refresh_expiring(at=now())
 
 
 @shared_task

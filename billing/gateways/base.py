@@ -93,6 +93,7 @@ class PageRequest:
     cancel_url: str
     expires_at: datetime
     saves_method: bool
+    authentication: str = ""  # challenge, low_value, low_risk; empty: as the gateway judges
     idempotency_key: str
 
 

@@ -298,7 +298,7 @@ def _with_reference(listing: Any, our_reference: str) -> Json | None:
 
 def _page_params(request: PageRequest) -> dict[str, Any]:
     metadata = {**request.metadata, OUR_REFERENCE: request.our_reference}
-    common = {
+    common: dict[str, Any] = {
         "customer": request.customer_reference,
         "client_reference_id": request.our_reference,
         "metadata": metadata,
@@ -318,6 +318,11 @@ def _page_params(request: PageRequest) -> dict[str, Any]:
         "unit_amount": to_stripe(request.amount),
         "product_data": {"name": request.description},
     }
+    if request.authentication:
+        # Stripe asks for exemptions by itself; what it can be told is to challenge.
+        is_challenge = request.authentication == "challenge"
+        wish = "challenge" if is_challenge else "automatic"
+        common["payment_method_options"] = {"card": {"request_three_d_secure": wish}}
     return {
         "mode": "payment",
         **common,

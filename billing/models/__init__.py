@@ -1,6 +1,7 @@
 """Tables of what is owed and what was paid."""
 
 from billing.models.announcements import Announcement, Announcing, Notice, NoticeRefusal
+from billing.models.authentication import ExemptionRule
 from billing.models.bank import (
     BankDelivery,
     BankEntry,
@@ -33,6 +34,7 @@ from billing.models.fees import ProcessorFeeRule
 from billing.models.gateway_calls import GatewayCall
 from billing.models.invoices import Invoice, InvoiceLine
 from billing.models.invoicing_terms import InvoicePart, InvoicingTerms
+from billing.models.method_events import MethodEvent
 from billing.models.numbering import CustomerNumber, NumberingRule, NumberSeries
 from billing.models.operations import PaymentOperation
 from billing.models.overdue import (
@@ -106,6 +108,7 @@ __all__ = [
     "DunningSeries",
     "DunningStep",
     "DunningThreshold",
+    "ExemptionRule",
     "GatewayCall",
     "GatewayCustomer",
     "GatewayHealth",
@@ -116,6 +119,7 @@ __all__ = [
     "InvoicingTerms",
     "Mandate",
     "MandateEvent",
+    "MethodEvent",
     "Notice",
     "NoticeRefusal",
     "NumberSeries",

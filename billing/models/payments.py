@@ -78,6 +78,9 @@ class PaymentMethod(models.Model):
     country = models.CharField(max_length=2, blank=True)
     state = models.CharField(max_length=16, choices=State.choices, default=State.ACTIVE)
     is_default = models.BooleanField(default=False)
+    asked_at = models.DateTimeField(
+        null=True, blank=True, help_text="when the gateway was last asked about it"
+    )
     created_at = models.DateTimeField(default=now)
 
     objects = PaymentMethodQuerySet.as_manager()
@@ -260,6 +263,9 @@ class PaymentAttempt(models.Model):
     currency = models.CharField(max_length=3)
     fee = money_field(null=True, default=None)
     fee_expected = money_field(null=True, default=None)
+    authentication = models.JSONField(
+        default=dict, blank=True, help_text="what banks were asked about confirming, and why"
+    )
     is_hold = models.BooleanField(default=False, help_text="money is held, and taken by hand")
     amount_authorized = money_field(help_text="of a hold")
     amount_captured = money_field(help_text="of a hold: taken, or may be")

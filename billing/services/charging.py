@@ -22,6 +22,7 @@ from billing.domain.attempts import (
     PaymentState,
     ensure_payment_move,
 )
+from billing.domain.authentication import Ask, Authentication
 from billing.domain.scoring import Objectives
 from billing.errors import (
     InvoiceNotOpen,
@@ -43,6 +44,7 @@ from billing.models import (
     PaymentReview,
 )
 from billing.services.addresses import payment_page_address
+from billing.services.authentication import authentication_of_charge
 from billing.services.gateway_calls import ask
 from billing.services.payment_events import record_event
 from billing.services.reviews import held_back, judge_payment
@@ -168,6 +170,7 @@ def open_attempt(
     saves_method: bool = False,
     amount: Money | None = None,
     is_hold: bool = False,
+    authentication: Authentication | None = None,
 ) -> PaymentAttempt:
     """Commit an attempt at a given gateway to collect what is due, or part of it.
 
@@ -180,6 +183,12 @@ def open_attempt(
         payment, earlier = _payment_to_collect(locked, channel, actor, at, amount=amount)
         attempt = new_attempt(payment, earlier, channel=channel, gateway=gateway, at=at)
         attempt.method, attempt.saves_method = method, saves_method
+        if method is not None:
+            authentication = authentication_of_charge(
+                invoice=locked, method=method, gateway=gateway, amount=payment.amount, at=at
+            )
+        if authentication is not None:
+            attempt.authentication = authentication.as_kept()
         if is_hold:
             attempt.is_hold, attempt.amount_authorized = True, payment.amount
         return start_attempt(attempt, earlier, actor=actor, at=at)
@@ -226,6 +235,13 @@ def write_routed_attempt(
     attempt = new_attempt(payment, earlier, channel=channel, gateway=route.gateway, at=at)
     attempt.method, attempt.decision, attempt.segment = route.method, route.decision, route.segment
     attempt.is_fallback = route.is_fallback
+    attempt.authentication = authentication_of_charge(
+        invoice=invoice,
+        method=route.method,
+        gateway=route.gateway,
+        amount=payment.amount,
+        at=at,
+    ).as_kept()
     attempt.fee_expected = Money(route.fee_expected, payment.currency)
     return start_attempt(attempt, earlier, actor=actor, at=at)
 
@@ -467,6 +483,14 @@ def _charge_request(attempt: PaymentAttempt) -> ChargeRequest:
     )
 
 
+def _asked_of_banks(attempt: PaymentAttempt) -> str:
+    """As a gateway is told it: challenge, the exemption that is asked for, or nothing."""
+    kept = attempt.authentication
+    if kept.get("ask") == Ask.CHALLENGE:
+        return str(Ask.CHALLENGE)
+    return str(kept.get("exemption", "")) if kept.get("ask") == Ask.EXEMPTION else ""
+
+
 def _page_request(attempt: PaymentAttempt) -> PageRequest:
     back = payment_page_address(attempt.payment)
     return PageRequest(
@@ -479,6 +503,7 @@ def _page_request(attempt: PaymentAttempt) -> PageRequest:
         success_url=back,
         cancel_url=back,
         expires_at=attempt.dispatched_at + PAGE_IS_OPEN_FOR,
+        authentication=_asked_of_banks(attempt),
         saves_method=attempt.saves_method,
         idempotency_key=attempt.idempotency_key,
     )

@@ -6,6 +6,7 @@ from billing.domain.attempts import AttemptState
 from billing.errors import GatewayUnavailable, InvoiceNotOpen, PaymentInFlight
 from billing.gateways.registry import DEFAULT_GATEWAY, gateway_named
 from billing.models import Invoice, Payment, PaymentAttempt
+from billing.services.authentication import authentication_of_page
 from billing.services.charging import Channel, open_attempt, send_attempt
 from billing.services.payment_methods import make_known
 from billing.services.reconciling import look_into
@@ -40,6 +41,9 @@ def open_payment_page(
             channel=Channel.HOSTED_PAGE,
             gateway=gateway,
             saves_method=saves_method,
+            authentication=authentication_of_page(
+                invoice=invoice, gateway=gateway, stores_method=saves_method, at=at
+            ),
             actor=actor,
             at=at,
         )

@@ -4,6 +4,7 @@ import logging
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
+from django.db.models import F, Q
 
 from billing.domain.attempts import UNPROVEN_ATTEMPT_STATES
 from billing.errors import (
@@ -23,6 +24,8 @@ from tiktoktoe.kernel.ids import uuid7
 logger = logging.getLogger(__name__)
 
 SETUP_PAGE_IS_OPEN_FOR = timedelta(hours=1)
+EXPIRES_WITHIN = timedelta(days=45)
+RENEWED_WITHIN = timedelta(days=90)
 
 
 def make_known(
@@ -150,10 +153,36 @@ def refresh_method(*, reference: str, gateway: str = DEFAULT_GATEWAY) -> Payment
     details = gateway_named(gateway).read_method(reference, customer_reference=owner)
     if not details.customer_reference:
         known.state, known.is_default = PaymentMethod.State.REMOVED, False
+        known.save(update_fields=["state", "is_default"])
+        return known
     known.brand, known.last4 = details.brand[:32], details.last4[-4:]
     known.expires_on, known.country = details.expires_on, details.country[:2]
-    known.save(update_fields=["state", "is_default", "brand", "last4", "expires_on", "country"])
+    known.save(update_fields=["brand", "last4", "expires_on", "country"])
     return known
+
+
+def refresh_expiring(*, at: datetime, limit: int = 100) -> int:
+    """Ask gateways about cards that expire soon, or have: their network may have renewed them.
+
+    Each is asked about once a day, until three months after its end; gives how many were. What
+    an account updater has changed arrives this way even where no event tells of it.
+    """
+    today = at.date()
+    ending = PaymentMethod.objects.usable().filter(
+        expires_on__gte=today - RENEWED_WITHIN, expires_on__lte=today + EXPIRES_WITHIN
+    )
+    due = ending.filter(Q(asked_at__isnull=True) | Q(asked_at__lte=at - timedelta(days=1)))
+    asked = 0
+    for method in due.order_by(F("asked_at").asc(nulls_first=True), "pk")[:limit]:
+        claimed = PaymentMethod.objects.filter(pk=method.pk, asked_at=method.asked_at)
+        if not claimed.update(asked_at=at):
+            continue
+        try:
+            refresh_method(reference=method.gateway_reference, gateway=method.gateway)
+        except (GatewayUnavailable, GatewayRefused):
+            logger.warning("method not asked about", extra={"method": method.pk})
+        asked += 1
+    return asked
 
 
 def refresh_methods(*, customer_reference: str, at: datetime, gateway: str) -> int:

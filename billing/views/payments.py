@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from billing.forms import REFUNDED, TO_COME, WITH_FEE, PaymentFilter, RefundForm
+from billing.forms.charging import ChargeForm
 from billing.forms.holds import CaptureForm
 from billing.models import Payment, PaymentAttempt, PaymentOperation
 from billing.models.payments import PaymentQuerySet
@@ -104,9 +105,17 @@ def payment_look(request: HttpRequest, payment_id: UUID) -> HttpResponse:
 @requires(Permission.CHANGE_BILLING)
 def payment_attempt(request: HttpRequest, payment_id: UUID) -> HttpResponse:
     """Charge the default method for the invoice of a payment now, without waiting."""
-    payment = _find(payment_id)
+    payment, form = _find(payment_id), ChargeForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Nothing was charged: a weight is a number from 0 on.")
+        return redirect("payment_detail", payment.pk)
     try:
-        attempt = charge_invoice(invoice=payment.invoice, actor=_actor(request), at=now())
+        attempt = charge_invoice(
+            invoice=payment.invoice,
+            objectives=form.objectives(),
+            actor=_actor(request),
+            at=now(),
+        )
     except (Conflict, GatewayError) as refusal:
         messages.error(request, f"Nothing was charged: {refusal}.")
         return redirect("payment_detail", payment.pk)
@@ -162,6 +171,7 @@ def _detail(
         "has_contradiction": payment.events.filter(event="gateway_contradicts").exists(),
         "is_chargeable": payment.state in {"open", "failed"} and payment.invoice.state == "open",
         "left": left,
+        "charge_form": ChargeForm(auto_id="charge-%s"),
         "form": form or (RefundForm(payment=payment) if is_refundable else None),
     }
     return render(request, "billing/payment_detail.html", context, status=status)

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from billing.models import Payment, PaymentMethod, UsageBudget
+from billing.models import Invoice, Payment, PaymentMethod, UsageBudget
 from billing.queries.credit_balance import credit_balances, credit_history
 from billing.queries.dunning import portal_banners
 from billing.queries.portal import (
@@ -18,7 +18,9 @@ from billing.queries.portal import (
     usage_so_far,
     why_declined,
 )
+from billing.queries.ways_to_pay import Way, ways_to_pay
 from billing.services.banks import bank_for
+from billing.services.charging import charge_invoice
 from billing.services.checkout import confirm_payment, open_payment_page
 from billing.services.collection import resume_collection
 from billing.services.mandates import withdraw_with_method
@@ -100,12 +102,14 @@ def portal_invoice(request: HttpRequest, number: str) -> HttpResponse:
     payments = Payment.objects.filter(invoice=invoice).prefetch_related(
         Prefetch("attempts", to_attr="tries")
     )
+    is_payable = invoice.state in {"open", "uncollectible"} and invoice.amount_due.amount > 0
     context = {
         "invoice": invoice,
         "customer": invoice.customer,
         "lines": invoice.lines.select_related("subscription"),
         "payments": payments,
-        "is_payable": invoice.state in {"open", "uncollectible"} and invoice.amount_due.amount > 0,
+        "is_payable": is_payable,
+        "ways": ways_to_pay(invoice) if is_payable else [],
     }
     return render(request, "portal/invoice_detail.html", context)
 
@@ -113,12 +117,22 @@ def portal_invoice(request: HttpRequest, number: str) -> HttpResponse:
 @require_POST
 @requires(Permission.USE_PORTAL)
 def portal_pay(request: HttpRequest, number: str) -> HttpResponse:
-    """Go to the gateway's page to pay an invoice; a second click goes to the same page."""
+    """Pay an invoice the way that was chosen: by a stored method, or on a gateway's page.
+
+    A second click goes to the same page. Without a choice it is the first page there is.
+    """
     invoice = get_object_or_404(issued_invoices(request), number=number)
+    way = _chosen_way(request, invoice)
+    if way is None:
+        messages.error(request, "Please choose one of the ways to pay.")
+        return redirect("portal_invoice", number)
     try:
+        if way.method is not None:
+            return _charge(request, invoice, way.method)
         address = open_payment_page(
             invoice=invoice,
             saves_method=request.POST.get("save") == "yes",
+            gateway=way.gateway,
             actor=portal_actor(request),
             at=now(),
         )
@@ -129,6 +143,20 @@ def portal_pay(request: HttpRequest, number: str) -> HttpResponse:
     else:
         return _see_other(address)
     return redirect("portal_invoice", number)
+
+
+def _chosen_way(request: HttpRequest, invoice: Invoice) -> Way | None:
+    ways = ways_to_pay(invoice)
+    chosen = request.POST.get("way", "")
+    if not chosen:
+        return next((way for way in ways if way.method is None), None)
+    return next((way for way in ways if way.value == chosen), None)
+
+
+def _charge(request: HttpRequest, invoice: Invoice, method: PaymentMethod) -> HttpResponse:
+    """Charge a stored method that the customer has chosen, and show what came of it."""
+    attempt = charge_invoice(invoice=invoice, method=method, actor=portal_actor(request), at=now())
+    return redirect("portal_payment", attempt.payment_id)
 
 
 @require_GET

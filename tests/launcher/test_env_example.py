@@ -15,6 +15,7 @@ READ_BY_LAUNCHER = {
     "SANDBOX_PORT",
     "ADYEN_PORT",
     "BANK_PORT",
+    "PAYPAL_PORT",
     "NO_DEMO",
     "DEMO",
     "CHROMIUM",

@@ -35,7 +35,9 @@ ADMIN_APPS = frozenset({"subscriptions", "billing"})
 CATALOG_MODELS = frozenset(
     {"product", "meter", "plan", "planversion", "price", "tier", "spendingthreshold"}
 )
-RATE_MODELS = frozenset({"processorfeerule", "paymentlimit", "taxrate", "disputerule"})
+RATE_MODELS = frozenset(
+    {"processorfeerule", "paymentlimit", "taxrate", "disputerule", "exemptionrule"}
+)
 
 
 def admin_allows(role: Role, permission: str) -> bool:

@@ -65,6 +65,7 @@ def start_everything(stack: Stack) -> str:
     stack.start_servers()
     prepare(stack)
     stack.start_bank()
+    stack.start_wallet()
     stack.start_application(port)
     if stack.has_own_stripe:
         register_webhook(stack)
@@ -132,8 +133,8 @@ def forget_half_a_demo(base: Path, console: Console) -> None:
     """Clear a data folder whose demo company was cut short: nobody has worked in it yet."""
     if (base / "marks" / DEMO_BEGUN).exists():
         console.say("  the demo company was cut short, so it is made anew")
-        for name in ("postgres", "valkey", "sandbox", "adyen", "marks"):
-            shutil.rmtree(base / name, ignore_errors=name == "adyen")
+        for name in ("postgres", "valkey", "sandbox", "adyen", "paypal", "marks"):
+            shutil.rmtree(base / name, ignore_errors=name in {"adyen", "paypal"})
         places.make_folders(base)
 
 

@@ -38,6 +38,11 @@ ADYEN = {
     "ADYEN_MERCHANT_ACCOUNT": "Sandbox",
     "ADYEN_HMAC_KEY": "5a" * 32,
 }
+PAYPAL = {
+    "PAYPAL_CLIENT_ID": "sandbox-client",
+    "PAYPAL_SECRET": "sandbox-secret-of-nobody",
+    "PAYPAL_WEBHOOK_ID": "WHSANDBOX",
+}
 Wait = tuple[str, Callable[[], None]]
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -79,6 +84,7 @@ class Stack:
         self.has_own_stripe = not any(self.env.get(name) for name in STRIPE_NAMES)
         self.has_own_bank = self.has_own_stripe and not self.env.get("BANK_IBAN")
         self.has_own_adyen = self.has_own_stripe and not self.env.get("ADYEN_API_KEY")
+        self.has_own_paypal = self.has_own_stripe and not self.env.get("PAYPAL_CLIENT_ID")
 
     def start_servers(self, *, with_sandbox: bool = True) -> None:
         """PostgreSQL, Valkey and the payment sandbox, except those that the environment names."""
@@ -160,6 +166,23 @@ class Stack:
         self.env.update(BANK, **folders)
         with self.console.step("bank"):
             self.children.wait_for("bank", lambda: listens(port))
+
+    def start_wallet(self) -> None:
+        """PayPal's sandbox, and never beside real money; after the demo company, as the bank."""
+        if not self.has_own_paypal:
+            return
+        port = self.port("PAYPAL_PORT", 8432)
+        address = f"http://127.0.0.1:{port}"
+        self.env.update(PAYPAL, PAYPAL_API_HOST=address)
+        self.env["CSP_FORM_ACTION"] = f"{self.env['CSP_FORM_ACTION']},{address}"
+        command = [sys.executable, "-m", "tiktoktoe.sandbox.paypal", "--port", str(port)]
+        command += ["--data", str(self.base / "paypal")]
+        command += ["--webhook-id", PAYPAL["PAYPAL_WEBHOOK_ID"]]
+        if self.env.get("BASE_URL"):
+            command += ["--webhook", f"{self.env['BASE_URL']}/gateways/paypal/events/"]
+        self.children.start(Program(name="paypal", command=command), self.env, places.ROOT)
+        with self.console.step("PayPal sandbox"):
+            self.children.wait_for("paypal", lambda: listens(port))
 
     def start_application(self, port: int) -> None:
         """Web, worker and beat, as the role that cannot rewrite the books."""

@@ -88,6 +88,10 @@ class SandboxControl:
         body = {"charge": charge, "reason": reason, "inquiry": is_inquiry}
         return self._post("dispute", body)
 
+    def renew_card(self, method: str, *, last4: str, year: int, month: int) -> dict[str, Any]:
+        """Let a card's network replace it: another number and expiry under the same token."""
+        return self._post("renew", {"method": method, "last4": last4, "year": year, "month": month})
+
     def decide_dispute(self, dispute: str, verdict: str) -> dict[str, Any]:
         """Decide a dispute as the bank: won, lost, escalated; gives the dispute."""
         return self._post("verdict", {"dispute": dispute, "verdict": verdict})

@@ -35,6 +35,7 @@ class Control(CoreControl):
             "endpoint": self._set_endpoint,
             "notifications": self._notifications,
             "payments": self._payments,
+            "renew": self._renew,
             "settle": self._settle,
             "verdict": self._decide,
         }
@@ -55,6 +56,16 @@ class Control(CoreControl):
         payment = self._merchant.store.get(body["charge"], "payment")
         stage = INQUIRY if body.get("inquiry") else body.get("stage") or CHARGED_BACK
         return open_dispute(self._merchant, payment, reason=body.get("reason", "10.4"), stage=stage)
+
+    def _renew(self, body: Json) -> Json:
+        """The network has replaced a card, and the account updater takes it over, silently."""
+        token = self._merchant.store.get(body["method"], "token")
+        token["renewed"] = {
+            "lastFour": body["last4"],
+            "expiryYear": str(body["year"]),
+            "expiryMonth": f"{int(body['month']):02d}",
+        }
+        return token
 
     def _decide(self, body: Json) -> Json:
         dispute = self._merchant.store.get(body["dispute"], "dispute")

@@ -100,4 +100,5 @@ def _shown(merchant: Merchant, token: Json) -> Json:
         "firstPspReference": token["firstPspReference"],
         "shopperReference": token["shopperReference"],
         "supportedRecurringProcessingModels": ["CardOnFile", "Subscription"],
+        **token.get("renewed", {}),
     }

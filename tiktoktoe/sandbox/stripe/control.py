@@ -31,6 +31,7 @@ class Control(CoreControl):
             "checkout": self._complete_checkout,
             "dispute": self._dispute,
             "payout": self._pay_out,
+            "renew": self._renew,
             "payouts": self._set_payouts,
             "verdict": self._decide,
         }
@@ -42,6 +43,15 @@ class Control(CoreControl):
     def _set_payouts(self, body: Json) -> Json:
         set_schedule(self._sandbox, body["schedule"])
         return {}
+
+    def _renew(self, body: Json) -> Json:
+        """The network has replaced a card, and Stripe's updater takes it over."""
+        method = self._sandbox.store.get(body["method"], "payment_method")
+        method["card"].update(
+            last4=body["last4"], exp_year=int(body["year"]), exp_month=int(body["month"])
+        )
+        self._sandbox.tell("payment_method.automatically_updated", method)
+        return method
 
     def _dispute(self, body: Json) -> Json:
         charge = self._sandbox.store.get(body["charge"], "charge")

@@ -18,5 +18,5 @@ def seed(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("finance", '0007_returned_payments')]
+    dependencies = [("finance", '0008_overpayments')]
     operations = [migrations.RunPython(seed, migrations.RunPython.noop)]

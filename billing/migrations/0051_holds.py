@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0044_overdue_guards'),
+        ('billing', '0050_overpayments'),
     ]
 
     operations = [

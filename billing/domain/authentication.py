@@ -1,0 +1,186 @@
+"""Whether the customer must confirm a card payment with its bank, or is asked to be let off it.
+
+Pure rules over facts; the amounts are dated rows with their source. What is asked for is only
+asked: the bank may still want the confirmation, and then it is given on the payment page.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from billing.domain.fees import EEA_COUNTRIES
+from tiktoktoe.kernel.money import Money
+
+# Where strong customer authentication is the law. Sources: Directive (EU) 2015/2366 art. 97;
+# the United Kingdom kept it (FCA technical standards, 2020).
+SCA_COUNTRIES = EEA_COUNTRIES | {"GB"}
+
+
+class Ask(StrEnum):
+    """What the gateway is asked for."""
+
+    NOTHING = "nothing"  # the rules do not apply, or the gateway judges by itself
+    EXEMPTION = "exemption"
+    CHALLENGE = "challenge"
+
+
+class Exemption(StrEnum):
+    """Why the customer need not confirm."""
+
+    NONE = ""
+    MERCHANT_INITIATED = "merchant_initiated"
+    RECURRING = "recurring"
+    ONE_LEG_OUT = "one_leg_out"
+    LOW_VALUE = "low_value"
+    LOW_RISK = "low_risk"  # transaction risk analysis
+
+
+RTS = "Delegated Regulation (EU) 2018/389"
+SOURCES: Mapping[Exemption, str] = {
+    Exemption.MERCHANT_INITIATED: "EBA Q&A 2018_4031",
+    Exemption.RECURRING: f"{RTS}, art. 14",
+    Exemption.ONE_LEG_OUT: "Directive (EU) 2015/2366, art. 2",
+    Exemption.LOW_VALUE: f"{RTS}, art. 16",
+    Exemption.LOW_RISK: f"{RTS}, art. 18",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExemptionTerms:
+    """Up to which amount an exemption may be asked for, from a day on.
+
+    Attributes:
+        gateway: Whose acquirer has agreed to it; empty: every one's.
+        maximum: Of one payment.
+        total_maximum: Of such payments in a row, since the customer last confirmed; None: any.
+        count_maximum: How many of them.
+    """
+
+    exemption: Exemption
+    gateway: str
+    maximum: Money
+    total_maximum: Money | None = None
+    count_maximum: int | None = None
+    valid_from: date
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthenticationFacts:
+    """What is known of a payment before it is sent.
+
+    Attributes:
+        issuer_country: Of the card, or of the customer where the card is not known yet.
+        acquirer_country: Ours.
+        is_customer_there: Whether anybody could confirm.
+        is_subscription: Whether the same amount is taken again and again.
+        stores_method: Whether later payments will be taken by it without the customer.
+        bank_asked: Whether the bank, or a risk rule, asked for it before: a soft decline.
+        exempted_count, exempted_total: Low payments since the customer last confirmed.
+    """
+
+    gateway: str
+    kind: str
+    amount: Money
+    issuer_country: str
+    acquirer_country: str
+    is_customer_there: bool
+    is_subscription: bool = False
+    stores_method: bool = False
+    bank_asked: bool = False
+    exempted_count: int = 0
+    exempted_total: Money | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authentication:
+    """What is asked for, and why."""
+
+    ask: Ask
+    exemption: Exemption = Exemption.NONE
+    reason: str
+    source: str = ""
+
+    def as_kept(self) -> dict[str, str]:
+        """As the attempt keeps it."""
+        return {
+            "ask": str(self.ask),
+            "exemption": str(self.exemption),
+            "reason": self.reason,
+            "source": self.source,
+        }
+
+
+def decide_authentication(
+    facts: AuthenticationFacts, terms: Iterable[ExemptionTerms], *, on: date
+) -> Authentication:
+    """What to ask for: the first rule that fits counts.
+
+    A customer who is not there cannot confirm: such payments stand on what was confirmed when
+    the method was stored. Where the method is to be stored, that confirmation is asked for,
+    whatever the amount.
+    """
+    if facts.kind not in {"card", ""}:
+        return _nothing("no card is charged")
+    if not facts.is_customer_there:
+        what = Exemption.RECURRING if facts.is_subscription else Exemption.MERCHANT_INITIATED
+        return _exempt(Ask.EXEMPTION, what, "the customer is not there, and agreed to it before")
+    if facts.bank_asked:
+        return _challenge("the bank asked for it before")
+    if _is_one_leg_out(facts):
+        return _exempt(Ask.NOTHING, Exemption.ONE_LEG_OUT, "one side is outside of the rules")
+    if facts.stores_method:
+        return _challenge("later payments will stand on it")
+    return _asked_exemption(facts, terms, on) or _nothing("the bank decides")
+
+
+def _asked_exemption(
+    facts: AuthenticationFacts, terms: Iterable[ExemptionTerms], on: date
+) -> Authentication | None:
+    """The exemption whose terms the payment keeps: low value before low risk, the latest terms."""
+    allowed = [term for term in terms if _fits(term, facts, on)]
+    for exemption in (Exemption.LOW_VALUE, Exemption.LOW_RISK):
+        found = max(
+            (term for term in allowed if term.exemption == exemption),
+            key=lambda term: (term.gateway != "", term.valid_from),
+            default=None,
+        )
+        if found is not None:
+            return Authentication(
+                ask=Ask.EXEMPTION,
+                exemption=exemption,
+                reason=f"up to {found.maximum.amount.normalize():f} {found.maximum.currency.code}",
+                source=found.source,
+            )
+    return None
+
+
+def _is_one_leg_out(facts: AuthenticationFacts) -> bool:
+    known = {facts.issuer_country, facts.acquirer_country} - {""}
+    return bool(known - SCA_COUNTRIES)
+
+
+def _fits(term: ExemptionTerms, facts: AuthenticationFacts, on: date) -> bool:
+    """Whether the payment, with those before it, stays within the terms."""
+    if term.valid_from > on or term.gateway not in {"", facts.gateway}:
+        return False
+    if term.maximum.currency != facts.amount.currency or facts.amount > term.maximum:
+        return False
+    if term.count_maximum is not None and facts.exempted_count >= term.count_maximum:
+        return False
+    if term.total_maximum is None or facts.exempted_total is None:
+        return True
+    return bool(facts.exempted_total + facts.amount <= term.total_maximum)
+
+
+def _nothing(reason: str) -> Authentication:
+    return Authentication(ask=Ask.NOTHING, reason=reason)
+
+
+def _challenge(reason: str) -> Authentication:
+    return Authentication(ask=Ask.CHALLENGE, reason=reason, source=f"{RTS}, art. 4")
+
+
+def _exempt(ask: Ask, exemption: Exemption, reason: str) -> Authentication:
+    return Authentication(ask=ask, exemption=exemption, reason=reason, source=SOURCES[exemption])

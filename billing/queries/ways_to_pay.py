@@ -1,0 +1,57 @@
+"""How a customer may pay an invoice: stored methods, and the pages of gateways that take it."""
+
+from dataclasses import dataclass
+
+from billing.gateways.registry import gateway_named, gateway_names
+from billing.models import GatewayHealth, Invoice, PaymentMethod
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to pay; `value` names it in a form."""
+
+    value: str
+    label: str
+    gateway: str
+    method: PaymentMethod | None = None
+
+
+def ways_to_pay(invoice: Invoice) -> list[Way]:
+    """Every way that is eligible, stored ones first; what a gateway does not take is left out."""
+    return [*_stored(invoice), *_pages(invoice)]
+
+
+def _stored(invoice: Invoice) -> list[Way]:
+    """Stored methods that are not over, at gateways that take the currency."""
+    methods = PaymentMethod.objects.usable().filter(customer=invoice.customer_id)
+    open_ones = set(_open_gateways())
+    return [
+        Way(f"method-{method.pk}", str(method), method.gateway, method)
+        for method in methods.order_by("-is_default", "-created_at")
+        if method.gateway in open_ones and _takes(method.gateway, method.kind, invoice)
+    ]
+
+
+def _pages(invoice: Invoice) -> list[Way]:
+    found = []
+    for name in _open_gateways():
+        capabilities = gateway_named(name).capabilities
+        kinds = {kind for kind in capabilities.kinds if _takes(name, kind, invoice)}
+        if not capabilities.has_hosted_page or not kinds:
+            continue
+        words = ", ".join(sorted(kind.replace("_", " ") for kind in kinds))
+        found.append(
+            Way(f"page-{name}", f"{words.capitalize()} on the page of {name.capitalize()}", name)
+        )
+    return found
+
+
+def _open_gateways() -> list[str]:
+    off = set(GatewayHealth.objects.filter(is_enabled=False).values_list("gateway", flat=True))
+    return [name for name in gateway_names() if name not in off]
+
+
+def _takes(gateway: str, kind: str, invoice: Invoice) -> bool:
+    return not gateway_named(gateway).capabilities.why_not(
+        kind=kind, currency=invoice.currency, country=invoice.customer.country
+    )

@@ -1,0 +1,98 @@
+"""The facts of strong customer authentication, gathered for one payment."""
+
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.db.models import Count, Max, Sum
+
+from billing.domain.authentication import (
+    Authentication,
+    AuthenticationFacts,
+    Exemption,
+    ExemptionTerms,
+    decide_authentication,
+)
+from billing.domain.declines import DeclineClass
+from billing.models import ExemptionRule, Invoice, Payment, PaymentAttempt, PaymentMethod
+from tiktoktoe.kernel.money import Money
+
+
+def authentication_of_charge(
+    *, invoice: Invoice, method: PaymentMethod, gateway: str, amount: Money, at: datetime
+) -> Authentication:
+    """What is asked for when a stored method is charged; costs no query."""
+    facts = AuthenticationFacts(
+        gateway=gateway,
+        kind=method.kind,
+        amount=amount,
+        issuer_country=method.country,
+        acquirer_country=_our_country(),
+        is_customer_there=False,
+        is_subscription=invoice.subscription_id is not None,
+    )
+    return decide_authentication(facts, (), on=at.astimezone(UTC).date())
+
+
+def authentication_of_page(
+    *, invoice: Invoice, gateway: str, stores_method: bool, at: datetime
+) -> Authentication:
+    """What is asked for on a payment page, where the customer is there and no card is known."""
+    customer = invoice.customer
+    count, total = _exempted(invoice)
+    facts = AuthenticationFacts(
+        gateway=gateway,
+        kind="",
+        amount=invoice.amount_due,
+        issuer_country=customer.country,
+        acquirer_country=_our_country(),
+        is_customer_there=True,
+        stores_method=stores_method,
+        bank_asked=_was_asked_for(invoice),
+        exempted_count=count,
+        exempted_total=total,
+    )
+    terms = [
+        ExemptionTerms(
+            exemption=Exemption(row.exemption),
+            gateway=row.gateway,
+            maximum=Money(row.maximum, row.currency),
+            total_maximum=(
+                None if row.total_maximum is None else Money(row.total_maximum, row.currency)
+            ),
+            count_maximum=row.count_maximum,
+            valid_from=row.valid_from,
+            source=row.source,
+        )
+        for row in ExemptionRule.objects.filter(currency=invoice.currency)
+    ]
+    return decide_authentication(facts, terms, on=at.astimezone(UTC).date())
+
+
+def _was_asked_for(invoice: Invoice) -> bool:
+    """Whether a bank declined for want of it, or a risk rule wants it: then it is stepped up."""
+    declined = PaymentAttempt.objects.filter(
+        payment__invoice=invoice, decline_class=DeclineClass.AUTH_REQUIRED
+    )
+    waits = Payment.objects.filter(invoice=invoice, state=Payment.State.REQUIRES_ACTION)
+    return declined.exists() or waits.exists()
+
+
+def _exempted(invoice: Invoice) -> tuple[int, Money]:
+    """The low payments of a customer in a currency since it last confirmed one."""
+    paid = PaymentAttempt.objects.filter(
+        payment__customer=invoice.customer_id,
+        payment__currency=invoice.currency,
+        channel="hosted_page",
+        state=PaymentAttempt.State.SUCCEEDED,
+    )
+    confirmed = paid.filter(authentication__ask="challenge")
+    last = confirmed.aggregate(at=Max("resolved_at"))["at"]
+    exempted = paid.filter(authentication__exemption=Exemption.LOW_VALUE)
+    if last is not None:
+        exempted = exempted.filter(resolved_at__gt=last)
+    sums = exempted.aggregate(count=Count("pk"), total=Sum("payment__amount"))
+    return sums["count"], Money(sums["total"] or 0, invoice.currency)
+
+
+def _our_country() -> str:
+    return str(settings.COMPANY["country"])
