@@ -319,18 +319,21 @@ def country_choices() -> list[tuple[str, str]]:
 NO_COUNTRIES = frozenset({"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"})
 
 
-def offered_versions(at: datetime) -> QuerySet[PlanVersion]:
-    """The newest version on sale of every public plan, in each currency."""
+def versions_on_sale(at: datetime) -> QuerySet[PlanVersion]:
+    """The newest version on sale of every plan, in each currency."""
     newest = (
         PlanVersion.objects.published()
         .filter(plan=OuterRef("plan"), currency=OuterRef("currency"), effective_from__lte=at)
         .order_by("-number")
         .values("pk")[:1]
     )
-    rows = PlanVersion.objects.filter(
-        pk=Subquery(newest), plan__is_public=True, plan__is_add_on=False
-    )
+    rows = PlanVersion.objects.filter(pk=Subquery(newest), plan__is_add_on=False)
     return rows.select_related("plan").order_by("plan__rank", "currency")
+
+
+def offered_versions(at: datetime) -> QuerySet[PlanVersion]:
+    """What is on sale to everybody: the versions of public plans."""
+    return versions_on_sale(at).filter(plan__is_public=True)
 
 
 class SubscriptionForm(forms.Form):
@@ -351,12 +354,13 @@ class SubscriptionForm(forms.Form):
     def __init__(self, given: Any = None, *, at: datetime) -> None:
         """Offer what is on sale, in every currency: a customer may have several.
 
-        The reference makes sending the form twice harmless.
+        Plans that are not public too: those are agreed with a customer. The reference makes
+        sending the form twice harmless.
         """
         super().__init__(given, initial={"reference": short_id("sub")})
         choice = self.fields["plan_version"]
         assert isinstance(choice, forms.ModelChoiceField)
-        choice.queryset = offered_versions(at)
+        choice.queryset = versions_on_sale(at)
 
 
 def price_choices() -> list[tuple[str, str]]:

@@ -113,6 +113,17 @@ def test_staff_put_a_customer_on_a_plan() -> None:
     assert again.status_code == 200
 
 
+def test_staff_put_a_customer_on_a_plan_that_is_not_public() -> None:
+    agreed = published_version(recurring("80"), plan=make_plan(is_public=False))
+    client = Client()
+    client.force_login(make_user())
+
+    path = f"/customers/{make_customer().pk}/subscriptions/new/"
+    client.post(path, {"plan_version": agreed.pk, "quantity": 1})
+
+    assert Invoice.objects.get().total.amount == 80
+
+
 def test_support_may_not_start_subscriptions() -> None:
     client = Client()
     client.force_login(make_user(Role.SUPPORT))
