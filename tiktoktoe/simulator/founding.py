@@ -119,22 +119,30 @@ def _currency(code: str, place: Place) -> str:
 
 
 def _make_taxes(scenario: Scenario, customers: dict[str, Customer]) -> None:
-    said = set[tuple[str, str, date]]()
+    said, codes = set[tuple[str, str, str, str, date]](), set[tuple[str, str, date]]()
     everywhere = {customer.country for customer in customers.values()}
     for number, row in enumerate(scenario.taxes, start=1):
         for country in [row.country.upper()] if row.country else sorted(everywhere):
             since = row.valid_from or EVER
-            if (country, row.category, since) in said:
+            code = row.code if row.code != "tax" else f"tax-{number}"
+            first = (country, row.region, row.levy, row.category, since)
+            levy = code if first in said and not row.levy else row.levy
+            named = (country, code, since)
+            if named in codes or (country, row.region, levy, row.category, since) in said:
                 raise ScenarioInvalid(
-                    "is a second rate of that country and category from that day",
+                    "is a second rate of that country, category and levy from that day",
                     row.place,
-                    allowed="a category, which prices name by tax_category",
+                    allowed="another code, to be charged beside it, or a category",
                 )
-            said.add((country, row.category, since))
+            codes.add(named)
+            said.add((country, row.region, levy, row.category, since))
             TaxRate.objects.create(
-                code=row.code if row.code != "tax" else f"tax-{number}",
+                code=code,
                 name=row.name,
                 country=country,
+                region=row.region,
+                levy=levy,
+                is_compound=row.compound,
                 category=row.category,
                 percentage=row.rate,
                 valid_from=since,
@@ -222,6 +230,7 @@ def _publish(
             prices=specs,
             effective_from=at,
             minimum_amount=row.minimum.payable(currency) if row.minimum else Decimal(0),
+            includes_tax=row.includes_tax,
             thresholds=[
                 ThresholdSpec(amount=amount.payable(currency)) for amount in row.thresholds
             ],

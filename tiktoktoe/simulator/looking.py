@@ -150,13 +150,16 @@ def _coupon_exact(currency: str, steps: list[dict[str, Any]]) -> Money:
 def _tax_alone(row: InvoiceLine, percentages: Mapping[str, Decimal]) -> Money:
     """The line's tax, rounded by itself: what it would be if the line were all.
 
-    Of several taxes, or of a price that includes it, the line's own share.
+    Of several taxes each is rounded; of a price that includes tax, it is the line's own share.
     """
-    if row.taxes or row.includes_tax:
+    if row.includes_tax:
         share: Money = row.tax_amount
         return share
     exact = Fraction(row.derivation["exact"]) if row.discount else Fraction(row.amount.amount)
-    return quantize_amount(exact * percent(percentages.get(row.tax_code, Decimal(0))), row.currency)
+    charged = [percentages.get(code, Decimal(0)) for code in row.tax_code.split("+")]
+    return total(
+        (quantize_amount(exact * percent(rate), row.currency) for rate in charged), row.currency
+    )
 
 
 def _counted(text: object) -> int | None:

@@ -77,14 +77,20 @@ class PolicyRules:
 
 @dataclass(frozen=True, kw_only=True)
 class Tax:
-    """A rate that customers of a country are charged; without a country, everybody."""
+    """A rate that customers of a country are charged; without a country, everybody.
+
+    A second one of the same country, category and day is charged beside it, by its code.
+    """
 
     place: Place
     rate: Decimal = also("percentage", "percent")
     code: str = "tax"
     name: str = "Tax"
     country: str = ""
+    region: str = ""
     category: str = ""
+    levy: str = ""
+    compound: bool = also("is_compound", default=False)
     valid_from: date | None = also("from", default=None)
     valid_to: date | None = also("to", default=None)
 
@@ -199,6 +205,7 @@ class Plan:
     charges: tuple[Charge, ...] = also("prices", default=())
     rank: int = 0
     add_on: bool = also("is_add_on", default=False)
+    includes_tax: bool = also("tax_inclusive", "prices_include_tax", default=False)
     tax_category: str = also("tax", default="")
 
     @property
