@@ -19,6 +19,8 @@ from billing.models import (
     CouponUse,
     CreditEntry,
     CreditNote,
+    Dispute,
+    DunningEvent,
     Invoice,
     Notice,
     OfferMade,
@@ -48,6 +50,8 @@ KINDS = {
     "invoices": "Invoices",
     "credit_notes": "Credit notes",
     "payments": "Payments",
+    "disputes": "Disputes",
+    "dunning": "Dunning",
     "credit": "Credit",
     "wallets": "Wallets",
     "coupons": "Coupons",
@@ -184,6 +188,18 @@ def _refunds() -> QuerySet[Any]:
     return rows.select_related("payment__invoice")
 
 
+def _disputes(instant: str) -> Callable[[], QuerySet[Any]]:
+    def rows() -> QuerySet[Any]:
+        found = Dispute.objects.filter(**{f"{instant}__isnull": False})
+        return found.annotate(moment=F(instant)).select_related("payment__invoice")
+
+    return rows
+
+
+def _dunning() -> QuerySet[Any]:
+    return DunningEvent.objects.annotate(moment=F("at")).select_related("run__invoice")
+
+
 def _methods() -> QuerySet[Any]:
     return PaymentMethod.objects.annotate(moment=F("created_at"))
 
@@ -257,6 +273,9 @@ SOURCES = (
     Source("notice", "notices", _notices),
     Source("alert", "usage", _alerts, "subscription__customer"),
     Source("budget", "usage", _budgets, "subscription__customer"),
+    Source("dispute_closed", "disputes", _disputes("closed_at"), "payment__customer"),
+    Source("dispute_opened", "disputes", _disputes("opened_at"), "payment__customer"),
+    Source("dunning", "dunning", _dunning, "run__customer"),
     Source("refund", "payments", _refunds, "payment__customer"),
     Source("attempt", "payments", _attempts, "payment__customer"),
     Source("method", "payments", _methods),

@@ -12,6 +12,8 @@ from billing.models import (
     CouponUse,
     CreditEntry,
     CreditNote,
+    Dispute,
+    DunningEvent,
     Invoice,
     Notice,
     OfferMade,
@@ -101,6 +103,27 @@ def _attempt(row: PaymentAttempt) -> Words:
         "note": _joined(f"invoice {row.payment.invoice}", by, decline_in_words(row)),
         "tone": tone_of(row.state),
         "href": _payment(row.payment_id),
+    }
+
+
+def _dispute(words: Callable[[Dispute], str]) -> Callable[[Dispute], Words]:
+    def say(row: Dispute) -> Words:
+        return {
+            "what": f"Dispute over {money(row.amount)} {words(row)}",
+            "note": _joined(f"invoice {row.payment.invoice}", row.reason),
+            "tone": "good" if row.state == Dispute.State.WON else "bad",
+            "href": reverse("dispute_detail", args=[row.pk]),
+        }
+
+    return say
+
+
+def _dunning(row: DunningEvent) -> Words:
+    return {
+        "what": f"Dunning: {label_of(row.event).lower()}",
+        "note": _joined(f"invoice {row.run.invoice}", row.reason),
+        "who": row.actor,
+        "href": reverse("dunning_run", args=[row.run_id]),
     }
 
 
@@ -271,6 +294,9 @@ _SAY: dict[str, Callable[[Any], Words]] = {
     "notice": _notice,
     "alert": _alert,
     "budget": _budget,
+    "dispute_closed": _dispute(lambda row: label_of(row.state).lower()),
+    "dispute_opened": _dispute(lambda _row: "opened"),
+    "dunning": _dunning,
     "refund": _refund,
     "attempt": _attempt,
     "method": _method,

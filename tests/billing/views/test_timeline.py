@@ -5,17 +5,22 @@ from datetime import UTC, datetime
 import pytest
 from django.test import Client
 
+from billing.models import Dispute
 from billing.queries.timeline import SOURCES
+from billing.services.dunning import run_dunning
 from billing.services.pausing import pause
 from billing.views import timeline_words
 from tests.factories.accounts import make_user
 from tests.factories.billing import open_invoice
-from tests.factories.subscriptions import JAN_1, TEST_ACTOR
+from tests.factories.dunning import campaign_in_force
+from tests.factories.subscriptions import JAN_1, TEST_ACTOR, published_version, recurring
 from tests.finance.services.test_posting import pay
 from tiktoktoe.accounts.roles import Role
+from tiktoktoe.kernel.ids import uuid7
 
 pytestmark = pytest.mark.django_db
 JAN_9 = datetime(2026, 1, 9, tzinfo=UTC)
+FEB_1 = datetime(2026, 2, 1, tzinfo=UTC)
 
 
 def signed_in(role: Role = Role.SUPPORT) -> Client:
@@ -39,6 +44,40 @@ def test_entries_say_what_happened_and_lead_to_it() -> None:
     reference = invoice.subscription.reference
     assert f'<a href="/subscriptions/{reference}/">Subscription: pause scheduled</a>' in page
     assert "pauses 1 Feb 2026" in page
+
+
+def test_disputes_and_dunning_are_told() -> None:
+    campaign_in_force("30 write_off")
+    invoice = open_invoice(JAN_1)
+    attempt = pay(invoice, at=JAN_9)
+    Dispute.objects.create(
+        id=uuid7(),
+        payment=attempt.payment,
+        attempt=attempt,
+        gateway="stripe",
+        gateway_reference="dp_1",
+        state="won",
+        reason="fraudulent",
+        reason_class="other",
+        currency="USD",
+        amount=99,
+        opened_at=JAN_9,
+        reported_at=FEB_1,
+        closed_at=FEB_1,
+    )
+    owing = open_invoice(
+        JAN_1, customer=invoice.customer, version=published_version(recurring("10.00"))
+    )
+    run_dunning(at=FEB_1)
+
+    address = f"/customers/{invoice.customer_id}/timeline/"
+    disputes = signed_in().get(f"{address}?kind=disputes").content.decode()
+    dunning = signed_in().get(f"{address}?kind=dunning").content.decode()
+
+    assert "Dispute over $99.00 opened" in disputes
+    assert "Dispute over $99.00 won" in disputes
+    assert "Dunning: opened" in dunning
+    assert f"invoice {owing.number}" in dunning
 
 
 def test_one_kind_is_shown_alone_and_unknown_ones_are_not_there() -> None:
