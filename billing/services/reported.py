@@ -19,10 +19,11 @@ from billing.services.disputes import look_at_dispute, tell_of_dispute
 from billing.services.holds import hold_has_lapsed, settle_operation
 from billing.services.payment_events import WEBHOOK
 from billing.services.payment_methods import refresh_methods, take_over_method
+from billing.services.payment_returns import return_payment
 from billing.services.reconciling import find_attempt, look_into
 from billing.services.refunds import look_into_refund, settle_refund
 from billing.services.settlement import record_fees
-from billing.services.settling import note_capture_failed, settle_attempt
+from billing.services.settling import settle_attempt
 from tiktoktoe.kernel.money import Money
 
 
@@ -136,12 +137,20 @@ def _handle_operation(event: WebhookEvent, at: datetime) -> str:
 
 
 def _note_failed_capture(event: WebhookEvent, at: datetime) -> str:
-    """The money of a charge that counts as paid will not come: a person has to look."""
+    """The money of a charge that counts as paid will not come: it is owed again."""
     attempt = _attempt(event)
-    if attempt is None:
+    if attempt is None or attempt.is_hold or attempt.state != AttemptState.SUCCEEDED:
         return "not ours"
-    note_capture_failed(attempt=attempt, reference=event.reference, actor=WEBHOOK, at=at)
-    return "a person has to look"
+    returned = return_payment(
+        attempt=attempt,
+        code="CAPTURE_FAILED",
+        message="the capture failed: the money did not come",
+        debited_on=None,
+        returned_on=(event.happened_at or at).date(),
+        actor=WEBHOOK,
+        at=at,
+    )
+    return "payment returned" if returned else "payment returned before"
 
 
 def _handle_lapse(event: WebhookEvent, at: datetime) -> str:

@@ -229,25 +229,6 @@ def _note_contradiction(
     logger.error("gateway contradicts our record", extra={"attempt": str(attempt.pk)})
 
 
-@transaction.atomic
-def note_capture_failed(
-    *, attempt: PaymentAttempt, reference: str, actor: Actor, at: datetime
-) -> None:
-    """Write down, once, that the money of a charge will not come although it counts as paid."""
-    locked = _lock(attempt)
-    if locked.events.filter(event="gateway_contradicts", details__reference=reference).exists():
-        return
-    record_event(
-        payment=locked.payment,
-        attempt=locked,
-        event="gateway_contradicts",
-        actor=actor,
-        at=at,
-        details={"reference": reference, "message": "the capture failed: the money will not come"},
-    )
-    logger.error("capture failed", extra={"attempt": str(locked.pk)})
-
-
 def _follow(attempt: PaymentAttempt, outcome: Outcome, actor: Actor, at: datetime) -> None:
     """Move the payment after its attempt, and what hangs on it."""
     payment = attempt.payment

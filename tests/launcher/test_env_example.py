@@ -34,8 +34,17 @@ def test_each_variable_is_listed_once() -> None:
     listed = LISTED.findall((ROOT / ".env.example").read_text(encoding="utf-8"))
 
     assert sorted(listed) == sorted(
-        {*READ_BY_SETTINGS.findall(settings), *of_accounts, *READ_BY_LAUNCHER}
+        {*READ_BY_SETTINGS.findall(settings), *of_accounts, *READ_BY_LAUNCHER, *_of_live_suite()}
     )
+
+
+def _of_live_suite() -> set[str]:
+    """What tests/live/ asks the environment for."""
+    suite = (ROOT / "tests" / "live" / "test_gateways.py").read_text(encoding="utf-8")
+    parts = re.search(r"parts = \(([^)]*)\)", suite)
+    assert parts is not None
+    adyen = re.findall(r'"([A-Z]+)"', parts.group(1))
+    return {"TTT_LIVE_STRIPE_KEY", *(f"TTT_LIVE_ADYEN_{part}" for part in adyen)}
 
 
 def test_the_example_as_it_is_changes_nothing() -> None:

@@ -236,6 +236,23 @@ def test_a_capture_that_fails_after_it_counted_is_owed_again(adyen: AdyenWorld) 
     assert collect_due(at=later(days=30)).attempts == 0
 
 
+def test_a_charge_whose_capture_fails_is_returned_and_owed_again(adyen: AdyenWorld) -> None:
+    invoice = invoice_of(customer_with(adyen, "capture_fails"))
+    charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+    adyen.deliver()
+    assert balances("1100", "1200") == [9900, 0]
+
+    adyen.control.advance_clock(3 * 3600)
+    adyen.deliver()
+
+    invoice.refresh_from_db()
+    paid = Payment.objects.get(state="returned")
+    assert (paid.amount, paid.payment_return.code) == (usd("99.00"), "CAPTURE_FAILED")
+    assert (invoice.state, invoice.amount_due) == ("open", usd("99.00"))
+    assert captured(adyen) == 0
+    assert balances("1100", "1200") == [0, 9900]
+
+
 def test_the_gateways_word_that_a_hold_has_lapsed_ends_it(adyen: AdyenWorld) -> None:
     attempt = held(adyen)
 

@@ -214,6 +214,7 @@ def finish(merchant: Merchant, payment: Json, refusal: cards.Refusal | None) -> 
             merchant.plan("authorisation_lapses", payment, lapses_at)
         else:
             payment["captured"] = value
+            _may_fail(merchant, payment)
         if value:
             payment["fee"] = asdict(fee_of(card, value, currency))
     else:
@@ -228,6 +229,20 @@ def finish(merchant: Merchant, payment: Json, refusal: cards.Refusal | None) -> 
         reason=reason,
         additionalData=details,
     )
+
+
+def _may_fail(merchant: Merchant, payment: Json) -> None:
+    """Let the capture of a charge fail later, if the card is one of those."""
+    if payment["holder"].removeprefix("THEN ") != cards.CAPTURE_FAILS:
+        return
+    made = merchant.new(
+        "modification",
+        what="capture",
+        payment=payment["id"],
+        amount=payment["amount"],
+        merchantReference=payment["merchantReference"],
+    )
+    merchant.plan("capture_fails", made, merchant.now() + CAPTURE_FAILS_AFTER_SECONDS)
 
 
 def check_amount(amount: Any) -> None:
