@@ -55,6 +55,10 @@ class InvoiceNotDraft(Conflict):
     """The invoice is final; corrections are credit notes."""
 
 
+class InvoiceNotReplaceable(Conflict):
+    """Money was collected of the invoice, or its kind is tied to its number."""
+
+
 class InvoiceNotOpen(Conflict):
     """Only an open invoice can be paid, voided or written off."""
 

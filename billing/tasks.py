@@ -14,6 +14,7 @@ from billing.services.customer_clocks import at_each_time, bill_by_clocks
 from billing.services.dispute_answers import reconcile_answers
 from billing.services.dispute_reminders import remind_of_disputes
 from billing.services.downloads import forget_downloads, make_waiting_downloads
+from billing.services.draft_review import issue_reviewed
 from billing.services.dunning import run_dunning
 from billing.services.dunning_requests import request_overdue
 from billing.services.expiring import expire_unpaid
@@ -40,6 +41,7 @@ from tiktoktoe.kernel.clock import now
 SCHEDULES = [
     ("Bill what is due", "billing.tasks.bill_due", 60),
     ("Move subscribers to other prices", "billing.tasks.move_prices", 30),
+    ("Issue drafts whose review is over", "billing.tasks.issue_reviewed_drafts", 300),
     ("Ask the tax engine", "billing.tasks.tax_waiting_drafts", 30),
     ("Bill usage as it comes", "billing.tasks.bill_usage_in_advance", 60),
     ("Bill usage that crossed a threshold", "billing.tasks.bill_crossed_thresholds", 300),
@@ -68,6 +70,12 @@ SCHEDULES = [
 ]
 COLLECTION_THREADS = 4
 DELIVERY_THREADS = 4
+
+
+@shared_task
+def issue_reviewed_drafts() -> int:
+    """Issue what nobody has discarded while it was held; gives how many."""
+    return at_each_time(now(), lambda at, clock: issue_reviewed(at=at, clock=clock))
 
 
 @shared_task

@@ -9,13 +9,21 @@ from subscriptions.models import Customer
 
 
 class InvoicingForm(forms.Form):
-    """In which currencies all subscriptions come on one invoice."""
+    """In which currencies all subscriptions come on one invoice, and how long drafts are held."""
 
     together = forms.MultipleChoiceField(
         required=False,
         widget=forms.CheckboxSelectMultiple,
         label="One invoice for all subscriptions in",
         help_text="Those whose periods end at the same instant; one number, one payment.",
+    )
+
+    review_days = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=60,
+        label="Days that drafts are held for review",
+        help_text="Empty: as the company's setting says.",
     )
 
     def __init__(self, given: Any = None, *, customer: Customer) -> None:
@@ -25,13 +33,13 @@ class InvoicingForm(forms.Form):
         used = set(customer.subscriptions.values_list("currency", flat=True))
         currencies = sorted({customer.currency, *used, *self._now})
         chosen = [currency for currency, is_on in self._now.items() if is_on]
-        super().__init__(given, initial={"together": chosen})
+        days = known.order_by("currency").values_list("review_days", flat=True).first()
+        super().__init__(given, initial={"together": chosen, "review_days": days})
         field = self.fields["together"]
         assert isinstance(field, forms.MultipleChoiceField)
         field.choices = [(currency, currency) for currency in currencies]
         self._currencies = currencies
 
-    def changes(self) -> list[tuple[str, bool]]:
-        """Which currencies are to be otherwise than they are."""
-        wanted = {code: code in self.cleaned_data["together"] for code in self._currencies}
-        return [pair for pair in wanted.items() if pair[1] != self._now.get(pair[0], False)]
+    def terms(self) -> list[tuple[str, bool]]:
+        """What each currency is to be."""
+        return [(code, code in self.cleaned_data["together"]) for code in self._currencies]

@@ -32,6 +32,7 @@ from billing.models.dunning import (
 )
 from billing.models.fees import ProcessorFeeRule
 from billing.models.gateway_calls import GatewayCall
+from billing.models.invoice_events import InvoiceEvent
 from billing.models.invoices import Invoice, InvoiceLine
 from billing.models.invoicing_terms import InvoicePart, InvoicingTerms
 from billing.models.method_events import MethodEvent
@@ -114,6 +115,7 @@ __all__ = [
     "GatewayHealth",
     "InstrumentToken",
     "Invoice",
+    "InvoiceEvent",
     "InvoiceLine",
     "InvoicePart",
     "InvoicingTerms",

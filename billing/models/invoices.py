@@ -116,6 +116,7 @@ class Invoice(models.Model):
         PAID = "paid"
         UNCOLLECTIBLE = "uncollectible"
         VOID = "void"
+        DISCARDED = "discarded"
 
     class Kind(models.TextChoices):
         PERIOD = "period"
@@ -172,6 +173,12 @@ class Invoice(models.Model):
     due_days = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text="days to pay it in; empty: as the company's setting says"
     )
+    replaces = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="replacements"
+    )
+    review_until = models.DateTimeField(
+        null=True, blank=True, help_text="of a draft held for people: when it is issued by itself"
+    )
     finalized_at = models.DateTimeField(null=True, blank=True)
     due_at = models.DateTimeField(null=True, blank=True)
     paid_at = models.DateTimeField(null=True, blank=True)
@@ -186,9 +193,13 @@ class Invoice(models.Model):
         ordering = ["-created_at", "-id"]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(state="draft", number__isnull=True, finalized_at__isnull=True)
+                condition=models.Q(
+                    state__in=["draft", "discarded"],
+                    number__isnull=True,
+                    finalized_at__isnull=True,
+                )
                 | (
-                    ~models.Q(state="draft")
+                    ~models.Q(state__in=["draft", "discarded"])
                     & models.Q(number__isnull=False, finalized_at__isnull=False)
                 ),
                 name="invoice_numbered_once_finalized",
@@ -223,8 +234,13 @@ class Invoice(models.Model):
                 name="invoice_not_credited_above_its_total",
             ),
             models.UniqueConstraint(
+                fields=["replaces"],
+                condition=~models.Q(state="discarded"),
+                name="invoice_replaced_once",
+            ),
+            models.UniqueConstraint(
                 fields=["subscription", "period_start"],
-                condition=models.Q(kind="period") & ~models.Q(state="void"),
+                condition=models.Q(kind="period") & ~models.Q(state__in=["void", "discarded"]),
                 name="invoice_once_per_subscription_and_period",
             ),
         ]
@@ -251,7 +267,7 @@ class Invoice(models.Model):
     @property
     def is_final(self) -> bool:
         """Whether it has been issued."""
-        return self.state != self.State.DRAFT
+        return self.state in FINAL_STATES
 
     @property
     def shown_state(self) -> str:
@@ -275,7 +291,7 @@ class Invoice(models.Model):
 
         Nothing is due on a draft or a void invoice.
         """
-        if self.state in {self.State.DRAFT, self.State.VOID}:
+        if self.state in {self.State.DRAFT, self.State.DISCARDED, self.State.VOID}:
             return Money(0, self.currency)
         return max(self._left_to_pay(), Money(0, self.currency))
 

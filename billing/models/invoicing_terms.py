@@ -15,6 +15,9 @@ class InvoicingTerms(models.Model):
     is_consolidated = models.BooleanField(
         default=False, help_text="one invoice for all whose period ends at the same instant"
     )
+    review_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="days its drafts are held; empty: as the company's setting"
+    )
     actor = models.CharField(max_length=64)
     changed_at = models.DateTimeField(default=now)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db.models import Case, Count, DecimalField, Sum, Value, When
 from django.db.models.functions import Greatest
 
-from billing.models import Invoice, PaymentEvent
+from billing.models import Invoice, InvoiceEvent, PaymentEvent
 from billing.models.invoices import LEFT_TO_PAY, InvoiceQuerySet
 from tiktoktoe.kernel.money import Money
 
@@ -38,7 +38,7 @@ def invoice_sums(invoices: InvoiceQuerySet) -> list[InvoiceSum]:
     amount = DecimalField(max_digits=24, decimal_places=4)
     # No annotation below may be called like a field that LEFT_TO_PAY needs.
     due = Case(
-        When(state__in=("draft", "void"), then=Value(0, output_field=amount)),
+        When(state__in=("draft", "discarded", "void"), then=Value(0, output_field=amount)),
         default=Greatest(LEFT_TO_PAY, Value(0, output_field=amount), output_field=amount),
         output_field=amount,
     )
@@ -61,6 +61,10 @@ def invoice_history(invoice: Invoice) -> list[Happening]:
     if invoice.finalized_at:
         happenings.append(Happening(what="Issued", at=invoice.finalized_at, tone="info"))
     happenings += [
+        Happening(what=event.get_kind_display(), at=event.at, note=_of(event), who=event.actor)
+        for event in invoice.events.all()
+    ]
+    happenings += [
         Happening(
             what=f"Credit note {note.number}",
             at=note.issued_at,
@@ -78,6 +82,12 @@ def invoice_history(invoice: Invoice) -> list[Happening]:
         happenings.append(Happening(what="Paid", at=invoice.paid_at, tone="good"))
     happenings.sort(key=lambda happening: happening.at)
     return happenings[::-1]
+
+
+def _of(event: InvoiceEvent) -> str:
+    """What an act was about, and why."""
+    said = [str(event.details[key]) for key in ("line", "amount") if key in event.details]
+    return " · ".join(part for part in [*said, event.reason] if part)
 
 
 def _payment_events(invoice: Invoice) -> list[PaymentEvent]:

@@ -21,14 +21,24 @@ from tiktoktoe.kernel.money import currency_of
 
 @transaction.atomic
 def set_invoicing(
-    *, customer: Customer, currency: str, is_consolidated: bool, actor: Actor, at: datetime
+    *,
+    customer: Customer,
+    currency: str,
+    is_consolidated: bool,
+    actor: Actor,
+    at: datetime,
+    review_days: int | None = None,
 ) -> InvoicingTerms:
-    """Let a customer's subscriptions in a currency be invoiced together, or each alone again."""
+    """Say how a customer is invoiced in a currency: together or each alone, at once or reviewed.
+
+    `review_days`: how long its drafts are held; None: as the company's setting says.
+    """
     terms, _ = InvoicingTerms.objects.update_or_create(
         customer=customer,
         currency=currency_of(currency).code,
         defaults={
             "is_consolidated": is_consolidated,
+            "review_days": review_days,
             "actor": actor_name(actor)[:64],
             "changed_at": at,
         },

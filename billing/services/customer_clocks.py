@@ -26,6 +26,7 @@ from billing.models import (
 from billing.services.ahead import bill_usage_ahead
 from billing.services.announcing import announce_new
 from billing.services.collection import collect_due, mark_overdue
+from billing.services.draft_review import in_review, issue_reviewed
 from billing.services.dunning import run_dunning
 from billing.services.dunning_requests import next_request_at, request_overdue
 from billing.services.expiring import PATIENCE, expire_unpaid
@@ -105,6 +106,7 @@ def _pass(clock: CustomerClock, instant: datetime) -> None:
     """Everything that the scheduler does for customers, once, for those of a clock."""
     if due(instant, clock=clock).exists():
         run_billing(at=instant, clock=clock)
+    issue_reviewed(at=instant, clock=clock)
     bill_thresholds(at=instant, clock=clock)
     bill_usage_ahead(at=instant, clock=clock)
     tend_wallets(at=instant, clock=clock)
@@ -148,6 +150,8 @@ def _next(clock: CustomerClock, *, after: datetime, to: datetime) -> Iterator[da
     yield steps.aggregate(first=Min("next_step_at"))["first"]
     yield next_request_at(clock, after=after, to=to)
     yield next_overdue_at(clock, after=after, to=to)
+    held = in_review().filter(customer__clock=clock, review_until__gt=after, review_until__lte=to)
+    yield held.aggregate(first=Min("review_until"))["first"]
     owed = Invoice.objects.collectable().filter(
         customer__clock=clock, due_at__gte=after, due_at__lt=to - MOMENT
     )

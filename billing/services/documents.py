@@ -147,6 +147,7 @@ def invoice_content(invoice: Invoice) -> Row:
         ("Invoice number", invoice.number or wording.say("not issued yet")),
         ("Date", wording.day(issued)),
         ("Due", wording.day(invoice.due_at) if invoice.due_at else ""),
+        ("Replaces invoice", str(invoice.replaces) if invoice.replaces else ""),
         ("Period", _period(invoice, wording)),
         ("Your tax number", str(invoice.bill_to.get("tax_number", ""))),
     ]

@@ -78,7 +78,7 @@ def finalize_invoice(*, invoice: Invoice, at: datetime) -> Invoice:
     """
     locked = lock_invoice(invoice.pk)
     if locked.state != Invoice.State.DRAFT:
-        raise InvoiceNotDraft(f"{locked} was finalized on {locked.finalized_at:%Y-%m-%d}")
+        raise InvoiceNotDraft(f"{locked} is {locked.state}; only a draft can be issued")
     if locked.awaits_tax:
         raise TaxAwaited("the tax engine has not answered yet; it cannot be issued without its tax")
     finalize_drafts([locked.pk], at=at)

@@ -15,12 +15,13 @@ from billing.domain.derivation import rated_derivation
 from billing.domain.rating import ChargeModel, PriceTerms, rate
 from billing.errors import ChargeInvalid, ChargeKeyReused
 from billing.gateways.tax_service import tax_engine
-from billing.models import Invoice, InvoiceLine
+from billing.models import Invoice, InvoiceEvent, InvoiceLine
 from billing.queries.tax_table import TaxTable
 from billing.services.coupon_book import Buyer, CouponBook
 from billing.services.coupon_lines import less_coupons
 from billing.services.draft_parts import DraftInvoice, DraftLine
 from billing.services.drafting import taxed_totals, with_credit
+from billing.services.payment_events import actor_name
 from billing.services.writing import finalize_drafts, write_drafts
 from subscriptions.models import Customer
 from subscriptions.services.transitions import Actor
@@ -95,6 +96,12 @@ def charge_once(
     if known is not None:
         return _same(known, draft)
     (invoice_id,) = write_drafts([draft], at=at)
+    InvoiceEvent.objects.create(
+        invoice_id=invoice_id,
+        kind=InvoiceEvent.Kind.CHARGED,
+        actor=actor_name(actor)[:64],
+        at=at,
+    )
     if not is_draft:
         finalize_drafts([invoice_id], at=at)
     invoice = Invoice.objects.get(pk=invoice_id)

@@ -18,6 +18,7 @@ from django.db.models import Exists, F, OuterRef
 from billing.errors import BillingNotDue
 from billing.models import BillingFailure, BillingRun, Invoice
 from billing.services.consolidating import claim_whole
+from billing.services.draft_review import hold_for_review
 from billing.services.drafting import Boundary, draft_invoices, ends_at, next_boundary
 from billing.services.giving_back import give_back_at_end
 from billing.services.scheduled_changes import apply_scheduled_changes, with_coming
@@ -210,7 +211,7 @@ def bill_chunk(ids: Sequence[int], *, run: BillingRun, at: datetime) -> ChunkRes
     """
     boundaries = _claim(ids, run.at, at)
     invoice_ids = _draft_and_move_on(boundaries, at)
-    finalize_drafts(invoice_ids, at=at)
+    finalize_drafts(hold_for_review(invoice_ids, at=at), at=at)
     BillingRun.objects.filter(pk=run.pk).update(invoice_count=F("invoice_count") + len(invoice_ids))
     return ChunkResult(billed=len(boundaries), invoices=len(invoice_ids), failures=0)
 

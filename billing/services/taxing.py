@@ -6,7 +6,9 @@ refuses it), and staff see it wait.
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from fractions import Fraction
 from uuid import UUID
 
 from django.db import transaction
@@ -44,14 +46,15 @@ def tax_draft(*, invoice_id: UUID, engine: TaxEngine, at: datetime) -> bool:
     invoice = Invoice.objects.select_related("customer").get(pk=invoice_id)
     lines = list(invoice.lines.select_related("price").order_by("position"))
     try:
-        taxed = engine.tax(_sale(invoice, lines))
+        taxed = engine.tax(sale_of(invoice, lines))
     except (GatewayError, TaxRateMissing) as refusal:
         _wait(invoice_id, str(refusal), at)
         return False
     return _write(invoice_id, lines, taxed, at)
 
 
-def _sale(invoice: Invoice, lines: list[InvoiceLine]) -> Sale:
+def sale_of(invoice: Invoice, lines: Sequence[InvoiceLine]) -> Sale:
+    """A draft as a tax engine is asked about it."""
     return Sale(
         key=str(invoice.pk),
         payer=invoice.customer,
@@ -64,6 +67,7 @@ def _sale(invoice: Invoice, lines: list[InvoiceLine]) -> Sale:
                 amount=line.charged,
                 price_id=line.price_id,
                 category=line.tax_category or (line.price.tax_category if line.price else ""),
+                exact=_exact(line),
                 includes_tax=line.includes_tax,
             )
             for line in lines
@@ -77,20 +81,30 @@ def _write(invoice_id: UUID, lines: list[InvoiceLine], taxed: Totals, at: dateti
     locked = Invoice.objects.select_for_update().get(pk=invoice_id)
     if not locked.awaits_tax:
         return False
-    for line, answer in zip(lines, taxed.lines, strict=True):
-        line.amount, line.tax_amount = answer.net.amount, answer.tax.amount
-        line.tax_code, line.taxes = answer.code, answer.parts_json()
-    InvoiceLine.objects.bulk_update(lines, ["amount", "tax_amount", "tax_code", "taxes"])
-    locked.subtotal, locked.tax = taxed.subtotal.amount, taxed.tax.amount
-    locked.total = taxed.total.amount
-    locked.tax_breakdown = [row.to_json() for row in taxed.by_rate]
+    give_tax(locked, lines, taxed)
     locked.awaits_tax, locked.tax_error = False, ""
-    amounts = ["subtotal", "tax", "total", "tax_breakdown"]
-    locked.save(update_fields=[*amounts, "awaits_tax", "tax_error"])
+    locked.save(update_fields=["awaits_tax", "tax_error"])
     if locked.issues_once_taxed:
         finalize_drafts([locked.pk], at=at)
     logger.info("draft taxed", extra={"invoice": str(locked.pk)})
     return True
+
+
+def give_tax(draft: Invoice, lines: Sequence[InvoiceLine], taxed: Totals) -> None:
+    """Write the tax of a locked draft and of its lines, in the caller's transaction."""
+    for line, answer in zip(lines, taxed.lines, strict=True):
+        line.amount, line.tax_amount = answer.net.amount, answer.tax.amount
+        line.tax_code, line.taxes = answer.code, answer.parts_json()
+    InvoiceLine.objects.bulk_update(lines, ["amount", "tax_amount", "tax_code", "taxes"])
+    draft.subtotal, draft.tax = taxed.subtotal.amount, taxed.tax.amount
+    draft.total = taxed.total.amount
+    draft.tax_breakdown = [row.to_json() for row in taxed.by_rate]
+    draft.save(update_fields=["subtotal", "tax", "total", "tax_breakdown"])
+
+
+def _exact(line: InvoiceLine) -> Fraction | None:
+    """A discounted line's amount before it was rounded, where tax is rounded on the document."""
+    return Fraction(line.derivation["exact"]) if line.discount.amount else None
 
 
 @transaction.atomic

@@ -18,16 +18,17 @@ from tiktoktoe.web.access import requires
 @require_http_methods(["GET", "POST"])
 @requires(Permission.CHANGE_BILLING)
 def customer_invoicing(request: HttpRequest, customer_id: int) -> HttpResponse:
-    """In which currencies a customer gets one invoice for all its subscriptions."""
+    """In which currencies a customer gets one invoice, and how long its drafts are held."""
     customer = get_object_or_404(Customer, pk=customer_id)
     form = InvoicingForm(request.POST if request.method == "POST" else None, customer=customer)
     if form.is_bound and form.is_valid():
         assert isinstance(request.user, User)
-        for currency, is_consolidated in form.changes():
+        for currency, is_consolidated in form.terms():
             set_invoicing(
                 customer=customer,
                 currency=currency,
                 is_consolidated=is_consolidated,
+                review_days=form.cleaned_data["review_days"],
                 actor=Actor(source="finance", user=request.user),
                 at=now(),
             )

@@ -13,8 +13,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from billing.forms import OVERDUE, OWED, InvoiceFilter
+from billing.forms.drafts import DraftLineForm
 from billing.models import Invoice, InvoiceLine
 from billing.models.invoices import InvoiceQuerySet
+from billing.queries.drafts import drafts_seen
 from billing.queries.explanation import explain_line
 from billing.queries.invoices import invoice_history, invoice_sums
 from billing.services.invoicing import (
@@ -24,6 +26,7 @@ from billing.services.invoicing import (
     void_invoice,
 )
 from billing.services.overpayments import credit_overpayment
+from billing.services.replacing import is_replaceable
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission
@@ -103,7 +106,15 @@ def invoice_detail(request: HttpRequest, key: str) -> HttpResponse:
         and invoice.kind != Invoice.Kind.TOP_UP
         and invoice.amount_credited < invoice.total,
         "is_voidable": is_voidable(invoice),
+        "is_replaceable": is_replaceable(invoice),
+        "replacement": invoice.replacements.exclude(state=Invoice.State.DISCARDED).first(),
     }
+    if invoice.state == Invoice.State.DRAFT:
+        context |= {
+            "seen": drafts_seen([invoice])[0],
+            "line_form": DraftLineForm(),
+            "manual_lines": invoice.lines.filter(kind=InvoiceLine.Kind.ONE_OFF),
+        }
     return render(request, "billing/invoice_detail.html", context)
 
 

@@ -10,6 +10,7 @@ from billing.models import Invoice
 from billing.services.coupons import CouponDetails, create_coupon
 from billing.services.credit_notes import issue_credit_note
 from billing.services.customer_credit import grant_credit
+from billing.services.one_off import ChargeLine, OneOffCharge, charge_once
 from billing.services.subscribing import start_subscription
 from billing.services.wallets import grant_prepaid, open_wallet
 from subscriptions.models import Customer
@@ -75,7 +76,21 @@ def credited(transactional_db: None) -> Customer:
 def test_the_pages_of_credit_are_accessible_and_fit_a_phone(
     finance_reader: Reader, credited: Customer
 ) -> None:
+    draft = charge_once(
+        charge=OneOffCharge(
+            customer=credited,
+            currency="USD",
+            lines=[ChargeLine(description="Training", unit_price=Decimal(150))],
+        ),
+        idempotency_key="k",
+        is_draft=True,
+        actor=TEST_ACTOR,
+        at=JAN_1,
+    )
     addresses = {
+        "drafts": "/drafts/",
+        "draft": f"/invoices/{draft.pk}/",
+        "exports": "/exports/?start=2026-01-01",
         "credit": f"/customers/{credited.pk}/credit/",
         "wallets": f"/customers/{credited.pk}/wallets/",
         "wallet-scope": f"/wallets/{credited.wallets.get().pk}/scope/",

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from billing.gateways.registry import standing_in
 from billing.models import BillingFailure
 from billing.services.ahead import bill_usage_ahead
+from billing.services.draft_review import in_review, issue_all
 from billing.services.renewal import due, run_billing
 from billing.services.tax import rounding_tax
 from billing.services.thresholds import bill_thresholds
@@ -156,6 +157,8 @@ class _Player:
         for instant in self._due_instants(at):
             with clock.moved_to(instant):
                 run_billing(at=instant)
+                # Nobody reviews what is only played.
+                issue_all(ids=list(in_review().values_list("pk", flat=True)), at=instant)
                 tend(self._world, instant)
             self._refuse_failures()
             self._at = max(self._at, instant)

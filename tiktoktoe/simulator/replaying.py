@@ -13,6 +13,7 @@ from django.db.models import Sum
 
 from billing.gateways.registry import standing_in
 from billing.models import CreditNote, Invoice
+from billing.services.draft_review import in_review, issue_all
 from billing.services.renewal import run_billing
 from billing.services.subscribing import start_subscription
 from billing.services.thresholds import bill_thresholds
@@ -137,6 +138,7 @@ def _play(
         )
     with clock.moved_to(end):
         run_billing(at=end, clock=customer.clock)
+        issue_all(ids=list(in_review().values_list("pk", flat=True)), at=end)
         bill_thresholds(at=end, clock=customer.clock)
     return invoices([customer], {})
 

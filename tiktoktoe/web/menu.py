@@ -45,6 +45,7 @@ STAFF_MENU = (
         "Billing",
         (
             MenuEntry("Invoices", "document-text", "invoice_list", Permission.VIEW_BILLING),
+            MenuEntry("Drafts", "document-magnifying-glass", "draft_list", Permission.VIEW_BILLING),
             MenuEntry("Payments", "credit-card", "payment_list", Permission.VIEW_BILLING),
             MenuEntry("Monitor", "signal", "payment_monitor", Permission.VIEW_BILLING),
             MenuEntry(

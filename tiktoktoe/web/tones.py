@@ -68,6 +68,7 @@ TONES = {
     },
     QUIET: {
         "draft",
+        "discarded",
         "void",
         "canceled",
         "expired",

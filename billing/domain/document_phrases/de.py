@@ -21,6 +21,7 @@ PHRASES: Mapping[str, str] = {
     "not issued yet": "noch nicht ausgestellt",
     "Date": "Datum",
     "Due": "Fällig",
+    "Replaces invoice": "Ersetzt Rechnung",
     "Period": "Zeitraum",
     "Your tax number": "Ihre USt-IdNr.",
     "VAT {number}": "USt-IdNr. {number}",

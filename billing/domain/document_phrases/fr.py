@@ -21,6 +21,7 @@ PHRASES: Mapping[str, str] = {
     "not issued yet": "pas encore émise",
     "Date": "Date",
     "Due": "Échéance",
+    "Replaces invoice": "Remplace la facture",
     "Period": "Période",
     "Your tax number": "Votre numéro de TVA",
     "VAT {number}": "TVA {number}",

@@ -64,6 +64,7 @@ def test_an_invoice_of_one_off_charges_is_issued_with_the_tax_of_each_category()
     invoice = issued(hours())
 
     assert (invoice.state, invoice.kind, invoice.subscription) == ("open", "one_off", None)
+    assert invoice.events.get().actor == "test"
     amounts = [(line.amount.amount, line.tax_amount.amount) for line in invoice.lines.all()]
     assert amounts == [(Decimal("375.00"), Decimal("71.25")), (Decimal("25.00"), Decimal("1.75"))]
     assert invoice.total == Money("473.00", "EUR")
