@@ -39,8 +39,8 @@ class PriceMoveForm(forms.Form):
     countries = forms.CharField(
         required=False, max_length=200, help_text="DE, AT; empty: everywhere"
     )
-    quantity_min = forms.IntegerField(required=False, min_value=1, label="Quantity from")
-    quantity_max = forms.IntegerField(required=False, min_value=1, label="to")
+    quantity_min = forms.IntegerField(required=False, min_value=1, label="Quantity at least")
+    quantity_max = forms.IntegerField(required=False, min_value=1, label="Quantity at most")
     started_before = DayField(
         required=False,
         label="Subscribed before",
