@@ -8,7 +8,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from billing.forms import country_choices
+from billing.forms.subscribing import country_choices
 from billing.models import (
     BillingFailure,
     BillingRun,

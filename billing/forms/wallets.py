@@ -1,15 +1,21 @@
 """When a wallet buys more by itself."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 
+from billing.forms.fields import DAY
 from billing.models import Wallet
 from billing.services.wallets import TopUpRule
-from subscriptions.models import Meter, Plan
-
-DAY = forms.DateInput({"type": "date"}, format="%Y-%m-%d")
+from subscriptions.models import Customer, Meter, Plan
+from tiktoktoe.kernel.errors import InvalidInput
+from tiktoktoe.kernel.ids import uuid7
+from tiktoktoe.kernel.money import Money, currency_of
+from tiktoktoe.kernel.periods import local_midnight
+from tiktoktoe.web.days import DayField
 
 
 class WalletScopeForm(forms.Form):
@@ -71,3 +77,39 @@ class TopUpRuleForm(forms.Form):
         return TopUpRule(
             given["topup_below"], given["topup_amount"], given["topup_every"], given["topup_from"]
         )
+
+
+class WalletFillForm(forms.Form):
+    """Which wallet is filled with how much, for nothing or by an invoice."""
+
+    name = forms.CharField(max_length=100, initial="Prepaid", label="Wallet")
+    amount = forms.DecimalField(max_digits=19, decimal_places=4, min_value=Decimal("0.0001"))
+    currency = forms.CharField(min_length=3, max_length=3)
+    how = forms.ChoiceField(
+        choices=[("grant", "Grant them"), ("invoice", "Invoice them")], initial="grant"
+    )
+    expires_on = DayField(
+        required=False, widget=DAY, help_text="Of granted ones: from this day on they are gone."
+    )
+    reason = forms.CharField(max_length=200)
+    key = forms.CharField(max_length=64, widget=forms.HiddenInput)
+
+    def __init__(self, given: Any = None, *, currency: str) -> None:
+        """In the customer's currency at first; the key makes sending it twice harmless."""
+        super().__init__(given, initial={"currency": currency, "key": str(uuid7())})
+
+    def clean_currency(self) -> str:
+        """A currency that exists."""
+        try:
+            return currency_of(str(self.cleaned_data["currency"]).upper()).code
+        except InvalidInput as refusal:
+            raise ValidationError(refusal.message) from None
+
+    def money(self) -> Money:
+        """What was typed."""
+        return Money(self.cleaned_data["amount"], self.cleaned_data["currency"])
+
+    def expires_at(self, customer: Customer) -> datetime | None:
+        """The customer's midnight of the day, if one was given."""
+        day = self.cleaned_data["expires_on"]
+        return local_midnight(day, customer.time_zone) if day else None

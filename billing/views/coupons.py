@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from billing.errors import CouponInvalid
-from billing.forms import CouponCreateForm, CouponGiveForm
+from billing.forms.coupons import CouponCreateForm, CouponGiveForm
 from billing.models import Coupon, CouponRedemption
 from billing.services.coupons import (
     archive_coupon,

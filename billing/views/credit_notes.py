@@ -7,7 +7,7 @@ from django.template.defaultfilters import pluralize
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from billing.errors import CreditInvalid
-from billing.forms import CreditNoteForm
+from billing.forms.credit import CreditNoteForm
 from billing.models import CreditNote, Invoice
 from billing.services.credit_notes import issue_credit_note
 from billing.services.credit_refunds import left_to_refund, refund_credit_note

@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
 from billing.errors import CreditInvalid
-from billing.forms import CreditForm
+from billing.forms.credit import CreditForm
 from billing.models import CreditEntry
 from billing.queries.credit_balance import credit_balances, credit_history
 from billing.services.customer_credit import grant_credit, withdraw_credit

@@ -12,8 +12,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from billing.forms import OVERDUE, OWED, InvoiceFilter
 from billing.forms.drafts import DraftLineForm
+from billing.forms.invoices import OVERDUE, OWED, InvoiceFilter
 from billing.models import Invoice, InvoiceLine
 from billing.models.invoices import InvoiceQuerySet
 from billing.queries.drafts import drafts_seen

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from billing.forms import CancellationForm, PauseForm, ReasonForm, TrialForm
+from billing.forms.lifecycle import CancellationForm, PauseForm, ReasonForm, TrialForm
 from billing.models import PlanChange
 from billing.services.cancelling import CancelWhen, cancel_subscription, preview_cancellation
 from billing.services.coming_invoices import preview_next_invoices

@@ -12,7 +12,7 @@ from django.utils.timesince import timesince
 from django.views.decorators.http import require_GET, require_POST
 
 from billing.charts import decline_mix
-from billing.forms import NotExecutedForm
+from billing.forms.payments import NotExecutedForm
 from billing.models import PaymentAttempt
 from billing.queries.monitor import monitor
 from billing.queries.unknowns import unknown_attempts

@@ -16,7 +16,7 @@ from billing.domain.announcements import NOTICE_KINDS
 from billing.domain.notice_samples import SAMPLE_CUSTOMER, SAMPLE_ZONE, SAMPLES
 from billing.domain.notice_words import CATALOGS
 from billing.errors import BudgetInvalid, NoticeNotResendable
-from billing.forms import BudgetForm
+from billing.forms.budgets import BudgetForm
 from billing.models import Notice
 from billing.services.notice_text import NoticeText, read_refusal, render_notice
 from billing.services.notices import (

@@ -12,9 +12,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from billing.forms import REFUNDED, TO_COME, WITH_FEE, PaymentFilter, RefundForm
 from billing.forms.charging import ChargeForm
 from billing.forms.holds import CaptureForm
+from billing.forms.payments import REFUNDED, TO_COME, WITH_FEE, PaymentFilter, RefundForm
 from billing.models import Payment, PaymentAttempt, PaymentOperation
 from billing.models.payments import PaymentQuerySet
 from billing.queries.payments import decline_in_words, payment_history, payment_sums

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from billing.forms import PlanChangeForm
+from billing.forms.lifecycle import PlanChangeForm
 from billing.models import PlanChange
 from billing.services.plan_changes import (
     PlanChangePreview,

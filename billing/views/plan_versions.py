@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from billing.services.calculating import calculate
 from subscriptions.errors import PlanVersionPublished, PriceInvalid
-from subscriptions.forms import CalculatorForm, PlanVersionForm, PriceForm, TierFormSet
+from subscriptions.forms.prices import CalculatorForm, PlanVersionForm, PriceForm, TierFormSet
 from subscriptions.models import PlanVersion
 from subscriptions.services.catalog import (
     PriceSpec,

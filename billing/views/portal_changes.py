@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from billing.forms import PortalCancelForm, PortalPauseForm, PortalPlanForm
+from billing.forms.portal import PortalCancelForm, PortalPauseForm, PortalPlanForm
 from billing.models import OfferMade, PlanChange
 from billing.services.cancelling import CancelWhen, cancel_subscription, preview_cancellation
 from billing.services.intervals import interval_offers

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from billing.forms import PolicyForm, RuleForm
+from billing.forms.routing import PolicyForm, RuleForm
 from billing.gateways.registry import gateway_names
 from billing.models import RoutingPolicy, RoutingRule
 from billing.queries.back_test import back_test

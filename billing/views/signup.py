@@ -8,7 +8,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from billing.errors import CouponInvalid
-from billing.forms import SignUpForm, SubscriptionForm
+from billing.forms.subscribing import SignUpForm, SubscriptionForm
 from billing.services.subscribing import sign_up as take_in
 from billing.services.subscribing import start_subscription
 from subscriptions.models import Customer

@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
-from billing.forms import StatementForm
+from billing.forms.statements import StatementForm
 from billing.queries.statements import Statement, statement_currencies, statement_of, year_so_far
 from billing.services.documents import statement_pdf
 from subscriptions.models import Customer

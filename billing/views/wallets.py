@@ -7,8 +7,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
 from billing.errors import CreditInvalid
-from billing.forms import WalletFillForm
-from billing.forms.wallets import TopUpRuleForm, WalletScopeForm
+from billing.forms.wallets import TopUpRuleForm, WalletFillForm, WalletScopeForm
 from billing.models import Wallet
 from billing.queries.wallets import wallet_rows
 from billing.services.wallets import change_top_up, fill_wallet, limit_wallet

@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from billing.errors import WebhookInvalid
-from billing.forms import EndpointForm
+from billing.forms.webhook_endpoints import EndpointForm
 from billing.models import WebhookDelivery, WebhookEndpoint
 from billing.services.webhook_deliveries import event_body, replay_delivery, replay_failed
 from billing.services.webhook_endpoints import (

@@ -9,7 +9,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from subscriptions.domain.lifecycle import LIVE_STATES
 from subscriptions.errors import CustomerInvalid
-from subscriptions.forms import CustomerForm, InvitationForm
+from subscriptions.forms.customers import CustomerForm
+from subscriptions.forms.invitations import InvitationForm
 from subscriptions.forms.notes import NoteForm
 from subscriptions.models import Customer, Invitation
 from subscriptions.services.customers import correct_customer, create_customer

@@ -7,7 +7,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from subscriptions.errors import EventInvalid
-from subscriptions.forms import EventSourceForm
+from subscriptions.forms.usage import EventSourceForm
 from subscriptions.models import EventSource
 from subscriptions.services.event_sources import create_event_source, revoke_event_source
 from tiktoktoe.accounts.roles import Permission

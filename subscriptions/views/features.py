@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from subscriptions.errors import FeatureInvalid, OverrideOverlaps, PlanVersionPublished
-from subscriptions.forms import FeatureForm, GrantForm, OverrideForm
+from subscriptions.forms.features import FeatureForm, GrantForm, OverrideForm
 from subscriptions.models import Customer, Feature, FeatureGrant, FeatureOverride, PlanVersion
 from subscriptions.queries.entitlements import entitlements
 from subscriptions.services.features import (

@@ -11,7 +11,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from subscriptions.errors import InvitationClosed, InvitationInvalid
-from subscriptions.forms import AcceptForm, InvitationForm
+from subscriptions.forms.invitations import AcceptForm, InvitationForm
 from subscriptions.models import Customer, Invitation
 from subscriptions.services.invitations import (
     accept_as,

@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
 from subscriptions.domain.proration_policy import Timing, UnusedTime
-from subscriptions.forms import PolicyRuleForm
+from subscriptions.forms.policies import PolicyRuleForm
 from subscriptions.models import Plan, PolicyRule
 from subscriptions.services.policies import assign_policy, policy_of
 from subscriptions.services.transitions import Actor

@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from subscriptions.errors import SubscriptionEnded
-from subscriptions.forms import SubscriptionFilter
+from subscriptions.forms.subscriptions import SubscriptionFilter
 from subscriptions.models import Subscription, SubscriptionTransition
 from subscriptions.queries.history import days_of
 from subscriptions.services.changes import schedule_cancellation, withdraw_cancellation

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET
 
 from subscriptions.charts import daily_usage
 from subscriptions.domain.metering import Aggregation, add_up
-from subscriptions.forms import UsageFilter
+from subscriptions.forms.usage import UsageFilter
 from subscriptions.models import Customer, Meter, RejectedEvent
 from subscriptions.queries import (
     DayOfUsage,

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from billing.forms import SignUpForm
+from billing.forms.subscribing import SignUpForm
 from billing.models import Invoice
 from subscriptions.models import Customer, PlanVersion, Subscription
 from tests.factories.accounts import make_user

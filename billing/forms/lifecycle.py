@@ -1,0 +1,95 @@
+"""What staff change about a subscription."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from billing.forms.fields import DAY
+from subscriptions.models import PlanVersion, Subscription
+from tiktoktoe.web.days import DayField
+
+UNUSED_CHOICES = [
+    ("", "As the policy says"),
+    ("credit", "Credit it"),
+    ("refund", "Refund what was paid, credit the rest"),
+    ("skip", "Keep it"),
+]
+
+
+class ReasonForm(forms.Form):
+    """Why; kept with what was done."""
+
+    reason = forms.CharField(max_length=200, required=False, strip=True)
+
+
+class CancellationForm(ReasonForm):
+    """When a subscription ends, and what becomes of time that was billed in advance."""
+
+    when = forms.ChoiceField(
+        choices=[
+            ("period_end", "At the end of the period"),
+            ("now", "Now"),
+            ("on_day", "On a day"),
+        ]
+    )
+    on = DayField(required=False, label="Last day", widget=DAY)
+    unused = forms.ChoiceField(required=False, choices=UNUSED_CHOICES, label="Unused time")
+    field_order = ["when", "on", "unused", "reason"]
+
+    def clean(self) -> dict[str, Any]:
+        """A day is needed for that choice only."""
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("when") == "on_day" and not cleaned.get("on"):
+            raise ValidationError({"on": "Choose the day."})
+        return cleaned
+
+
+class PauseForm(ReasonForm):
+    """From when a subscription is paused, and until when."""
+
+    when = forms.ChoiceField(choices=[("now", "Now"), ("period_end", "At the end of the period")])
+    resume_on = DayField(
+        required=False,
+        label="Until",
+        widget=DAY,
+        help_text="It goes on by itself when this day begins; empty: until somebody resumes it.",
+    )
+    unused = forms.ChoiceField(required=False, choices=UNUSED_CHOICES, label="Unused time")
+    field_order = ["when", "resume_on", "unused", "reason"]
+
+
+class TrialForm(ReasonForm):
+    """When a trial ends."""
+
+    ends_on = DayField(
+        required=False,
+        label="Ends when this day begins",
+        widget=DAY,
+        help_text="Empty: now. The first period is billed from then on.",
+    )
+    field_order = ["ends_on", "reason"]
+
+
+class PlanChangeForm(forms.Form):
+    """Which plan and how many."""
+
+    plan_version = forms.ModelChoiceField(PlanVersion.objects.none(), label="Plan")
+    quantity = forms.IntegerField(min_value=1, max_value=1_000_000)
+
+    def __init__(self, given: Any = None, *, subscription: Subscription) -> None:
+        """Offer what is on sale in the subscription's currency, the newest of each plan."""
+        current = subscription.plan_version
+        super().__init__(
+            given, initial={"plan_version": current.pk, "quantity": subscription.quantity}
+        )
+        on_sale = PlanVersion.objects.published().filter(
+            currency=subscription.currency, plan__is_add_on=False
+        )
+        newest = on_sale.order_by("plan_id", "-number").distinct("plan_id").values("pk")
+        offered = PlanVersion.objects.filter(pk__in=newest) | PlanVersion.objects.filter(
+            pk=current.pk
+        )
+        field = self.fields["plan_version"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = offered.select_related("plan").order_by("plan__rank", "plan__name")
