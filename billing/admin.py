@@ -39,8 +39,8 @@ from billing.models import (
     Refund,
     TaxRate,
 )
-from billing.services.customer_clocks import advance_clock
-from billing.services.subscribing import start_subscription
+from billing.services.changes.customer_clocks import advance_clock
+from billing.services.changes.subscribing import start_subscription
 from subscriptions.models import (
     CustomerClock,
     Subscription,

@@ -6,35 +6,35 @@ from celery import shared_task
 from django.conf import settings
 
 from billing.models import BillingRun, WebhookEvent
-from billing.services.ahead import bill_usage_ahead
-from billing.services.announcing import announce_new
-from billing.services.bank_rail import turn_bank_rail
-from billing.services.collection import collect_due, mark_overdue
-from billing.services.customer_clocks import at_each_time, bill_by_clocks
-from billing.services.dispute_answers import reconcile_answers
-from billing.services.dispute_reminders import remind_of_disputes
-from billing.services.downloads import forget_downloads, make_waiting_downloads
-from billing.services.draft_review import issue_reviewed
-from billing.services.dunning import run_dunning
-from billing.services.dunning_requests import request_overdue
-from billing.services.expiring import expire_unpaid
-from billing.services.holds import let_go_of_lapsing, reconcile_operations
-from billing.services.intake import look_at_reported
-from billing.services.notices import send_notices
-from billing.services.outcomes import count_outcomes
-from billing.services.overdue import update_overdue
-from billing.services.payment_methods import refresh_expiring
-from billing.services.price_moves import work_on_price_moves
-from billing.services.reconciling import reconcile_attempts
-from billing.services.refunds import reconcile_refunds
-from billing.services.renewal import finish_run, run_in_hand, work_on
-from billing.services.routing_policies import end_harmful_trial
-from billing.services.taxing import tax_waiting
-from billing.services.thresholds import bill_thresholds
-from billing.services.usage_alerts import raise_alerts
-from billing.services.wallets import tend_wallets as tend_wallets_of
-from billing.services.webhook_deliveries import deliver_due
-from billing.services.webhook_inbox import work_off, work_off_waiting
+from billing.services.announcements.announcing import announce_new
+from billing.services.announcements.notices import send_notices
+from billing.services.announcements.usage_alerts import raise_alerts
+from billing.services.announcements.webhook_deliveries import deliver_due
+from billing.services.bank.rail import turn_bank_rail
+from billing.services.changes.customer_clocks import at_each_time, bill_by_clocks
+from billing.services.changes.expiring import expire_unpaid
+from billing.services.changes.price_moves import work_on_price_moves
+from billing.services.credit.wallets import tend_wallets as tend_wallets_of
+from billing.services.disputes.answers import reconcile_answers
+from billing.services.disputes.reminders import remind_of_disputes
+from billing.services.documents.downloads import forget_downloads, make_waiting_downloads
+from billing.services.dunning.overdue import update_overdue
+from billing.services.dunning.requests import request_overdue
+from billing.services.dunning.runs import run_dunning
+from billing.services.invoices.ahead import bill_usage_ahead
+from billing.services.invoices.draft_review import issue_reviewed
+from billing.services.invoices.renewal import finish_run, run_in_hand, work_on
+from billing.services.invoices.taxing import tax_waiting
+from billing.services.invoices.thresholds import bill_thresholds
+from billing.services.payments.collection import collect_due, mark_overdue
+from billing.services.payments.holds import let_go_of_lapsing, reconcile_operations
+from billing.services.payments.intake import look_at_reported
+from billing.services.payments.outcomes import count_outcomes
+from billing.services.payments.payment_methods import refresh_expiring
+from billing.services.payments.reconciling import reconcile_attempts
+from billing.services.payments.refunds import reconcile_refunds
+from billing.services.payments.routing_policies import end_harmful_trial
+from billing.services.payments.webhook_inbox import work_off, work_off_waiting
 from subscriptions.models import CustomerClock
 from tiktoktoe.kernel.clock import now
 

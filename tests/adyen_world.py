@@ -17,7 +17,7 @@ import pytest
 from django.test import Client
 
 from billing.models import Invoice, PaymentAttempt, PaymentMethod
-from billing.services.payment_methods import open_setup_page, take_over_method
+from billing.services.payments.payment_methods import open_setup_page, take_over_method
 from subscriptions.models import Customer
 from tests.gateway_world import GatewayWorld
 from tests.stripe_world import NOW, ROOT, StripeWorld

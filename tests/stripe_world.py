@@ -15,8 +15,8 @@ import stripe as stripe_library
 
 from billing.gateways.stripe_client import body, configured_client
 from billing.models import Invoice, PaymentAttempt, PaymentMethod
-from billing.services.intake import look_at_reported
-from billing.services.payment_methods import make_known, open_setup_page, take_over_method
+from billing.services.payments.intake import look_at_reported
+from billing.services.payments.payment_methods import make_known, open_setup_page, take_over_method
 from subscriptions.models import Customer
 from subscriptions.services.transitions import Actor
 from tests.factories.billing import open_invoice

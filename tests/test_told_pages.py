@@ -13,7 +13,7 @@ from django.conf import settings
 from billing.domain.announcements import NOTICE_KINDS, Attachment
 from billing.domain.webhook_signing import SIGNATURE_HEADER, TOLERANCE_SECONDS, signature
 from billing.models import Announcement
-from billing.services.webhook_deliveries import event_body
+from billing.services.announcements.webhook_deliveries import event_body
 from tests.factories.subscriptions import JAN_1, make_customer
 
 WEBHOOKS = (settings.BASE_DIR / "docs" / "webhooks.md").read_text(encoding="utf-8")

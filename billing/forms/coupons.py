@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 
 from billing.forms.fields import DAY
 from billing.models import Coupon
-from billing.services.coupons import CouponDetails
+from billing.services.credit.coupons import CouponDetails
 from subscriptions.models import Customer, Meter, Plan, Price, Subscription
 from tiktoktoe.kernel.errors import InvalidInput
 from tiktoktoe.kernel.money import Money, currency_of

@@ -5,8 +5,8 @@ from typing import Any
 from django import forms
 
 from billing.models import DisputeAnswer
-from billing.services.dispute_answers import TEXT_MAX
-from billing.services.dispute_evidence import SECTIONS
+from billing.services.disputes.answers import TEXT_MAX
+from billing.services.disputes.evidence import SECTIONS
 
 HELP = {
     "product": "What was bought.",

@@ -3,7 +3,7 @@
 from django import forms
 
 from billing.forms.one_off import ChargeLineForm
-from billing.services.one_off import ChargeLine
+from billing.services.invoices.one_off import ChargeLine
 
 
 class ReasonForm(forms.Form):

@@ -5,7 +5,7 @@ from datetime import datetime
 from django import forms
 
 from billing.models import NumberingRule
-from billing.services.numbering import PREFIX_PLACES
+from billing.services.invoices.numbering import PREFIX_PLACES
 from tiktoktoe.kernel.periods import local_midnight
 
 DAY = forms.DateInput({"type": "date"}, format="%Y-%m-%d")

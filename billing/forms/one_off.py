@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.utils.functional import cached_property
 
 from billing.models import TaxRate
-from billing.services.one_off import DUE_DAYS_MAX, LINES_MAX, ChargeLine, OneOffCharge
+from billing.services.invoices.one_off import DUE_DAYS_MAX, LINES_MAX, ChargeLine, OneOffCharge
 from subscriptions.models import Customer
 from tiktoktoe.kernel.errors import InvalidInput
 from tiktoktoe.kernel.ids import uuid7

@@ -2,7 +2,7 @@
 
 from django import forms
 
-from billing.services.pay_links import SHARE_DAYS_MAX
+from billing.services.payments.pay_links import SHARE_DAYS_MAX
 
 
 class ShareForm(forms.Form):

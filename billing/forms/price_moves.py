@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 
 from billing.models import PriceMove
-from billing.services.price_moves import MoveTerms
+from billing.services.changes.price_moves import MoveTerms
 from subscriptions.models import PlanVersion
 from tiktoktoe.web.days import DayField
 

@@ -4,7 +4,7 @@ from django import forms
 
 from billing.domain.leaving import REASONS
 from billing.models import Coupon
-from billing.services.retention import OfferTerms
+from billing.services.changes.retention import OfferTerms
 from subscriptions.models import Plan
 
 

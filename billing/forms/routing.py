@@ -8,7 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from billing.models import RoutingPolicy, RoutingRule
-from billing.services.routing_policies import RULE_TERMS
+from billing.services.payments.routing_policies import RULE_TERMS
 
 
 class PolicyForm(forms.ModelForm[RoutingPolicy]):

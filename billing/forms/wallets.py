@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 
 from billing.forms.fields import DAY
 from billing.models import Wallet
-from billing.services.wallets import TopUpRule
+from billing.services.credit.wallets import TopUpRule
 from subscriptions.models import Customer, Meter, Plan
 from tiktoktoe.kernel.errors import InvalidInput
 from tiktoktoe.kernel.ids import uuid7

@@ -1,7 +1,7 @@
 """The direct bank rail: debits and transfers that travel in files, days after they are asked for.
 
 Nothing moves when a debit is asked for: the attempt itself is the order, and waits for its file
-(billing.services.bank_files). What the bank says of it comes in messages, and not to questions,
+(billing.services.bank.files). What the bank says of it comes in messages, and not to questions,
 so that every question is answered: pending.
 """
 

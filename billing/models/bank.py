@@ -1,6 +1,6 @@
 """The bank rail: mandates, orders and the files they travel in, and what the bank has sent.
 
-Account numbers are sealed (billing.services.sealing); what may be shown are the last four.
+Account numbers are sealed (billing.services.bank.sealing); what may be shown are the last four.
 """
 
 from django.conf import settings

@@ -51,7 +51,7 @@ class Purse:
 def order_of_use(lot: PrepaidCredit) -> tuple[object, ...]:
     """In which order lots are used: by wallet, then what expires first, was granted, is oldest.
 
-    As the SQL that takes them says it (billing.services.prepaid).
+    As the SQL that takes them says it (billing.services.credit.prepaid).
     """
     expires = (lot.expires_at is None, lot.expires_at or lot.at)
     return lot.wallet.priority, expires, str(lot.kind), lot.at, lot.pk

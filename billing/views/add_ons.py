@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from billing.forms.add_ons import AddOnForm
-from billing.services.add_ons import AddOnPreview, change_add_on, preview_add_on
+from billing.services.changes.add_ons import AddOnPreview, change_add_on, preview_add_on
 from billing.views.portal_access import acting_customers, portal_actor
 from subscriptions.errors import PlanVersionNotOnSale
 from subscriptions.models import Subscription

@@ -9,8 +9,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from billing.models import BankDelivery, BankEntry, BankFile, Invoice, Mandate
 from billing.queries.transfers import candidates
-from billing.services.mandates import revoke_mandate
-from billing.services.transfers import put_aside, take_transfer
+from billing.services.bank.mandates import revoke_mandate
+from billing.services.bank.transfers import put_aside, take_transfer
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission

@@ -13,7 +13,7 @@ from billing.domain.declines import DeclineClass
 from billing.errors import CampaignInvalid
 from billing.forms.dunning import AssignmentForm, CalendarForm, CampaignForm
 from billing.models import DunningCampaign
-from billing.services.campaigns import (
+from billing.services.dunning.campaigns import (
     assign_campaign,
     campaigns_in_force,
     ordered_terms,

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from billing.services.customer_clocks import advance_clock
+from billing.services.changes.customer_clocks import advance_clock
 from subscriptions.models import CustomerClock
 from subscriptions.views.api import Unacceptable, source_of
 from tiktoktoe.kernel.errors import Conflict, InvalidInput

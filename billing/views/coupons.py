@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from billing.errors import CouponInvalid
 from billing.forms.coupons import CouponCreateForm, CouponGiveForm
 from billing.models import Coupon, CouponRedemption
-from billing.services.coupons import (
+from billing.services.credit.coupons import (
     archive_coupon,
     create_coupon,
     redeem_coupon,

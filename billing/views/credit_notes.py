@@ -9,8 +9,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from billing.errors import CreditInvalid
 from billing.forms.credit import CreditNoteForm
 from billing.models import CreditNote, Invoice
-from billing.services.credit_notes import issue_credit_note
-from billing.services.credit_refunds import left_to_refund, refund_credit_note
+from billing.services.credit.credit_notes import issue_credit_note
+from billing.services.credit.credit_refunds import left_to_refund, refund_credit_note
 from billing.views.invoices import find_invoice
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User

@@ -10,7 +10,7 @@ from billing.errors import CreditInvalid
 from billing.forms.credit import CreditForm
 from billing.models import CreditEntry
 from billing.queries.credit_balance import credit_balances, credit_history
-from billing.services.customer_credit import grant_credit, withdraw_credit
+from billing.services.credit.customer_credit import grant_credit, withdraw_credit
 from subscriptions.models import Customer
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User

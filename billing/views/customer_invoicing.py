@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
 from billing.forms.invoicing import InvoicingForm
-from billing.services.consolidating import set_invoicing
+from billing.services.invoices.consolidating import set_invoicing
 from subscriptions.models import Customer
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User

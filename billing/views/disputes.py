@@ -12,9 +12,9 @@ from billing.forms.disputes import EvidenceForm
 from billing.models import Dispute, DisputeAnswer
 from billing.queries.disputes import ORDERS, dispute_desk, dispute_standing, disputed_sums
 from billing.queries.payments import payment_history
-from billing.services.dispute_answers import answer_dispute, draft_answer, edit_answer
-from billing.services.disputes import look_at_dispute
-from billing.services.documents import evidence_pdf
+from billing.services.disputes.answers import answer_dispute, draft_answer, edit_answer
+from billing.services.disputes.records import look_at_dispute
+from billing.services.documents.pdf import evidence_pdf
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission

@@ -5,7 +5,7 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_GET
 
 from billing.models import CreditNote, Invoice
-from billing.services.documents import credit_note_pdf, invoice_pdf
+from billing.services.documents.pdf import credit_note_pdf, invoice_pdf
 from billing.views.invoices import find_invoice
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from billing.models import CustomerDownload
-from billing.services.downloads import KEPT_FOR, is_small, make_download, request_download
+from billing.services.documents.downloads import KEPT_FOR, is_small, make_download, request_download
 from billing.tasks import make_downloads
 from billing.views.portal_access import acting_customer, acting_customers
 from tiktoktoe.accounts.models import User

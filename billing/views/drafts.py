@@ -12,13 +12,13 @@ from billing.forms.drafts import DraftLineForm, ReasonForm
 from billing.models import Invoice
 from billing.queries.drafts import drafts_seen
 from billing.queries.invoices import invoice_sums
-from billing.services.draft_review import (
+from billing.services.invoices.draft_review import (
     add_draft_line,
     discard_draft,
     issue_all,
     remove_draft_line,
 )
-from billing.services.replacing import replace_invoice
+from billing.services.invoices.replacing import replace_invoice
 from billing.views.invoices import find_invoice
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User

@@ -23,7 +23,7 @@ from billing.queries.dunning import (
     steps_to_come,
     what_happened,
 )
-from billing.services.dunning_desk import note_promise, retry_now, skip_step, stop_run
+from billing.services.dunning.desk import note_promise, retry_now, skip_step, stop_run
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission

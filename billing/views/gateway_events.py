@@ -12,7 +12,12 @@ from kombu.exceptions import OperationalError
 from billing.errors import GatewayRefused, GatewayUnavailable, WebhookForged, WebhookUnreadable
 from billing.models import WebhookEvent
 from billing.queries.webhook_events import inbox_health
-from billing.services.webhook_inbox import BODY_MAX_BYTES, keep_refused, replay_event, take_in
+from billing.services.payments.webhook_inbox import (
+    BODY_MAX_BYTES,
+    keep_refused,
+    replay_event,
+    take_in,
+)
 from billing.tasks import work_off_event
 from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now

@@ -10,8 +10,8 @@ from django.views.decorators.http import require_POST
 from billing.errors import PaymentMethodMissing
 from billing.forms.holds import CaptureForm
 from billing.models import PaymentAttempt
-from billing.services.charging import default_method
-from billing.services.holds import capture_hold, hold_invoice, void_hold
+from billing.services.payments.charging import default_method
+from billing.services.payments.holds import capture_hold, hold_invoice, void_hold
 from billing.views.invoices import find_invoice
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User

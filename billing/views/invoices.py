@@ -19,14 +19,14 @@ from billing.models.invoices import InvoiceQuerySet
 from billing.queries.drafts import drafts_seen
 from billing.queries.explanation import explain_line
 from billing.queries.invoices import invoice_history, invoice_sums
-from billing.services.invoicing import (
+from billing.services.credit.overpayments import credit_overpayment
+from billing.services.invoices.invoicing import (
     finalize_invoice,
     is_voidable,
     mark_uncollectible,
     void_invoice,
 )
-from billing.services.overpayments import credit_overpayment
-from billing.services.replacing import is_replaceable
+from billing.services.invoices.replacing import is_replaceable
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from billing.forms.issuers import BelongsForm, IssuerForm
 from billing.models import Invoice
 from billing.queries.issuers import company
-from billing.services.documents import sample_pdf
+from billing.services.documents.pdf import sample_pdf
 from subscriptions.errors import IssuerInvalid
 from subscriptions.models import Issuer
 from subscriptions.services.issuers import (

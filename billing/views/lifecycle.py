@@ -13,12 +13,16 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from billing.forms.lifecycle import CancellationForm, PauseForm, ReasonForm, TrialForm
 from billing.models import PlanChange
-from billing.services.cancelling import CancelWhen, cancel_subscription, preview_cancellation
-from billing.services.coming_invoices import preview_next_invoices
-from billing.services.drafting import DraftInvoice
-from billing.services.giving_back import NotePlan
-from billing.services.pausing import pause, preview_pause, preview_resumption, resume
-from billing.services.trials import convert_trial_now
+from billing.services.changes.cancelling import (
+    CancelWhen,
+    cancel_subscription,
+    preview_cancellation,
+)
+from billing.services.changes.pausing import pause, preview_pause, preview_resumption, resume
+from billing.services.changes.trials import convert_trial_now
+from billing.services.credit.giving_back import NotePlan
+from billing.services.invoices.coming_invoices import preview_next_invoices
+from billing.services.invoices.drafting import DraftInvoice
 from subscriptions.domain.proration_policy import UnusedTime
 from subscriptions.models import Subscription
 from subscriptions.services.lifecycle import change_token

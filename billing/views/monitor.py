@@ -16,8 +16,8 @@ from billing.forms.payments import NotExecutedForm
 from billing.models import PaymentAttempt
 from billing.queries.monitor import monitor
 from billing.queries.unknowns import unknown_attempts
-from billing.services.reconciling import look_into
-from billing.services.unknowns import mark_not_executed
+from billing.services.payments.reconciling import look_into
+from billing.services.payments.unknowns import mark_not_executed
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission

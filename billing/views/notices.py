@@ -18,8 +18,8 @@ from billing.domain.notice_words import CATALOGS
 from billing.errors import BudgetInvalid, NoticeNotResendable
 from billing.forms.budgets import BudgetForm
 from billing.models import Notice
-from billing.services.notice_text import NoticeText, read_refusal, render_notice
-from billing.services.notices import (
+from billing.services.announcements.notice_text import NoticeText, read_refusal, render_notice
+from billing.services.announcements.notices import (
     choose_notices,
     mark_bounced,
     refuse_notices,
@@ -27,7 +27,7 @@ from billing.services.notices import (
     resend_notice,
     words_of,
 )
-from billing.services.usage_alerts import set_budget
+from billing.services.announcements.usage_alerts import set_budget
 from subscriptions.models import Customer, Subscription
 from subscriptions.models.subscriptions import SubscriptionQuerySet
 from subscriptions.services.transitions import Actor

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 from billing.errors import NumberingInvalid
 from billing.forms.numbering import NumberingForm
 from billing.models import NumberingRule, NumberSeries
-from billing.services.numbering import set_numbering
+from billing.services.invoices.numbering import set_numbering
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission

@@ -7,8 +7,8 @@ from django.views.decorators.http import require_http_methods
 
 from billing.forms.one_off import OneOffForm
 from billing.models import Invoice
-from billing.services.draft_parts import DraftInvoice
-from billing.services.one_off import charge_once, preview_one_off
+from billing.services.invoices.draft_parts import DraftInvoice
+from billing.services.invoices.one_off import charge_once, preview_one_off
 from subscriptions.models import Customer
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User

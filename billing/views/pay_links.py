@@ -18,8 +18,8 @@ from billing.errors import PayLinkEnded
 from billing.forms.pay_links import ShareForm
 from billing.models import Invoice, PayLink, Payment
 from billing.queries.portal import last_failure, why_declined
-from billing.services.checkout import confirm_payment
-from billing.services.pay_links import (
+from billing.services.payments.checkout import confirm_payment
+from billing.services.payments.pay_links import (
     BY_LINK,
     MadeLink,
     find_link,

@@ -18,9 +18,9 @@ from billing.forms.payments import REFUNDED, TO_COME, WITH_FEE, PaymentFilter, R
 from billing.models import Payment, PaymentAttempt, PaymentOperation
 from billing.models.payments import PaymentQuerySet
 from billing.queries.payments import decline_in_words, payment_history, payment_sums
-from billing.services.charging import charge_invoice
-from billing.services.reconciling import look_into
-from billing.services.refunds import look_into_refund, refund_payment
+from billing.services.payments.charging import charge_invoice
+from billing.services.payments.reconciling import look_into
+from billing.services.payments.refunds import look_into_refund, refund_payment
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from billing.forms.lifecycle import PlanChangeForm
 from billing.models import PlanChange
-from billing.services.plan_changes import (
+from billing.services.changes.plan_changes import (
     PlanChangePreview,
     change_plan,
     preview_plan_change,

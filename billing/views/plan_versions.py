@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from billing.services.calculating import calculate
+from billing.services.invoices.calculating import calculate
 from subscriptions.errors import PlanVersionPublished, PriceInvalid
 from subscriptions.forms.prices import CalculatorForm, PlanVersionForm, PriceForm, TierFormSet
 from subscriptions.models import PlanVersion

@@ -19,12 +19,12 @@ from billing.queries.portal import (
     why_declined,
 )
 from billing.queries.ways_to_pay import Way, ways_to_pay
-from billing.services.banks import bank_for
-from billing.services.charging import charge_invoice
-from billing.services.checkout import confirm_payment, open_payment_page
-from billing.services.collection import resume_collection
-from billing.services.mandates import withdraw_with_method
-from billing.services.payment_methods import (
+from billing.services.bank.banks import bank_for
+from billing.services.bank.mandates import withdraw_with_method
+from billing.services.payments.charging import charge_invoice
+from billing.services.payments.checkout import confirm_payment, open_payment_page
+from billing.services.payments.collection import resume_collection
+from billing.services.payments.payment_methods import (
     open_setup_page,
     remove_method,
     set_default_method,

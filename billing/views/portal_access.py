@@ -10,8 +10,8 @@ from billing.errors import TaxRateMissing
 from billing.models import Invoice
 from billing.models.invoices import InvoiceQuerySet
 from billing.queries.dunning import Banner, portal_banners
-from billing.services.draft_parts import DraftInvoice
-from billing.services.invoicing import preview_next_invoice
+from billing.services.invoices.draft_parts import DraftInvoice
+from billing.services.invoices.invoicing import preview_next_invoice
 from subscriptions.models import Customer, Subscription
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User

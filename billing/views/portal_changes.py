@@ -14,17 +14,21 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from billing.forms.portal import PortalCancelForm, PortalPauseForm, PortalPlanForm
 from billing.models import OfferMade, PlanChange
-from billing.services.cancelling import CancelWhen, cancel_subscription, preview_cancellation
-from billing.services.intervals import interval_offers
-from billing.services.pausing import pause, preview_pause, preview_resumption, resume
-from billing.services.plan_changes import (
+from billing.services.changes.cancelling import (
+    CancelWhen,
+    cancel_subscription,
+    preview_cancellation,
+)
+from billing.services.changes.intervals import interval_offers
+from billing.services.changes.pausing import pause, preview_pause, preview_resumption, resume
+from billing.services.changes.plan_changes import (
     PlanChangePreview,
     change_plan,
     preview_plan_change,
     withdraw_plan_change,
 )
-from billing.services.retention import decline_offers, make_offer
-from billing.services.returning import preview_return, start_again
+from billing.services.changes.retention import decline_offers, make_offer
+from billing.services.changes.returning import preview_return, start_again
 from billing.views.portal_access import acting_customers, estimated_invoice, portal_actor
 from subscriptions.models import Subscription
 from subscriptions.services.changes import withdraw_cancellation

@@ -11,7 +11,7 @@ from billing.models import Wallet
 from billing.queries.credit_balance import credit_balances, credit_history
 from billing.queries.portal_credit import coupons_in_force
 from billing.queries.wallets import wallet_rows
-from billing.services.wallets import top_up
+from billing.services.credit.wallets import top_up
 from billing.views.portal_access import acting_customer, acting_customers
 from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now

@@ -7,9 +7,9 @@ from django.views.decorators.http import require_http_methods
 
 from billing.domain.mandate_words import consent_language, consent_text
 from billing.forms.mandates import MandateForm
-from billing.services.banks import bank_for
-from billing.services.collection import resume_collection
-from billing.services.mandates import give_mandate
+from billing.services.bank.banks import bank_for
+from billing.services.bank.mandates import give_mandate
+from billing.services.payments.collection import resume_collection
 from billing.views.portal_access import acting_customer, portal_actor
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from billing.errors import PriceMoveInvalid
 from billing.forms.price_moves import PriceMoveForm
 from billing.models import PriceMove
-from billing.services.price_moves import (
+from billing.services.changes.price_moves import (
     MovePreview,
     preview_price_move,
     start_price_move,

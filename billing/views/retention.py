@@ -11,7 +11,7 @@ from billing.errors import OfferInvalid
 from billing.forms.retention import RetentionOfferForm
 from billing.models import OfferMade, RetentionOffer
 from billing.queries.retention import offer_rows
-from billing.services.retention import accept_offer, create_offer, end_offer
+from billing.services.changes.retention import accept_offer, create_offer, end_offer
 from billing.views.portal_access import acting_customers, portal_actor
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission

@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from billing.models import PaymentReview
-from billing.services.reviews import decide_review
+from billing.services.payments.reviews import decide_review
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission

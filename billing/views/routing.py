@@ -12,7 +12,7 @@ from billing.gateways.registry import gateway_names
 from billing.models import RoutingPolicy, RoutingRule
 from billing.queries.back_test import back_test
 from billing.queries.trials import trial_of
-from billing.services.routing_policies import (
+from billing.services.payments.routing_policies import (
     activate_policy,
     add_rule,
     change_draft,

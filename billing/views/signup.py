@@ -9,8 +9,8 @@ from django.views.decorators.http import require_http_methods
 
 from billing.errors import CouponInvalid
 from billing.forms.subscribing import SignUpForm, SubscriptionForm
-from billing.services.subscribing import sign_up as take_in
-from billing.services.subscribing import start_subscription
+from billing.services.changes.subscribing import sign_up as take_in
+from billing.services.changes.subscribing import start_subscription
 from subscriptions.models import Customer
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User

@@ -6,7 +6,7 @@ from django.views.decorators.http import require_GET
 
 from billing.forms.statements import StatementForm
 from billing.queries.statements import Statement, statement_currencies, statement_of, year_so_far
-from billing.services.documents import statement_pdf
+from billing.services.documents.pdf import statement_pdf
 from subscriptions.models import Customer
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission

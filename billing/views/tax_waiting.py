@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from billing.models import Invoice
-from billing.services.taxing import ask_again
+from billing.services.invoices.taxing import ask_again
 from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.web.access import requires

@@ -10,7 +10,7 @@ from billing.errors import CreditInvalid
 from billing.forms.wallets import TopUpRuleForm, WalletFillForm, WalletScopeForm
 from billing.models import Wallet
 from billing.queries.wallets import wallet_rows
-from billing.services.wallets import change_top_up, fill_wallet, limit_wallet
+from billing.services.credit.wallets import change_top_up, fill_wallet, limit_wallet
 from subscriptions.models import Customer
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User

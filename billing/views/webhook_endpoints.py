@@ -12,8 +12,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from billing.errors import WebhookInvalid
 from billing.forms.webhook_endpoints import EndpointForm
 from billing.models import WebhookDelivery, WebhookEndpoint
-from billing.services.webhook_deliveries import event_body, replay_delivery, replay_failed
-from billing.services.webhook_endpoints import (
+from billing.services.announcements.webhook_deliveries import (
+    event_body,
+    replay_delivery,
+    replay_failed,
+)
+from billing.services.announcements.webhook_endpoints import (
     create_endpoint,
     disable_endpoint,
     enable_endpoint,

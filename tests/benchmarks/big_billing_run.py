@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 
-from billing.services.renewal import run_billing
+from billing.services.invoices.renewal import run_billing
 from subscriptions.models import Meter, PlanVersion, Subscription
 from tests.benchmarks.billing_run import (
     DAYS,

@@ -24,9 +24,9 @@ from billing.domain.tax import TaxableLine
 from billing.domain.totals import totals
 from billing.models import Invoice, InvoiceLine, NumberSeries, TaxRate
 from billing.queries.tax_table import TaxTable
-from billing.services.renewal import run_billing
-from billing.services.terms import PriceBook
-from billing.services.writing import bill_to
+from billing.services.invoices.renewal import run_billing
+from billing.services.invoices.terms import PriceBook
+from billing.services.invoices.writing import bill_to
 from subscriptions.domain.metering import Aggregation
 from subscriptions.models import (
     Customer,

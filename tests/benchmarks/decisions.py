@@ -16,8 +16,8 @@ from django.test import override_settings
 
 from billing.gateways import registry
 from billing.models import Invoice, OutcomeStatistic, Payment
-from billing.services.outcomes import count_outcomes
-from billing.services.strategy import Route, find_route, load_pool
+from billing.services.payments.outcomes import count_outcomes
+from billing.services.payments.strategy import Route, find_route, load_pool
 from tests.scripted_gateway import TwoGateways
 from tests.stripe_world import NOW, invoice_of
 from tiktoktoe.kernel.ids import uuid7

@@ -10,11 +10,11 @@ from time import perf_counter
 
 from django.db import transaction
 
-from billing.services.cancelling import preview_cancellation
-from billing.services.coming_invoices import preview_next_invoices
-from billing.services.invoicing import preview_next_invoice
-from billing.services.pausing import preview_pause
-from billing.services.plan_changes import preview_plan_change
+from billing.services.changes.cancelling import preview_cancellation
+from billing.services.changes.pausing import preview_pause
+from billing.services.changes.plan_changes import preview_plan_change
+from billing.services.invoices.coming_invoices import preview_next_invoices
+from billing.services.invoices.invoicing import preview_next_invoice
 from subscriptions.models import PlanVersion, Subscription
 from tests.benchmarks.big_billing_run import set_up
 from tests.benchmarks.billing_run import JAN_1, TIERS, a_plan, bill_one

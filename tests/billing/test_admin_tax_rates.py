@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from billing.models import TaxRate
-from billing.services.invoicing import bill_start
+from billing.services.invoices.invoicing import bill_start
 from tests.factories.accounts import make_user
 from tests.factories.subscriptions import JAN_1, make_customer, subscription_since
 from tiktoktoe.accounts.roles import Role

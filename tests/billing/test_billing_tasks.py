@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from billing.models import BillingRun, Invoice
-from billing.services.renewal import open_run
+from billing.services.invoices.renewal import open_run
 from billing.tasks import bill_due, work_on_run
 from tests.factories.subscriptions import JAN_1, subscription_since
 from tiktoktoe.kernel import clock

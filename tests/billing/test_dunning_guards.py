@@ -8,7 +8,7 @@ from billing.models import (
     DunningRun,
     DunningStep,
 )
-from billing.services.dunning import run_dunning
+from billing.services.dunning.runs import run_dunning
 from subscriptions.models import ServiceRestriction
 from tests.factories.dunning import campaign_in_force
 from tests.factories.subscriptions import make_customer

@@ -8,7 +8,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from billing.models import CreditNote, Invoice, InvoiceLine
-from billing.services.credit_notes import issue_credit_note
+from billing.services.credit.credit_notes import issue_credit_note
 from subscriptions.models import Price, SubscriptionTransition
 from tests.factories.billing import only_line, open_invoice
 from tests.factories.subscriptions import JAN_1, published_version, subscription_since

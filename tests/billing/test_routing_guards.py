@@ -7,7 +7,7 @@ from django.db import IntegrityError, connection, transaction
 
 from billing.models import Payment, PaymentEvent, ProcessorFeeRule
 from billing.queries.event_chain import broken_seals
-from billing.services.payment_events import WEBHOOK, record_event
+from billing.services.payments.payment_events import WEBHOOK, record_event
 from tests.factories.billing import open_invoice
 from tests.factories.subscriptions import JAN_1
 from tests.finance.services.test_posting import pay

@@ -8,10 +8,10 @@ from django.db import IntegrityError
 from django.test import Client
 
 from billing.models import Payment, PaymentAttempt, PaymentMethod, WebhookEvent
-from billing.services.charging import charge_invoice
-from billing.services.checkout import open_payment_page
-from billing.services.refunds import refund_payment
-from billing.services.webhook_inbox import (
+from billing.services.payments.charging import charge_invoice
+from billing.services.payments.checkout import open_payment_page
+from billing.services.payments.refunds import refund_payment
+from billing.services.payments.webhook_inbox import (
     REFUSED_MAX_PER_HOUR,
     TRIES_MAX,
     replay_event,
@@ -219,7 +219,7 @@ def test_an_event_that_fails_is_tried_again_and_then_left_to_a_person(
     def breaks(**_: object) -> str:
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr("billing.services.webhook_inbox.handle_event", breaks)
+    monkeypatch.setattr("billing.services.payments.webhook_inbox.handle_event", breaks)
     event = _waiting()
 
     for day in range(TRIES_MAX + 3):

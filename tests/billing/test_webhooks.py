@@ -14,10 +14,10 @@ from django.test import Client
 from djstripe.models import Event, PaymentIntent, WebhookEndpoint
 
 from billing.models import Invoice, Payment, PaymentAttempt, PaymentEvent, PaymentMethod, Refund
-from billing.services.charging import charge_invoice
-from billing.services.checkout import open_payment_page
-from billing.services.payment_methods import open_setup_page
-from billing.services.refunds import refund_payment
+from billing.services.payments.charging import charge_invoice
+from billing.services.payments.checkout import open_payment_page
+from billing.services.payments.payment_methods import open_setup_page
+from billing.services.payments.refunds import refund_payment
 from tests.factories.subscriptions import make_customer
 from tests.stripe_world import (
     NOW,

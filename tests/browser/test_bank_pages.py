@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from billing.services.bank_rail import turn_bank_rail
+from billing.services.bank.rail import turn_bank_rail
 from tests.bank_world import GOOD_IBAN, BankWorld
 from tests.billing.services.bank_scene import DebitScene
 from tests.browser.reader import DESKTOP, PHONE, Reader

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from billing.models import BillingFailure, BillingRun, Invoice, TaxRate
-from billing.services.credit_notes import issue_credit_note
-from billing.services.invoicing import bill_start
-from billing.services.plan_changes import change_plan
-from billing.services.renewal import run_billing
+from billing.services.changes.plan_changes import change_plan
+from billing.services.credit.credit_notes import issue_credit_note
+from billing.services.invoices.invoicing import bill_start
+from billing.services.invoices.renewal import run_billing
 from subscriptions.models import Subscription
 from subscriptions.services.catalog import TierTerms
 from tests.browser.reader import DESKTOP, PHONE, Reader

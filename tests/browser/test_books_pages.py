@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from billing.services.credit_notes import issue_credit_note
-from billing.services.invoicing import mark_uncollectible, void_invoice
+from billing.services.credit.credit_notes import issue_credit_note
+from billing.services.invoices.invoicing import mark_uncollectible, void_invoice
 from finance.models import JournalEntry
 from finance.services.posting import post_documents
 from tests.browser.reader import DESKTOP, PHONE, Reader

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from billing.models import Invoice
-from billing.services.coupons import CouponDetails, create_coupon
-from billing.services.credit_notes import issue_credit_note
-from billing.services.customer_credit import grant_credit
-from billing.services.one_off import ChargeLine, OneOffCharge, charge_once
-from billing.services.subscribing import start_subscription
-from billing.services.wallets import grant_prepaid, open_wallet
+from billing.services.changes.subscribing import start_subscription
+from billing.services.credit.coupons import CouponDetails, create_coupon
+from billing.services.credit.credit_notes import issue_credit_note
+from billing.services.credit.customer_credit import grant_credit
+from billing.services.credit.wallets import grant_prepaid, open_wallet
+from billing.services.invoices.one_off import ChargeLine, OneOffCharge, charge_once
 from subscriptions.models import Customer
 from tests.browser.reader import DESKTOP, PHONE, Reader
 from tests.factories.subscriptions import (

@@ -7,7 +7,7 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from billing.models import Dispute, PaymentAttempt
-from billing.services.charging import charge_invoice
+from billing.services.payments.charging import charge_invoice
 from tests.browser.reader import DESKTOP, PHONE, Reader
 from tests.stripe_world import NOW, PERSON, StripeWorld, customer_with_card, invoice_of
 

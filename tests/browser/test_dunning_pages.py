@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from billing.models import DunningRun
-from billing.services.dunning import run_dunning
-from billing.services.pay_links import make_share_link
+from billing.services.dunning.runs import run_dunning
+from billing.services.payments.pay_links import make_share_link
 from tests.browser.reader import DESKTOP, PHONE, THEMES, Reader
 from tests.factories.billing import open_invoice
 from tests.factories.dunning import campaign_in_force

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from billing.services.pausing import pause
+from billing.services.changes.pausing import pause
 from subscriptions.models import Subscription
 from tests.browser.reader import DESKTOP, PHONE, Reader
 from tests.factories.lifecycle import begin, fee_of

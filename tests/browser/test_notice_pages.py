@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from billing.models import Announcing, Notice, WebhookDelivery, WebhookEndpoint, WebhookTry
-from billing.services.announcing import announce_new
-from billing.services.notice_text import refusal_address
-from billing.services.webhook_endpoints import create_endpoint, disable_endpoint
+from billing.services.announcements.announcing import announce_new
+from billing.services.announcements.notice_text import refusal_address
+from billing.services.announcements.webhook_endpoints import create_endpoint, disable_endpoint
 from tests.browser.reader import DESKTOP, PHONE, Reader
 from tests.factories.announcements import announce_from_january
 from tests.factories.billing import open_invoice

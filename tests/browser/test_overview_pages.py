@@ -3,7 +3,7 @@
 import pytest
 
 from analytics.services.movements import record_movements
-from billing.services.invoicing import bill_start
+from billing.services.invoices.invoicing import bill_start
 from subscriptions.models import Subscription
 from tests.browser.reader import Reader
 from tests.factories.subscriptions import (

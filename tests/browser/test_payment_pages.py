@@ -9,8 +9,8 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from billing.models import Invoice, Payment
-from billing.services.charging import charge_invoice
-from billing.services.refunds import refund_payment
+from billing.services.payments.charging import charge_invoice
+from billing.services.payments.refunds import refund_payment
 from subscriptions.models import Customer
 from tests.browser.reader import DESKTOP, PHONE, Reader
 from tests.factories.accounts import make_user

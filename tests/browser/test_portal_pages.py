@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from billing.models import InvoiceLine
-from billing.services.cancelling import cancel_subscription
-from billing.services.downloads import make_download, request_download
-from billing.services.invoicing import bill_start
-from billing.services.retention import OfferTerms, create_offer
-from billing.services.wallets import grant_prepaid, open_wallet
+from billing.services.changes.cancelling import cancel_subscription
+from billing.services.changes.retention import OfferTerms, create_offer
+from billing.services.credit.wallets import grant_prepaid, open_wallet
+from billing.services.documents.downloads import make_download, request_download
+from billing.services.invoices.invoicing import bill_start
 from subscriptions.models import Plan, Subscription
 from tests.browser.reader import DESKTOP, PHONE, SIDEWAYS, Reader, axe_violations
 from tests.factories.lifecycle import begin, fee_of

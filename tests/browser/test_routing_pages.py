@@ -9,8 +9,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from billing.domain.declines import DeclineClass
 from billing.models import Payment, RoutingPolicy, RoutingRule
-from billing.services.charging import charge_invoice
-from billing.services.routing_policies import draft_policy
+from billing.services.payments.charging import charge_invoice
+from billing.services.payments.routing_policies import draft_policy
 from subscriptions.models import Customer
 from tests.browser.reader import DESKTOP, PHONE, Reader
 from tests.factories.accounts import make_user

@@ -3,7 +3,7 @@
 import pytest
 
 from billing.models import PaymentAttempt
-from billing.services.charging import charge_invoice
+from billing.services.payments.charging import charge_invoice
 from tests.factories.subscriptions import make_customer
 from tests.scripted_gateway import LOST, TwoGateways, gateways
 from tests.stripe_world import NOW, PERSON, invoice_of, later

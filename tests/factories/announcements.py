@@ -1,6 +1,6 @@
 """A start line in the past, so that what tests make is announced."""
 
-from billing.services.announcing import start_announcing
+from billing.services.announcements.announcing import start_announcing
 from tests.factories.subscriptions import JAN_1
 
 

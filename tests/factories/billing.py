@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from billing.models import Invoice, InvoiceLine
-from billing.services.invoicing import bill_start
+from billing.services.invoices.invoicing import bill_start
 from subscriptions.models import Customer, PlanVersion
 from tests.factories.subscriptions import JAN_1, subscription_since
 

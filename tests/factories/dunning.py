@@ -4,7 +4,7 @@ from datetime import datetime
 
 from billing.domain.campaigns import CampaignTerms, Step, StepKind
 from billing.models import DunningCampaign
-from billing.services.campaigns import assign_campaign, publish_campaign
+from billing.services.dunning.campaigns import assign_campaign, publish_campaign
 from subscriptions.models import Plan
 from tests.factories.subscriptions import JAN_1, TEST_ACTOR
 

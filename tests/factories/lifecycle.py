@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from billing.models import CreditNote, Invoice, InvoiceLine, TaxRate
-from billing.services.subscribing import start_subscription
+from billing.services.changes.subscribing import start_subscription
 from subscriptions.models import BillingPolicy, Customer, PlanVersion, Subscription
 from subscriptions.services.catalog import PriceSpec
 from subscriptions.services.policies import assign_policy

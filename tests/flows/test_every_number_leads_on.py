@@ -18,14 +18,14 @@ from django.urls import Resolver404, resolve
 
 from analytics.services.movements import record_movements
 from billing.models import Invoice, Payment, TaxRate
-from billing.services.charging import charge_invoice
-from billing.services.coupons import CouponDetails, create_coupon, redeem_coupon
-from billing.services.credit_notes import issue_credit_note
-from billing.services.customer_credit import grant_credit
-from billing.services.invoicing import bill_start
-from billing.services.plan_changes import change_plan
-from billing.services.refunds import refund_payment
-from billing.services.renewal import run_billing
+from billing.services.changes.plan_changes import change_plan
+from billing.services.credit.coupons import CouponDetails, create_coupon, redeem_coupon
+from billing.services.credit.credit_notes import issue_credit_note
+from billing.services.credit.customer_credit import grant_credit
+from billing.services.invoices.invoicing import bill_start
+from billing.services.invoices.renewal import run_billing
+from billing.services.payments.charging import charge_invoice
+from billing.services.payments.refunds import refund_payment
 from finance.services.posting import post_documents
 from tests.factories.accounts import make_user
 from tests.factories.subscriptions import (

@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 
 from billing.models import CreditBalance, Invoice, Payment
-from billing.services.collection import collect_due
-from billing.services.customer_credit import grant_credit
+from billing.services.credit.customer_credit import grant_credit
+from billing.services.payments.collection import collect_due
 from finance.models import Posting
 from finance.services.posting import post_documents
 from tests.factories.billing import open_invoice

@@ -14,10 +14,10 @@ import pytest
 from django.db import connection
 
 from billing.models import Invoice, Payment, PaymentAttempt
-from billing.services.charging import charge_invoice
-from billing.services.checkout import confirm_payment, open_payment_page
-from billing.services.collection import collect_due
-from billing.services.reconciling import reconcile_attempts
+from billing.services.payments.charging import charge_invoice
+from billing.services.payments.checkout import confirm_payment, open_payment_page
+from billing.services.payments.collection import collect_due
+from billing.services.payments.reconciling import reconcile_attempts
 from tests.factories.subscriptions import make_customer
 from tests.gateway_world import GatewayWorld, customer_with
 from tests.stripe_world import NOW, PERSON, ROOT, invoice_of, later
@@ -31,7 +31,7 @@ COLLECT = """
 import sys, django
 django.setup()
 from datetime import datetime
-from billing.services.collection import collect_due
+from billing.services.payments.collection import collect_due
 print("ready", flush=True)
 collect_due(at=datetime.fromisoformat(sys.argv[1]), workers=2)
 print("done", flush=True)

@@ -9,8 +9,8 @@ from django.test import Client
 
 from analytics.services.movements import record_movements
 from billing.models import Invoice, InvoiceLine, Payment
-from billing.services.collection import collect_due
-from billing.services.renewal import run_billing
+from billing.services.invoices.renewal import run_billing
+from billing.services.payments.collection import collect_due
 from finance.queries.ledger import trial_balance
 from finance.queries.unposted import unposted_count
 from finance.services.posting import post_documents

@@ -6,8 +6,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from billing.models import Invoice
-from billing.services.renewal import run_billing
-from billing.services.subscribing import start_subscription
+from billing.services.changes.subscribing import start_subscription
+from billing.services.invoices.renewal import run_billing
 from subscriptions.models import Subscription
 from tests.factories.subscriptions import (
     JAN_1,

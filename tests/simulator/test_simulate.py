@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.utils import IntegrityError, InternalError
 
 from billing.models import Invoice, NumberSeries
-from billing.services.renewal import run_billing
+from billing.services.invoices.renewal import run_billing
 from subscriptions.models import Customer, UsageEvent
 from tests.factories.subscriptions import JAN_1, make_customer, subscription_since
 from tests.simulator.scenes import BASIC, scenario

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from billing.services.invoicing import bill_start
+from billing.services.invoices.invoicing import bill_start
 from subscriptions.models import Meter, Subscription
 from tests.factories.accounts import make_user
 from tests.factories.subscriptions import JAN_1, make_customer, make_member, subscription_since

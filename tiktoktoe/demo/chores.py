@@ -8,9 +8,9 @@ from uuid import UUID
 from django.db import connection
 
 from billing.models import Invoice, PaymentMethod
-from billing.services.checkout import confirm_payment, open_payment_page
-from billing.services.collection import Share, collect_due
-from billing.services.payment_methods import (
+from billing.services.payments.checkout import confirm_payment, open_payment_page
+from billing.services.payments.collection import Share, collect_due
+from billing.services.payments.payment_methods import (
     open_setup_page,
     set_default_method,
     take_over_method,

@@ -13,12 +13,12 @@ from random import Random
 
 from analytics.services.movements import record_movements
 from billing.models import Invoice, Payment
-from billing.services.collection import EVERYBODY, Share, mark_overdue, resume_collection
-from billing.services.credit_notes import issue_credit_note
-from billing.services.plan_changes import change_plan
-from billing.services.refunds import refund_payment
-from billing.services.renewal import due, run_billing
-from billing.services.subscribing import start_subscription
+from billing.services.changes.plan_changes import change_plan
+from billing.services.changes.subscribing import start_subscription
+from billing.services.credit.credit_notes import issue_credit_note
+from billing.services.invoices.renewal import due, run_billing
+from billing.services.payments.collection import EVERYBODY, Share, mark_overdue, resume_collection
+from billing.services.payments.refunds import refund_payment
 from finance.services.posting import post_documents
 from subscriptions.models import Customer, EventSource, PlanVersion, Subscription
 from subscriptions.services.changes import schedule_cancellation

@@ -14,10 +14,10 @@ from django.conf import settings
 from django.db.models import Sum
 
 from billing.models import Invoice, TaxRate
-from billing.services.collection import collect_due
-from billing.services.invoicing import bill_start
-from billing.services.payment_methods import open_setup_page, take_over_method
-from billing.services.renewal import run_billing
+from billing.services.invoices.invoicing import bill_start
+from billing.services.invoices.renewal import run_billing
+from billing.services.payments.collection import collect_due
+from billing.services.payments.payment_methods import open_setup_page, take_over_method
 from finance.domain.chart import GATEWAY_CLEARING, PROCESSOR_FEES, RECEIVABLE, VAT_PAYABLE
 from finance.queries import trial_balance, unposted_count
 from finance.services.posting import post_documents

@@ -7,8 +7,8 @@ from decimal import Decimal
 from uuid import uuid4
 
 from billing.models import Invoice
-from billing.services.invoicing import bill_start
-from billing.services.routing_policies import activate_policy, add_rule, draft_policy
+from billing.services.invoices.invoicing import bill_start
+from billing.services.payments.routing_policies import activate_policy, add_rule, draft_policy
 from subscriptions.models import Customer, Plan, PlanVersion, Product
 from subscriptions.services.catalog import PriceSpec, draft_plan_version, publish_plan_version
 from subscriptions.services.customers import CustomerDetails, create_customer

@@ -13,7 +13,7 @@ import httpx
 
 from billing.gateways.registry import gateway_named
 from billing.models import InstrumentToken, PaymentMethod
-from billing.services.payment_methods import open_setup_page, take_over_method
+from billing.services.payments.payment_methods import open_setup_page, take_over_method
 from subscriptions.models import Customer
 from tiktoktoe.drill.worker import Delivery
 from tiktoktoe.sandbox.control import SandboxControl

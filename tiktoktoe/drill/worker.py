@@ -9,11 +9,11 @@ from typing import Any
 
 from django.db import connection
 
-from billing.services.collection import collect_due
-from billing.services.intake import look_at_reported
-from billing.services.outcomes import count_outcomes
-from billing.services.reconciling import reconcile_attempts
-from billing.services.webhook_inbox import take_in, work_off, work_off_waiting
+from billing.services.payments.collection import collect_due
+from billing.services.payments.intake import look_at_reported
+from billing.services.payments.outcomes import count_outcomes
+from billing.services.payments.reconciling import reconcile_attempts
+from billing.services.payments.webhook_inbox import take_in, work_off, work_off_waiting
 
 THREADS = 4
 LOOK_LIMIT = 100_000

@@ -15,7 +15,7 @@ from tiktoktoe.launcher.stack import Stack, interrupt_on_signals
 SCHEMA_FILES = ("*/migrations/*.py", "tiktoktoe/*/migrations/*.py", "tiktoktoe/settings.py")
 TASK_FILES = ("*/tasks.py", "tiktoktoe/web/management/commands/setup_schedules.py")
 STATIC_FILES = ("static/**/*", "tiktoktoe/web/*.py", "tiktoktoe/settings.py")
-WEBHOOK_FILES = ("billing/webhooks.py", "billing/services/stripe_setup.py")
+WEBHOOK_FILES = ("billing/webhooks.py", "billing/services/payments/stripe_setup.py")
 DEMO_BEGUN = "demo-begun"
 DEMO_DONE = "demo-done"
 

@@ -17,11 +17,11 @@ from billing.domain.overdue import OverdueTerms, RequestTerms
 from billing.gateways.base import Outcome
 from billing.models import DunningRun, Invoice, Payment
 from billing.models.invoices import LEFT_TO_PAY
-from billing.services.campaigns import assign_campaign, publish_campaign
-from billing.services.charging import Channel, open_attempt
-from billing.services.dunning import run_dunning
-from billing.services.overdue import next_overdue_at, update_overdue
-from billing.services.settling import settle_attempt
+from billing.services.dunning.campaigns import assign_campaign, publish_campaign
+from billing.services.dunning.overdue import next_overdue_at, update_overdue
+from billing.services.dunning.runs import run_dunning
+from billing.services.payments.charging import Channel, open_attempt
+from billing.services.payments.settling import settle_attempt
 from tiktoktoe.kernel.errors import InvalidInput
 from tiktoktoe.kernel.money import minor_unit
 from tiktoktoe.simulator.errors import StepRefused

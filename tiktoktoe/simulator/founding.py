@@ -8,9 +8,9 @@ from typing import TypeVar
 from django.conf import settings
 
 from billing.models import NumberingRule, TaxRate
-from billing.services.consolidating import set_invoicing
-from billing.services.coupons import CouponDetails, create_coupon
-from billing.services.numbering import set_numbering
+from billing.services.credit.coupons import CouponDetails, create_coupon
+from billing.services.invoices.consolidating import set_invoicing
+from billing.services.invoices.numbering import set_numbering
 from subscriptions.models import Customer, Meter, Plan, PlanVersion, Product
 from subscriptions.services.catalog import (
     MeterSpec,

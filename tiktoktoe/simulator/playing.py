@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 
 from billing.gateways.registry import standing_in
 from billing.models import BillingFailure
-from billing.services.ahead import bill_usage_ahead
-from billing.services.draft_review import in_review, issue_all
-from billing.services.renewal import due, run_billing
-from billing.services.tax import rounding_tax
-from billing.services.thresholds import bill_thresholds
-from billing.services.wallets import expire_prepaid, fill_paid_top_ups
+from billing.services.credit.wallets import expire_prepaid, fill_paid_top_ups
+from billing.services.invoices.ahead import bill_usage_ahead
+from billing.services.invoices.draft_review import in_review, issue_all
+from billing.services.invoices.renewal import due, run_billing
+from billing.services.invoices.tax import rounding_tax
+from billing.services.invoices.thresholds import bill_thresholds
 from subscriptions.models import Subscription
 from tiktoktoe.kernel import clock
 from tiktoktoe.kernel.errors import Conflict, InvalidInput

@@ -13,10 +13,10 @@ from django.db.models import Sum
 
 from billing.gateways.registry import standing_in
 from billing.models import CreditNote, Invoice
-from billing.services.draft_review import in_review, issue_all
-from billing.services.renewal import run_billing
-from billing.services.subscribing import start_subscription
-from billing.services.thresholds import bill_thresholds
+from billing.services.changes.subscribing import start_subscription
+from billing.services.invoices.draft_review import in_review, issue_all
+from billing.services.invoices.renewal import run_billing
+from billing.services.invoices.thresholds import bill_thresholds
 from subscriptions.domain.proration_policy import POLICIES
 from subscriptions.models import Customer, PlanVersion
 from subscriptions.services.policies import assign_policy, publish_policy

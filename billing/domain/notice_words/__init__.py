@@ -1,7 +1,7 @@
 """What notices say, in each language: a catalog per locale, with the same kinds in each.
 
-Words in braces are filled in (billing.services.notice_text); an optional sentence stands in
-a list of its own with the fact that it needs.
+Words in braces are filled in (billing.services.announcements.notice_text); an optional sentence
+stands in a list of its own with the fact that it needs.
 """
 
 from collections.abc import Mapping

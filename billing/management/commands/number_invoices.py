@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from billing.models import NumberingRule
-from billing.services.numbering import set_numbering
+from billing.services.invoices.numbering import set_numbering
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.errors import InvalidInput

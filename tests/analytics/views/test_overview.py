@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from analytics.services.movements import record_movements
-from billing.services.charging import charge_invoice
+from billing.services.payments.charging import charge_invoice
 from tests.factories.accounts import make_user
 from tests.factories.subscriptions import JAN_1, make_member, subscription_since
 from tests.stripe_world import (

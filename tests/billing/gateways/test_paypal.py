@@ -18,11 +18,15 @@ from billing.gateways.paypal_objects import (
     to_paypal,
 )
 from billing.models import Invoice, Payment, PaymentAttempt, PaymentMethod, WebhookEvent
-from billing.services.charging import charge_invoice
-from billing.services.checkout import close_payment_page, confirm_payment, open_payment_page
-from billing.services.payment_methods import open_setup_page, remove_method
-from billing.services.reconciling import look_into, reconcile_attempts
-from billing.services.refunds import refund_payment
+from billing.services.payments.charging import charge_invoice
+from billing.services.payments.checkout import (
+    close_payment_page,
+    confirm_payment,
+    open_payment_page,
+)
+from billing.services.payments.payment_methods import open_setup_page, remove_method
+from billing.services.payments.reconciling import look_into, reconcile_attempts
+from billing.services.payments.refunds import refund_payment
 from tests.factories.billing import open_invoice
 from tests.factories.subscriptions import make_customer, published_version, recurring
 from tests.paypal_world import PayPalWorld, account_of, post

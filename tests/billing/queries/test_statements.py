@@ -7,9 +7,9 @@ import pytest
 
 from billing.models import Invoice
 from billing.queries.statements import statement_currencies, statement_of
-from billing.services.credit_notes import issue_credit_note
-from billing.services.customer_credit import grant_credit
-from billing.services.invoicing import mark_uncollectible, void_invoice
+from billing.services.credit.credit_notes import issue_credit_note
+from billing.services.credit.customer_credit import grant_credit
+from billing.services.invoices.invoicing import mark_uncollectible, void_invoice
 from finance.queries import receivables
 from finance.services.posting import post_documents
 from subscriptions.models import Customer

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from billing.queries.timeline import KINDS, SOURCES, timeline_page
-from billing.services.coupons import CouponDetails, create_coupon, redeem_coupon
-from billing.services.customer_credit import grant_credit
-from billing.services.wallets import grant_prepaid, open_wallet
+from billing.services.credit.coupons import CouponDetails, create_coupon, redeem_coupon
+from billing.services.credit.customer_credit import grant_credit
+from billing.services.credit.wallets import grant_prepaid, open_wallet
 from subscriptions.models import Customer
 from subscriptions.services.changes import schedule_cancellation
 from subscriptions.services.notes import write_note

@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from billing.models import BankOrder, Invoice, Mandate, PaymentAttempt
-from billing.services.bank_rail import Turn, turn_bank_rail
-from billing.services.charging import charge_invoice
-from billing.services.mandates import give_mandate
+from billing.services.bank.mandates import give_mandate
+from billing.services.bank.rail import Turn, turn_bank_rail
+from billing.services.payments.charging import charge_invoice
 from subscriptions.models import Customer
 from tests.bank_world import GOOD_IBAN, MONDAY, BankWorld
 from tests.factories.billing import open_invoice

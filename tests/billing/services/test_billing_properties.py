@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing.models import CreditNote, Invoice, InvoiceLine
-from billing.services.credit_notes import issue_credit_note
-from billing.services.invoicing import bill_start, preview_next_invoice
-from billing.services.plan_changes import change_plan
-from billing.services.renewal import run_billing
+from billing.services.changes.plan_changes import change_plan
+from billing.services.credit.credit_notes import issue_credit_note
+from billing.services.invoices.invoicing import bill_start, preview_next_invoice
+from billing.services.invoices.renewal import run_billing
 from subscriptions.models import PlanVersion, Subscription
 from subscriptions.services.changes import schedule_cancellation
 from tests.factories.subscriptions import (

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from billing.models import Invoice
-from billing.services.invoicing import bill_start
+from billing.services.invoices.invoicing import bill_start
 from subscriptions.models import PlanVersion, Subscription, SubscriptionAddOn
 from tests.factories.accounts import make_user
 from tests.factories.subscriptions import (

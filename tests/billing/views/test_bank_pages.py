@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from billing.models import BankEntry, Invoice, Mandate, PaymentMethod
-from billing.services.bank_rail import turn_bank_rail
+from billing.services.bank.rail import turn_bank_rail
 from subscriptions.models import CustomerMember
 from tests.bank_world import GOOD_IBAN, MONDAY, BankWorld
 from tests.billing.services.bank_scene import DebitScene

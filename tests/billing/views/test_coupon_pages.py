@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from billing.models import Coupon, CouponRedemption, Invoice
-from billing.services.coupons import CouponDetails, create_coupon
+from billing.services.credit.coupons import CouponDetails, create_coupon
 from subscriptions.models import Customer
 from tests.factories.accounts import make_user
 from tests.factories.subscriptions import JAN_1, make_customer, published_version, recurring

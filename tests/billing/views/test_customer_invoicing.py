@@ -4,8 +4,8 @@ import pytest
 from django.test import Client
 
 from billing.models import InvoicingTerms
-from billing.services.renewal import run_billing
-from tests.billing.services.test_consolidated import FEB_1, renewed, two
+from billing.services.invoices.renewal import run_billing
+from tests.billing.services.invoices.test_consolidated import FEB_1, renewed, two
 from tests.factories.accounts import make_user
 from tests.factories.subscriptions import make_customer, make_member
 from tiktoktoe.accounts.roles import Role

@@ -5,7 +5,7 @@ from django.test import Client
 from django.urls import reverse
 
 from billing.models import Dispute, DisputeAnswer, PaymentAttempt
-from billing.services.charging import charge_invoice
+from billing.services.payments.charging import charge_invoice
 from tests.factories.accounts import make_user
 from tests.stripe_world import NOW, PERSON, StripeWorld, customer_with_card, invoice_of
 from tiktoktoe.accounts.roles import Role

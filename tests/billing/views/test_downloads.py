@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from billing.models import CustomerDownload
-from billing.services.downloads import KEPT_FOR
+from billing.services.documents.downloads import KEPT_FOR
 from subscriptions.models import CustomerMember
 from tests.factories.billing import open_invoice
 from tests.factories.subscriptions import JAN_1, make_customer, make_member
@@ -60,7 +60,7 @@ def test_it_cannot_be_fetched_later_or_by_who_no_longer_acts_for_the_customer() 
 
 
 def test_a_large_file_is_made_by_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("billing.services.downloads.SMALL", -1)
+    monkeypatch.setattr("billing.services.documents.downloads.SMALL", -1)
     member = make_member()
 
     answer = client_of(member.user).post("/portal/downloads/new/", follow=True)

@@ -10,9 +10,9 @@ from django.urls import reverse
 from billing.domain.declines import DeclineClass
 from billing.models import DunningAct, DunningCampaign, DunningRun, Invoice, Payment, PaymentAttempt
 from billing.queries.dunning import recovered_by_month, recovered_payments, recovery_rates
-from billing.services.charging import charge_invoice
-from billing.services.collection import collect_due
-from billing.services.dunning import run_dunning
+from billing.services.dunning.runs import run_dunning
+from billing.services.payments.charging import charge_invoice
+from billing.services.payments.collection import collect_due
 from tests.factories.accounts import make_user
 from tests.factories.dunning import campaign_in_force
 from tests.factories.subscriptions import make_customer, make_member

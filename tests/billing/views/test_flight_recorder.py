@@ -6,7 +6,7 @@ from django.test import Client
 
 from billing.models import Payment, PaymentDecision, PaymentEvent, RoutingPolicy, RoutingRule
 from billing.queries.event_chain import broken_seals
-from billing.services.charging import charge_invoice
+from billing.services.payments.charging import charge_invoice
 from tests.factories.accounts import make_user
 from tests.scripted_gateway import TwoGateways, gateways
 from tests.stripe_world import NOW, PERSON, invoice_of

@@ -6,8 +6,8 @@ from django.test import Client
 from django.urls import reverse
 
 from billing.models import BillingFailure, BillingRun, CreditNote, Invoice, InvoiceLine, PlanChange
-from billing.services.credit_notes import issue_credit_note
-from billing.services.renewal import run_billing
+from billing.services.credit.credit_notes import issue_credit_note
+from billing.services.invoices.renewal import run_billing
 from subscriptions.models import Subscription
 from subscriptions.services.catalog import TierTerms
 from tests.factories.accounts import make_user

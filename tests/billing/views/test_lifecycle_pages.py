@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from billing.models import CreditNote
-from billing.services.cancelling import CancelWhen, cancel_subscription
+from billing.services.changes.cancelling import CancelWhen, cancel_subscription
 from subscriptions.models import Customer, Subscription
 from tests.factories.accounts import make_user
 from tests.factories.lifecycle import at, begin, fee_of

@@ -10,13 +10,13 @@ import pytest
 from django.test import Client
 
 from billing.models import Coupon, InvoiceLine
-from billing.services.ahead import bill_usage_ahead
-from billing.services.coupons import CouponDetails, create_coupon, redeem_coupon
-from billing.services.plan_changes import change_plan
-from billing.services.renewal import run_billing
-from billing.services.subscribing import start_subscription
-from billing.services.thresholds import bill_thresholds
-from billing.services.wallets import open_wallet, top_up
+from billing.services.changes.plan_changes import change_plan
+from billing.services.changes.subscribing import start_subscription
+from billing.services.credit.coupons import CouponDetails, create_coupon, redeem_coupon
+from billing.services.credit.wallets import open_wallet, top_up
+from billing.services.invoices.ahead import bill_usage_ahead
+from billing.services.invoices.renewal import run_billing
+from billing.services.invoices.thresholds import bill_thresholds
 from subscriptions.models import Customer, PlanVersion
 from subscriptions.services.catalog import (
     ThresholdSpec,

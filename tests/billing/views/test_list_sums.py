@@ -7,8 +7,8 @@ import pytest
 from django.test import Client
 
 from billing.models import BillingRun, Invoice, Payment, PaymentAttempt
-from billing.services.invoicing import mark_uncollectible
-from billing.services.renewal import run_billing
+from billing.services.invoices.invoicing import mark_uncollectible
+from billing.services.invoices.renewal import run_billing
 from tests.factories.accounts import make_user
 from tests.factories.billing import open_invoice
 from tests.factories.subscriptions import JAN_1, make_customer, published_version, recurring

@@ -13,9 +13,9 @@ from billing.errors import ProofMissing, StateMoveNotAllowed
 from billing.gateways.base import Outcome
 from billing.models import Payment, PaymentAttempt
 from billing.queries.monitor import monitor
-from billing.services.charging import charge_invoice
-from billing.services.collection import collect_due
-from billing.services.unknowns import mark_not_executed
+from billing.services.payments.charging import charge_invoice
+from billing.services.payments.collection import collect_due
+from billing.services.payments.unknowns import mark_not_executed
 from subscriptions.services.transitions import Actor
 from tests.factories.accounts import make_user
 from tests.scripted_gateway import LOST, TwoGateways, declined, gateways

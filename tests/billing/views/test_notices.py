@@ -7,9 +7,9 @@ from django.test import Client
 from billing.domain.announcements import NOTICE_KINDS
 from billing.domain.notice_words import CATALOGS
 from billing.models import Notice, NoticeRefusal, UsageBudget
-from billing.services.announcing import announce_new
-from billing.services.notice_text import refusal_address
-from billing.services.notices import send_notices
+from billing.services.announcements.announcing import announce_new
+from billing.services.announcements.notice_text import refusal_address
+from billing.services.announcements.notices import send_notices
 from tests.factories.accounts import make_user
 from tests.factories.announcements import announce_from_january
 from tests.factories.billing import open_invoice

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from billing.models import Invoice
-from tests.billing.services.test_one_off import taxed
+from tests.billing.services.invoices.test_one_off import taxed
 from tests.factories.accounts import make_user
 from tests.factories.subscriptions import make_customer, make_member
 from tiktoktoe.accounts.roles import Role

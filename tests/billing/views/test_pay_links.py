@@ -8,10 +8,10 @@ from django.test import Client
 
 from billing.domain.declines import DeclineClass
 from billing.models import Invoice, Notice, PayLink, Payment
-from billing.services.announcing import announce_new, start_announcing
-from billing.services.collection import collect_due
-from billing.services.notices import send_notices
-from billing.services.pay_links import make_fix_link, make_share_link
+from billing.services.announcements.announcing import announce_new, start_announcing
+from billing.services.announcements.notices import send_notices
+from billing.services.payments.collection import collect_due
+from billing.services.payments.pay_links import make_fix_link, make_share_link
 from tests.factories.accounts import make_user
 from tests.factories.subscriptions import TEST_ACTOR, make_customer
 from tests.scripted_gateway import TwoGateways, declined, gateways

@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from billing.models import Invoice, Payment, PaymentAttempt, Refund
-from billing.services.charging import charge_invoice
+from billing.services.payments.charging import charge_invoice
 from tests.factories.accounts import make_user
 from tests.stripe_world import (
     NOW,

@@ -7,9 +7,9 @@ from django.test import Client
 from django.urls import reverse
 
 from billing.models import Payment, PaymentAttempt, PaymentMethod
-from billing.services.charging import charge_invoice
-from billing.services.drafting import draft_invoices, next_boundary
-from billing.services.writing import write_drafts
+from billing.services.invoices.drafting import draft_invoices, next_boundary
+from billing.services.invoices.writing import write_drafts
+from billing.services.payments.charging import charge_invoice
 from subscriptions.models import Customer, Subscription
 from tests.factories.accounts import make_user
 from tests.factories.subscriptions import make_customer, make_member

@@ -8,8 +8,8 @@ from django.test import Client
 from django.urls import reverse
 
 from billing.models import Invoice, PlanChange
-from billing.services.invoicing import bill_start
-from billing.services.renewal import run_billing
+from billing.services.invoices.invoicing import bill_start
+from billing.services.invoices.renewal import run_billing
 from subscriptions.models import PlanVersion, Subscription
 from tests.factories.subscriptions import (
     JAN_1,

@@ -7,9 +7,9 @@ import pytest
 from django.test import Client
 
 from billing.models import Invoice, TopUp, Wallet
-from billing.services.cancelling import cancel_subscription
-from billing.services.coupons import CouponDetails, create_coupon, redeem_coupon
-from billing.services.wallets import grant_prepaid, open_wallet
+from billing.services.changes.cancelling import cancel_subscription
+from billing.services.credit.coupons import CouponDetails, create_coupon, redeem_coupon
+from billing.services.credit.wallets import grant_prepaid, open_wallet
 from subscriptions.models import Customer, Plan, Subscription
 from tests.factories.lifecycle import begin, fee_of
 from tests.factories.subscriptions import JAN_1, TEST_ACTOR, make_customer, make_member

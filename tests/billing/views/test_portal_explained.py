@@ -8,8 +8,8 @@ from django.test import Client
 from django.urls import reverse
 
 from billing.models import Invoice, InvoiceLine
-from billing.services.renewal import run_billing
-from billing.services.wallets import grant_prepaid, open_wallet
+from billing.services.credit.wallets import grant_prepaid, open_wallet
+from billing.services.invoices.renewal import run_billing
 from subscriptions.models import Customer, Subscription
 from tests.factories.billing import open_invoice
 from tests.factories.subscriptions import (

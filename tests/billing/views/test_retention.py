@@ -7,8 +7,8 @@ import pytest
 from django.test import Client
 
 from billing.models import CouponRedemption, OfferMade, RetentionOffer
-from billing.services.coupons import CouponDetails, create_coupon
-from billing.services.retention import OfferTerms, create_offer
+from billing.services.changes.retention import OfferTerms, create_offer
+from billing.services.credit.coupons import CouponDetails, create_coupon
 from subscriptions.models import Subscription
 from tests.factories.accounts import make_user
 from tests.factories.lifecycle import begin, fee_of

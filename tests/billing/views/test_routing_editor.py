@@ -6,8 +6,8 @@ from django.test import Client
 from billing.errors import PolicyNotDraft
 from billing.models import PaymentDecision, RoutingPolicy
 from billing.queries.back_test import back_test
-from billing.services.charging import charge_invoice
-from billing.services.routing_policies import activate_policy, change_draft, draft_policy
+from billing.services.payments.charging import charge_invoice
+from billing.services.payments.routing_policies import activate_policy, change_draft, draft_policy
 from tests.factories.accounts import make_user
 from tests.scripted_gateway import TwoGateways, gateways
 from tests.stripe_world import NOW, PERSON, invoice_of

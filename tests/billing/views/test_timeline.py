@@ -7,8 +7,8 @@ from django.test import Client
 
 from billing.models import Dispute
 from billing.queries.timeline import SOURCES
-from billing.services.dunning import run_dunning
-from billing.services.pausing import pause
+from billing.services.changes.pausing import pause
+from billing.services.dunning.runs import run_dunning
 from billing.views import timeline_words
 from tests.factories.accounts import make_user
 from tests.factories.billing import open_invoice

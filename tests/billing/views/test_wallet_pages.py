@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from billing.models import Invoice, PrepaidCredit
-from billing.services.wallets import open_wallet
+from billing.services.credit.wallets import open_wallet
 from tests.factories.accounts import make_user
 from tests.factories.subscriptions import JAN_1, make_customer, make_meter
 from tiktoktoe.accounts.roles import Role

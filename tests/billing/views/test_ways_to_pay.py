@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from billing.models import GatewayHealth, Invoice, Payment, PaymentDecision
 from billing.queries.ways_to_pay import ways_to_pay
-from billing.services.charging import charge_invoice
+from billing.services.payments.charging import charge_invoice
 from subscriptions.models import Customer
 from tests.adyen_world import AdyenWorld
 from tests.factories.accounts import make_user

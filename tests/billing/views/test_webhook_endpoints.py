@@ -4,8 +4,8 @@ import pytest
 from django.test import Client
 
 from billing.models import Announcement, WebhookDelivery, WebhookEndpoint
-from billing.services.webhook_deliveries import write_deliveries
-from billing.services.webhook_endpoints import create_endpoint, secret_of
+from billing.services.announcements.webhook_deliveries import write_deliveries
+from billing.services.announcements.webhook_endpoints import create_endpoint, secret_of
 from tests.factories.accounts import make_user
 from tests.factories.subscriptions import JAN_1, make_customer
 from tiktoktoe.accounts.roles import Role

@@ -8,9 +8,9 @@ from django.db import connection
 from django.db.models import Sum
 
 from billing.models import CreditBalance, Invoice, Payment, PaymentAttempt, Refund
-from billing.services.credit_notes import issue_credit_note
-from billing.services.customer_credit import grant_credit
-from billing.services.invoicing import mark_uncollectible, void_invoice
+from billing.services.credit.credit_notes import issue_credit_note
+from billing.services.credit.customer_credit import grant_credit
+from billing.services.invoices.invoicing import mark_uncollectible, void_invoice
 from finance.models import Account, Entity, JournalEntry, NothingToPost, Posting
 from finance.queries import unposted_count, unposted_documents, unposted_list
 from finance.services.posting import post_documents

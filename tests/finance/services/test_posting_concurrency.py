@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing.models import Invoice
-from billing.services.credit_notes import issue_credit_note
-from billing.services.invoicing import mark_uncollectible, void_invoice
+from billing.services.credit.credit_notes import issue_credit_note
+from billing.services.invoices.invoicing import mark_uncollectible, void_invoice
 from finance.models import Account, JournalEntry, Posting
 from finance.queries import (
     account_balances,

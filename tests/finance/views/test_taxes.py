@@ -9,8 +9,8 @@ from django.test import Client
 from django.urls import reverse
 
 from billing.models import Invoice, TaxRate
-from billing.services.credit_notes import issue_credit_note
-from billing.services.invoicing import void_invoice
+from billing.services.credit.credit_notes import issue_credit_note
+from billing.services.invoices.invoicing import void_invoice
 from finance.models import Posting
 from finance.queries import TaxReport, tax_report
 from finance.services.posting import post_documents

@@ -16,7 +16,7 @@ from pytest_django import DjangoAssertNumQueries
 from analytics.models import MrrMovement
 from analytics.services.movements import record_movements
 from billing.models import Invoice
-from billing.services.renewal import run_billing
+from billing.services.invoices.renewal import run_billing
 from subscriptions.domain.moving_in import FileKind
 from subscriptions.models import Customer, PlanVersion, Subscription
 from subscriptions.services.moving_in import MovedIn, move_in

@@ -6,17 +6,17 @@ from uuid import UUID
 from billing.domain.attempts import Answer
 from billing.gateways.base import Outcome
 from billing.models import CreditEntry, CreditNote, Invoice, NumberingRule, PrepaidCredit
-from billing.services.charging import Channel, open_attempt
-from billing.services.collection import mark_overdue
-from billing.services.coupons import redeem_coupon
-from billing.services.credit_notes import issue_credit_note
-from billing.services.credit_refunds import refund_credit_note
-from billing.services.customer_credit import grant_credit, withdraw_credit
-from billing.services.invoicing import mark_uncollectible, void_invoice
-from billing.services.numbering import set_numbering
-from billing.services.one_off import ChargeLine, OneOffCharge, charge_once
-from billing.services.settling import settle_attempt
-from billing.services.wallets import fill_wallet
+from billing.services.credit.coupons import redeem_coupon
+from billing.services.credit.credit_notes import issue_credit_note
+from billing.services.credit.credit_refunds import refund_credit_note
+from billing.services.credit.customer_credit import grant_credit, withdraw_credit
+from billing.services.credit.wallets import fill_wallet
+from billing.services.invoices.invoicing import mark_uncollectible, void_invoice
+from billing.services.invoices.numbering import set_numbering
+from billing.services.invoices.one_off import ChargeLine, OneOffCharge, charge_once
+from billing.services.payments.charging import Channel, open_attempt
+from billing.services.payments.collection import mark_overdue
+from billing.services.payments.settling import settle_attempt
 from tiktoktoe.kernel.money import Money
 from tiktoktoe.simulator.acts.registry import plays
 from tiktoktoe.simulator.errors import ScenarioInvalid

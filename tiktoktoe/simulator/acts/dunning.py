@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from billing.services.collection import resume_collection
-from billing.services.dunning_requests import request_overdue
+from billing.services.dunning.requests import request_overdue
+from billing.services.payments.collection import resume_collection
 from tiktoktoe.simulator.acts.registry import plays
 from tiktoktoe.simulator.scenario import actions
 from tiktoktoe.simulator.world import ACTOR, World

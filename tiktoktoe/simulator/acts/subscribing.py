@@ -3,12 +3,12 @@
 from datetime import datetime
 
 from billing.models import PlanChange
-from billing.services.add_ons import change_add_on
-from billing.services.cancelling import CancelWhen, cancel_subscription
-from billing.services.pausing import pause, resume
-from billing.services.plan_changes import change_plan, withdraw_plan_change
-from billing.services.subscribing import start_subscription
-from billing.services.trials import convert_trial_now
+from billing.services.changes.add_ons import change_add_on
+from billing.services.changes.cancelling import CancelWhen, cancel_subscription
+from billing.services.changes.pausing import pause, resume
+from billing.services.changes.plan_changes import change_plan, withdraw_plan_change
+from billing.services.changes.subscribing import start_subscription
+from billing.services.changes.trials import convert_trial_now
 from subscriptions.services.changes import withdraw_cancellation
 from subscriptions.services.policies import ChangeOverride
 from subscriptions.services.trials import move_trial_end

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from billing.services.ahead import bill_usage_ahead
+from billing.services.invoices.ahead import bill_usage_ahead
 from subscriptions.domain.events import EventBody
 from subscriptions.services.usage import Incoming, record_events
 from tiktoktoe.simulator.acts.registry import plays

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import connection
 
-from billing.services.collection import Share
+from billing.services.payments.collection import Share
 from finance.services.posting import post_documents
 from subscriptions.services.rollups import fold_deltas
 from tiktoktoe.demo.chores import do_chores, hurry

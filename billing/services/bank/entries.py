@@ -1,0 +1,201 @@
+"""Movements of our account: of orders of ours, or of whoever sends us money."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+
+from billing.domain.attempts import Answer
+from billing.domain.bank_orders import OrderState
+from billing.domain.bank_reasons import CLASS_OF_NACHA_CODE, bank_decline, ends_mandate
+from billing.gateways.bank_messages import AccountReport, Entry, ReturnedOrder
+from billing.gateways.base import Outcome
+from billing.models import BankDelivery, BankEntry, BankOrder
+from billing.services.bank.banks import BANK, bank_named
+from billing.services.bank.mandate_states import end_if_active
+from billing.services.bank.orders import book_order, booked, lock_order, move_order
+from billing.services.bank.sealing import seal
+from billing.services.bank.transfers import match_entry
+from billing.services.payments.payment_returns import return_payment
+from billing.services.payments.refunds import settle_refund
+from tiktoktoe.kernel.ids import uuid7
+from tiktoktoe.kernel.money import Money, zero
+
+
+def take_entries(
+    delivery: BankDelivery,
+    report: AccountReport,
+    results: list[str],
+    problems: list[str],
+    *,
+    at: datetime,
+) -> None:
+    """Take over the movements that a message tells of, each once, however many messages do."""
+    if not bank_named(delivery.gateway).is_ours(report.account):
+        results.append("of another account: left alone")
+        return
+    missing = report.missing
+    if missing is not None and missing.amount:
+        problems.append(f"its entries leave {missing} of the change of the balance unexplained")
+    unnamed = [entry for entry in report.entries if not entry.reference]
+    if unnamed:
+        problems.append(f"{len(unnamed)} entries have no name of the bank's: take them by hand")
+    named = [entry for entry in report.entries if entry.reference]
+    known = BankEntry.objects.filter(
+        gateway=delivery.gateway, reference__in=[entry.reference for entry in named]
+    )
+    seen = set(known.values_list("reference", flat=True))
+    orders = _orders(delivery.gateway, named)
+    for entry in named:
+        if entry.reference not in seen:
+            seen.add(entry.reference)
+            _take(delivery, entry, orders.get(entry.end_to_end_id), problems, at)
+    results.append(f"{len(named)} entries, {known.count()} of them known")
+
+
+def take_returns(
+    gateway: str,
+    returns: Sequence[ReturnedOrder],
+    results: list[str],
+    problems: list[str],
+    *,
+    at: datetime,
+) -> None:
+    """Take over what a bank says of orders whose money goes back."""
+    names = [returned.end_to_end_id for returned in returns]
+    orders = {
+        o.end_to_end_id: o
+        for o in BankOrder.objects.filter(gateway=gateway, end_to_end_id__in=names)
+    }
+    done = 0
+    for returned in returns:
+        order = orders.get(returned.end_to_end_id)
+        if order is None:
+            problems.append(f"it returns an order that is not ours: {returned.end_to_end_id[:35]}")
+            continue
+        day = returned.returned_on or at.date()
+        problem = return_order(
+            order=order,
+            amount=returned.amount,
+            reason=returned.reason,
+            text=returned.text,
+            on=day,
+            at=at,
+        )
+        done += not problem
+        problems.extend([problem] if problem else [])
+    if returns:
+        results.append(f"{done} orders returned")
+
+
+def return_order(
+    *, order: BankOrder, amount: Money, reason: str, text: str, on: date, at: datetime
+) -> str:
+    """The money of an order goes back; says what is wrong with that, if anything is.
+
+    A return proves that the order had been booked, if that has not been told yet.
+    """
+    locked = lock_order(order)
+    is_ach_echo = locked.state == OrderState.REJECTED and reason in CLASS_OF_NACHA_CODE
+    if locked.state == OrderState.RETURNED or is_ach_echo:
+        return ""  # an ACH entry that is refused comes back as a return besides
+    if amount != locked.amount:
+        return f"{amount} of an order of {locked.amount} goes back: take it by hand"
+    if locked.state in {OrderState.FILED, OrderState.ACCEPTED}:
+        book_order(order=locked, outcome=booked(locked), at=at)
+        locked = lock_order(order)
+    if locked.state != OrderState.BOOKED:
+        return f"an order that is {locked.state} goes back: {locked.end_to_end_id}"
+    move_order(locked, OrderState.RETURNED, f"{reason} {text}".strip())
+    if locked.refund is not None:
+        undone = Outcome(answer=Answer.DECLINED, decline=bank_decline(reason), message=reason)
+        settle_refund(refund=locked.refund, outcome=undone, actor=BANK, at=at)
+        return ""
+    assert locked.attempt is not None
+    return_payment(
+        attempt=locked.attempt,
+        code=reason,
+        message=text,
+        debited_on=locked.booked_on,
+        returned_on=on,
+        actor=BANK,
+        at=at,
+    )
+    if locked.mandate is not None and ends_mandate(reason):
+        said = f"a debit was returned: {reason}"
+        end_if_active(mandate=locked.mandate, reason=said, actor=BANK, at=at)
+    return ""
+
+
+def _take(
+    delivery: BankDelivery,
+    entry: Entry,
+    order: BankOrder | None,
+    problems: list[str],
+    at: datetime,
+) -> None:
+    row = _row(delivery, entry, order, at)
+    if order is not None:
+        row.save(force_insert=True)
+        problem = _follow(order, entry, at)
+        problems.extend([problem] if problem else [])
+    elif not entry.is_credit or entry.return_reason:
+        row.state, row.why = BankEntry.State.ASIDE, "no order of ours"
+        row.save(force_insert=True)
+    else:
+        row.state = BankEntry.State.WAITING
+        row.save(force_insert=True)
+        match_entry(entry=row, at=at)
+
+
+def _follow(order: BankOrder, entry: Entry, at: datetime) -> str:
+    """Move the order that an entry is of."""
+    is_return = bool(entry.return_reason) or entry.is_credit == (order.refund_id is not None)
+    if is_return:
+        return return_order(
+            order=order,
+            amount=entry.amount,
+            reason=entry.return_reason,
+            text=entry.text if order.refund_id else "",
+            on=entry.booked_on,
+            at=at,
+        )
+    outcome = Outcome(
+        answer=Answer.SUCCEEDED,
+        reference=order.end_to_end_id,
+        amount=entry.amount,
+        fee=zero(order.currency),
+    )
+    if book_order(order=order, outcome=outcome, booked_on=entry.booked_on, at=at):
+        return ""
+    if entry.amount != order.amount:
+        return f"{entry.amount} was booked for an order of {order.amount}: {order.end_to_end_id}"
+    return ""
+
+
+def _orders(gateway: str, entries: Iterable[Entry]) -> dict[str, BankOrder]:
+    names = {entry.end_to_end_id for entry in entries if entry.end_to_end_id}
+    orders = BankOrder.objects.filter(gateway=gateway, end_to_end_id__in=names)
+    return {order.end_to_end_id: order for order in orders}
+
+
+def _row(delivery: BankDelivery, entry: Entry, order: BankOrder | None, at: datetime) -> BankEntry:
+    return BankEntry(
+        id=uuid7(),
+        gateway=delivery.gateway,
+        reference=entry.reference[:100],
+        delivery=delivery,
+        is_credit=entry.is_credit,
+        currency=entry.amount.currency.code,
+        amount=entry.amount.amount,
+        booked_on=entry.booked_on,
+        end_to_end_id=entry.end_to_end_id[:35],
+        structured=entry.structured[:35],
+        text=entry.text[:500],
+        party_name=entry.party_name[:140],
+        party_sealed=seal(entry.party_iban) if entry.party_iban else "",
+        party_last4=entry.party_iban[-4:],
+        code=entry.code[:32],
+        return_reason=entry.return_reason[:16],
+        state=BankEntry.State.ORDERED,
+        order=order,
+        created_at=at,
+    )

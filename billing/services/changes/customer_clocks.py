@@ -1,0 +1,203 @@
+"""A test clock is advanced: what is due for its customers on the way happens, in its order.
+
+The same services as every day, each at the instant at which the scheduler would have come to
+it, and for the customers of this clock only.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Min, QuerySet
+
+from billing.domain.announcements import RENEWS_SOON, TRIAL_ENDS_SOON
+from billing.models import (
+    DunningRun,
+    Invoice,
+    Notice,
+    Payment,
+    PaymentAttempt,
+    PrepaidCredit,
+    Refund,
+    Wallet,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
+from billing.services.announcements.announcing import announce_new
+from billing.services.announcements.notices import send_notices
+from billing.services.announcements.usage_alerts import raise_alerts
+from billing.services.announcements.webhook_deliveries import deliver_due
+from billing.services.changes.expiring import PATIENCE, expire_unpaid
+from billing.services.credit.wallets import fill_paid_top_ups, tend_wallets
+from billing.services.dunning.overdue import next_overdue_at, update_overdue
+from billing.services.dunning.requests import next_request_at, request_overdue
+from billing.services.dunning.runs import run_dunning
+from billing.services.invoices.ahead import bill_usage_ahead
+from billing.services.invoices.draft_review import in_review, issue_reviewed
+from billing.services.invoices.renewal import due, run_billing
+from billing.services.invoices.thresholds import bill_thresholds
+from billing.services.payments.collection import collect_due, mark_overdue
+from billing.services.payments.reconciling import reconcile_attempts
+from billing.services.payments.refunds import reconcile_refunds
+from subscriptions.errors import CustomerInvalid
+from subscriptions.models import CustomerClock, Subscription
+from subscriptions.services.customer_clocks import (
+    clocks_in_use,
+    ensure_no_real_money,
+    set_clock,
+)
+from tiktoktoe.kernel.clock import moved_to, utc
+
+MOMENT = timedelta(microseconds=1)
+STEPS_MAX = 5_000
+
+Act = Callable[[datetime, CustomerClock | None], int]
+
+
+def advance_clock(*, clock: CustomerClock, to: datetime) -> CustomerClock:
+    """Let time pass for a clock's customers: renewals, trials, retries, dunning, overdue invoices,
+    wallets, alerts, e-mails and webhooks.
+
+    Talks to gateways, so wrap no transaction around it. Stopped half-way, it stands where it
+    came to and goes on from there when it is called again.
+
+    Raises:
+        ClockNotAllowed: If live payment keys are set.
+        CustomerInvalid: If the clock shows a later instant already, or too much is due on
+            the way for one call.
+    """
+    ensure_no_real_money()
+    clock.refresh_from_db()
+    if utc(to) < clock.at:
+        set_clock(clock=clock, to=to)
+    for instant in _instants(clock, utc(to)):
+        with moved_to(instant):
+            _pass(clock, instant)
+        set_clock(clock=clock, to=instant)
+    return set_clock(clock=clock, to=to)
+
+
+def at_each_time(at: datetime, act: Act, *, outside: bool = False) -> int:
+    """Do something for everybody by their own time; gives how many things in all.
+
+    For customers without a test clock at `at`, and for each clock's at what it shows; where
+    the outside world is asked or told, a clock that is behind does not hold that up.
+    """
+    done = act(at, None)
+    for clock in clocks_in_use():
+        instant = max(clock.at, at) if outside else clock.at
+        with moved_to(instant):
+            done += act(instant, clock)
+    return done
+
+
+def bill_by_clocks() -> int:
+    """Bill what is due by each test clock, as it stands; gives how many runs that took."""
+    runs = 0
+    for clock in clocks_in_use():
+        if due(clock.at, clock=clock).exists():
+            with moved_to(clock.at):
+                run_billing(at=clock.at, clock=clock)
+            runs += 1
+    return runs
+
+
+def _pass(clock: CustomerClock, instant: datetime) -> None:
+    """Everything that the scheduler does for customers, once, for those of a clock."""
+    if due(instant, clock=clock).exists():
+        run_billing(at=instant, clock=clock)
+    issue_reviewed(at=instant, clock=clock)
+    bill_thresholds(at=instant, clock=clock)
+    bill_usage_ahead(at=instant, clock=clock)
+    tend_wallets(at=instant, clock=clock)
+    reconcile_attempts(at=instant, clock=clock)
+    reconcile_refunds(at=instant, clock=clock)
+    collect_due(at=instant, clock=clock)
+    fill_paid_top_ups(at=instant, clock=clock)
+    mark_overdue(at=instant, clock=clock)
+    run_dunning(at=instant, clock=clock)
+    request_overdue(at=instant, clock=clock)
+    update_overdue(at=instant, clock=clock)
+    expire_unpaid(at=instant, clock=clock)
+    raise_alerts(at=instant, clock=clock)
+    announce_new(at=instant, clock=clock)
+    send_notices(at=instant, clock=clock)
+    deliver_due(at=instant, clock=clock)
+
+
+def _instants(clock: CustomerClock, to: datetime) -> Iterator[datetime]:
+    """When something is due, from where the clock stands, and the end."""
+    at = CustomerClock.objects.get(pk=clock.pk).at
+    yield at
+    for _ in range(STEPS_MAX):
+        coming = [found for found in _next(clock, after=at, to=to) if found is not None]
+        if not coming:
+            yield to
+            return
+        at = min(coming)
+        yield at
+    raise CustomerInvalid("too much is due by then", field="to", remedy="an earlier instant")
+
+
+def _next(clock: CustomerClock, *, after: datetime, to: datetime) -> Iterator[datetime | None]:
+    billing = due(to, clock=clock).filter(next_billing_at__gt=after)
+    yield billing.aggregate(first=Min("next_billing_at"))["first"]
+    retries = Payment.objects.filter(
+        customer__clock=clock, next_attempt_at__gt=after, next_attempt_at__lte=to
+    )
+    yield retries.aggregate(first=Min("next_attempt_at"))["first"]
+    steps = DunningRun.objects.due(to).filter(customer__clock=clock, next_step_at__gt=after)
+    yield steps.aggregate(first=Min("next_step_at"))["first"]
+    yield next_request_at(clock, after=after, to=to)
+    yield next_overdue_at(clock, after=after, to=to)
+    held = in_review().filter(customer__clock=clock, review_until__gt=after, review_until__lte=to)
+    yield held.aggregate(first=Min("review_until"))["first"]
+    owed = Invoice.objects.collectable().filter(
+        customer__clock=clock, due_at__gte=after, due_at__lt=to - MOMENT
+    )
+    first = owed.aggregate(first=Min("due_at"))["first"]
+    yield first + MOMENT if first is not None else None
+    yield from _told_next(clock, after=after, to=to)
+    yield from _waiting_next(clock, after=after, to=to)
+
+
+def _told_next(clock: CustomerClock, *, after: datetime, to: datetime) -> Iterator[datetime | None]:
+    """What is told some days before it happens."""
+    ahead = (("trial_ends_at", TRIAL_ENDS_SOON), ("current_period_end", RENEWS_SOON))
+    live = Subscription.objects.live().on_clock(clock)
+    for name, before in ahead:
+        within = {f"{name}__gt": after + before, f"{name}__lte": to + before}
+        first = live.filter(**within).aggregate(first=Min(name))["first"]
+        yield first - before if first is not None else None
+    unpaid = live.filter(
+        state=Subscription.State.INCOMPLETE,
+        created_at__gt=after - PATIENCE,
+        created_at__lte=to - PATIENCE,
+    )
+    first = unpaid.aggregate(first=Min("created_at"))["first"]
+    yield first + PATIENCE if first is not None else None
+
+
+def _waiting_next(
+    clock: CustomerClock, *, after: datetime, to: datetime
+) -> Iterator[datetime | None]:
+    """Rows that say themselves when they are due."""
+    waiting: tuple[tuple[QuerySet[Any], str], ...] = (
+        (
+            PrepaidCredit.objects.filter(wallet__customer__clock=clock, amount_left__gt=0),
+            "expires_at",
+        ),
+        (Wallet.objects.filter(customer__clock=clock), "topup_next_at"),
+        (Notice.objects.filter(customer__clock=clock), "next_try_at"),
+        (
+            WebhookDelivery.objects.filter(
+                announcement__customer__clock=clock, endpoint__state=WebhookEndpoint.State.ACTIVE
+            ),
+            "next_try_at",
+        ),
+        (PaymentAttempt.objects.filter(payment__customer__clock=clock), "next_check_at"),
+        (Refund.objects.filter(payment__customer__clock=clock), "next_check_at"),
+    )
+    for rows, name in waiting:
+        within = {f"{name}__gt": after, f"{name}__lte": to}
+        yield rows.filter(**within).aggregate(first=Min(name))["first"]

@@ -1,0 +1,291 @@
+"""A subscription is paused and resumed: shown, then done, by the same code.
+
+Paused, it is billed up to the policy's boundary at once, and time billed in advance beyond it
+is credited, refunded or left. Resumed, the rest of the period it is then in is charged.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db import transaction
+
+from billing.errors import PeriodNotBilled
+from billing.models import CreditNote, Invoice
+from billing.queries.tax_table import TaxTable
+from billing.services.changes.cancelling import end_of_service
+from billing.services.changes.effects import Effect
+from billing.services.credit.giving_back import (
+    NotePlan,
+    Unused,
+    give_back,
+    plan_notes,
+    refund_notes,
+    to_come,
+    unused_time,
+)
+from billing.services.invoices.add_on_lines import AddOnBook
+from billing.services.invoices.closing import close_usage_until, closing_lines, early_boundary
+from billing.services.invoices.drafting import (
+    Boundary,
+    DraftInvoice,
+    DraftLine,
+    advance_lines,
+    coming,
+    make_draft,
+    with_credit,
+)
+from billing.services.invoices.invoicing import issue
+from billing.services.invoices.terms import PriceBook
+from subscriptions.domain.proration import change_boundary
+from subscriptions.domain.proration_policy import UnusedTime
+from subscriptions.models import Subscription
+from subscriptions.services.lifecycle import (
+    change_token,
+    ensure_unchanged,
+    lock_subscription,
+)
+from subscriptions.services.pauses import (
+    ensure_pausable,
+    ensure_paused,
+    pause_subscription,
+    resume_subscription,
+    schedule_pause,
+)
+from subscriptions.services.policies import PolicyBook, policy_of
+from subscriptions.services.transitions import Actor
+from tiktoktoe.kernel.periods import Period, local_midnight
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PausePreview(Effect):
+    """What a pause does: from when nothing is billed, what is billed and given back at once.
+
+    At the end of the period the billing run pauses it: then `draft` and `notes` are empty.
+    """
+
+    is_immediate: bool
+    paused_from: datetime
+    resume_at: datetime | None
+    unused_time: UnusedTime
+    unused: tuple[Unused, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """What a pause did."""
+
+    subscription: Subscription
+    invoice: Invoice | None
+    notes: tuple[CreditNote, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumptionPreview(Effect):
+    """What resuming does: in which period it goes on, and what is charged for it at once."""
+
+    period: Period
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumption:
+    """What resuming did."""
+
+    subscription: Subscription
+    invoice: Invoice | None
+
+
+def preview_pause(
+    *,
+    subscription: Subscription,
+    at: datetime,
+    at_period_end: bool = False,
+    resume_on: date | None = None,
+    unused: UnusedTime | None = None,
+) -> PausePreview:
+    """What pausing would do; nothing is written.
+
+    Args:
+        subscription: What is paused.
+        at: Now.
+        at_period_end: When the current period ends, instead of now.
+        resume_on: The local day on which it goes on by itself; else somebody resumes it.
+        unused: What happens to time billed in advance; as the policy says by default.
+
+    Raises:
+        TransitionNotAllowed: If it is paused, in a trial, about to end, or has ended.
+        SubscriptionInvalid: If it would resume before it is paused.
+        PeriodNotBilled: If its period is over and has not been billed yet.
+    """
+    loaded = _load(subscription)
+    resume_at = local_midnight(resume_on, loaded.time_zone) if resume_on else None
+    policy = policy_of(loaded.plan_version.plan, at)
+    end = loaded.current_period_end
+    paused_from = end if at_period_end else end_of_service(loaded, policy, at)
+    paused_from = max(paused_from, loaded.current_period_start)
+    ensure_pausable(loaded, resume_at=resume_at, paused_from=paused_from)
+    if not loaded.current_period.contains(at):
+        raise PeriodNotBilled("its period is over and not billed yet; try again shortly")
+    lines: list[DraftLine] = []
+    found: list[Unused] = []
+    choice = unused or policy.unused_time
+    if not at_period_end:
+        lines = closing_lines(early_boundary(loaded, paused_from, is_last=False))
+        found = unused_time(loaded, paused_from, policy)
+    notes = plan_notes(found, choice)
+    return PausePreview(
+        subscription=loaded,
+        is_immediate=not at_period_end,
+        paused_from=paused_from,
+        resume_at=resume_at,
+        unused_time=choice,
+        draft=_draft(loaded, lines, notes, boundary=paused_from, period_end=paused_from),
+        unused=tuple(found),
+        notes=tuple(notes),
+        token=change_token(loaded),
+    )
+
+
+def pause(
+    *,
+    subscription: Subscription,
+    actor: Actor,
+    at: datetime,
+    at_period_end: bool = False,
+    resume_on: date | None = None,
+    unused: UnusedTime | None = None,
+    reason: str = "",
+    expected: str | None = None,
+) -> Pause:
+    """Pause a subscription now, or when its current period ends.
+
+    Raises what `preview_pause` does, and:
+        SubscriptionChanged: If it is not as `expected`, the token of a preview, says.
+        PaymentInFlight: If an invoice that is to be credited may be being paid right now.
+    """
+    seen = preview_pause(
+        subscription=subscription,
+        at=at,
+        at_period_end=at_period_end,
+        resume_on=resume_on,
+        unused=unused,
+    )
+    if not at_period_end:
+        close_usage_until(seen.subscription, seen.paused_from)
+    with transaction.atomic():
+        locked = lock_subscription(subscription)
+        ensure_unchanged(locked, expected)
+        if at_period_end:
+            waiting = schedule_pause(
+                subscription=locked, resume_at=seen.resume_at, actor=actor, reason=reason, at=at
+            )
+            return Pause(subscription=waiting, invoice=None, notes=())
+        preview = preview_pause(subscription=locked, at=at, resume_on=resume_on, unused=unused)
+        done = _pause(preview, actor=actor, reason=reason, at=at)
+    refund_notes(done.notes, actor=actor, at=at)
+    logger.info("subscription paused", extra={"subscription": locked.reference})
+    return done
+
+
+def _pause(preview: PausePreview, *, actor: Actor, reason: str, at: datetime) -> Pause:
+    notes = give_back(
+        preview.unused,
+        preview.unused_time,
+        reason=f"Paused from {preview.paused_from:%Y-%m-%d}",
+        idempotency_key=f"pause:{preview.subscription.pk}:{preview.token}",
+        at=at,
+    )
+    invoice = issue(preview.draft, at=at) if preview.draft else None
+    paused = pause_subscription(
+        subscription=preview.subscription,
+        paused_from=preview.paused_from,
+        resume_at=preview.resume_at,
+        actor=actor,
+        reason=reason,
+        at=at,
+    )
+    return Pause(subscription=paused, invoice=invoice, notes=tuple(notes))
+
+
+def preview_resumption(*, subscription: Subscription, at: datetime) -> ResumptionPreview:
+    """What resuming now would do; nothing is written.
+
+    Raises:
+        SubscriptionEnded: If it has ended.
+        TransitionNotAllowed: If it is not paused.
+    """
+    loaded = _load(subscription)
+    ensure_paused(loaded)
+    assert loaded.paused_from is not None
+    policies = PolicyBook()
+    policy = policies.of_plan(loaded.plan_version.plan_id, at)
+    today = change_boundary(at=at, time_zone=loaded.time_zone, policy=policy)
+    starts_at = max(today, loaded.paused_from)
+    period = coming(loaded, starts_at)
+    boundary = Boundary(loaded, starts_at, None, period)
+    lines = [
+        *advance_lines(boundary, PriceBook([loaded.plan_version_id]), policies),
+        *AddOnBook([loaded.pk], policies).advance(boundary),
+    ]
+    return ResumptionPreview(
+        subscription=loaded,
+        period=period,
+        draft=_draft(loaded, lines, [], boundary=period.start, period_end=period.end),
+        token=change_token(loaded),
+    )
+
+
+@transaction.atomic
+def resume(
+    *,
+    subscription: Subscription,
+    actor: Actor,
+    at: datetime,
+    reason: str = "",
+    expected: str | None = None,
+) -> Resumption:
+    """Let a paused subscription go on from now on.
+
+    Raises what `preview_resumption` does, and:
+        SubscriptionChanged: If it is not as `expected`, the token of a preview, says.
+    """
+    locked = lock_subscription(subscription)
+    ensure_unchanged(locked, expected)
+    preview = preview_resumption(subscription=locked, at=at)
+    invoice = issue(preview.draft, at=at) if preview.draft else None
+    resumed = resume_subscription(
+        subscription=locked, period=preview.period, actor=actor, reason=reason, at=at
+    )
+    logger.info("subscription resumed", extra={"subscription": locked.reference})
+    return Resumption(subscription=resumed, invoice=invoice)
+
+
+def _load(subscription: Subscription) -> Subscription:
+    return Subscription.objects.select_related("customer", "plan_version__plan").get(
+        pk=subscription.pk
+    )
+
+
+def _draft(
+    subscription: Subscription,
+    lines: Sequence[DraftLine],
+    notes: Sequence[NotePlan],
+    *,
+    boundary: datetime,
+    period_end: datetime,
+) -> DraftInvoice | None:
+    if not lines:
+        return None
+    draft = make_draft(
+        subscription=subscription,
+        kind=Invoice.Kind.CHANGE,
+        boundary=boundary,
+        period_end=period_end,
+        lines=lines,
+        taxes=TaxTable([subscription.customer.country]),
+        idempotency_key=f"pausing:{subscription.pk}:{change_token(subscription)}",
+    )
+    return with_credit(draft, to_come(notes, subscription))

@@ -1,0 +1,100 @@
+"""A customer whose subscription has ended comes back: shown first, then done by the same code."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from billing.errors import NotComingBack
+from billing.services.changes.subscribing import Started, start_subscription
+from billing.services.invoices.drafting import (
+    DraftInvoice,
+    draft_invoices,
+    start_boundary,
+    with_credit,
+)
+from subscriptions.models import Customer, PlanVersion, Subscription
+from subscriptions.services.signup import subscribe
+from subscriptions.services.transitions import Actor
+from tiktoktoe.kernel.periods import Period
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnPreview:
+    """On which prices a subscription would begin anew, its first period, and what is billed."""
+
+    plan_version: PlanVersion
+    quantity: int
+    period: Period
+    is_trial: bool
+    draft: DraftInvoice | None
+
+
+def version_for_return(subscription: Subscription, at: datetime) -> PlanVersion | None:
+    """The prices of an ended subscription's plan that everybody can have now; None if none."""
+    plan = subscription.plan_version.plan
+    if subscription.ended_at is None or not plan.is_public:
+        return None
+    versions = PlanVersion.objects.published().select_related("plan")
+    on_sale = versions.filter(plan=plan, currency=subscription.currency, effective_from__lte=at)
+    return on_sale.order_by("-number").first()
+
+
+def preview_return(*, subscription: Subscription, actor: Actor, at: datetime) -> ReturnPreview:
+    """What beginning anew would bill; nothing is kept.
+
+    Raises what `start_again` does.
+    """
+    with transaction.atomic():
+        version = _version(subscription, at)
+        begun = subscribe(
+            customer=subscription.customer,
+            plan_version=version,
+            quantity=subscription.quantity,
+            at=at,
+            actor=actor,
+        )
+        boundary = start_boundary(begun)
+        draft = next(iter(draft_invoices([boundary])), None) if boundary else None
+        preview = ReturnPreview(
+            plan_version=version,
+            quantity=begun.quantity,
+            period=begun.current_period,
+            is_trial=begun.state == Subscription.State.TRIALING,
+            draft=with_credit(draft) if draft else None,
+        )
+        transaction.set_rollback(True)
+    return preview
+
+
+@transaction.atomic
+def start_again(*, subscription: Subscription, actor: Actor, at: datetime) -> Started:
+    """Begin a new subscription like one that has ended, on today's prices of its plan.
+
+    Raises:
+        NotComingBack: If it has not ended, runs again already, or its plan is not on sale.
+        SubscriptionInvalid: If another live subscription bills one of its meters.
+        TaxRateMissing: If tax is due in the customer's country and no rate is known.
+    """
+    return start_subscription(
+        customer=subscription.customer,
+        plan_version=_version(subscription, at),
+        quantity=subscription.quantity,
+        at=at,
+        actor=actor,
+    )
+
+
+def _version(subscription: Subscription, at: datetime) -> PlanVersion:
+    Customer.objects.select_for_update(of=("self",)).get(pk=subscription.customer_id)
+    if subscription.ended_at is None:
+        raise NotComingBack("it has not ended")
+    again = Subscription.objects.live().filter(
+        customer=subscription.customer_id, plan_version__plan=subscription.plan_version.plan_id
+    )
+    if again.exists():
+        raise NotComingBack("it runs again already")
+    version = version_for_return(subscription, at)
+    if version is None:
+        raise NotComingBack("its plan is not on sale any more")
+    return version

@@ -1,0 +1,131 @@
+"""What drafts of invoices are made of: a boundary, its stretches, lines, and the whole."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+
+from billing.domain.derivation import Derivation
+from billing.domain.issuing import IssuedBy
+from billing.domain.tax import TaxedLine
+from billing.domain.totals import Totals
+from billing.services.credit.coupon_book import Buyer, CouponTaken
+from subscriptions.models import Customer, Subscription
+from tiktoktoe.kernel.money import Money
+from tiktoktoe.kernel.periods import BillingPeriods, Period
+
+__all__ = ["Buyer"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftLine:
+    """A line to be; its amounts are as its price says them, with tax where that includes it."""
+
+    kind: str
+    description: str
+    price_id: int | None
+    period: Period
+    quantity: Decimal
+    unit_amount: Decimal | None
+    amount: Money
+    derivation: Derivation
+    discount: Money | None = None
+    exact: Fraction | None = None  # the amount before a discount was rounded
+    includes_tax: bool = False
+    tax_category: str = ""  # of a line without a price
+    subscription_id: int | None = None  # of a line of an invoice for several
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftInvoice:
+    """An invoice to be, with its totals; one of one-off charges has no subscription.
+
+    One for several subscriptions has none of its own either; `parts` are those.
+
+    `from_balance` and `from_wallets` are what credit would pay of it; only previews work them
+    out, since finalising takes what is there then.
+    """
+
+    subscription: Subscription | None
+    customer: Customer
+    currency: str
+    kind: str
+    boundary: datetime
+    period_end: datetime
+    lines: tuple[DraftLine, ...]
+    totals: Totals
+    idempotency_key: str
+    from_balance: Money | None = None
+    from_wallets: Money | None = None
+    coupons: tuple[CouponTaken, ...] = ()
+    parts: tuple[Subscription, ...] = ()
+    due_days: int | None = None  # where it is not due as the company's setting says
+    issuer_id: int | None = None
+    issued_by: IssuedBy | None = None
+    awaits_tax: bool = False  # its tax is still to come from a tax engine
+
+    @property
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """What it is for: one subscription, several, or none."""
+        return self.parts or ((self.subscription,) if self.subscription else ())
+
+    @property
+    def taxed_lines(self) -> list[tuple[DraftLine, TaxedLine]]:
+        """Each line with its tax."""
+        return list(zip(self.lines, self.totals.lines, strict=True))
+
+    @property
+    def due(self) -> Money:
+        """What would be left to pay."""
+        left = self.totals.total
+        for used in (self.from_balance, self.from_wallets):
+            left = left - used if used else left
+        return left
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """A subscription at the instant at which it is billed.
+
+    `closed` is the period whose usage is owed, `coming` the one whose fee is due in advance.
+    `row` are the periods that the closed one is a part of, where a change has begun others;
+    `is_last`: the subscription stops there, so that the day's usage belongs to the closed one.
+    """
+
+    subscription: Subscription
+    at: datetime
+    closed: Period | None
+    coming: Period | None
+    row: BillingPeriods | None = None
+    is_last: bool = False
+
+    @property
+    def closed_row(self) -> BillingPeriods:
+        """The periods that the closed one is a part of."""
+        return self.row or self.subscription.billing_periods
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of the closed period on one price and quantity, and its share of the whole's days."""
+
+    version_id: int
+    quantity: int
+    period: Period
+    share: Fraction
+
+
+def on_one_price(stretches: Iterable[Stretch]) -> Iterator[Stretch]:
+    """Stretches that differ only in quantity as one: more seats do not start the tiers anew."""
+    held: Stretch | None = None
+    for stretch in stretches:
+        if held is not None and held.version_id == stretch.version_id:
+            joined = Period(held.period.start, stretch.period.end)
+            held = replace(stretch, period=joined, share=held.share + stretch.share)
+            continue
+        if held is not None:
+            yield held
+        held = stretch
+    if held is not None:
+        yield held

@@ -1,0 +1,509 @@
+"""Collecting a payment in three steps: open (a row is committed), send (no transaction), settle.
+
+Whatever dies in between leaves an attempt that is live, and so nobody can charge twice; the
+reconciler sends the same request with the same key, or asks what became of it.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from enum import StrEnum
+from time import monotonic
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from billing.domain.attempts import (
+    LIVE_ATTEMPT_STATES,
+    LIVE_PAYMENT_STATES,
+    UNPROVEN_ATTEMPT_STATES,
+    PaymentState,
+    ensure_payment_move,
+)
+from billing.domain.authentication import Ask, Authentication
+from billing.domain.scoring import Objectives
+from billing.errors import (
+    InvoiceNotOpen,
+    NothingToCharge,
+    PaymentDisputed,
+    PaymentHeld,
+    PaymentInFlight,
+    PaymentMethodMissing,
+)
+from billing.gateways.base import ChargeRequest, Outcome, PageRequest
+from billing.gateways.registry import gateway_named
+from billing.models import (
+    GatewayCustomer,
+    Invoice,
+    Payment,
+    PaymentAttempt,
+    PaymentDecision,
+    PaymentMethod,
+    PaymentReview,
+)
+from billing.services.payments.addresses import payment_page_address
+from billing.services.payments.authentication import authentication_of_charge
+from billing.services.payments.gateway_calls import ask
+from billing.services.payments.payment_events import record_event
+from billing.services.payments.reviews import held_back, judge_payment
+from billing.services.payments.settling import settle_attempt, wait_for_a_way
+from billing.services.payments.strategy import (
+    Pool,
+    find_route,
+    has_fallback,
+    load_pool,
+    reasons_in_words,
+)
+from subscriptions.services.transitions import Actor
+from tiktoktoe.kernel.ids import uuid7
+from tiktoktoe.kernel.money import Money
+
+logger = logging.getLogger(__name__)
+
+PAGE_IS_OPEN_FOR = timedelta(hours=1)  # Stripe allows 30 minutes to 24 hours
+_GRACE = timedelta(seconds=10)
+REQUEST_DEADLINE = timedelta(seconds=25)  # no second gateway is asked in a request after this
+
+
+class Channel(StrEnum):
+    """Where the customer is while paying."""
+
+    STORED_METHOD = "stored_method"
+    HOSTED_PAGE = "hosted_page"
+    BANK_TRANSFER = "bank_transfer"  # the customer sends it; it has arrived
+
+
+# What was given up is not collected any more, but whoever wants to pay it may.
+PAYABLE_STATES: Mapping[Channel, frozenset[str]] = {
+    Channel.STORED_METHOD: frozenset({"open"}),
+    Channel.HOSTED_PAGE: frozenset({"open", "uncollectible"}),
+    Channel.BANK_TRANSFER: frozenset({"open", "uncollectible", "paid"}),
+}
+
+
+def charge_invoice(
+    *,
+    invoice: Invoice,
+    actor: Actor,
+    at: datetime,
+    method: PaymentMethod | None = None,
+    objectives: Objectives | None = None,
+) -> PaymentAttempt:
+    """Collect what is due on an invoice by a stored method, where the strategy says.
+
+    After a no that is proven, and that another gateway may answer differently, one more is
+    tried at once if there is time; otherwise the next collection pass tries it.
+
+    Args:
+        method: The one to charge; by default the customer's default one, or, if the policy
+            may choose, whichever is best.
+        objectives: What matters for this payment, instead of the policy's weights.
+
+    Raises:
+        InvoiceNotOpen: If nothing is to be collected on it.
+        PaymentDisputed: If the bank decides about a payment of it.
+        PaymentMethodMissing: If the customer has no such method.
+        NothingToCharge: If the method cannot be charged anywhere; says why.
+        PaymentInFlight: If an attempt may have moved this money already.
+    """
+    chosen = method or default_method(invoice)
+    if chosen is None or chosen.customer_id != invoice.customer_id or chosen.state != "active":
+        raise PaymentMethodMissing("there is no stored payment method to charge")
+    started = monotonic()
+    sent = _charge_once(invoice, method, objectives, actor, at)
+    if is_due_elsewhere(sent, at) and monotonic() - started < REQUEST_DEADLINE.total_seconds():
+        return _charge_once(invoice, method, objectives, actor, at)
+    return sent
+
+
+def is_due_elsewhere(attempt: PaymentAttempt, at: datetime) -> bool:
+    """Whether the payment is to be tried at another gateway now."""
+    payment = Payment.objects.get(pk=attempt.payment_id)
+    return has_fallback(attempt) and payment.state == "open" and payment.next_attempt_at == at
+
+
+def default_method(invoice: Invoice) -> PaymentMethod | None:
+    """The method that a customer's invoices are charged to by themselves."""
+    methods = PaymentMethod.objects.usable()
+    return methods.filter(customer_id=invoice.customer_id, is_default=True).first()
+
+
+def open_routed_attempt(
+    *,
+    invoice: Invoice,
+    actor: Actor,
+    at: datetime,
+    method: PaymentMethod | None = None,
+    objectives: Objectives | None = None,
+) -> PaymentAttempt:
+    """Commit an attempt where the strategy says, with the decision, before anything is sent.
+
+    Raises:
+        InvoiceNotOpen: If nothing is to be collected on the invoice.
+        PaymentHeld: If risk rules hold it back for a person.
+        NothingToCharge: If no method can be charged anywhere; the decision is kept.
+        PaymentInFlight: If an attempt is live; the database has the last word.
+    """
+    with _one_live(), transaction.atomic(durable=True):
+        locked = Invoice.objects.select_for_update(of=("self",)).get(pk=invoice.pk)
+        pool = load_pool(customers=[locked.customer_id], at=at)
+        written = write_routed_attempt(
+            invoice=locked, pool=pool, method=method, objectives=objectives, actor=actor, at=at
+        )
+    if isinstance(written, PaymentReview):
+        raise PaymentHeld("a person has to look at this payment first; it is in the review queue")
+    if isinstance(written, PaymentDecision):
+        raise NothingToCharge(f"no method can be charged: {reasons_in_words(written)}")
+    return written
+
+
+def open_attempt(
+    *,
+    invoice: Invoice,
+    channel: Channel,
+    gateway: str,
+    actor: Actor,
+    at: datetime,
+    method: PaymentMethod | None = None,
+    saves_method: bool = False,
+    amount: Money | None = None,
+    is_hold: bool = False,
+    authentication: Authentication | None = None,
+) -> PaymentAttempt:
+    """Commit an attempt at a given gateway to collect what is due, or part of it.
+
+    Raises:
+        InvoiceNotOpen: If nothing is to be collected on the invoice.
+        PaymentInFlight: If an attempt is live; the database has the last word.
+    """
+    with _one_live(), transaction.atomic(durable=True):
+        locked = Invoice.objects.select_for_update(of=("self",)).get(pk=invoice.pk)
+        payment, earlier = _payment_to_collect(locked, channel, actor, at, amount=amount)
+        attempt = new_attempt(payment, earlier, channel=channel, gateway=gateway, at=at)
+        attempt.method, attempt.saves_method = method, saves_method
+        if method is not None:
+            authentication = authentication_of_charge(
+                invoice=locked, method=method, gateway=gateway, amount=payment.amount, at=at
+            )
+        if authentication is not None:
+            attempt.authentication = authentication.as_kept()
+        if is_hold:
+            attempt.is_hold, attempt.amount_authorized = True, payment.amount
+        return start_attempt(attempt, earlier, actor=actor, at=at)
+
+
+def write_routed_attempt(
+    *,
+    invoice: Invoice,
+    pool: Pool,
+    actor: Actor,
+    at: datetime,
+    method: PaymentMethod | None = None,
+    objectives: Objectives | None = None,
+) -> PaymentAttempt | PaymentDecision | PaymentReview:
+    """Write an attempt down where the strategy says; the caller holds the invoice's lock.
+
+    Gives the review where risk rules hold the payment back, and the decision where nothing
+    can be charged: the payment then waits, or is given up.
+    """
+    channel = Channel.STORED_METHOD
+    payment, earlier = _payment_to_collect(invoice, channel, actor, at)
+    payment.customer = invoice.customer
+    verdict = judge_payment(
+        payment=payment,
+        method=method or default_method(invoice),
+        is_first=invoice.customer_id not in pool.have_paid,
+        at=at,
+    )
+    review = held_back(payment=payment, verdict=verdict, at=at)
+    if review is not None:
+        return review
+    route = find_route(
+        payment=payment,
+        earlier=earlier,
+        pool=pool,
+        wanted=method,
+        objectives=objectives,
+        verdict=verdict,
+        at=at,
+    )
+    if isinstance(route, PaymentDecision):
+        wait_for_a_way(payment=payment, decision=route, actor=actor, at=at)
+        return route
+    attempt = new_attempt(payment, earlier, channel=channel, gateway=route.gateway, at=at)
+    attempt.method, attempt.decision, attempt.segment = route.method, route.decision, route.segment
+    attempt.is_fallback = route.is_fallback
+    attempt.authentication = authentication_of_charge(
+        invoice=invoice,
+        method=route.method,
+        gateway=route.gateway,
+        amount=payment.amount,
+        at=at,
+    ).as_kept()
+    attempt.fee_expected = Money(route.fee_expected, payment.currency)
+    return start_attempt(attempt, earlier, actor=actor, at=at)
+
+
+def send_attempt(*, attempt: PaymentAttempt, actor: Actor, at: datetime) -> PaymentAttempt:
+    """Send an attempt's request and settle what is answered; safe to repeat.
+
+    Each sending is counted before it leaves: from the second on, a refusal proves nothing
+    about the first. The request is made of stored values only, so that it is always the same.
+    """
+    claimed = _claim(attempt, at)
+    if claimed is None:
+        return PaymentAttempt.objects.get(pk=attempt.pk)
+    outcome = request_for(claimed, at)
+    return settle_attempt(attempt=claimed, outcome=outcome, actor=actor, at=at)
+
+
+def request_for(attempt: PaymentAttempt, at: datetime) -> Outcome:
+    """Send what the attempt stands for to its gateway, outside of any transaction."""
+    gateway = gateway_named(attempt.gateway)
+    if attempt.channel == Channel.STORED_METHOD:
+        charge = _charge_request(attempt)
+        return ask(
+            gateway=attempt.gateway,
+            verb="authorize" if attempt.is_hold else "charge",
+            request=charge,
+            call=lambda: (gateway.authorize if attempt.is_hold else gateway.charge)(charge),
+            at=at,
+            attempt=attempt,
+        )
+    page = _page_request(attempt)
+    return ask(
+        gateway=attempt.gateway,
+        verb="open_page",
+        request=page,
+        call=lambda: gateway.open_page(page),
+        at=at,
+        attempt=attempt,
+    )
+
+
+def send_deadline() -> timedelta:
+    """After this long, whoever was sending an attempt has stopped waiting, or is dead."""
+    seconds = max(settings.STRIPE_TIMEOUT_SECONDS, settings.GATEWAY_TIMEOUT_SECONDS)
+    return timedelta(seconds=seconds) + _GRACE
+
+
+def method_reference(attempt: PaymentAttempt) -> str:
+    """How the attempt's gateway names the method."""
+    assert attempt.method is not None
+    if attempt.method.gateway == attempt.gateway:
+        return attempt.method.gateway_reference
+    return attempt.method.tokens.get(gateway=attempt.gateway).gateway_reference
+
+
+@contextmanager
+def _one_live() -> Iterator[None]:
+    """Say it in our words where the database refuses a second live attempt or payment."""
+    try:
+        yield
+    except IntegrityError as error:
+        if "attempt_one_live" in str(error) or "payment_one_live" in str(error):
+            raise PaymentInFlight(_IN_FLIGHT) from error
+        raise
+
+
+def _charge_once(
+    invoice: Invoice,
+    method: PaymentMethod | None,
+    objectives: Objectives | None,
+    actor: Actor,
+    at: datetime,
+) -> PaymentAttempt:
+    attempt = open_routed_attempt(
+        invoice=invoice, method=method, objectives=objectives, actor=actor, at=at
+    )
+    return send_attempt(attempt=attempt, actor=actor, at=at)
+
+
+_IN_FLIGHT = "a payment of this invoice is on its way; its outcome must be known first"
+
+
+def _payment_to_collect(
+    invoice: Invoice,
+    channel: Channel,
+    actor: Actor,
+    at: datetime,
+    *,
+    amount: Money | None = None,
+) -> tuple[Payment, list[PaymentAttempt]]:
+    due = invoice.amount_due
+    if invoice.state not in PAYABLE_STATES[channel] or due.amount <= 0:
+        raise InvoiceNotOpen(f"nothing is to be collected on invoice {invoice}")
+    if amount is not None and amount > due:
+        raise InvoiceNotOpen(f"only {due} is to be collected on invoice {invoice}")
+    return payment_for(invoice, amount or due, channel=channel, at=at, actor=actor)
+
+
+def new_attempt(
+    payment: Payment,
+    earlier: Sequence[PaymentAttempt],
+    *,
+    channel: Channel,
+    gateway: str,
+    at: datetime,
+) -> PaymentAttempt:
+    sequence = max((attempt.sequence for attempt in earlier), default=0) + 1
+    return PaymentAttempt(
+        id=uuid7(),
+        payment=payment,
+        sequence=sequence,
+        gateway=gateway,
+        channel=channel,
+        idempotency_key=f"{payment.pk}:{sequence}",
+        currency=payment.currency,
+        dispatched_at=at,
+        next_check_at=at + send_deadline(),
+    )
+
+
+def start_attempt(
+    attempt: PaymentAttempt, earlier: Sequence[PaymentAttempt], *, actor: Actor, at: datetime
+) -> PaymentAttempt:
+    """Write the attempt and what it does to its payment; the caller commits, then sends."""
+    attempt.save(force_insert=True)
+    is_again = any(a.channel == attempt.channel for a in earlier)
+    is_retry = attempt.channel == Channel.STORED_METHOD and is_again and not attempt.is_fallback
+    _start_processing(attempt.payment, attempt, actor=actor, is_retry=is_retry, at=at)
+    return attempt
+
+
+def payment_for(
+    invoice: Invoice, due: Money, *, channel: Channel, actor: Actor, at: datetime
+) -> tuple[Payment, list[PaymentAttempt]]:
+    """The payment being collected, or a new one, with its attempts so far, all of them dead.
+
+    A payment for another amount is given up first: something was credited since.
+    """
+    payments = list(Payment.objects.select_for_update(of=("self",)).filter(invoice=invoice))
+    if any(payment.contested == Payment.Contested.DISPUTED for payment in payments):
+        raise PaymentDisputed(f"a payment of invoice {invoice} is disputed at the bank")
+    live = next((payment for payment in payments if payment.state in LIVE_PAYMENT_STATES), None)
+    earlier = list(live.attempts.select_related("decision")) if live else []
+    if any(attempt.state in LIVE_ATTEMPT_STATES for attempt in earlier):
+        raise PaymentInFlight(_IN_FLIGHT)
+    if live is not None and live.amount == due:
+        return live, earlier
+    if live is not None:
+        _cancel(live, actor, at)
+    payment = Payment.objects.create(
+        id=uuid7(),
+        customer_id=invoice.customer_id,
+        invoice=invoice,
+        currency=invoice.currency,
+        amount=due.amount,
+        purpose="off_session" if channel == Channel.STORED_METHOD else "on_session",
+        idempotency_key=f"{invoice.pk}:{len(payments) + 1}",
+        retries_done=live.retries_done if live else 0,
+        created_at=at,
+    )
+    return payment, []
+
+
+def _cancel(payment: Payment, actor: Actor, at: datetime) -> None:
+    ensure_payment_move(payment.state, PaymentState.CANCELED)
+    from_state, payment.state, payment.next_attempt_at = payment.state, PaymentState.CANCELED, None
+    payment.save(update_fields=["state", "next_attempt_at"])
+    record_event(
+        payment=payment,
+        event="payment_canceled",
+        actor=actor,
+        at=at,
+        from_state=from_state,
+        to_state=payment.state,
+        details={"reason": "the amount due has changed"},
+    )
+
+
+def _start_processing(
+    payment: Payment, attempt: PaymentAttempt, *, actor: Actor, is_retry: bool, at: datetime
+) -> None:
+    ensure_payment_move(payment.state, PaymentState.PROCESSING)
+    from_state, payment.state = payment.state, PaymentState.PROCESSING
+    if attempt.channel == Channel.STORED_METHOD:
+        payment.next_attempt_at = None
+        payment.retries_done += 1 if is_retry else 0
+    payment.save(update_fields=["state", "next_attempt_at", "retries_done"])
+    record_event(
+        payment=payment,
+        attempt=attempt,
+        event="attempt_dispatched",
+        actor=actor,
+        at=at,
+        from_state=from_state,
+        to_state=payment.state,
+        details={
+            "gateway": attempt.gateway,
+            "channel": str(attempt.channel),
+            **({"reason": "another gateway said no"} if attempt.is_fallback else {}),
+        },
+    )
+
+
+@transaction.atomic(durable=True)
+def _claim(attempt: PaymentAttempt, at: datetime) -> PaymentAttempt | None:
+    """Count a sending of an attempt that is not proven; None if it is settled already."""
+    unproven = PaymentAttempt.objects.filter(pk=attempt.pk, state__in=UNPROVEN_ATTEMPT_STATES)
+    if not unproven.update(sends=F("sends") + 1, next_check_at=at + send_deadline()):
+        return None
+    related = ("payment__invoice", "payment__customer", "method")
+    return PaymentAttempt.objects.select_related(*related).get(pk=attempt.pk)
+
+
+def _metadata(attempt: PaymentAttempt) -> dict[str, str]:
+    return {
+        "payment_id": str(attempt.payment_id),
+        "attempt_id": str(attempt.pk),
+        "invoice": str(attempt.payment.invoice),
+    }
+
+
+def customer_reference(attempt: PaymentAttempt) -> str:
+    """How the attempt's gateway names the customer."""
+    known = GatewayCustomer.objects.get(
+        customer_id=attempt.payment.customer_id, gateway=attempt.gateway
+    )
+    return known.gateway_reference
+
+
+def _charge_request(attempt: PaymentAttempt) -> ChargeRequest:
+    return ChargeRequest(
+        our_reference=str(attempt.pk),
+        customer_reference=customer_reference(attempt),
+        method_reference=method_reference(attempt),
+        amount=attempt.payment.amount,
+        description=f"Invoice {attempt.payment.invoice}",
+        metadata=_metadata(attempt),
+        idempotency_key=attempt.idempotency_key,
+    )
+
+
+def _asked_of_banks(attempt: PaymentAttempt) -> str:
+    """As a gateway is told it: challenge, the exemption that is asked for, or nothing."""
+    kept = attempt.authentication
+    if kept.get("ask") == Ask.CHALLENGE:
+        return str(Ask.CHALLENGE)
+    return str(kept.get("exemption", "")) if kept.get("ask") == Ask.EXEMPTION else ""
+
+
+def _page_request(attempt: PaymentAttempt) -> PageRequest:
+    back = payment_page_address(attempt.payment)
+    return PageRequest(
+        our_reference=str(attempt.pk),
+        customer_reference=customer_reference(attempt),
+        amount=attempt.payment.amount,
+        currency=attempt.payment.currency,
+        description=f"Invoice {attempt.payment.invoice}",
+        metadata=_metadata(attempt),
+        success_url=back,
+        cancel_url=back,
+        expires_at=attempt.dispatched_at + PAGE_IS_OPEN_FOR,
+        authentication=_asked_of_banks(attempt),
+        saves_method=attempt.saves_method,
+        idempotency_key=attempt.idempotency_key,
+    )

@@ -1,0 +1,95 @@
+"""Paying an invoice on the gateway's own page, so that no card number comes near us."""
+
+from datetime import datetime
+
+from billing.domain.attempts import AttemptState
+from billing.errors import GatewayUnavailable, InvoiceNotOpen, PaymentInFlight
+from billing.gateways.registry import DEFAULT_GATEWAY, gateway_named
+from billing.models import Invoice, Payment, PaymentAttempt
+from billing.services.payments.authentication import authentication_of_page
+from billing.services.payments.charging import Channel, open_attempt, send_attempt
+from billing.services.payments.payment_methods import make_known
+from billing.services.payments.reconciling import look_into
+from billing.services.payments.settling import settle_attempt
+from subscriptions.services.transitions import Actor
+
+
+def open_payment_page(
+    *,
+    invoice: Invoice,
+    actor: Actor,
+    at: datetime,
+    saves_method: bool = False,
+    gateway: str = DEFAULT_GATEWAY,
+) -> str:
+    """Open a payment page for what is due on an invoice; gives its address.
+
+    A second click, or another tab, gets the page that is open already.
+
+    Raises:
+        InvoiceNotOpen: If nothing is to be paid.
+        PaymentInFlight: If a payment is on its way, or its outcome not known yet.
+        GatewayUnavailable: If no page could be opened.
+    """
+    address = _open_page_of(invoice, actor, at)
+    if address:
+        return address
+    make_known(customer=invoice.customer, at=at, gateway=gateway)
+    try:
+        attempt = open_attempt(
+            invoice=invoice,
+            channel=Channel.HOSTED_PAGE,
+            gateway=gateway,
+            saves_method=saves_method,
+            authentication=authentication_of_page(
+                invoice=invoice, gateway=gateway, stores_method=saves_method, at=at
+            ),
+            actor=actor,
+            at=at,
+        )
+    except PaymentInFlight:
+        # Another tab was quicker: its page will do.
+        address = _open_page_of(invoice, actor, at)
+        if address:
+            return address
+        raise
+    sent = send_attempt(attempt=attempt, actor=actor, at=at)
+    if not sent.action_url:
+        raise GatewayUnavailable("the payment page could not be opened; please try again shortly")
+    return sent.action_url
+
+
+def confirm_payment(*, payment: Payment, actor: Actor, at: datetime) -> Payment:
+    """Ask the gateway what became of a payment on its page; what the browser says is no proof."""
+    attempt = _live_page(payment.invoice)
+    if attempt is not None and attempt.payment_id == payment.pk:
+        look_into(attempt=attempt, actor=actor, at=at)
+    return Payment.objects.select_related("invoice").get(pk=payment.pk)
+
+
+def close_payment_page(*, invoice: Invoice, actor: Actor, at: datetime) -> PaymentAttempt | None:
+    """Close an invoice's open page at the gateway, so that it can be void or paid otherwise.
+
+    Gives the attempt as it is then: succeeded, if the customer was quicker.
+    """
+    attempt = _live_page(invoice)
+    if attempt is None or not attempt.gateway_session:
+        return attempt
+    outcome = gateway_named(attempt.gateway).expire_session(attempt.gateway_session)
+    return settle_attempt(attempt=attempt, outcome=outcome, actor=actor, at=at)
+
+
+def _live_page(invoice: Invoice) -> PaymentAttempt | None:
+    pages = PaymentAttempt.objects.live().filter(channel=Channel.HOSTED_PAGE)
+    return pages.filter(payment__invoice=invoice).exclude(state=AttemptState.SUCCEEDED).first()
+
+
+def _open_page_of(invoice: Invoice, actor: Actor, at: datetime) -> str:
+    """The address of the page that is open for an invoice, after asking whether it still is."""
+    attempt = _live_page(invoice)
+    if attempt is None:
+        return ""
+    seen = look_into(attempt=attempt, actor=actor, at=at)
+    if seen.state == AttemptState.SUCCEEDED:
+        raise InvoiceNotOpen(f"invoice {invoice} has just been paid")
+    return seen.action_url if seen.state == AttemptState.REQUIRES_ACTION else ""

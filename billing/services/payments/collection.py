@@ -1,0 +1,257 @@
+"""Collecting what is due from customers with a default method, and trying again later."""
+
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection, transaction
+from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Mod
+
+from billing.domain.attempts import PaymentState, ensure_payment_move
+from billing.errors import InvoiceNotOpen, PaymentDisputed, PaymentInFlight
+from billing.models import (
+    Invoice,
+    InvoicePart,
+    Payment,
+    PaymentAttempt,
+    PaymentDecision,
+    PaymentMethod,
+    PaymentReview,
+)
+from billing.models.invoices import LEFT_TO_PAY, InvoiceQuerySet
+from billing.services.credit.customer_credit import pay_from_balance
+from billing.services.payments.charging import Channel, send_attempt, write_routed_attempt
+from billing.services.payments.payment_events import record_event
+from billing.services.payments.strategy import Pool, load_pool
+from subscriptions.models import Customer, CustomerClock, Subscription
+from subscriptions.services.lifecycle import mark_past_due
+from subscriptions.services.transitions import SCHEDULE, Actor
+from tiktoktoe.kernel.ids import uuid7
+
+logger = logging.getLogger(__name__)
+
+BATCH = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The customers that one of several passes looks after: every n-th, by id."""
+
+    number: int = 0
+    of: int = 1
+
+
+EVERYBODY = Share()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """The attempts of some invoices, whether any is not due any more, whether more may wait."""
+
+    attempts: Sequence[PaymentAttempt] = ()
+    has_moved: bool = False
+    is_full: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """What one pass has done: attempts made, and what became of them."""
+
+    attempts: int = 0
+    succeeded: int = 0
+    declined: int = 0
+    unproven: int = 0
+
+
+def collect_due(
+    *,
+    at: datetime,
+    workers: int = 1,
+    clock: CustomerClock | None = None,
+    share: Share = EVERYBODY,
+) -> Collected:
+    """Charge the default methods for everything that is due, each invoice at most once.
+
+    Attempts are committed batch by batch, then sent outside of transactions by a few
+    threads. Several passes may run at once; one that dies leaves its attempts to the
+    reconciler. With one worker everything happens in the calling thread. Of customers with a
+    test clock only those of `clock` are charged, and of it no others; of all, those of the
+    share.
+    """
+    states: list[str] = []
+    is_more = True
+    while is_more:
+        batch = _open_batch(at, clock, share)
+        answers = _send_all(batch.attempts, at=at, workers=workers)
+        states += answers
+        # What was not taken may be due again at once, at another gateway.
+        is_more = batch.has_moved and (batch.is_full or set(answers) - {"succeeded"} != set())
+    dead = sum(state in {"declined", "not_sent", "abandoned"} for state in states)
+    succeeded = states.count("succeeded")
+    return Collected(
+        attempts=len(states),
+        succeeded=succeeded,
+        declined=dead,
+        unproven=len(states) - succeeded - dead,
+    )
+
+
+@transaction.atomic(durable=True)
+def _open_batch(at: datetime, clock: CustomerClock | None, share: Share) -> Batch:
+    """Claim invoices that are due and commit one attempt for each; other passes skip them.
+
+    What is on a customer's credit balance is used first.
+    """
+    locked = _due_invoices(at, clock, share).select_for_update(skip_locked=True, of=("self",))
+    claimed = [invoice.pk for invoice in locked.order_by("finalized_at", "pk")[:BATCH]]
+    if not claimed:
+        return Batch()
+    # Asked again now that they are locked: another pass may have been here since.
+    due = _due_invoices(at, clock, share).filter(pk__in=claimed).select_related("customer")
+    before = list(due.order_by("finalized_at", "pk"))
+    invoices = list(due.all()) if pay_from_balance(before, at=at) else before
+    pool = load_pool(customers=[invoice.customer_id for invoice in invoices], at=at)
+    written = [_write(invoice, pool, at) for invoice in invoices]
+    return Batch(
+        attempts=[attempt for attempt in written if isinstance(attempt, PaymentAttempt)],
+        has_moved=len(invoices) < len(before) or any(row is not None for row in written),
+        is_full=len(claimed) == BATCH,
+    )
+
+
+def mark_overdue(*, at: datetime, clock: CustomerClock | None = None) -> int:
+    """Mark active subscriptions past due whose open invoice is overdue; gives how many."""
+    behind = Invoice.objects.overdue(at).filter(
+        subscription__state=Subscription.State.ACTIVE, customer__clock=clock
+    )
+    invoices = behind.select_related("subscription").order_by("subscription_id", "due_at")
+    marked = 0
+    for invoice in invoices.distinct("subscription_id"):
+        assert invoice.subscription is not None
+        reason = f"invoice {invoice} is overdue"
+        mark_past_due(subscription=invoice.subscription, reason=reason, at=at)
+        marked += 1
+    return marked + _mark_parts_overdue(at, clock)
+
+
+def _mark_parts_overdue(at: datetime, clock: CustomerClock | None) -> int:
+    """Mark those whose invoice is one for several subscriptions."""
+    overdue = Invoice.objects.overdue(at).filter(customer__clock=clock)
+    parts = InvoicePart.objects.filter(
+        invoice__in=overdue, subscription__state=Subscription.State.ACTIVE
+    ).select_related("subscription", "invoice")
+    found = {part.subscription_id: part for part in parts.order_by("-invoice__due_at")}
+    for part in found.values():
+        reason = f"invoice {part.invoice} is overdue"
+        mark_past_due(subscription=part.subscription, reason=reason, at=at)
+    return len(found)
+
+
+@transaction.atomic
+def resume_collection(
+    *, customer: Customer, actor: Actor, at: datetime, currency: str | None = None
+) -> int:
+    """Let everything that a customer still owes, in a currency or all, be tried again at once.
+
+    Gives how many payments will be.
+    """
+    owed = Invoice.objects.collectable().filter(customer=customer, payments__isnull=False)
+    if currency is not None:
+        owed = owed.filter(currency=currency)
+    resumed = 0
+    for invoice in owed.distinct().order_by("pk"):
+        locked = Invoice.objects.select_for_update(of=("self",)).get(pk=invoice.pk)
+        resumed += _resume(locked, actor, at)
+    return resumed
+
+
+def _due_invoices(at: datetime, clock: CustomerClock | None, share: Share) -> InvoiceQuerySet:
+    """Open invoices that were never charged, or whose next try has come."""
+    payments = Payment.objects.filter(invoice=OuterRef("pk"))
+    attempts = PaymentAttempt.objects.filter(payment__invoice=OuterRef("pk"))
+    methods = PaymentMethod.objects.usable().filter(customer=OuterRef("customer"), is_default=True)
+    settled = payments.filter(
+        Q(state__in=["processing", "requires_action", "paid", "failed"])
+        | Q(next_attempt_at__gt=at)  # nothing could be charged: it waits
+        | Q(review__state="open")  # a person has to look first
+    )
+    tried = attempts.filter(channel=Channel.STORED_METHOD)
+    ours = Invoice.objects.collectable().filter(customer__clock=clock, finalized_at__lte=at)
+    if share.of > 1:
+        ours = ours.alias(rest=Mod(F("customer"), share.of)).filter(rest=share.number)
+    return (
+        ours.alias(left=LEFT_TO_PAY)
+        .filter(left__gt=0)
+        .filter(Exists(methods), ~Exists(attempts.live().exclude(payment__state="returned")))
+        .filter(Exists(payments.due_for_attempt(at)) | (~Exists(settled) & ~Exists(tried)))
+    )
+
+
+def _write(
+    invoice: Invoice, pool: Pool, at: datetime
+) -> PaymentAttempt | PaymentDecision | PaymentReview | None:
+    try:
+        return write_routed_attempt(invoice=invoice, pool=pool, actor=SCHEDULE, at=at)
+    except (InvoiceNotOpen, PaymentDisputed, PaymentInFlight):
+        return None
+
+
+def _send_all(batch: Sequence[PaymentAttempt], *, at: datetime, workers: int) -> list[str]:
+    if workers == 1 or not batch:
+        return [_send(attempt, at) for attempt in batch]
+    shares = [share for n in range(workers) if (share := batch[n::workers])]
+    with ThreadPoolExecutor(max_workers=len(shares)) as pool:
+        results = pool.map(lambda share: _send_share(share, at), shares)
+        return [state for states in results for state in states]
+
+
+def _send_share(share: Sequence[PaymentAttempt], at: datetime) -> list[str]:
+    """In a thread, which has a database connection of its own."""
+    try:
+        return [_send(attempt, at) for attempt in share]
+    finally:
+        connection.close()
+
+
+def _send(attempt: PaymentAttempt, at: datetime) -> str:
+    """One customer's trouble must not keep the others from being charged."""
+    try:
+        return str(send_attempt(attempt=attempt, actor=SCHEDULE, at=at).state)
+    except Exception:
+        logger.exception("attempt not settled", extra={"attempt": str(attempt.pk)})
+        return str(attempt.state)
+
+
+def _resume(invoice: Invoice, actor: Actor, at: datetime) -> int:
+    payments = Payment.objects.select_for_update(of=("self",)).filter(invoice=invoice)
+    live = payments.live().first()
+    if live is None and payments.filter(state="failed").exists():
+        live = Payment.objects.create(
+            id=uuid7(),
+            customer_id=invoice.customer_id,
+            invoice=invoice,
+            currency=invoice.currency,
+            amount=invoice.amount_due.amount,
+            purpose="off_session",
+            idempotency_key=f"{invoice.pk}:{payments.count() + 1}",
+            created_at=at,
+        )
+    if live is None or live.attempts.live().exists() or live.state == PaymentState.PROCESSING:
+        return 0
+    from_state = live.state
+    if from_state != PaymentState.OPEN:
+        ensure_payment_move(from_state, PaymentState.OPEN)
+    live.state, live.next_attempt_at = PaymentState.OPEN, at
+    live.save(update_fields=["state", "next_attempt_at"])
+    record_event(
+        payment=live,
+        event="collection_resumed",
+        actor=actor,
+        at=at,
+        from_state=from_state,
+        to_state=live.state,
+    )
+    return 1

@@ -1,0 +1,217 @@
+"""A customer's stored ways to pay: add one on the gateway's page, choose the default, remove."""
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
+
+from billing.domain.attempts import UNPROVEN_ATTEMPT_STATES
+from billing.errors import (
+    GatewayRefused,
+    GatewayUnavailable,
+    PaymentInFlight,
+    PaymentMethodMissing,
+)
+from billing.gateways.base import CustomerRequest, PageRequest
+from billing.gateways.registry import DEFAULT_GATEWAY, gateway_named
+from billing.models import GatewayCustomer, PaymentAttempt, PaymentMethod
+from billing.services.payments.addresses import methods_page_address, setup_page_address
+from billing.services.payments.stored_methods import keep_method
+from subscriptions.models import Customer
+from tiktoktoe.kernel.ids import uuid7
+
+logger = logging.getLogger(__name__)
+
+SETUP_PAGE_IS_OPEN_FOR = timedelta(hours=1)
+EXPIRES_WITHIN = timedelta(days=45)
+RENEWED_WITHIN = timedelta(days=90)
+
+
+def make_known(
+    *, customer: Customer, at: datetime, gateway: str = DEFAULT_GATEWAY
+) -> GatewayCustomer:
+    """How a gateway names a customer; the customer is made known to it the first time.
+
+    Of two at once, the row that is written first counts.
+
+    Raises:
+        GatewayUnavailable: If the gateway cannot be reached.
+    """
+    known = GatewayCustomer.objects.filter(customer=customer, gateway=gateway).first()
+    if known is not None:
+        return known
+    request = CustomerRequest(
+        our_reference=customer.external_id,
+        name=customer.name,
+        email=customer.email,
+        idempotency_key=f"customer:{uuid7()}",
+    )
+    reference = gateway_named(gateway).create_customer(request)
+    try:
+        with transaction.atomic():
+            return GatewayCustomer.objects.create(
+                customer=customer, gateway=gateway, gateway_reference=reference, created_at=at
+            )
+    except IntegrityError:
+        return GatewayCustomer.objects.get(customer=customer, gateway=gateway)
+
+
+def open_setup_page(*, customer: Customer, at: datetime, gateway: str = DEFAULT_GATEWAY) -> str:
+    """Open the gateway's page on which a customer stores a method; gives its address.
+
+    Raises:
+        GatewayUnavailable: If the gateway cannot be reached.
+        GatewayRefused: If it does not open one.
+    """
+    known = make_known(customer=customer, at=at, gateway=gateway)
+    reference = str(uuid7())
+    outcome = gateway_named(gateway).open_page(
+        PageRequest(
+            our_reference=reference,
+            customer_reference=known.gateway_reference,
+            amount=None,
+            currency=customer.currency,
+            description="Payment method",
+            metadata={"customer": customer.external_id},
+            success_url=setup_page_address(),
+            cancel_url=methods_page_address(),
+            expires_at=at + SETUP_PAGE_IS_OPEN_FOR,
+            saves_method=True,
+            idempotency_key=f"setup:{reference}",
+        )
+    )
+    if outcome.decline is not None:
+        raise GatewayRefused(outcome.message or outcome.decline.code)
+    if not outcome.action_url:
+        raise GatewayUnavailable("the payment page could not be opened; please try again")
+    return outcome.action_url
+
+
+def take_over_method(
+    *, session: str, at: datetime, customer: Customer | None = None, gateway: str = DEFAULT_GATEWAY
+) -> PaymentMethod | None:
+    """Store the method that a completed page has set up; None if there is nothing to take over.
+
+    The gateway says whose page it was. Where a person brings the session's name, `customer`
+    is whom they act for, and another's page is as good as none.
+    """
+    page = gateway_named(gateway).read_page(session)
+    owner = GatewayCustomer.objects.filter(
+        gateway=gateway, gateway_reference=page.customer_reference
+    ).first()
+    if owner is None or not page.is_complete or page.method is None:
+        return None
+    if customer is not None and owner.customer_id != customer.pk:
+        return None
+    return keep_method(customer_id=owner.customer_id, details=page.method, at=at, gateway=gateway)
+
+
+@transaction.atomic
+def set_default_method(*, method: PaymentMethod) -> PaymentMethod:
+    """Make a method the one that invoices are charged to by themselves.
+
+    Raises:
+        PaymentMethodMissing: If it has been removed.
+    """
+    Customer.objects.select_for_update(of=("self",)).get(pk=method.customer_id)
+    chosen = PaymentMethod.objects.usable().filter(pk=method.pk).first()
+    if chosen is None:
+        raise PaymentMethodMissing("this payment method has been removed")
+    PaymentMethod.objects.filter(customer_id=method.customer_id, is_default=True).update(
+        is_default=False
+    )
+    chosen.is_default = True
+    chosen.save(update_fields=["is_default"])
+    return chosen
+
+
+def remove_method(*, method: PaymentMethod) -> PaymentMethod:
+    """Stop using a method, then let the gateway forget it.
+
+    It is never charged again from the first step on, whatever becomes of the second.
+
+    Raises:
+        PaymentInFlight: If a payment by it may be on its way.
+    """
+    removed = _mark_removed(method)
+    try:
+        gateway_named(removed.gateway).detach_method(
+            removed.gateway_reference, customer_reference=_owner_reference(removed)
+        )
+    except (GatewayUnavailable, GatewayRefused):
+        logger.warning("method not detached at the gateway", extra={"method": removed.pk})
+    return removed
+
+
+def refresh_method(*, reference: str, gateway: str = DEFAULT_GATEWAY) -> PaymentMethod | None:
+    """Take over what the gateway says of a stored method now: a new expiry, or detached."""
+    known = PaymentMethod.objects.filter(gateway=gateway, gateway_reference=reference).first()
+    if known is None:
+        return None
+    owner = _owner_reference(known)
+    details = gateway_named(gateway).read_method(reference, customer_reference=owner)
+    if not details.customer_reference:
+        known.state, known.is_default = PaymentMethod.State.REMOVED, False
+        known.save(update_fields=["state", "is_default"])
+        return known
+    known.brand, known.last4 = details.brand[:32], details.last4[-4:]
+    known.expires_on, known.country = details.expires_on, details.country[:2]
+    known.save(update_fields=["brand", "last4", "expires_on", "country"])
+    return known
+
+
+def refresh_expiring(*, at: datetime, limit: int = 100) -> int:
+    """Ask gateways about cards that expire soon, or have: their network may have renewed them.
+
+    Each is asked about once a day, until three months after its end; gives how many were. What
+    an account updater has changed arrives this way even where no event tells of it.
+    """
+    today = at.date()
+    ending = PaymentMethod.objects.usable().filter(
+        expires_on__gte=today - RENEWED_WITHIN, expires_on__lte=today + EXPIRES_WITHIN
+    )
+    due = ending.filter(Q(asked_at__isnull=True) | Q(asked_at__lte=at - timedelta(days=1)))
+    asked = 0
+    for method in due.order_by(F("asked_at").asc(nulls_first=True), "pk")[:limit]:
+        claimed = PaymentMethod.objects.filter(pk=method.pk, asked_at=method.asked_at)
+        if not claimed.update(asked_at=at):
+            continue
+        try:
+            refresh_method(reference=method.gateway_reference, gateway=method.gateway)
+        except (GatewayUnavailable, GatewayRefused):
+            logger.warning("method not asked about", extra={"method": method.pk})
+        asked += 1
+    return asked
+
+
+def refresh_methods(*, customer_reference: str, at: datetime, gateway: str) -> int:
+    """Take over what a gateway holds for a customer; gives how many of them are kept here."""
+    owner = GatewayCustomer.objects.filter(
+        gateway=gateway, gateway_reference=customer_reference
+    ).first()
+    if owner is None:
+        return 0
+    kept = [
+        keep_method(customer_id=owner.customer_id, details=details, at=at, gateway=gateway)
+        for details in gateway_named(gateway).list_methods(customer_reference)
+    ]
+    return sum(method is not None for method in kept)
+
+
+def _owner_reference(method: PaymentMethod) -> str:
+    """How the gateway names the customer whose method it is."""
+    owner = GatewayCustomer.objects.filter(customer=method.customer_id, gateway=method.gateway)
+    return owner.values_list("gateway_reference", flat=True).first() or ""
+
+
+@transaction.atomic(durable=True)
+def _mark_removed(method: PaymentMethod) -> PaymentMethod:
+    Customer.objects.select_for_update(of=("self",)).get(pk=method.customer_id)
+    in_use = PaymentAttempt.objects.filter(method=method, state__in=UNPROVEN_ATTEMPT_STATES)
+    if in_use.exists():
+        raise PaymentInFlight("a payment by this method is on its way; please try again soon")
+    locked = PaymentMethod.objects.get(pk=method.pk)
+    locked.state, locked.is_default = PaymentMethod.State.REMOVED, False
+    locked.save(update_fields=["state", "is_default"])
+    return locked

@@ -1,0 +1,300 @@
+"""Giving money back: reserved under lock, sent outside of transactions, settled when proven."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+
+from billing.domain.attempts import (
+    COUNTED_REFUND_STATES,
+    AttemptState,
+    RefundState,
+    may_replay,
+    next_check_at,
+    refund_states_before,
+    settled_refund_state,
+)
+from billing.domain.disputes import FROZEN_STATES
+from billing.errors import PaymentDisputed, PaymentNotRefundable, RefundExceedsPayment
+from billing.gateways.base import Outcome, RefundRequest
+from billing.gateways.registry import gateway_named
+from billing.models import CreditNote, Invoice, Payment, PaymentAttempt, Refund
+from billing.services.payments.charging import send_deadline
+from billing.services.payments.gateway_calls import Request, ask
+from billing.services.payments.payment_events import RECONCILER, record_event
+from billing.services.payments.settling import note_overpayment, recover_subscription
+from subscriptions.models import CustomerClock
+from subscriptions.services.transitions import Actor
+from tiktoktoe.kernel.errors import Conflict
+from tiktoktoe.kernel.ids import uuid7
+from tiktoktoe.kernel.money import Money, quantize, total
+
+logger = logging.getLogger(__name__)
+
+_UNPROVEN = frozenset({RefundState.DISPATCHED, RefundState.UNKNOWN})
+
+
+def refund_payment(
+    *,
+    payment: Payment,
+    amount: Money,
+    reason: str,
+    actor: Actor,
+    idempotency_key: str,
+    at: datetime,
+    credit_note: CreditNote | None = None,
+) -> Refund:
+    """Give back part or all of a paid payment. The same key gives the same refund.
+
+    Without a credit note the invoice is owed again by as much; nothing collects it by itself.
+
+    Raises:
+        PaymentNotRefundable: If the payment is not paid, or the amount cannot be paid out.
+        PaymentDisputed: If the bank decides who gets the money; an inquiry does not keep it.
+        RefundExceedsPayment: If, with earlier refunds, it would be more than was paid.
+        Conflict: If the key was used for another refund.
+    """
+    refund = open_refund(
+        payment=payment,
+        amount=amount,
+        reason=reason,
+        actor=actor,
+        idempotency_key=idempotency_key,
+        at=at,
+        credit_note=credit_note,
+    )
+    return send_refund(refund=refund, actor=actor, at=at)
+
+
+@transaction.atomic(durable=True)
+def open_refund(
+    *,
+    payment: Payment,
+    amount: Money,
+    reason: str,
+    actor: Actor,
+    idempotency_key: str,
+    at: datetime,
+    credit_note: CreditNote | None = None,
+) -> Refund:
+    """Reserve the amount and commit the refund, before anything is sent."""
+    locked = Payment.objects.select_for_update(of=("self",)).get(pk=payment.pk)
+    known = Refund.objects.filter(idempotency_key=idempotency_key).first()
+    if known is not None:
+        if known.payment_id != locked.pk or known.amount != amount:
+            raise Conflict("this request was made before, for another refund")
+        return known
+    attempt = _paid_attempt(locked)
+    _check_amount(locked, amount, credit_note)
+    locked.amount_refunded += amount
+    locked.save(update_fields=["amount_refunded"])
+    refund = Refund.objects.create(
+        id=uuid7(),
+        payment=locked,
+        attempt=attempt,
+        credit_note=credit_note,
+        currency=locked.currency,
+        amount=amount.amount,
+        reason=reason[:200],
+        idempotency_key=idempotency_key,
+        requested_at=at,
+        next_check_at=at + send_deadline(),
+    )
+    _record(refund, "", actor, at)
+    return refund
+
+
+def send_refund(*, refund: Refund, actor: Actor, at: datetime) -> Refund:
+    """Send a refund's request and settle what is answered; safe to repeat."""
+    unproven = Refund.objects.filter(pk=refund.pk, state__in=_UNPROVEN)
+    claimed = unproven.update(sends=F("sends") + 1, next_check_at=at + send_deadline())
+    sent = Refund.objects.select_related("payment__invoice", "attempt").get(pk=refund.pk)
+    if not claimed:
+        return sent
+    gateway, request = gateway_named(sent.attempt.gateway), _request(sent)
+    outcome = _ask(sent, "refund", request, lambda: gateway.refund(request), at)
+    return settle_refund(refund=sent, outcome=outcome, actor=actor, at=at)
+
+
+@transaction.atomic
+def settle_refund(*, refund: Refund, outcome: Outcome, actor: Actor, at: datetime) -> Refund:
+    """Record what an answer proves about a refund, and what follows for its invoice."""
+    invoice = Invoice.objects.select_for_update(of=("self",)).get(payments__refunds=refund.pk)
+    payment = Payment.objects.select_for_update(of=("self",)).get(refunds=refund.pk)
+    locked = Refund.objects.select_for_update(of=("self",)).get(pk=refund.pk)
+    payment.invoice, locked.payment = invoice, payment
+    locked.gateway_reference = outcome.reference or locked.gateway_reference
+    locked.message = outcome.message or locked.message
+    to_state = settled_refund_state(
+        outcome.answer,
+        is_replay=locked.sends > 1,
+        requested_at=locked.requested_at,
+        at=at,
+        look_up=gateway_named(locked.attempt.gateway).capabilities.look_up,
+    )
+    if locked.state in refund_states_before(to_state):
+        _move(locked, to_state, actor, at)
+    _look_again(locked, at)
+    return locked
+
+
+def look_into_refund(*, refund: Refund, actor: Actor, at: datetime) -> Refund:
+    """Ask the gateway what became of a refund, and settle what is proven."""
+    known = Refund.objects.select_related("payment", "attempt").get(pk=refund.pk)
+    gateway = gateway_named(known.attempt.gateway)
+    if known.gateway_reference:
+        reference = known.gateway_reference
+        outcome = _ask(known, "read_refund", reference, lambda: gateway.read_refund(reference), at)
+        return settle_refund(refund=known, outcome=outcome, actor=actor, at=at)
+    may_send = may_replay(
+        dispatched_at=known.requested_at,
+        at=at,
+        remembers_keys_for=gateway.capabilities.remembers_keys_for,
+    )
+    if known.state in _UNPROVEN and may_send:
+        known = send_refund(refund=known, actor=actor, at=at)
+        if known.state not in _UNPROVEN:
+            return known
+    outcome = _ask(known, "find_refund", str(known.pk), lambda: _find(known), at)
+    return settle_refund(refund=known, outcome=outcome, actor=actor, at=at)
+
+
+def reconcile_refunds(*, at: datetime, limit: int = 100, clock: CustomerClock | None = None) -> int:
+    """Look into the refunds whose time has come; gives how many were looked into.
+
+    Of customers with a test clock only those of `clock`, and of it no others.
+    """
+    with transaction.atomic(durable=True):
+        own = Refund.objects.filter(payment__customer__clock=clock, next_check_at__lte=at)
+        due = own.order_by("next_check_at")
+        claimed = list(due.select_for_update(skip_locked=True, of=("self",))[:limit])
+        for refund in claimed:
+            later = next_check_at(checks_done=refund.checks, at=at + send_deadline())
+            Refund.objects.filter(pk=refund.pk).update(next_check_at=later)
+    for refund in claimed:
+        try:
+            look_into_refund(refund=refund, actor=RECONCILER, at=at)
+        except Exception:  # one that cannot be looked into must not keep the others from it
+            logger.exception("refund not settled", extra={"refund": str(refund.pk)})
+    return len(claimed)
+
+
+def _find(refund: Refund) -> Outcome:
+    """What the gateway has by our reference."""
+    attempt = refund.attempt
+    return gateway_named(attempt.gateway).find_refund(
+        our_reference=str(refund.pk), charge_reference=attempt.gateway_reference
+    )
+
+
+def _ask(
+    refund: Refund, verb: str, request: Request, call: Callable[[], Outcome], at: datetime
+) -> Outcome:
+    name = refund.attempt.gateway
+    return ask(gateway=name, verb=verb, request=request, call=call, at=at, refund=refund)
+
+
+def _paid_attempt(payment: Payment) -> PaymentAttempt:
+    if payment.disputes.filter(state__in=FROZEN_STATES).exists():
+        raise PaymentDisputed("the payment is disputed: the bank decides who gets the money")
+    attempt = payment.attempts.filter(state=AttemptState.SUCCEEDED).first()
+    if payment.state != Payment.State.PAID or attempt is None:
+        raise PaymentNotRefundable("only a paid payment can be refunded")
+    if not attempt.gateway_reference:
+        raise PaymentNotRefundable("the gateway has not told its name for this payment yet")
+    return attempt
+
+
+def _check_amount(payment: Payment, amount: Money, credit_note: CreditNote | None) -> None:
+    if (
+        amount.currency != payment.amount.currency
+        or amount.amount <= 0
+        or quantize(amount) != amount
+    ):
+        raise PaymentNotRefundable(f"{amount} cannot be refunded of {payment.amount}")
+    if amount > payment.amount_refundable:
+        raise RefundExceedsPayment(f"at most {payment.amount_refundable} can be refunded")
+    if credit_note is not None:
+        _check_note(payment, amount, credit_note)
+
+
+def _check_note(payment: Payment, amount: Money, credit_note: CreditNote) -> None:
+    """What is given back for a note is not owed any more; what is more would be owed again."""
+    if credit_note.invoice_id != payment.invoice_id:
+        raise PaymentNotRefundable(f"credit note {credit_note} is of another invoice")
+    counted = Refund.objects.filter(credit_note=credit_note, state__in=COUNTED_REFUND_STATES)
+    given = total((refund.amount for refund in counted), payment.currency)
+    if given + amount > credit_note.to_refund:
+        left = credit_note.to_refund - given
+        raise PaymentNotRefundable(f"{left} is left to refund of credit note {credit_note}")
+
+
+def _request(refund: Refund) -> RefundRequest:
+    return RefundRequest(
+        our_reference=str(refund.pk),
+        charge_reference=refund.attempt.gateway_reference,
+        amount=refund.amount,
+        metadata={"refund_id": str(refund.pk), "payment_id": str(refund.payment_id)},
+        idempotency_key=f"refund:{refund.pk}",
+    )
+
+
+def _move(refund: Refund, to_state: RefundState, actor: Actor, at: datetime) -> None:
+    """Move a refund; its reservation ends with a failure, even one that comes after success."""
+    from_state, refund.state = refund.state, to_state
+    payment, invoice = refund.payment, refund.payment.invoice
+    if to_state == RefundState.SUCCEEDED:
+        invoice.amount_refunded += refund.amount
+    if to_state == RefundState.FAILED and from_state == RefundState.SUCCEEDED:
+        invoice.amount_refunded -= refund.amount
+    if from_state in COUNTED_REFUND_STATES and to_state not in COUNTED_REFUND_STATES:
+        payment.amount_refunded -= refund.amount
+        payment.save(update_fields=["amount_refunded"])
+    if to_state in {RefundState.SUCCEEDED, RefundState.FAILED}:
+        refund.resolved_at = at
+        follow_invoice(invoice, at)
+    _record(refund, from_state, actor, at)
+    if to_state == RefundState.FAILED:
+        note_overpayment(payment, actor, at)
+    logger.info("refund settled", extra={"refund": str(refund.pk), "state": str(to_state)})
+
+
+def follow_invoice(invoice: Invoice, at: datetime) -> None:
+    """A paid invoice is open while something of it is owed again, and paid when it is not."""
+    is_owed = invoice.amount_due.amount > 0
+    if invoice.state == Invoice.State.PAID and is_owed:
+        invoice.state, invoice.paid_at = Invoice.State.OPEN, None
+    elif invoice.state in {Invoice.State.OPEN, Invoice.State.UNCOLLECTIBLE} and not is_owed:
+        invoice.state, invoice.paid_at = Invoice.State.PAID, at
+    invoice.save(update_fields=["amount_paid", "amount_refunded", "state", "paid_at"])
+    if invoice.state == Invoice.State.PAID:
+        recover_subscription(invoice, at)
+
+
+def _look_again(refund: Refund, at: datetime) -> None:
+    if refund.state in {RefundState.SUCCEEDED, RefundState.FAILED}:
+        refund.next_check_at = None
+    else:
+        refund.next_check_at = next_check_at(checks_done=refund.checks, at=at)
+        refund.checks = min(refund.checks + 1, 1000)
+    refund.save()
+
+
+def _record(refund: Refund, from_state: str, actor: Actor, at: datetime) -> None:
+    record_event(
+        payment=refund.payment,
+        attempt=refund.attempt,
+        event=f"refund_{refund.state}",
+        actor=actor,
+        at=at,
+        from_state=from_state,
+        to_state=refund.state,
+        details={
+            "refund": str(refund.pk),
+            "amount": str(quantize(refund.amount).amount),
+            "reason": refund.reason,
+            **({"message": refund.message} if refund.message else {}),
+        },
+    )

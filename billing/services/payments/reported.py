@@ -1,0 +1,206 @@
+"""What an event of a gateway leads to.
+
+Where the gateway can be asked, an event is a hint to ask. Where it cannot, what is signed in
+the event is the gateway's word, and settles what an answer to a request would have settled.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from uuid import UUID
+
+from billing.domain.attempts import UNPROVEN_ATTEMPT_STATES, Answer, AttemptState
+from billing.domain.declines import Decline, DeclineClass
+from billing.gateways.base import GatewayEvent, Outcome
+from billing.gateways.disputes import report_as_kept, report_kept
+from billing.gateways.registry import gateway_named
+from billing.models import PaymentAttempt, PaymentOperation, Refund, WebhookEvent
+from billing.services.disputes.records import look_at_dispute, tell_of_dispute
+from billing.services.payments.charging import Channel
+from billing.services.payments.holds import hold_has_lapsed, settle_operation
+from billing.services.payments.payment_events import WEBHOOK
+from billing.services.payments.payment_methods import refresh_methods, take_over_method
+from billing.services.payments.payment_returns import return_payment
+from billing.services.payments.reconciling import find_attempt, look_into
+from billing.services.payments.refunds import look_into_refund, settle_refund
+from billing.services.payments.settlement import record_fees
+from billing.services.payments.settling import settle_attempt
+from tiktoktoe.kernel.money import Money
+
+
+def handle_event(*, event: WebhookEvent, at: datetime) -> str:
+    """Do what an event calls for; says what that was. Doing it again changes nothing."""
+    handle = _HANDLERS.get(event.about)
+    return handle(event, at) if handle else "nothing to do"
+
+
+def proof_of_event(event: GatewayEvent) -> dict[str, object]:
+    """What an event proves by itself, as it is kept; nothing if it is only a hint."""
+    if event.dispute is not None:
+        return report_as_kept(event.dispute)
+    return dict(proof_of(event.outcome)) if event.outcome is not None else {}
+
+
+def proof_of(outcome: Outcome) -> dict[str, str]:
+    """What an outcome proves, as it is kept."""
+    proof = {"answer": str(outcome.answer), "reference": outcome.reference}
+    if outcome.amount is not None:
+        proof |= {"amount": str(outcome.amount.amount), "currency": outcome.amount.currency.code}
+    if outcome.decline is not None:
+        proof |= {"code": outcome.decline.code, "class": str(outcome.decline.decline_class)}
+    return proof
+
+
+def outcome_of_proof(proof: Mapping[str, str]) -> Outcome | None:
+    """What an event proves; None if it is only a hint."""
+    if not proof:
+        return None
+    decline = None
+    if "class" in proof:
+        decline = Decline(code=proof["code"], decline_class=DeclineClass(proof["class"]))
+    amount = Money(proof["amount"], proof["currency"]) if "amount" in proof else None
+    return Outcome(
+        answer=Answer(proof["answer"]),
+        reference=proof["reference"],
+        amount=amount,
+        decline=decline,
+    )
+
+
+def _handle_payment(event: WebhookEvent, at: datetime) -> str:
+    attempt = _attempt(event)
+    if attempt is None:
+        return "not ours"
+    proven = outcome_of_proof(event.proof)
+    if proven is not None and proven.answer == Answer.SUCCEEDED:
+        settled = settle_attempt(attempt=attempt, outcome=proven, actor=WEBHOOK, at=at)
+        return f"attempt {settled.state}"
+    # A repeated request tells more than the event does, such as why it was declined.
+    seen = look_into(attempt=attempt, actor=WEBHOOK, at=at)
+    if proven is not None and _is_decided_by(proven, seen):
+        seen = settle_attempt(attempt=seen, outcome=proven, actor=WEBHOOK, at=at)
+    if proven is None and seen.state in UNPROVEN_ATTEMPT_STATES and event.reference:
+        # Whose charge it is the signed event says; what became of it, the gateway.
+        found = gateway_named(event.gateway).read_charge(event.reference)
+        seen = settle_attempt(attempt=seen, outcome=found, actor=WEBHOOK, at=at)
+    return f"attempt {seen.state}"
+
+
+def _is_decided_by(proven: Outcome, attempt: PaymentAttempt) -> bool:
+    """Whether a decline ends an attempt; on an open page the customer may try another card."""
+    if attempt.channel == Channel.HOSTED_PAGE or proven.answer != Answer.DECLINED:
+        return False
+    waits = {AttemptState.PENDING, AttemptState.REQUIRES_ACTION, AttemptState.AUTHORIZED}
+    return attempt.state in UNPROVEN_ATTEMPT_STATES | waits
+
+
+def _handle_page(event: WebhookEvent, at: datetime) -> str:
+    attempt = _attempt(event)
+    if attempt is not None:
+        return f"attempt {look_into(attempt=attempt, actor=WEBHOOK, at=at).state}"
+    taken = take_over_method(session=event.reference, at=at, gateway=event.gateway)
+    return "method stored" if taken else "not ours"
+
+
+def _handle_refund(event: WebhookEvent, at: datetime) -> str:
+    refund = _refund(event)
+    if refund is None:
+        return "not ours"
+    proven = outcome_of_proof(event.proof)
+    if proven is None and not refund.gateway_reference and event.reference:
+        proven = gateway_named(event.gateway).read_refund(event.reference)
+    if proven is None:
+        return f"refund {look_into_refund(refund=refund, actor=WEBHOOK, at=at).state}"
+    settled = settle_refund(refund=refund, outcome=proven, actor=WEBHOOK, at=at)
+    return f"refund {settled.state}"
+
+
+def _handle_dispute(event: WebhookEvent, at: datetime) -> str:
+    if not event.proof:
+        return look_at_dispute(
+            reference=event.reference, actor=WEBHOOK, at=at, gateway=event.gateway
+        )
+    report = report_kept(event.proof, event.happened_at)
+    return tell_of_dispute(gateway=event.gateway, report=report, actor=WEBHOOK, at=at)
+
+
+def _handle_operation(event: WebhookEvent, at: datetime) -> str:
+    """A capture or void was carried out, or failed, perhaps after it had been."""
+    operations = PaymentOperation.objects.filter(attempt__gateway=event.gateway)
+    identity = _uuid(event.our_reference)
+    known = operations.filter(pk=identity).first() if identity else None
+    known = known or operations.filter(gateway_reference=event.reference).first()
+    proven = outcome_of_proof(event.proof)
+    if known is None or proven is None:
+        return _note_failed_capture(event, at) if event.name == "CAPTURE_FAILED" else "not ours"
+    settled = settle_operation(operation=known, outcome=proven, actor=WEBHOOK, at=at)
+    return f"{settled.kind} {settled.state}"
+
+
+def _note_failed_capture(event: WebhookEvent, at: datetime) -> str:
+    """The money of a charge that counts as paid will not come: it is owed again."""
+    attempt = _attempt(event)
+    if attempt is None or attempt.is_hold or attempt.state != AttemptState.SUCCEEDED:
+        return "not ours"
+    returned = return_payment(
+        attempt=attempt,
+        code="CAPTURE_FAILED",
+        message="the capture failed: the money did not come",
+        debited_on=None,
+        returned_on=(event.happened_at or at).date(),
+        actor=WEBHOOK,
+        at=at,
+    )
+    return "payment returned" if returned else "payment returned before"
+
+
+def _handle_lapse(event: WebhookEvent, at: datetime) -> str:
+    attempt = _attempt(event)
+    if attempt is None:
+        return "not ours"
+    return f"attempt {hold_has_lapsed(attempt=attempt, actor=WEBHOOK, at=at).state}"
+
+
+def _handle_methods(event: WebhookEvent, at: datetime) -> str:
+    reference = event.customer_reference
+    kept = refresh_methods(customer_reference=reference, at=at, gateway=event.gateway)
+    return f"{kept} methods kept" if kept else "not ours"
+
+
+def _handle_report(event: WebhookEvent, _at: datetime) -> str:
+    return f"{record_fees(gateway=event.gateway, report=event.reference)} fees recorded"
+
+
+_HANDLERS: Mapping[str, Callable[[WebhookEvent, datetime], str]] = {
+    "payment": _handle_payment,
+    "page": _handle_page,
+    "refund": _handle_refund,
+    "operation": _handle_operation,
+    "hold": _handle_lapse,
+    "dispute": _handle_dispute,
+    "method": _handle_methods,
+    "report": _handle_report,
+}
+
+
+def _attempt(event: WebhookEvent) -> PaymentAttempt | None:
+    by_reference = None
+    if event.reference:
+        by_reference = find_attempt(reference=event.reference, gateway=event.gateway)
+    identity = _uuid(event.our_reference)
+    if by_reference is not None or identity is None:
+        return by_reference
+    return PaymentAttempt.objects.filter(pk=identity, gateway=event.gateway).first()
+
+
+def _refund(event: WebhookEvent) -> Refund | None:
+    refunds = Refund.objects.filter(attempt__gateway=event.gateway)
+    identity = _uuid(event.our_reference)
+    known = refunds.filter(pk=identity).first() if identity else None
+    return known or refunds.filter(gateway_reference=event.reference).first()
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,143 @@
+"""Judging payments before they are sent, and what a person decides about those held back."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import Count, F, Q, Sum
+
+from billing.domain.attempts import PaymentState, ensure_payment_move
+from billing.domain.declines import DeclineClass
+from billing.domain.risk import RiskAction, RiskFacts, RiskVerdict, judge
+from billing.errors import ReviewDecided
+from billing.models import (
+    Invoice,
+    Payment,
+    PaymentAttempt,
+    PaymentLimit,
+    PaymentMethod,
+    PaymentReview,
+)
+from billing.services.payments.payment_events import record_event
+from subscriptions.services.transitions import SCHEDULE, Actor
+
+_DAY = timedelta(days=1)
+_FRAUD_WITHIN = timedelta(days=90)
+_SUSPICIOUS = [DeclineClass.DATA_FIX, DeclineClass.HARD_INSTRUMENT, DeclineClass.FRAUD]
+
+
+def judge_payment(
+    *, payment: Payment, method: PaymentMethod | None, is_first: bool, at: datetime
+) -> RiskVerdict:
+    """What the risk rules say of a payment now."""
+    customer = payment.customer
+    tried = PaymentAttempt.objects.filter(payment__customer=customer, state="declined")
+    declines = tried.aggregate(
+        suspicious=Count("pk", filter=Q(decline_class__in=_SUSPICIOUS, resolved_at__gt=at - _DAY)),
+        fraud=Count(
+            "pk", filter=Q(decline_class=DeclineClass.FRAUD, resolved_at__gt=at - _FRAUD_WITHIN)
+        ),
+    )
+    stored = PaymentMethod.objects.filter(
+        customer=customer, created_at__gt=at - _DAY, created_at__lte=at
+    )
+    limit = _limit_of(payment)
+    charged = _charged_in_a_day(payment, at) if limit and limit.daily_maximum else Decimal(0)
+    return judge(
+        RiskFacts(
+            amount=payment.amount,
+            email=customer.email,
+            customer_country=customer.country,
+            method_country=method.country if method else "",
+            is_first_payment=is_first,
+            suspicious_declines=declines["suspicious"],
+            methods_added=stored.count(),
+            fraud_declines=declines["fraud"],
+            is_above_limit=bool(limit and limit.maximum and payment.amount.amount > limit.maximum),
+            is_above_daily_limit=bool(
+                limit
+                and limit.daily_maximum
+                and payment.amount.amount + charged > limit.daily_maximum
+            ),
+        )
+    )
+
+
+def _limit_of(payment: Payment) -> PaymentLimit | None:
+    """The customer's own limit in the currency, or else everybody's."""
+    limits = PaymentLimit.objects.filter(currency=payment.currency)
+    own_or_common = Q(customer=payment.customer_id) | Q(customer__isnull=True)
+    return limits.filter(own_or_common).order_by(F("customer").asc(nulls_last=True)).first()
+
+
+def _charged_in_a_day(payment: Payment, at: datetime) -> Decimal:
+    """What was paid, or is on its way, of the customer's other payments."""
+    others = Payment.objects.filter(
+        customer=payment.customer_id,
+        currency=payment.currency,
+        state__in=["paid", "processing"],
+        created_at__gt=at - _DAY,
+        created_at__lte=at,
+    ).exclude(pk=payment.pk)
+    return others.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
+
+
+def held_back(*, payment: Payment, verdict: RiskVerdict, at: datetime) -> PaymentReview | None:
+    """The review that keeps a payment from being sent; None if it may go.
+
+    What a person approved goes; what the rules block waits for a person too, who is told so.
+    The caller holds the invoice's lock.
+    """
+    known = PaymentReview.objects.filter(payment=payment).first()
+    if known is not None:
+        return None if known.state == PaymentReview.State.APPROVED else known
+    if verdict.action not in {RiskAction.REVIEW, RiskAction.BLOCK}:
+        return None
+    review = PaymentReview.objects.create(
+        payment=payment, points=verdict.points, hits=dict(verdict.hits), created_at=at
+    )
+    record_event(
+        payment=payment,
+        event="payment_held",
+        actor=SCHEDULE,
+        at=at,
+        details={"reason": "; ".join(verdict.hits)[:300], "points": verdict.points},
+    )
+    return review
+
+
+@transaction.atomic
+def decide_review(
+    *, review: PaymentReview, approve: bool, reason: str, actor: Actor, at: datetime
+) -> PaymentReview:
+    """Let a held payment go at once, or give it up; with a reason, by a person.
+
+    Raises:
+        ReviewDecided: If somebody was quicker, or nobody says who and why.
+    """
+    if actor.user is None or not reason.strip():
+        raise ReviewDecided("a person decides, and says why")
+    Invoice.objects.select_for_update(of=("self",)).get(payments__review=review.pk)
+    payment = Payment.objects.select_for_update(of=("self",)).get(review=review.pk)
+    locked = PaymentReview.objects.select_for_update(of=("self",)).get(pk=review.pk)
+    if locked.state != PaymentReview.State.OPEN:
+        raise ReviewDecided(f"it is {locked.state} already")
+    locked.state = PaymentReview.State.APPROVED if approve else PaymentReview.State.REFUSED
+    locked.decided_at, locked.decided_by, locked.reason = at, actor.user, reason[:300]
+    locked.save()
+    from_state = payment.state
+    if not approve:
+        ensure_payment_move(from_state, PaymentState.FAILED)
+        payment.state = Payment.State.FAILED
+    payment.next_attempt_at = at if approve else None
+    payment.save(update_fields=["state", "next_attempt_at"])
+    record_event(
+        payment=payment,
+        event="payment_approved" if approve else "payment_refused",
+        actor=actor,
+        at=at,
+        from_state=from_state,
+        to_state=payment.state,
+        details={"reason": reason[:300]},
+    )
+    return locked

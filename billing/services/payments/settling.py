@@ -1,0 +1,385 @@
+"""What a gateway's answer does to an attempt, its payment, its invoice and its subscription.
+
+Everything moves in one transaction, by the tables of billing.domain.attempts: an answer that
+comes late, twice or out of order finds the attempt in a state that it cannot leave that way.
+"""
+
+import logging
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+
+from billing.domain.attempts import (
+    UNPROVEN_ATTEMPT_STATES,
+    Answer,
+    AttemptState,
+    PaymentState,
+    attempt_states_before,
+    ensure_payment_move,
+    next_check_at,
+    payment_state_of,
+    settled_state,
+)
+from billing.domain.campaigns import plan_retry
+from billing.domain.declines import POLICIES, DeclineClass
+from billing.errors import StateMoveNotAllowed
+from billing.gateways.base import Outcome
+from billing.gateways.registry import gateway_named
+from billing.models import Invoice, Payment, PaymentAttempt, PaymentDecision
+from billing.services.dunning.campaigns import terms_of
+from billing.services.invoices.consolidating import subscriptions_of
+from billing.services.payments.payment_events import record_event
+from billing.services.payments.stored_methods import keep_method
+from billing.services.payments.strategy import (
+    has_fallback,
+    is_for_good,
+    must_confirm,
+    reasons_in_words,
+)
+from subscriptions.models import Subscription
+from subscriptions.services.lifecycle import (
+    activate_subscription,
+    mark_past_due,
+    mark_recovered,
+)
+from subscriptions.services.transitions import Actor
+from tiktoktoe.kernel.money import quantize
+
+logger = logging.getLogger(__name__)
+
+STORED_METHOD = "stored_method"
+UNROUTABLE_WAIT = timedelta(days=1)
+_RESOLVED = frozenset(
+    {
+        AttemptState.SUCCEEDED,
+        AttemptState.DECLINED,
+        AttemptState.NOT_SENT,
+        AttemptState.ABANDONED,
+    }
+)
+
+
+@transaction.atomic
+def settle_attempt(
+    *, attempt: PaymentAttempt, outcome: Outcome, actor: Actor, at: datetime
+) -> PaymentAttempt:
+    """Record what an answer proves; one that proves nothing new only sets the next look."""
+    locked = _lock(attempt)
+    if _is_only_held(locked, outcome):
+        outcome = replace(outcome, answer=Answer.AUTHORIZED)
+    to_state = _proven_state(locked, outcome, at)
+    _keep_references(locked, outcome)
+    if locked.state in attempt_states_before(to_state):
+        _move_attempt(locked, to_state, outcome, actor, at)
+    else:
+        _look_again(locked, at)
+        _note_contradiction(locked, outcome, actor, at)
+    return locked
+
+
+@transaction.atomic
+def prove_not_executed(
+    *, attempt: PaymentAttempt, proof: str, reason: str, actor: Actor, at: datetime
+) -> PaymentAttempt:
+    """Take a person's word, with its proof, that an unknown attempt was not executed.
+
+    Should the gateway say otherwise later, that is written down as a contradiction.
+
+    Raises:
+        StateMoveNotAllowed: If its outcome is known.
+    """
+    locked = _lock(attempt)
+    if locked.state != AttemptState.UNKNOWN:
+        raise StateMoveNotAllowed(f"the attempt is {locked.state}: its outcome is known")
+    record_event(
+        payment=locked.payment,
+        attempt=locked,
+        event="proof_given",
+        actor=actor,
+        at=at,
+        details={"reason": reason[:300], "message": f"proof: {proof[:300]}"},
+    )
+    outcome = Outcome(answer=Answer.NO_SUCH_REQUEST, message="proven by a person")
+    _move_attempt(locked, AttemptState.NOT_SENT, outcome, actor, at)
+    return locked
+
+
+def end_hold(*, attempt: PaymentAttempt, reason: str, actor: Actor, at: datetime) -> None:
+    """End a hold: what was taken of it is what was paid; of which nothing was, it is let go.
+
+    The caller has locked the attempt by its invoice.
+    """
+    payment, taken = attempt.payment, attempt.amount_captured
+    attempt.message = reason or attempt.message
+    outcome = Outcome(answer=Answer.ABANDONED, message=reason)
+    if taken.amount:
+        payment.amount = taken
+        payment.save(update_fields=["amount"])
+        _move_attempt(attempt, AttemptState.SUCCEEDED, outcome, actor, at)
+    else:
+        _move_attempt(attempt, AttemptState.ABANDONED, outcome, actor, at)
+
+
+def _is_only_held(attempt: PaymentAttempt, outcome: Outcome) -> bool:
+    """Whether "succeeded" speaks of an authorisation: a hold's captures tell of its money."""
+    is_settled = attempt.state == AttemptState.SUCCEEDED
+    return attempt.is_hold and not is_settled and outcome.answer == Answer.SUCCEEDED
+
+
+def _lock(attempt: PaymentAttempt) -> PaymentAttempt:
+    """The attempt as it is now; the invoice is always locked first, so that nobody deadlocks."""
+    invoice = (
+        Invoice.objects.select_for_update(of=("self",))
+        .select_related("subscription")
+        .get(payments__attempts=attempt.pk)
+    )
+    locked = (
+        PaymentAttempt.objects.select_for_update(of=("self", "payment"))
+        .select_related("payment__customer")
+        .get(pk=attempt.pk)
+    )
+    locked.payment.invoice = invoice
+    return locked
+
+
+def _proven_state(attempt: PaymentAttempt, outcome: Outcome, at: datetime) -> AttemptState:
+    if outcome.answer == Answer.SUCCEEDED and outcome.amount != attempt.payment.amount:
+        return AttemptState.UNKNOWN
+    return settled_state(
+        outcome.answer,
+        is_replay=attempt.sends > 1,
+        dispatched_at=attempt.dispatched_at,
+        at=at,
+        look_up=gateway_named(attempt.gateway).capabilities.look_up,
+    )
+
+
+def _keep_references(attempt: PaymentAttempt, outcome: Outcome) -> None:
+    attempt.gateway_reference = outcome.reference or attempt.gateway_reference
+    attempt.gateway_session = outcome.session or attempt.gateway_session
+    attempt.action_url = outcome.action_url or attempt.action_url
+    attempt.fee = attempt.fee if outcome.fee is None else outcome.fee
+    attempt.message = outcome.message or attempt.message
+
+
+def _move_attempt(
+    attempt: PaymentAttempt, to_state: AttemptState, outcome: Outcome, actor: Actor, at: datetime
+) -> None:
+    from_state, attempt.state = attempt.state, to_state
+    if to_state in _RESOLVED:
+        attempt.resolved_at, attempt.action_url = at, ""
+    if outcome.decline and to_state in {AttemptState.DECLINED, AttemptState.NOT_SENT}:
+        attempt.decline_class = outcome.decline.decline_class
+        attempt.decline_code = outcome.decline.code[:64]
+    if attempt.is_hold and to_state == AttemptState.AUTHORIZED:
+        lasts = gateway_named(attempt.gateway).capabilities.authorization_lasts
+        attempt.authorized_until = at + lasts if lasts else None
+    attempt.checks = attempt.checks if from_state in UNPROVEN_ATTEMPT_STATES else 0
+    _look_again(attempt, at)
+    record_event(
+        payment=attempt.payment,
+        attempt=attempt,
+        event=f"attempt_{to_state}",
+        actor=actor,
+        at=at,
+        from_state=from_state,
+        to_state=to_state,
+        details=_details(attempt, outcome),
+    )
+    logger.info("attempt settled", extra={"attempt": str(attempt.pk), "state": str(to_state)})
+    _follow(attempt, outcome, actor, at)
+
+
+def _details(attempt: PaymentAttempt, outcome: Outcome) -> dict[str, object]:
+    details = {
+        "code": attempt.decline_code,
+        "class": attempt.decline_class,
+        "message": outcome.message,
+        "reference": attempt.gateway_reference,
+        "sends": attempt.sends,
+    }
+    return {name: value for name, value in details.items() if value}
+
+
+def _look_again(attempt: PaymentAttempt, at: datetime) -> None:
+    """Save the attempt, and when to look at it again: never, once nothing is missing."""
+    lacks_fee = attempt.state == AttemptState.SUCCEEDED and attempt.fee is None
+    if attempt.state in _RESOLVED and not lacks_fee:
+        attempt.next_check_at = None
+    else:
+        attempt.next_check_at = next_check_at(checks_done=attempt.checks, at=at)
+        attempt.checks = min(attempt.checks + 1, 1000)
+    attempt.save()
+
+
+def _note_contradiction(
+    attempt: PaymentAttempt, outcome: Outcome, actor: Actor, at: datetime
+) -> None:
+    """Money moved although we had proof that it had not, or another amount: a person must look."""
+    if outcome.answer != Answer.SUCCEEDED or attempt.state == AttemptState.SUCCEEDED:
+        return
+    if attempt.events.filter(event="gateway_contradicts").exists():
+        return
+    paid = str(outcome.amount.amount) if outcome.amount else ""
+    record_event(
+        payment=attempt.payment,
+        attempt=attempt,
+        event="gateway_contradicts",
+        actor=actor,
+        at=at,
+        details={"reference": outcome.reference, "paid": paid, "state_here": attempt.state},
+    )
+    logger.error("gateway contradicts our record", extra={"attempt": str(attempt.pk)})
+
+
+def _follow(attempt: PaymentAttempt, outcome: Outcome, actor: Actor, at: datetime) -> None:
+    """Move the payment after its attempt, and what hangs on it."""
+    payment = attempt.payment
+    if attempt.state == AttemptState.SUCCEEDED:
+        payment.paid_at, payment.next_attempt_at = at, None
+        _move_payment(payment, PaymentState.PAID, actor, at)
+        if not attempt.is_hold:  # whose captures have counted one by one
+            _credit_invoice(payment, actor, at)
+        if outcome.method is not None and attempt.saves_method:
+            keep_method(
+                customer_id=payment.customer_id,
+                details=outcome.method,
+                at=at,
+                gateway=attempt.gateway,
+            )
+    elif attempt.state in _RESOLVED and attempt.channel == STORED_METHOD and not attempt.is_hold:
+        _plan_next_try(attempt, actor, at)
+    else:
+        _move_payment(payment, payment_state_of(attempt.state), actor, at)
+
+
+def _move_payment(
+    payment: Payment,
+    to_state: PaymentState,
+    actor: Actor,
+    at: datetime,
+    details: dict[str, object] | None = None,
+) -> None:
+    from_state = payment.state
+    if from_state != to_state:
+        ensure_payment_move(from_state, to_state)
+        payment.state = to_state
+        record_event(
+            payment=payment,
+            event=f"payment_{to_state}",
+            actor=actor,
+            at=at,
+            from_state=from_state,
+            to_state=to_state,
+            details=details,
+        )
+    payment.save(update_fields=["state", "paid_at", "next_attempt_at"])
+
+
+def _credit_invoice(payment: Payment, actor: Actor, at: datetime) -> None:
+    invoice = payment.invoice
+    invoice.amount_paid += payment.amount
+    if invoice.amount_due.amount <= 0 and invoice.state != Invoice.State.VOID:
+        invoice.state, invoice.paid_at = Invoice.State.PAID, at
+    invoice.save(update_fields=["amount_paid", "state", "paid_at"])
+    note_overpayment(payment, actor, at)
+    recover_subscription(invoice, at)
+
+
+def note_overpayment(payment: Payment, actor: Actor, at: datetime) -> None:
+    """Write down that an invoice has been paid beyond what it is owed; a person may refund it."""
+    too_much = payment.invoice.amount_overpaid
+    if too_much.amount <= 0:
+        return
+    record_event(
+        payment=payment,
+        event="invoice_overpaid",
+        actor=actor,
+        at=at,
+        details={"too_much": str(quantize(too_much).amount)},
+    )
+    logger.warning("invoice overpaid", extra={"invoice": payment.invoice.number})
+
+
+def recover_subscription(invoice: Invoice, at: datetime) -> None:
+    """After an invoice was settled: what waited for it begins, what was past due recovers."""
+    for subscription in subscriptions_of(invoice):
+        is_new = subscription.state == Subscription.State.INCOMPLETE
+        if is_new and invoice.state == Invoice.State.PAID:
+            activate_subscription(subscription=subscription, at=at)
+        is_behind = subscription.state == Subscription.State.PAST_DUE
+        if is_behind and not _is_still_behind(invoice, subscription, at):
+            mark_recovered(subscription=subscription, at=at)
+
+
+def _is_still_behind(invoice: Invoice, subscription: Subscription, at: datetime) -> bool:
+    others = Invoice.objects.collectable().filter(
+        Q(subscription=subscription) | Q(parts__subscription=subscription)
+    )
+    uncollected = Q(payments__state__in=["failed", "requires_action"]) | Q(due_at__lt=at)
+    return others.exclude(pk=invoice.pk).filter(uncollected).exists()
+
+
+def wait_for_a_way(
+    *, payment: Payment, decision: PaymentDecision, actor: Actor, at: datetime
+) -> None:
+    """Nothing can be charged now: try again tomorrow, or give up until the customer acts.
+
+    The caller holds the invoice's lock.
+    """
+    given_up = is_for_good(decision)
+    payment.next_attempt_at = None if given_up else at + UNROUTABLE_WAIT
+    record_event(
+        payment=payment,
+        event="payment_not_routed",
+        actor=actor,
+        at=at,
+        details={"reason": reasons_in_words(decision)[:500]},
+    )
+    to_state = PaymentState.FAILED if given_up else PaymentState.OPEN
+    if must_confirm(decision):
+        payment.next_attempt_at, to_state = None, PaymentState.REQUIRES_ACTION
+    _move_payment(payment, to_state, actor, at)
+    if given_up:
+        _fall_behind(payment, DeclineClass.HARD_INSTRUMENT, at)
+
+
+def _plan_next_try(attempt: PaymentAttempt, actor: Actor, at: datetime) -> None:
+    """After a stored method was charged in vain: when to try again, or who has to act."""
+    payment = attempt.payment
+    if has_fallback(attempt):
+        payment.next_attempt_at = at
+        _move_payment(payment, PaymentState.OPEN, actor, at, {"reason": "another gateway is next"})
+        return
+    decline_class = DeclineClass(attempt.decline_class or DeclineClass.UNCLASSIFIED)
+    if decline_class == DeclineClass.AUTH_REQUIRED:
+        details: dict[str, object] = {"reason": POLICIES[decline_class].advice}
+        _move_payment(payment, PaymentState.REQUIRES_ACTION, actor, at, details)
+        _fall_behind(payment, decline_class, at)
+        return
+    tried = payment.attempts.filter(channel=STORED_METHOD, resolved_at__isnull=False)
+    first = tried.order_by("sequence").first()
+    first_failed_at = first.resolved_at if first and first.resolved_at else at
+    terms, past_due_from = terms_of(payment.invoice, at)
+    retry = plan_retry(
+        terms=terms,
+        past_due_from=past_due_from or first_failed_at,
+        decline_class=decline_class,
+        retries_done=payment.retries_done,
+        first_failed_at=first_failed_at,
+        failed_at=at,
+        time_zone=payment.customer.time_zone,
+    )
+    payment.next_attempt_at = retry.at
+    to_state = PaymentState.OPEN if retry.at else PaymentState.FAILED
+    _move_payment(payment, to_state, actor, at, {"reason": retry.reason})
+    if retry.at is None:
+        _fall_behind(payment, decline_class, at)
+
+
+def _fall_behind(payment: Payment, decline_class: DeclineClass, at: datetime) -> None:
+    reason = f"invoice {payment.invoice}: {decline_class}"
+    for subscription in subscriptions_of(payment.invoice):
+        mark_past_due(subscription=subscription, reason=reason[:200], at=at)

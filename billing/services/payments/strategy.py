@@ -1,0 +1,291 @@
+"""Which stored method is charged at which gateway: decided, and written down with its reasons."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+
+from billing.domain.decision_record import Situation, candidates_to_json, route, situation_to_json
+from billing.domain.declines import POLICIES, DeclineClass
+from billing.domain.eligibility import WORDS, Need, Why
+from billing.domain.fees import is_cross_border
+from billing.domain.prospects import prospect_of, segment_of
+from billing.domain.risk import RiskAction, RiskVerdict
+from billing.domain.routing import Decision
+from billing.domain.routing_rules import Circumstances
+from billing.domain.scoring import Objectives
+from billing.models import (
+    Payment,
+    PaymentAttempt,
+    PaymentDecision,
+    PaymentMethod,
+    PaymentReview,
+    RoutingPolicy,
+)
+from billing.queries.routing import StoredMethod, Surroundings, stored_methods, surroundings
+from billing.services.payments.gateway_calls import start_probe
+from subscriptions.models import Customer
+
+HARMLESS = RiskVerdict(hits={})
+FALLBACK_WITHIN = timedelta(hours=1)
+# What only the customer can mend; the rest may pass by itself.
+_FOR_GOOD = frozenset(
+    {
+        Why.METHOD_REMOVED,
+        Why.METHOD_EXPIRED,
+        Why.METHOD_IS_DEAD,
+        Why.MANDATE_MISSING,
+        Why.MANDATE_INACTIVE,
+        Why.AUTHENTICATION_IMPOSSIBLE,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """What decisions of one moment share, for some customers; loaded in a few queries."""
+
+    around: Surroundings
+    methods: Mapping[int, Sequence[StoredMethod]]
+    have_paid: frozenset[int]  # customers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Where an attempt goes."""
+
+    decision: PaymentDecision
+    gateway: str
+    method: PaymentMethod
+    segment: str
+    fee_expected: Decimal
+    is_fallback: bool = False
+
+
+def load_pool(*, customers: Collection[int], at: datetime) -> Pool:
+    """Everything that deciding for these customers needs."""
+    paid = Payment.objects.filter(customer__in=customers, state="paid").order_by()
+    return Pool(
+        around=surroundings(at),
+        methods=stored_methods(customers, at=at),
+        have_paid=frozenset(paid.values_list("customer", flat=True).distinct()),
+    )
+
+
+def find_route(
+    *,
+    payment: Payment,
+    earlier: Sequence[PaymentAttempt],
+    pool: Pool,
+    at: datetime,
+    wanted: PaymentMethod | None = None,
+    objectives: Objectives | None = None,
+    verdict: RiskVerdict = HARMLESS,
+) -> Route | PaymentDecision:
+    """Where the payment's next attempt goes; a decision without a choice if nowhere.
+
+    After a no that another gateway may answer differently, the earlier decision's next
+    candidate is tried, once; else a new round is decided. The caller holds the invoice's lock.
+    """
+    policy_row, policy, _ = pool.around.policy_for(str(payment.pk))
+    chosen = _candidates_among(pool, policy_row, payment.customer_id, wanted)
+    fallback = _fallback(earlier, chosen, pool, at)
+    if fallback is not None:
+        return fallback
+    situation = _situation(payment, chosen, pool, objectives, at)
+    if verdict.action == RiskAction.CONFIRM and not _is_approved(payment):
+        situation = replace(situation, need=replace(situation.need, needs_authentication=True))
+    decided = route(situation, policy)
+    if decided.chosen is not None and decided.chosen.gateway in pool.around.troubled:
+        start_probe(gateway=decided.chosen.gateway, at=at)
+    decision = _record(payment, situation, decided, pool=pool, verdict=verdict, at=at)
+    if decided.chosen is None:
+        return decision
+    return _route(decision, decision.candidates[0], chosen)
+
+
+def has_fallback(attempt: PaymentAttempt) -> bool:
+    """Whether another gateway may be tried at once after a proven no."""
+    return _may_try_elsewhere(attempt) and _next_candidate(attempt) is not None
+
+
+def is_for_good(decision: PaymentDecision) -> bool:
+    """Whether nothing can be charged before the customer does something."""
+    reasons = [set(candidate["why_not"]) for candidate in decision.candidates]
+    held = [found for found in reasons if Why.NOT_HELD not in found]
+    return bool(held) and all(found & _FOR_GOOD for found in held)
+
+
+def must_confirm(decision: PaymentDecision) -> bool:
+    """Whether all that is missing is that the customer confirms the payment."""
+    reasons = [set(candidate["why_not"]) for candidate in decision.candidates]
+    return any(found == {Why.AUTHENTICATION_IMPOSSIBLE} for found in reasons)
+
+
+def reasons_in_words(decision: PaymentDecision) -> str:
+    """Why nothing can be charged, for people; the reasons of methods that are held somewhere."""
+    told = [
+        f"{candidate['gateway']}: {WORDS[Why(why)]}"
+        for candidate in decision.candidates
+        for why in candidate["why_not"]
+        if "not_held" not in candidate["why_not"]
+    ]
+    return "; ".join(dict.fromkeys(told)) or WORDS[Why.NOT_HELD]
+
+
+def _candidates_among(
+    pool: Pool, policy: RoutingPolicy, customer: int, wanted: PaymentMethod | None
+) -> list[StoredMethod]:
+    """The wanted method, or the default one, or all, if the policy may choose."""
+    stored = pool.methods.get(customer, [])
+    if wanted is not None:
+        return [method for method in stored if method.row.pk == wanted.pk]
+    if policy.uses_other_methods:
+        return list(stored)
+    return [method for method in stored if method.row.is_default]
+
+
+def _situation(
+    payment: Payment,
+    methods: Sequence[StoredMethod],
+    pool: Pool,
+    objectives: Objectives | None,
+    at: datetime,
+) -> Situation:
+    customer: Customer = payment.customer
+    is_on_session = payment.purpose == "on_session"
+    is_first = customer.pk not in pool.have_paid
+    around = pool.around
+    return Situation(
+        gateways=around.gateways,
+        methods=tuple(method.facts for method in methods),
+        need=Need(amount=payment.amount, on=at.date(), is_on_session=is_on_session),
+        circumstances=Circumstances(
+            amount=payment.amount,
+            customer_country=customer.country,
+            is_on_session=is_on_session,
+            is_business=bool(customer.tax_number),
+            seed=str(payment.pk),
+        ),
+        prospects={
+            (gateway.name, method.facts.reference): prospect_of(
+                payment.amount,
+                gateway=gateway.name,
+                kind=method.facts.kind,
+                is_cross_border=_is_cross_border(method),
+                on=at.date(),
+                rules=around.fee_rules,
+                success_rate=around.rates.of(gateway.name, _segment(payment, method)).rate,
+            )
+            for gateway in around.gateways
+            for method in methods
+        },
+        may_explore=is_on_session or not is_first,
+        objectives=objectives,
+    )
+
+
+def _is_cross_border(method: StoredMethod) -> bool:
+    return is_cross_border(method.facts.country, account_country=settings.COMPANY["country"])
+
+
+def _segment(payment: Payment, method: StoredMethod) -> str:
+    return segment_of(
+        kind=method.facts.kind,
+        currency=payment.currency,
+        is_cross_border=_is_cross_border(method),
+        is_on_session=payment.purpose == "on_session",
+    )
+
+
+def _is_approved(payment: Payment) -> bool:
+    return PaymentReview.objects.filter(payment=payment, state="approved").exists()
+
+
+def _record(
+    payment: Payment,
+    situation: Situation,
+    decided: Decision,
+    *,
+    pool: Pool,
+    verdict: RiskVerdict,
+    at: datetime,
+) -> PaymentDecision:
+    chosen = decided.chosen
+    policy, _, arm = pool.around.policy_for(str(payment.pk))
+    rounds = PaymentDecision.objects.filter(payment=payment).count()
+    return PaymentDecision.objects.create(
+        payment=payment,
+        round=rounds + 1,
+        at=at,
+        policy=policy,
+        arm=arm,
+        inputs={**situation_to_json(situation), "risk": dict(verdict.hits)},
+        candidates=candidates_to_json(decided.candidates),
+        rule=decided.rule,
+        chosen_gateway=chosen.gateway if chosen else "",
+        chosen_method_id=int(chosen.method) if chosen else None,
+        fee_expected=chosen.prospect.fee.amount if chosen and chosen.prospect else None,
+        is_explored=decided.is_explored,
+        seed=decided.seed,
+    )
+
+
+def _route(
+    decision: PaymentDecision,
+    candidate: Mapping[str, Any],
+    methods: Sequence[StoredMethod],
+    *,
+    is_fallback: bool = False,
+) -> Route:
+    method = next(m for m in methods if m.facts.reference == candidate["method"])
+    return Route(
+        decision=decision,
+        gateway=candidate["gateway"],
+        method=method.row,
+        segment=_segment(decision.payment, method),
+        fee_expected=Decimal(candidate["fee"]),
+        is_fallback=is_fallback,
+    )
+
+
+def _fallback(
+    earlier: Sequence[PaymentAttempt], methods: Sequence[StoredMethod], pool: Pool, at: datetime
+) -> Route | None:
+    last = max(earlier, key=lambda attempt: attempt.sequence, default=None)
+    if last is None or last.decision is None or not _may_try_elsewhere(last):
+        return None
+    candidate = _next_candidate(last)
+    if candidate is None or last.resolved_at is None or at - last.resolved_at > FALLBACK_WITHIN:
+        return None
+    usable = {
+        gateway.name
+        for gateway in pool.around.gateways
+        if gateway.is_enabled and not gateway.breaker_is_open
+    }
+    held = {method.facts.reference for method in methods}
+    if candidate["gateway"] not in usable or candidate["method"] not in held:
+        return None
+    return _route(last.decision, candidate, methods, is_fallback=True)
+
+
+def _may_try_elsewhere(attempt: PaymentAttempt) -> bool:
+    """Proven not executed, or declined for a reason that is not the customer's; only once."""
+    if attempt.is_fallback or attempt.decision_id is None:
+        return False
+    named = DeclineClass(attempt.decline_class or DeclineClass.UNCLASSIFIED)
+    if attempt.state == PaymentAttempt.State.NOT_SENT and not attempt.decline_class:
+        return True
+    is_proven = attempt.state in {PaymentAttempt.State.NOT_SENT, PaymentAttempt.State.DECLINED}
+    return is_proven and POLICIES[named].other_gateway
+
+
+def _next_candidate(attempt: PaymentAttempt) -> Mapping[str, Any] | None:
+    """The best candidate of the attempt's decision at another gateway."""
+    assert attempt.decision is not None
+    candidates: list[Mapping[str, Any]] = attempt.decision.candidates
+    others = (c for c in candidates if not c["why_not"] and c["gateway"] != attempt.gateway)
+    return next(others, None)

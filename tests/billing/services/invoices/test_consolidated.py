@@ -1,0 +1,258 @@
+"""One invoice for all subscriptions of a customer: one number, one payment, each line its own."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from billing.domain.attempts import Answer
+from billing.gateways.base import Outcome
+from billing.models import CouponRedemption, CreditNote, Invoice, InvoicePart
+from billing.services.changes.cancelling import cancel_subscription
+from billing.services.credit.coupons import CouponDetails, create_coupon, redeem_coupon
+from billing.services.documents.pdf import invoice_content
+from billing.services.invoices.consolidating import set_invoicing
+from billing.services.invoices.dry_run import dry_run
+from billing.services.invoices.invoicing import bill_start, preview_next_invoice, void_invoice
+from billing.services.invoices.renewal import open_run, run_billing, work_on
+from billing.services.payments.charging import Channel, open_attempt
+from billing.services.payments.collection import mark_overdue
+from billing.services.payments.settling import settle_attempt
+from finance.queries import unposted_count
+from finance.services.posting import post_documents
+from subscriptions.models import Customer, Subscription
+from tests.factories.subscriptions import (
+    JAN_1,
+    TEST_ACTOR,
+    make_customer,
+    make_plan,
+    published_version,
+    recurring,
+    subscription_since,
+)
+from tiktoktoe.kernel.money import Money
+
+pytestmark = pytest.mark.django_db
+FEB_1 = datetime(2026, 2, 1, tzinfo=UTC)
+MAR_1 = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def two(customer: Customer | None = None, at: datetime = JAN_1, **sets: Any) -> list[Subscription]:
+    """Two subscriptions of one customer, 30.00 and 12.00 a month, with their first invoices."""
+    owner = customer or make_customer()
+    made = []
+    for fee, name in (("30.00", "Team"), ("12.00", "Mail")):
+        version = published_version(recurring(fee), plan=make_plan(name=name))
+        made.append(subscription_since(at, customer=owner, version=version))
+        bill_start(subscription=made[-1], at=at)
+    if sets.get("is_consolidated", True):
+        together(owner)
+    return made
+
+
+def together(customer: Customer, *, is_on: bool = True) -> None:
+    set_invoicing(
+        customer=customer, currency="USD", is_consolidated=is_on, actor=TEST_ACTOR, at=JAN_1
+    )
+
+
+def pay(invoice: Invoice) -> None:
+    attempt = open_attempt(
+        invoice=invoice, channel=Channel.HOSTED_PAGE, gateway="stripe", actor=TEST_ACTOR, at=FEB_1
+    )
+    amount = attempt.payment.amount
+    paid = Outcome(answer=Answer.SUCCEEDED, reference=f"paid-{attempt.pk}", amount=amount)
+    settle_attempt(attempt=attempt, outcome=paid, actor=TEST_ACTOR, at=FEB_1)
+
+
+def renewed(at: datetime = FEB_1) -> list[Invoice]:
+    return list(Invoice.objects.filter(period_start=at).order_by("number"))
+
+
+def test_what_ends_at_the_same_instant_comes_on_one_invoice() -> None:
+    team, mail = two()
+
+    run_billing(at=FEB_1)
+
+    (invoice,) = renewed()
+    assert (invoice.total, invoice.subscription, invoice.kind) == (Money(42, "USD"), None, "period")
+    assert [line.subscription for line in invoice.lines.order_by("position")] == [team, mail]
+    assert {part.subscription for part in invoice.parts.all()} == {team, mail}
+    numbers = Invoice.objects.order_by("number").values_list("number", flat=True)
+    assert list(numbers) == ["INV-000001", "INV-000002", "INV-000003"]
+
+
+def test_each_is_alone_by_default_and_again_after_that() -> None:
+    team, _ = two(is_consolidated=False)
+    run_billing(at=FEB_1)
+    alone = len(renewed())
+    together(team.customer)
+    run_billing(at=MAR_1)
+    one = len(renewed(MAR_1))
+    together(team.customer, is_on=False)
+    run_billing(at=datetime(2026, 4, 1, tzinfo=UTC))
+
+    assert (alone, one) == (2, 1)
+    assert len(renewed(datetime(2026, 4, 1, tzinfo=UTC))) == 2
+
+
+def test_another_anchor_or_currency_keeps_its_own_invoice() -> None:
+    team, _ = two()
+    euros = published_version(recurring("7.00"), currency="EUR")
+    bill_start(
+        subscription=subscription_since(JAN_1, customer=team.customer, version=euros), at=JAN_1
+    )
+    late = published_version(recurring("5.00"), plan=make_plan())
+    at = JAN_1 + timedelta(days=14)
+    bill_start(subscription=subscription_since(at, customer=team.customer, version=late), at=at)
+
+    run_billing(at=FEB_1)
+    run_billing(at=FEB_1 + timedelta(days=14))
+
+    assert sorted(i.total.amount for i in renewed()) == [Decimal(7), Decimal(42)]
+    assert [i.total.amount for i in renewed(FEB_1 + timedelta(days=14))] == [Decimal(5)]
+
+
+def test_the_preview_and_the_dry_run_are_what_is_then_billed() -> None:
+    team, mail = two()
+
+    seen = [preview_next_invoice(subscription=one) for one in (team, mail)]
+    rehearsal = dry_run(at=FEB_1)
+    run_billing(at=FEB_1)
+
+    (invoice,) = renewed()
+    assert [draft.totals.total for draft in seen if draft] == [invoice.total] * 2
+    assert [draft.totals.total for draft in rehearsal.drafts] == [invoice.total]
+
+
+def test_chunks_do_not_tear_a_customer_apart(settings: Any) -> None:
+    settings.BILLING_CHUNK_SIZE = 1
+    customers = [two()[0].customer for _ in range(3)]
+    two(is_consolidated=False)
+
+    run = run_billing(at=FEB_1)
+
+    assert run.invoice_count == 5
+    for customer in customers:
+        assert Invoice.objects.filter(customer=customer, period_start=FEB_1).count() == 1
+
+
+def test_what_fell_behind_catches_up_first() -> None:
+    _, mail = two()
+    Subscription.objects.filter(pk=mail.pk).update(next_billing_at=None)
+    run_billing(at=FEB_1)
+    Subscription.objects.filter(pk=mail.pk).update(next_billing_at=FEB_1)
+
+    run_billing(at=MAR_1)
+
+    assert [i.total.amount for i in renewed()] == [Decimal(30), Decimal(12)]
+    assert [i.total.amount for i in renewed(MAR_1)] == [Decimal(42)]
+
+
+def test_a_second_pass_bills_nothing_and_the_database_would_refuse_it() -> None:
+    team, _ = two()
+    run_billing(at=FEB_1)
+    invoice = renewed()[0]
+
+    run_billing(at=FEB_1)
+
+    assert len(renewed()) == 1
+    with pytest.raises(IntegrityError, match="invoice_part_once"), transaction.atomic():
+        InvoicePart.objects.create(invoice=invoice, subscription=team, period_start=FEB_1)
+
+
+def test_the_run_takes_as_many_queries_for_many_customers_as_for_two() -> None:
+    counts = []
+    for customers in (2, 6):
+        with transaction.atomic():
+            for _ in range(customers):
+                two()
+            run = open_run(at=FEB_1)
+            with CaptureQueriesContext(
+                connection,
+            ) as queries:
+                work_on(run=run, at=FEB_1)
+            counts.append(len(queries))
+            transaction.set_rollback(True)
+
+    assert counts[0] == counts[1]
+
+
+def test_a_line_is_credited_when_its_subscription_ends_and_the_others_stay() -> None:
+    team, _ = two()
+    run_billing(at=FEB_1)
+
+    cancel_subscription(subscription=team, actor=TEST_ACTOR, at=FEB_1 + timedelta(days=13, hours=9))
+
+    note = CreditNote.objects.get()
+    assert note.invoice == renewed()[0]
+    assert note.total == Money("15.00", "USD")
+
+
+def test_void_it_is_gone_for_all_and_can_be_billed_anew() -> None:
+    two()
+    run_billing(at=FEB_1)
+    (invoice,) = renewed()
+
+    void_invoice(invoice=invoice, at=FEB_1)
+
+    assert not InvoicePart.objects.filter(counts=True).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_overdue_all_its_subscriptions_are_past_due_and_recover_with_it() -> None:
+    two()
+    for first in Invoice.objects.all():
+        pay(first)
+    run_billing(at=FEB_1)
+
+    marked = mark_overdue(at=FEB_1 + timedelta(days=20))
+    states = set(Subscription.objects.values_list("state", flat=True))
+    pay(renewed()[0])
+
+    assert marked == 2
+    assert states == {"past_due"}
+    assert set(Subscription.objects.values_list("state", flat=True)) == {"active"}
+
+
+def test_a_coupon_counts_once_for_the_invoice_and_for_all_on_it() -> None:
+    team, _ = two()
+    details = CouponDetails(
+        code="HALF", name="Half", percentage=Decimal(50), duration="repeating", periods=2
+    )
+    create_coupon(details=details, at=JAN_1)
+    redeem_coupon(code="HALF", customer=team.customer, actor=TEST_ACTOR, at=JAN_1)
+
+    for at in (FEB_1, MAR_1, datetime(2026, 4, 1, tzinfo=UTC)):
+        run_billing(at=at)
+
+    amounts = [renewed(at)[0].total.amount for at in (FEB_1, MAR_1)]
+    assert amounts == [Decimal(21), Decimal(21)]
+    assert renewed(datetime(2026, 4, 1, tzinfo=UTC))[0].total.amount == 42
+    assert CouponRedemption.objects.get().state == "used_up"
+
+
+def test_an_amount_off_is_spread_over_it_without_loss() -> None:
+    team, _ = two()
+    create_coupon(
+        details=CouponDetails(code="FORTY", name="Forty", amount=Money(40, "USD")), at=JAN_1
+    )
+    redeem_coupon(code="FORTY", customer=team.customer, actor=TEST_ACTOR, at=JAN_1)
+
+    run_billing(at=FEB_1)
+
+    assert renewed()[0].total == Money("2.00", "USD")
+
+
+def test_it_is_in_the_books_and_its_file_says_which_line_is_whose() -> None:
+    team, mail = two()
+    run_billing(at=FEB_1)
+
+    post_documents(at=FEB_1)
+
+    assert unposted_count(at=FEB_1) == 0
+    groups = [row["group"] for row in invoice_content(renewed()[0])["lines"]]
+    assert groups == [f"Subscription {team.reference}", f"Subscription {mail.reference}"]
