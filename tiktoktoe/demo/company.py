@@ -5,7 +5,7 @@ services as in earnest; no row is written by hand. The dice are seeded, so that 
 makes the same company.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -17,7 +17,7 @@ from billing.services.changes.plan_changes import change_plan
 from billing.services.changes.subscribing import start_subscription
 from billing.services.credit.credit_notes import issue_credit_note
 from billing.services.invoices.renewal import due, run_billing
-from billing.services.payments.collection import EVERYBODY, Share, mark_overdue, resume_collection
+from billing.services.payments.collection import EVERYBODY, mark_overdue, resume_collection
 from billing.services.payments.refunds import refund_payment
 from finance.services.posting import post_documents
 from subscriptions.models import Customer, EventSource, PlanVersion, Subscription
@@ -27,8 +27,8 @@ from subscriptions.services.rollups import fold_deltas
 from subscriptions.services.transitions import Actor
 from subscriptions.services.usage import Incoming, record_events
 from tiktoktoe.demo.catalog import Catalog, raise_team_price
-from tiktoktoe.demo.chores import PORTAL, CardOfCustomer, do_chores, store_card
-from tiktoktoe.demo.helper import Helper
+from tiktoktoe.demo.chores import PORTAL, do_chores, store_card
+from tiktoktoe.demo.helper import Helpers, PageOfCustomer
 from tiktoktoe.demo.people import Directory
 from tiktoktoe.demo.usage import Habit, days
 from tiktoktoe.kernel import clock
@@ -66,7 +66,7 @@ class Company:
     declining: dict[int, Customer] = field(default_factory=dict)
     by_hand: set[int] = field(default_factory=set)
     debt: float = 0.0
-    helper: Helper | None = None
+    helpers: Helpers | None = None
     new_cards: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -83,19 +83,24 @@ class Company:
         self._close_books(datetime.combine(self.last_day, MORNING, UTC))
 
     def live_day(self, day: date, at: datetime) -> None:
-        """One day: yesterday's usage arrives, what is due is billed and collected, people act."""
-        self.sandbox.set_clock(at)
+        """One day: yesterday's usage arrives, what is due is billed, people act, and pay.
+
+        Helpers do the paying while the next day begins: nothing until `_wait` looks at it.
+        """
         self._send_usage(day - timedelta(days=1), at)
         if due(at).exists():
             run_billing(at=at)
         self._sign_up(day, at)
-        self._do_chores(at)
+        self._wait()
+        self.sandbox.set_clock(at)
         self._fix_cards(at)
         self._change_minds(at)
         self._refund_somebody(at)
         if day.weekday() == 0:
             mark_overdue(at=at)
             self._give_up_on_some(at)
+        self._do_chores(at)
+        if day.weekday() == 0:
             self._post(at)
 
     def _sign_up(self, day: date, at: datetime) -> None:
@@ -220,34 +225,21 @@ class Company:
                 del self.declining[customer.pk]
 
     def _do_chores(self, at: datetime) -> None:
-        """Cards are stored, pages paid, what is due collected; in both processes at once."""
+        """Cards are stored, pages paid, what is due collected."""
         cards, self.new_cards = list(self.new_cards.items()), {}
         pages = self._pages()
-        if self.helper is None:
-            self._do_share(cards, pages, EVERYBODY, at)
+        if self.helpers is not None:
+            self.helpers.begin_chores(cards=cards, pages=pages, at=at)
             return
-        of = 2
-        halves = [
-            ([c for c in cards if c[0] % of == n], [p for p in pages if p[2] % of == n])
-            for n in range(of)
-        ]
-        self.helper.begin_chores(
-            cards=halves[1][0], pages=[p[:2] for p in halves[1][1]], share=(1, of), at=at
-        )
-        self._do_share(*halves[0], Share(0, of), at)
-        self.helper.finish()
-
-    def _do_share(
-        self,
-        cards: Sequence[CardOfCustomer],
-        pages: Sequence[tuple[str, str, int]],
-        share: Share,
-        at: datetime,
-    ) -> None:
         wanted = [page[:2] for page in pages]
-        do_chores(sandbox=self.sandbox, cards=cards, pages=wanted, share=share, at=at)
+        do_chores(sandbox=self.sandbox, cards=cards, pages=wanted, share=EVERYBODY, at=at)
 
-    def _pages(self) -> list[tuple[str, str, int]]:
+    def _wait(self) -> None:
+        """Until the helpers have done the day before's chores."""
+        if self.helpers is not None:
+            self.helpers.finish()
+
+    def _pages(self) -> list[PageOfCustomer]:
         """Those without a stored card pay on the gateway's page, sooner or later.
 
         Gives the invoice, the card, and the customer.
@@ -260,9 +252,9 @@ class Company:
         ]
 
     def _post(self, at: datetime) -> None:
-        """Bring the books up to date; the helper does it while the next day begins."""
-        if self.helper is not None:
-            self.helper.begin_posting(at)
+        """Bring the books up to date; a helper does it while the next day begins."""
+        if self.helpers is not None:
+            self.helpers.begin_posting(at)
             return
         fold_deltas()
         post_documents(at=at)
@@ -311,11 +303,11 @@ class Company:
         )
 
     def _close_books(self, at: datetime) -> None:
+        self._wait()
         self._post(at)
-        if self.helper is not None:
-            self.helper.finish()
         while record_movements(at=at):
             pass
+        self._wait()
 
     def _choose_plan(self) -> PlanVersion:
         team = self._team_for_new if self._is_raised else self.catalog.team

@@ -1,9 +1,16 @@
 """How tests and the demo steer a running sandbox, and act as its customers."""
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import httpx
+
+
+@cache
+def _client() -> httpx.Client:
+    """One for all: making one reads the certificates of the world, which takes 50 ms."""
+    return httpx.Client(timeout=60)
 
 
 class SandboxControl:
@@ -14,7 +21,7 @@ class SandboxControl:
 
     def __init__(self, address: str) -> None:
         self.address = address.rstrip("/")
-        self._client = httpx.Client(timeout=60)
+        self._client = _client()
 
     def add_fault(self, match: str, mode: str, **terms: float) -> None:
         """Let requests whose "METHOD /path" matches go wrong; see sandbox.core.faults."""

@@ -1,4 +1,4 @@
-"""The second process of seed_demo: does what it reads, line by line; see tiktoktoe.demo.helper."""
+"""A helping process of seed_demo: does what it reads, line by line; see tiktoktoe.demo.helper."""
 
 import json
 import sys
@@ -22,7 +22,7 @@ from tiktoktoe.sandbox.control import SandboxControl
 class Command(BaseCommand):
     """`manage.py demo_helper`, begun by `manage.py seed_demo`"""
 
-    help = "The second process of seed_demo."
+    help = "A helping process of seed_demo."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Where to work."""

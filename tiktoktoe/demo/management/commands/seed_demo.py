@@ -39,7 +39,7 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=3)
         parser.add_argument("--customers", type=int, default=204)
         parser.add_argument("--days", type=int, default=372)
-        parser.add_argument("--processes", type=int, choices=(1, 2), default=2)
+        parser.add_argument("--processes", type=int, choices=(1, 2, 3, 4), default=3)
         parser.add_argument("--if-empty", action="store_true", help="do nothing if there is data")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -56,7 +56,8 @@ class Command(BaseCommand):
         hurry()
         company = self._found(address, first, last, options)
         self.style = no_style()
-        with helping(address) if options["processes"] > 1 else nullcontext() as company.helper:
+        helpers = options["processes"] - 1
+        with helping(address, helpers) if helpers else nullcontext() as company.helpers:
             company.live(self._progress(first, last))
         company.sandbox.set_clock(clock.now())
         self._make_people()
