@@ -1,4 +1,4 @@
-"""What a day asks of each customer alone, so that two processes can share it by customer."""
+"""What a day asks of each customer alone, so that several processes can share it by customer."""
 
 import gc
 from collections.abc import Sequence
