@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from billing.gateways.registry import gateway_named, gateway_names
 from billing.models import GatewayHealth, Invoice, PaymentMethod
+from tiktoktoe.web.tones import label_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def _pages(invoice: Invoice) -> list[Way]:
             continue
         words = ", ".join(sorted(kind.replace("_", " ") for kind in kinds))
         found.append(
-            Way(f"page-{name}", f"{words.capitalize()} on the page of {name.capitalize()}", name)
+            Way(f"page-{name}", f"{words.capitalize()} on the page of {label_of(name)}", name)
         )
     return found
 

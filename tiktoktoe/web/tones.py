@@ -83,6 +83,7 @@ TONES = {
     },
 }
 TONE_BY_STATE = {state: tone for tone, states in TONES.items() for state in states}
+NAMES = {"paypal": "PayPal"}  # names that no capital at the beginning makes right
 
 
 def tone_of(state: object) -> str:
@@ -91,5 +92,5 @@ def tone_of(state: object) -> str:
 
 
 def label_of(state: object) -> str:
-    """A state in words."""
-    return str(state).replace("_", " ").capitalize()
+    """A state, or a gateway's code, in words."""
+    return NAMES.get(str(state)) or str(state).replace("_", " ").capitalize()

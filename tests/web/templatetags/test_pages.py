@@ -15,6 +15,7 @@ from tiktoktoe.web.tones import TONE_BY_STATE, TONES
         ("paid", '<span class="badge badge-good">Paid</span>'),
         ("past_due", '<span class="badge badge-bad">Past due</span>'),
         ("never_heard_of", '<span class="badge badge-quiet">Never heard of</span>'),
+        ("paypal", '<span class="badge badge-quiet">PayPal</span>'),
     ],
 )
 def test_a_state_is_told_in_words_and_a_tone(state: str, html: str) -> None:
