@@ -5,26 +5,26 @@ document again. Source: the posting rules in docs/ledger.md.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import date
-from enum import StrEnum
 
 from finance.domain import chart
+from finance.domain.facts import (
+    CreditFact,
+    CreditNoteFact,
+    DisputeFact,
+    Earned,
+    InvoiceFact,
+    PaymentFact,
+    RefundFact,
+    ReturnFact,
+    WriteOffFact,
+)
 from finance.domain.journal import Entry, Posting, credit, debit
 from finance.errors import DocumentInconsistent
 from tiktoktoe.kernel.money import Money, total, zero
 
 RULES_VERSION = 1
-
-
-class Earned(StrEnum):
-    """When the revenue of an invoice line is earned."""
-
-    OVER_TIME = "over_time"  # billed in advance: deferred, then recognised
-    USAGE = "usage"  # delivered already, by a meter
-    ARREARS = "arrears"  # delivered already, a fee for a period that is over
-    PREPAID = "prepaid"  # when the credits are used, or expire
 
 
 _REVENUE_ACCOUNT = {
@@ -33,119 +33,6 @@ _REVENUE_ACCOUNT = {
     Earned.ARREARS: chart.SUBSCRIPTION_REVENUE,
     Earned.PREPAID: chart.PREPAID_CREDIT,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InvoiceLineFact:
-    """A line of an invoice, net of tax; negative for what is credited on the invoice."""
-
-    amount: Money
-    earned: Earned
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InvoiceFact:
-    """A final invoice, or what there is to post of it."""
-
-    id: str
-    number: str
-    customer: str
-    lines: Sequence[InvoiceLineFact]
-    tax: Money
-    total: Money
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreditLineFact:
-    """What is taken back of a line, net of tax: the part not yet earned, and the earned part.
-
-    What was deferred and is not recognised yet leaves the contract liability; the rest is
-    contra revenue.
-    """
-
-    unearned: Money
-    earned: Money
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreditNoteFact:
-    """A credit note, with positive amounts."""
-
-    id: str
-    number: str
-    customer: str
-    lines: Sequence[CreditLineFact]
-    tax: Money
-    total: Money
-    to_balance: Money
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreditFact:
-    """A movement of a credit balance, as a positive amount."""
-
-    id: str
-    customer: str
-    amount: Money
-    invoice_number: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentFact:
-    """A payment that succeeded; `fee` is what the processor keeps of it."""
-
-    id: str
-    customer: str
-    amount: Money
-    fee: Money
-    invoice_number: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefundFact:
-    """A refund that succeeded."""
-
-    id: str
-    customer: str
-    amount: Money
-    invoice_number: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DisputeFact:
-    """A movement of a dispute's money; above zero it goes away from us."""
-
-    id: str
-    customer: str
-    amount: Money
-    invoice_number: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReturnFact:
-    """A payment that the customer's bank has taken back, whole."""
-
-    id: str
-    customer: str
-    amount: Money
-    code: str
-    invoice_number: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriteOffFact:
-    """What is given up of an invoice: its net, and the tax on it; negative when it is taken back.
-
-    `turn` counts the entries of this sort that the invoice has had.
-    """
-
-    invoice_id: str
-    number: str
-    customer: str
-    net: Money
-    tax: Money
-    is_tax_relieved: bool = False
-    turn: int = 0
 
 
 def invoice_finalized(invoice: InvoiceFact, *, on: date) -> Entry | None:

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from billing.models import CreditNoteLine, InvoiceLine, PrepaidCredit
 from finance.domain import entries as rules
-from finance.domain.entries import (
+from finance.domain.facts import (
     CreditFact,
     CreditLineFact,
     CreditNoteFact,

@@ -9,15 +9,6 @@ from hypothesis import strategies as st
 
 from finance.domain import chart
 from finance.domain.entries import (
-    CreditFact,
-    CreditLineFact,
-    CreditNoteFact,
-    Earned,
-    InvoiceFact,
-    InvoiceLineFact,
-    PaymentFact,
-    RefundFact,
-    WriteOffFact,
     credit_applied,
     credit_granted,
     credit_note_issued,
@@ -29,6 +20,17 @@ from finance.domain.entries import (
     payment_captured,
     refund_paid,
     revenue_recognized,
+)
+from finance.domain.facts import (
+    CreditFact,
+    CreditLineFact,
+    CreditNoteFact,
+    Earned,
+    InvoiceFact,
+    InvoiceLineFact,
+    PaymentFact,
+    RefundFact,
+    WriteOffFact,
 )
 from finance.domain.journal import Entry, account_balances
 from finance.errors import DocumentInconsistent
