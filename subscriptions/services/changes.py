@@ -64,22 +64,7 @@ def switch_plan(
     if (old_version_id, old_quantity) == (plan_version.pk, quantity):
         return locked
     _change_phase(locked, plan_version, quantity, day_start)
-    locked.plan_version = plan_version
-    locked.quantity = quantity
-    locked.anchor_on = anchor_on or locked.anchor_on
-    if period is not None:
-        locked.current_period_start, locked.current_period_end = period.start, period.end
-        locked.next_billing_at = period.end
-    locked.save(
-        update_fields=[
-            "plan_version",
-            "quantity",
-            "anchor_on",
-            "current_period_start",
-            "current_period_end",
-            "next_billing_at",
-        ]
-    )
+    _put_on(locked, plan_version, quantity, period=period, anchor_on=anchor_on)
     record_transition(
         subscription=locked,
         from_state=locked.state,
@@ -97,6 +82,32 @@ def switch_plan(
     )
     logger.info("plan changed", extra={"subscription": locked.reference})
     return locked
+
+
+def _put_on(
+    locked: Subscription,
+    plan_version: PlanVersion,
+    quantity: int,
+    *,
+    period: Period | None,
+    anchor_on: date | None,
+) -> None:
+    locked.plan_version = plan_version
+    locked.quantity = quantity
+    locked.anchor_on = anchor_on or locked.anchor_on
+    if period is not None:
+        locked.current_period_start, locked.current_period_end = period.start, period.end
+        locked.next_billing_at = period.end
+    locked.save(
+        update_fields=[
+            "plan_version",
+            "quantity",
+            "anchor_on",
+            "current_period_start",
+            "current_period_end",
+            "next_billing_at",
+        ]
+    )
 
 
 @transaction.atomic
