@@ -1,5 +1,7 @@
 """Giving and withdrawing mandates."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 
 from django.db import IntegrityError, transaction
@@ -139,39 +141,46 @@ def _record(
         last4=number[-4:],
         country=country,
     )
+    with _one_per_account():
+        method = keep_method(customer_id=customer.pk, details=details, at=at, gateway=gateway)
+        assert method is not None
+        mandate = Mandate.objects.create(
+            id=uuid7(),
+            customer=customer,
+            method=method,
+            gateway=gateway,
+            reference=reference,
+            sequence_type=sequence_type,
+            debtor_name=name[:NAME_LENGTH],
+            account_sealed=seal(number),
+            account_mark=mark_of(number),
+            last4=number[-4:],
+            bic=bank_code,
+            signed_on=day,
+            signed_by=signed_by[:254],
+            consent=consent_text(
+                language=language, creditor=terms.account.name, days=terms.notice_days
+            ),
+            language="en" if language == "us" else language,
+            notice_days=terms.notice_days,
+            created_at=at,
+        )
+        note_mandate(mandate, event="given", actor=actor, at=at)
+    return mandate
+
+
+@contextmanager
+def _one_per_account() -> Iterator[None]:
+    """A transaction in which PostgreSQL has the last word on mandates for the same account."""
     try:
         with transaction.atomic():
-            method = keep_method(customer_id=customer.pk, details=details, at=at, gateway=gateway)
-            assert method is not None
-            mandate = Mandate.objects.create(
-                id=uuid7(),
-                customer=customer,
-                method=method,
-                gateway=gateway,
-                reference=reference,
-                sequence_type=sequence_type,
-                debtor_name=name[:NAME_LENGTH],
-                account_sealed=seal(number),
-                account_mark=mark_of(number),
-                last4=number[-4:],
-                bic=bank_code,
-                signed_on=day,
-                signed_by=signed_by[:254],
-                consent=consent_text(
-                    language=language, creditor=terms.account.name, days=terms.notice_days
-                ),
-                language="en" if language == "us" else language,
-                notice_days=terms.notice_days,
-                created_at=at,
-            )
-            note_mandate(mandate, event="given", actor=actor, at=at)
+            yield
     except IntegrityError as error:
         if "mandate_one_active_per_account" not in str(error):
             raise
         raise MandateInvalid(
             "there is a mandate for this account already", field="account_number"
         ) from error
-    return mandate
 
 
 def _day_of_signature(day: date | None, today: date) -> date:
