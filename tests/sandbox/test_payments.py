@@ -11,6 +11,10 @@ DAY = 86_400
 WITH_FEE = ["latest_charge.balance_transaction"]
 
 
+# Whoever debits a bank account must have been let to.
+MANDATE = {"customer_acceptance": {"type": "offline"}}
+
+
 def pay(client: Any, **terms: Any) -> Any:
     given = {"amount": 10_000, "currency": "eur", "confirm": True, "expand": WITH_FEE, **terms}
     return client.payment_intents.create(given)
@@ -196,7 +200,7 @@ def test_a_bank_debit_is_on_its_way_for_days(
     sandbox: RunningSandbox, client: Any, method: Any, currency: str, *, status: bool
 ) -> None:
     identity = method if isinstance(method, str) else client.payment_methods.create(method).id
-    intent = pay(client, payment_method=identity, currency=currency)
+    intent = pay(client, payment_method=identity, currency=currency, mandate_data=MANDATE)
     assert (intent.status, intent.latest_charge.status) == ("processing", "pending")
 
     sandbox.control.advance_clock(3 * DAY)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.sandbox.conftest import client_of
 from tests.sandbox.server import CACHE, ROOT, RunningSandbox, running_sandbox
-from tests.sandbox.test_payments import pay
+from tests.sandbox.test_payments import MANDATE, pay
 from tests.sandbox.test_protocol import AUTHORIZATION
 from tiktoktoe.sandbox.stripe.errors import ContractBroken
 from tiktoktoe.sandbox.stripe.spec import load_spec
@@ -24,7 +24,7 @@ def test_a_kill_forgets_nothing(tmp_path: Path) -> None:
         intent = pay(client, payment_method="pm_card_fr", customer=customer)
         debit = {"type": "sepa_debit", "sepa_debit": {"iban": "DE89370400440532013000"}}
         method = client.payment_methods.create(debit).id
-        waiting = pay(client, payment_method=method, customer=customer)
+        waiting = pay(client, payment_method=method, customer=customer, mandate_data=MANDATE)
         assert intent.created == pytest.approx(start.timestamp(), abs=30)
 
         sandbox.restart()
@@ -42,7 +42,7 @@ def test_a_kill_forgets_nothing(tmp_path: Path) -> None:
 
 def test_what_becomes_due_happens_at_its_own_moment(sandbox: RunningSandbox) -> None:
     client = client_of(sandbox.address)
-    intent = pay(client, payment_method="pm_usBankAccount", currency="usd")
+    intent = pay(client, payment_method="pm_usBankAccount", currency="usd", mandate_data=MANDATE)
 
     sandbox.control.advance_clock(60 * 86_400)
 

@@ -16,6 +16,7 @@ class Refusal:
     code: str
     decline_code: str | None = None
     advice_code: str | None = None
+    network_code: str | None = None  # the bank's own reason
 
 
 DECLINED_ON_CHARGE = {
@@ -79,20 +80,40 @@ GOOD_ACCOUNT = "000123456789"
 GOOD_IBAN = "DE89370400440532013000"
 # Bank debits that come back after days, and why.
 BOUNCES = {
-    "000111111116": Refusal("payment_method_provider_decline", "account_closed"),
-    "000222222227": Refusal("payment_method_provider_decline", "insufficient_funds"),
-    "000333333335": Refusal("payment_method_provider_decline", "debit_not_authorized"),
-    "DE62370400440532013001": Refusal("payment_method_provider_decline", "insufficient_funds"),
+    "000111111113": Refusal("account_closed", "account_closed", network_code="R02"),
+    "000111111116": Refusal("no_account", "no_account", network_code="R03"),
+    "000222222227": Refusal("insufficient_funds", "insufficient_funds", network_code="R01"),
+    "000333333335": Refusal("debit_not_authorized", "debit_not_authorized", network_code="R10"),
+    "DE62370400440532013001": Refusal(
+        "insufficient_funds", "insufficient_funds", network_code="AM04"
+    ),
 }
+# Paid, and taken back at once: the reason that the bank gives.
+TAKEN_BACK = {
+    "000555555559": "debit_not_authorized",
+    "DE35370400440532013002": "debit_not_authorized",
+}
+# An account whose debit came back for more than want of funds is not debited again.
+# Source: docs.stripe.com/payments/ach-direct-debit/blocked-bank-accounts.
+BLOCKED_FOR = {
+    "account_closed": "bank_account_closed",
+    "no_account": "bank_account_invalid_details",
+    "debit_not_authorized": "debit_not_authorized",
+}
+BLOCKED = Refusal("payment_method_bank_account_blocked")
 READY_MADE_ACCOUNTS = {
     "pm_usBankAccount": GOOD_ACCOUNT,
     "pm_usBankAccount_success": GOOD_ACCOUNT,
-    "pm_usBankAccount_accountClosed": "000111111116",
+    "pm_usBankAccount_accountClosed": "000111111113",
+    "pm_usBankAccount_noAccount": "000111111116",
     "pm_usBankAccount_insufficientFunds": "000222222227",
     "pm_usBankAccount_debitNotAuthorized": "000333333335",
+    "pm_usBankAccount_disputed": "000555555559",
 }
 MESSAGES = {
     "account_closed": "The bank account is closed.",
+    "no_account": "The bank knows no such account.",
+    "payment_method_bank_account_blocked": "This bank account is blocked after a return.",
     "debit_not_authorized": "The account's holder says that this debit was not authorized.",
     "insufficient_funds": "There are insufficient funds.",
     "expired_card": "The card has expired.",

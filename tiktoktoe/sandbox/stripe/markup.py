@@ -1,5 +1,6 @@
 """The HTML of the customer's pages."""
 
+from datetime import UTC, datetime
 from html import escape
 
 from tiktoktoe.sandbox.core.markup import Choice, choices, closed_page, money, page
@@ -22,10 +23,13 @@ DEBITS = {
     "us_bank_account": (
         Choice("US bank account", "arrives in 4 days", cards.GOOD_ACCOUNT),
         Choice("US account without funds", "bounces in 4 days", "000222222227"),
+        Choice("US account that is closed", "bounces in 4 days", "000111111113"),
+        Choice("US account, unwilling", "arrives, is taken back", "000555555559"),
     ),
     "sepa_debit": (
         Choice("IBAN", "arrives in 4 days", cards.GOOD_IBAN),
         Choice("IBAN without funds", "bounces in 4 days", "DE62370400440532013001"),
+        Choice("IBAN, unwilling", "arrives, is taken back", "DE35370400440532013002"),
     ),
 }
 
@@ -44,10 +48,13 @@ def pay_page(session: Json, name: str, *, problem: str) -> str:
         if is_payment
         else '<p class="soft">Nothing is charged now.</p>',
         f'<p class="bad" role="alert">{escape(problem)}</p>' if problem else "",
-        choices("Test cards", CARDS, here),
-        _card_form(words, here),
         *(
-            choices("Test bank debits", DEBITS[kind], here)
+            (choices("Test cards", CARDS, here), _card_form(words, here))
+            if "card" in session["payment_method_types"]
+            else ()
+        ),
+        *(
+            choices("Test bank debits", DEBITS[kind], here) + _agreement(session)
             for kind in session["payment_method_types"]
             if kind in DEBITS
         ),
@@ -68,6 +75,24 @@ def challenge_page(intent: Json) -> str:
         '<button class="main" name="answer" value="yes">Yes, confirm it</button>'
         '<button name="answer" value="no">No, refuse it</button></form>',
     )
+
+
+def mandate_page(mandate: Json) -> str:
+    """A mandate as its giver has signed it."""
+    reference = mandate["payment_method_details"]["sepa_debit"]["reference"]
+    agreed = datetime.fromtimestamp(mandate["customer_acceptance"]["accepted_at"], UTC)
+    return page(
+        "Mandate",
+        f"<h1>SEPA mandate {escape(reference)}</h1>"
+        f'<p class="soft">Agreed to on {agreed:%d %B %Y}; it is {escape(mandate["status"])}.</p>',
+    )
+
+
+def _agreement(session: Json) -> str:
+    """What whoever gives a bank account agrees to: the shop's words, or the page's own."""
+    text = ((session["custom_text"] or {}).get("submit") or {}).get("message")
+    own = "By giving a bank account you let it be debited for what you owe, until you withdraw it."
+    return f'<p class="soft">{escape(text or own)}</p>'
 
 
 def _card_form(words: str, action: str) -> str:

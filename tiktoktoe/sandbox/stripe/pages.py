@@ -32,6 +32,8 @@ def answer_page(sandbox: Sandbox, method: str, path: str, content: bytes) -> Pag
             return _pay_page(sandbox, identity)
         case ("POST", "c", "pay", identity):
             return _submit(sandbox, identity, form)
+        case ("GET", "mandates", reference):
+            return _mandate_page(sandbox, reference)
         case ("GET", "3ds", identity):
             return _challenge(sandbox, identity)
         case ("POST", "3ds", identity):
@@ -75,6 +77,15 @@ def _submit(sandbox: Sandbox, identity: str, form: dict[str, str]) -> Page:
     except ApiError as error:
         return _pay_page(sandbox, identity, problem=str(error))
     return Page(status=303, location=next_address(sandbox, session))
+
+
+def _mandate_page(sandbox: Sandbox, reference: str) -> Page:
+    """A mandate as its giver has signed it."""
+    for mandate in sandbox.store.newest_first("mandate"):
+        details = mandate["payment_method_details"].get("sepa_debit") or {}
+        if details.get("reference") == reference:
+            return Page(html=markup.mandate_page(mandate))
+    raise ApiError(404, "There is no such mandate.")
 
 
 def _challenge(sandbox: Sandbox, identity: str) -> Page:

@@ -20,6 +20,7 @@ PREFIXES = {
     "dispute": "dp_",
     "event": "evt_",
     "item": "li_",
+    "mandate": "mandate_",
     "payment_intent": "pi_",
     "payment_method": "pm_",
     "payout": "po_",

@@ -5,6 +5,7 @@ from tiktoktoe.sandbox.stripe.errors import ApiError
 from tiktoktoe.sandbox.stripe.fees import fee_of
 from tiktoktoe.sandbox.stripe.resources.balance import DAY, book
 from tiktoktoe.sandbox.stripe.resources.disputes import open_dispute
+from tiktoktoe.sandbox.stripe.resources.mandates import end_mandate
 from tiktoktoe.sandbox.stripe.resources.payment_methods import attach, declined, number_of
 from tiktoktoe.sandbox.stripe.routes import change, readable, route
 from tiktoktoe.sandbox.stripe.sandbox import Sandbox, action, snapshot
@@ -45,6 +46,8 @@ def authorize(
     refusal = cards.DECLINED_ON_CHARGE.get(number)
     if refusal is None and is_authenticated:
         refusal = cards.DECLINED_AFTER_AUTHENTICATION.get(number)
+    if is_blocked(method):
+        refusal = cards.BLOCKED
     if refusal is not None:
         return decline(sandbox, intent, method, refusal)
     charge = _charge(sandbox, intent, method, is_authenticated=is_authenticated)
@@ -77,7 +80,8 @@ def capture(sandbox: Sandbox, intent: Json, charge: Json, amount: int) -> None:
     )
     sandbox.tell("charge.captured" if was_authorized else "charge.succeeded", charge)
     sandbox.tell("payment_intent.succeeded", intent)
-    reason = cards.DISPUTED.get(number_of(sandbox, method))
+    number = number_of(sandbox, method)
+    reason = cards.DISPUTED.get(number) or cards.TAKEN_BACK.get(number)
     if reason is not None:
         open_dispute(sandbox, charge, reason)
 
@@ -96,6 +100,7 @@ def decline(
     )
     failed["outcome"] |= {
         "advice_code": refusal.advice_code,
+        "network_decline_code": refusal.network_code,
         "network_status": "declined_by_network",
         "reason": refusal.decline_code or refusal.code,
         "type": "issuer_declined",
@@ -124,9 +129,27 @@ def clear_debit(sandbox: Sandbox, intent: Json) -> None:
     method = sandbox.store.get(charge["payment_method"], "payment_method")
     bounce = cards.BOUNCES.get(number_of(sandbox, method))
     if bounce is not None:
+        block(sandbox, method, bounce)
         decline(sandbox, intent, method, bounce, charge)
     else:
         capture(sandbox, intent, charge, intent["amount"])
+
+
+def is_blocked(method: Json) -> bool:
+    """Whether an account in the United States may not be debited any more."""
+    return bool((method.get("us_bank_account") or {}).get("status_details", {}).get("blocked"))
+
+
+def block(sandbox: Sandbox, method: Json, refusal: cards.Refusal) -> None:
+    """Note on a method why its debit came back, where it must not be debited again for it."""
+    reason = cards.BLOCKED_FOR.get(refusal.code)
+    if reason is None or method["type"] != "us_bank_account":
+        return
+    blocked = {"network_code": refusal.network_code, "reason": reason}
+    method["us_bank_account"]["status_details"] = {"blocked": blocked}
+    sandbox.tell("payment_method.updated", method)
+    if reason == "debit_not_authorized":
+        end_mandate(sandbox, method)
 
 
 def _start_clearing(sandbox: Sandbox, intent: Json, charge: Json) -> None:
@@ -149,7 +172,8 @@ def _keep_method(sandbox: Sandbox, intent: Json, method: Json, *, is_authenticat
 
 def _charge(sandbox: Sandbox, intent: Json, method: Json, *, is_authenticated: bool) -> Json:
     kind = method["type"]
-    details = _details(sandbox, method, is_authenticated=is_authenticated)
+    mandate = sandbox.store.private(intent["id"]).get("mandate")
+    details = _details(sandbox, method, mandate=mandate, is_authenticated=is_authenticated)
     charge = sandbox.new(
         "charge",
         amount=intent["amount"],
@@ -176,13 +200,16 @@ def _charge(sandbox: Sandbox, intent: Json, method: Json, *, is_authenticated: b
     return charge
 
 
-def _details(sandbox: Sandbox, method: Json, *, is_authenticated: bool) -> Json:
+def _details(
+    sandbox: Sandbox, method: Json, *, mandate: str | None, is_authenticated: bool
+) -> Json:
     kind = method["type"]
     skeleton = sandbox.spec.skeleton(f"payment_method_details_{kind}")
     if kind != "card":
         return {
             **skeleton,
             **{name: method[kind][name] for name in skeleton if name in method[kind]},
+            **({"mandate": mandate} if mandate else {}),
         }
     card = method["card"]
     made = {**skeleton, **{name: card[name] for name in SHOWN_OF_CARD}, "network": card["brand"]}

@@ -4,6 +4,7 @@ from tiktoktoe.sandbox.stripe.errors import ApiError
 from tiktoktoe.sandbox.stripe.resources.customers import living_customer
 from tiktoktoe.sandbox.stripe.resources.intents import default_types
 from tiktoktoe.sandbox.stripe.resources.lines import lines_of, shown_lines
+from tiktoktoe.sandbox.stripe.resources.mandates import AGREED_ON_PAGE, DEBITS
 from tiktoktoe.sandbox.stripe.resources.payment_intents import (
     CANCELABLE,
     cancel_intent,
@@ -47,6 +48,7 @@ def create(sandbox: Sandbox, parameters: Json) -> Json:
         payment_status="unpaid" if mode == "payment" else "no_payment_required",
         payment_method_types=parameters.get("payment_method_types") or default_types(currency),
         payment_method_collection="always",
+        custom_text=_custom_text(parameters),
         private={"intent": intent_data, "lines": lines},
     )
     session["url"] = f"{sandbox.address}/c/pay/{session['id']}"
@@ -111,6 +113,8 @@ def submit(sandbox: Sandbox, session: Json, method: Json) -> None:
     made = make(sandbox, method)
     intent = intent_of(sandbox, session)
     parameters = {"payment_method": made["id"], "return_url": session["url"]}
+    if made["type"] in DEBITS:
+        parameters |= {"mandate_data": AGREED_ON_PAGE}
     confirm_it = confirm_setup if session["mode"] == "setup" else confirm
     raise_if(confirm_it(sandbox, intent, parameters))
 
@@ -197,6 +201,13 @@ def _expiry(sandbox: Sandbox, asked: int | None) -> int:
         message = "A page is open for 30 minutes to 24 hours, by the sandbox's clock."
         raise ApiError(400, message, param="expires_at")
     return expires_at
+
+
+def _custom_text(parameters: Json) -> Json:
+    """What the shop lets the page say beside the button and elsewhere."""
+    given = parameters.get("custom_text") or {}
+    names = ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")
+    return {name: given.get(name) or None for name in names}
 
 
 def _shared(session: Json) -> Json:

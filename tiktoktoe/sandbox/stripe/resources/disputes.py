@@ -3,6 +3,7 @@
 from tiktoktoe.sandbox.stripe.errors import ApiError
 from tiktoktoe.sandbox.stripe.fees import dispute_fee
 from tiktoktoe.sandbox.stripe.resources.balance import DAY, book
+from tiktoktoe.sandbox.stripe.resources.mandates import DEBITS, end_mandate
 from tiktoktoe.sandbox.stripe.routes import change, readable, route
 from tiktoktoe.sandbox.stripe.sandbox import Sandbox, action, snapshot
 from tiktoktoe.sandbox.stripe.spec import Json
@@ -61,6 +62,9 @@ def open_dispute(sandbox: Sandbox, charge: Json, reason: str, *, is_inquiry: boo
     amount = charge["amount_captured"] - charge["amount_refunded"]
     if charge["status"] != "succeeded" or charge["disputed"] or amount <= 0:
         raise ApiError(400, "This charge cannot be disputed.", param="charge")
+    method = sandbox.store.get(charge["payment_method"], "payment_method")
+    if method["type"] in DEBITS:
+        return _take_back(sandbox, charge, method, amount, reason)
     due_by = sandbox.now() + DAYS_TO_ANSWER * DAY
     dispute = sandbox.new(
         "dispute",
@@ -81,6 +85,31 @@ def open_dispute(sandbox: Sandbox, charge: Json, reason: str, *, is_inquiry: boo
     _withdraw(sandbox, dispute)
     sandbox.tell("charge.dispute.created", dispute)
     sandbox.tell("charge.dispute.funds_withdrawn", dispute)
+    return dispute
+
+
+def _take_back(sandbox: Sandbox, charge: Json, method: Json, amount: int, reason: str) -> Json:
+    """A bank takes a debit back: that is final, and nobody can answer.
+
+    Source: support.stripe.com, "SEPA Direct Debit payment disputes" and "Respond to or contest an
+    ACH Direct Debit dispute": also where a bank tells only late that a debit has failed.
+    """
+    dispute = sandbox.new(
+        "dispute",
+        amount=amount,
+        charge=charge["id"],
+        currency=charge["currency"],
+        payment_intent=charge["payment_intent"],
+        reason=reason,
+        status="lost",
+        is_charge_refundable=False,
+    )
+    dispute["evidence_details"]["due_by"] = None
+    _withdraw(sandbox, dispute)
+    for name in ("created", "funds_withdrawn", "closed"):
+        sandbox.tell(f"charge.dispute.{name}", dispute)
+    if reason == "debit_not_authorized":
+        end_mandate(sandbox, method)
     return dispute
 
 

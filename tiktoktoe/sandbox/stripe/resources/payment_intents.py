@@ -13,6 +13,7 @@ from tiktoktoe.sandbox.stripe.resources.intents import (
     not_confirmed,
     unexpected,
 )
+from tiktoktoe.sandbox.stripe.resources.mandates import mandate_for
 from tiktoktoe.sandbox.stripe.resources.payment_methods import make, usable_method
 from tiktoktoe.sandbox.stripe.routes import change, readable, route
 from tiktoktoe.sandbox.stripe.sandbox import Sandbox, random_text
@@ -190,6 +191,9 @@ def confirm(sandbox: Sandbox, intent: Json, parameters: Json) -> ApiError | None
         raise unexpected(intent)
     method = sandbox.store.get(intent["payment_method"], "payment_method")
     check_type(intent, method)
+    is_single = not (intent["setup_future_usage"] or method["customer"])
+    mandate = mandate_for(sandbox, method, parameters, is_single=is_single)
+    sandbox.store.private(intent["id"])["mandate"] = mandate and mandate["id"]
     intent.update(last_payment_error=None, next_action=None)
     if not needs_holder(sandbox, method, parameters):
         return authorize(sandbox, intent, method)

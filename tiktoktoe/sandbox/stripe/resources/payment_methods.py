@@ -132,6 +132,7 @@ def declined(refusal: cards.Refusal, method: Json, **details: object) -> ApiErro
         code=refusal.code,
         decline_code=refusal.decline_code,
         advice_code=refusal.advice_code,
+        **({"network_decline_code": refusal.network_code} if refusal.network_code else {}),
         payment_method=snapshot(method),
         **details,
     )

@@ -10,6 +10,7 @@ from tiktoktoe.sandbox.stripe.resources.intents import (
     not_confirmed,
     unexpected,
 )
+from tiktoktoe.sandbox.stripe.resources.mandates import mandate_for
 from tiktoktoe.sandbox.stripe.resources.payment_intents import BEFORE_CONFIRMATION, raise_if
 from tiktoktoe.sandbox.stripe.resources.payment_methods import attach, make, usable_method
 from tiktoktoe.sandbox.stripe.routes import change, readable, route
@@ -97,6 +98,8 @@ def confirm_setup(sandbox: Sandbox, intent: Json, parameters: Json) -> ApiError 
         raise unexpected(intent)
     intent.update(last_setup_error=None, next_action=None)
     method = sandbox.store.get(intent["payment_method"], "payment_method")
+    mandate = mandate_for(sandbox, method, parameters, is_single=False)
+    intent["mandate"] = mandate and mandate["id"]
     if needs_holder(sandbox, method, parameters):
         ask_holder(sandbox, intent, parameters.get("return_url"))
         return None
