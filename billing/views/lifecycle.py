@@ -22,7 +22,7 @@ from billing.services.changes.pausing import pause, preview_pause, preview_resum
 from billing.services.changes.trials import convert_trial_now
 from billing.services.credit.giving_back import NotePlan
 from billing.services.invoices.coming_invoices import preview_next_invoices
-from billing.services.invoices.drafting import DraftInvoice
+from billing.services.invoices.draft_parts import DraftInvoice
 from subscriptions.domain.proration_policy import UnusedTime
 from subscriptions.models import Subscription
 from subscriptions.services.lifecycle import change_token

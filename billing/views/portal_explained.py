@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET
 
 from billing.models import InvoiceLine
 from billing.queries.explanation import explain, explain_line
-from billing.services.invoices.drafting import DraftInvoice
+from billing.services.invoices.draft_parts import DraftInvoice
 from billing.views.portal_access import (
     acting_customer,
     acting_customers,

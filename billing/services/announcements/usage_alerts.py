@@ -19,7 +19,7 @@ from billing.domain.usage_alerts import shares_reached
 from billing.errors import BudgetInvalid
 from billing.models import UsageAlert, UsageBudget
 from billing.services.invoices.draft_parts import Boundary
-from billing.services.invoices.drafting import usage_so_far
+from billing.services.invoices.period_lines import usage_so_far
 from subscriptions.domain.lifecycle import BILLED_STATES
 from subscriptions.models import CustomerClock, Price, Subscription
 from subscriptions.models.subscriptions import SubscriptionQuerySet

@@ -25,7 +25,8 @@ from billing.services.credit.giving_back import (
     to_come,
     unused_time,
 )
-from billing.services.invoices.drafting import DraftInvoice, DraftLine, make_draft, with_credit
+from billing.services.invoices.draft_parts import DraftInvoice, DraftLine
+from billing.services.invoices.drafting import make_draft, with_credit
 from billing.services.invoices.fee_lines import setup_line
 from billing.services.invoices.invoicing import issue
 from billing.services.invoices.proration_lines import charge_lines, credit_lines

@@ -26,17 +26,12 @@ from billing.services.credit.giving_back import (
     unused_time,
 )
 from billing.services.invoices.add_on_lines import AddOnBook
+from billing.services.invoices.boundaries import coming
 from billing.services.invoices.closing import close_usage_until, closing_lines, early_boundary
-from billing.services.invoices.drafting import (
-    Boundary,
-    DraftInvoice,
-    DraftLine,
-    advance_lines,
-    coming,
-    make_draft,
-    with_credit,
-)
+from billing.services.invoices.draft_parts import Boundary, DraftInvoice, DraftLine
+from billing.services.invoices.drafting import make_draft, with_credit
 from billing.services.invoices.invoicing import issue
+from billing.services.invoices.period_lines import advance_lines
 from billing.services.invoices.terms import PriceBook
 from subscriptions.domain.proration import change_boundary
 from subscriptions.domain.proration_policy import UnusedTime

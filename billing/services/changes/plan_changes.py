@@ -29,7 +29,8 @@ from billing.services.credit.giving_back import (
     unused_time,
 )
 from billing.services.invoices.closing import close_usage_until, closing_lines, early_boundary
-from billing.services.invoices.drafting import DraftInvoice, DraftLine, make_draft, with_credit
+from billing.services.invoices.draft_parts import DraftInvoice, DraftLine
+from billing.services.invoices.drafting import make_draft, with_credit
 from billing.services.invoices.invoicing import issue
 from billing.services.invoices.proration_lines import charge_lines, credit_lines
 from billing.services.invoices.terms import PriceBook

@@ -7,12 +7,9 @@ from django.db import transaction
 
 from billing.errors import NotComingBack
 from billing.services.changes.subscribing import Started, start_subscription
-from billing.services.invoices.drafting import (
-    DraftInvoice,
-    draft_invoices,
-    start_boundary,
-    with_credit,
-)
+from billing.services.invoices.boundaries import start_boundary
+from billing.services.invoices.draft_parts import DraftInvoice
+from billing.services.invoices.drafting import draft_invoices, with_credit
 from subscriptions.models import Customer, PlanVersion, Subscription
 from subscriptions.services.signup import subscribe
 from subscriptions.services.transitions import Actor

@@ -5,13 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from billing.models import PlanChange
-from billing.services.invoices.drafting import (
-    Boundary,
-    coming,
-    ends_at,
-    next_boundary,
-    pauses_at,
-)
+from billing.services.invoices.boundaries import coming, ends_at, next_boundary, pauses_at
+from billing.services.invoices.draft_parts import Boundary
 from subscriptions.domain.proration_policy import AnchorRule
 from subscriptions.domain.schedule import anchor_after_change
 from subscriptions.models import Subscription

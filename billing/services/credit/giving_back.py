@@ -18,7 +18,7 @@ from billing.domain.totals import creditable
 from billing.models import CreditNote, Invoice, InvoiceLine, UnusedCredit
 from billing.services.credit.credit_notes import issue_credit_note, left_of_lines, refundable_of
 from billing.services.credit.credit_refunds import refund_credit_note
-from billing.services.invoices.drafting import Boundary
+from billing.services.invoices.draft_parts import Boundary
 from billing.services.invoices.terms import LoadedPrice, PriceBook
 from subscriptions.domain.proration import Billed, Proration, credit_unused, whole_of
 from subscriptions.domain.proration_policy import NotePays, ProrationPolicy, UnusedTime

@@ -16,8 +16,9 @@ from django.db.models import Count, Exists, OuterRef
 from billing.models import Invoice
 from billing.queries.tax_table import TaxTable
 from billing.services.invoices.draft_parts import Boundary, DraftInvoice
-from billing.services.invoices.drafting import make_draft, usage_so_far
+from billing.services.invoices.drafting import make_draft
 from billing.services.invoices.open_periods import in_chunks, in_open_period, locked_boundaries
+from billing.services.invoices.period_lines import usage_so_far
 from billing.services.invoices.writing import finalize_drafts, write_drafts
 from subscriptions.models import CustomerClock, Price
 from subscriptions.models.subscriptions import SubscriptionQuerySet

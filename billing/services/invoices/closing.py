@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from billing.services.invoices.drafting import Boundary, DraftLine, draft_lines
+from billing.services.invoices.draft_parts import Boundary, DraftLine
+from billing.services.invoices.period_lines import draft_lines
 from subscriptions.models import Price, Subscription
 from subscriptions.services.usage import Closing, close_usage
 from tiktoktoe.kernel.periods import Period

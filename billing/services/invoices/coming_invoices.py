@@ -7,14 +7,9 @@ when its time comes, coupons and credit are used up in turn, and nothing is writ
 from billing.queries.wallets import Purse
 from billing.services.changes.scheduled_changes import rehearsed_boundaries
 from billing.services.credit.coupon_book import CouponBook
-from billing.services.invoices.drafting import (
-    Boundary,
-    DraftInvoice,
-    draft_invoices,
-    ends_at,
-    pauses_at,
-    with_credit,
-)
+from billing.services.invoices.boundaries import ends_at, pauses_at
+from billing.services.invoices.draft_parts import Boundary, DraftInvoice
+from billing.services.invoices.drafting import draft_invoices, with_credit
 from subscriptions.models import Subscription, SubscriptionPhase
 from tiktoktoe.kernel.money import zero
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from billing.services.changes.scheduled_changes import rehearsed_boundaries
-from billing.services.invoices.drafting import Boundary, DraftInvoice, draft_invoices
+from billing.services.invoices.draft_parts import Boundary, DraftInvoice
+from billing.services.invoices.drafting import draft_invoices
 from billing.services.invoices.renewal import due
 from subscriptions.models import Subscription
 from tiktoktoe.kernel.errors import TikTokToeError

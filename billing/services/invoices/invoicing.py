@@ -14,13 +14,10 @@ from billing.services.credit.coupons import return_coupons
 from billing.services.credit.credit_balance import return_to_balance
 from billing.services.credit.customer_credit import pay_open_invoices
 from billing.services.credit.prepaid import return_to_wallets
+from billing.services.invoices.boundaries import start_boundary
 from billing.services.invoices.consolidating import billed_with
-from billing.services.invoices.drafting import (
-    DraftInvoice,
-    draft_invoices,
-    start_boundary,
-    with_credit,
-)
+from billing.services.invoices.draft_parts import DraftInvoice
+from billing.services.invoices.drafting import draft_invoices, with_credit
 from billing.services.invoices.writing import finalize_drafts, write_drafts
 from billing.services.payments.settling import recover_subscription
 from subscriptions.models import Subscription

@@ -19,9 +19,11 @@ from billing.errors import BillingNotDue
 from billing.models import BillingFailure, BillingRun, Invoice
 from billing.services.changes.scheduled_changes import apply_scheduled_changes, with_coming
 from billing.services.credit.giving_back import give_back_at_end
+from billing.services.invoices.boundaries import ends_at, next_boundary
 from billing.services.invoices.consolidating import claim_whole
+from billing.services.invoices.draft_parts import Boundary
 from billing.services.invoices.draft_review import hold_for_review
-from billing.services.invoices.drafting import Boundary, draft_invoices, ends_at, next_boundary
+from billing.services.invoices.drafting import draft_invoices
 from billing.services.invoices.writing import finalize_drafts, write_drafts
 from subscriptions.models import CustomerClock, Subscription, UsageClosing
 from subscriptions.models.subscriptions import SubscriptionQuerySet

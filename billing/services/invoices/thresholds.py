@@ -21,8 +21,9 @@ from billing.models import Invoice, ThresholdCrossing
 from billing.queries.tax_table import TaxTable
 from billing.queries.thresholds import billed_early
 from billing.services.invoices.draft_parts import Boundary, DraftInvoice, DraftLine
-from billing.services.invoices.drafting import make_draft, usage_so_far
+from billing.services.invoices.drafting import make_draft
 from billing.services.invoices.open_periods import in_chunks, in_open_period, locked_boundaries
+from billing.services.invoices.period_lines import usage_so_far
 from billing.services.invoices.usage_credits import credit_lines_of
 from billing.services.invoices.writing import finalize_drafts, write_drafts
 from subscriptions.models import CustomerClock, SpendingThreshold

@@ -20,7 +20,7 @@ from billing.models import Invoice
 from billing.queries.issuers import company
 from billing.services.credit.credit_balance import use_balance
 from billing.services.credit.prepaid import use_wallets
-from billing.services.invoices.drafting import DraftInvoice
+from billing.services.invoices.draft_parts import DraftInvoice
 from billing.services.invoices.numbering import take_invoice_numbers
 from subscriptions.models import Customer, Subscription
 from tiktoktoe.kernel.ids import uuid7

@@ -7,7 +7,8 @@ from django.test import Client
 from django.urls import reverse
 
 from billing.models import Payment, PaymentAttempt, PaymentMethod
-from billing.services.invoices.drafting import draft_invoices, next_boundary
+from billing.services.invoices.boundaries import next_boundary
+from billing.services.invoices.drafting import draft_invoices
 from billing.services.invoices.writing import write_drafts
 from billing.services.payments.charging import charge_invoice
 from subscriptions.models import Customer, Subscription

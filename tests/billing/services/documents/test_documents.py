@@ -10,14 +10,21 @@ from pypdf import PdfReader
 from billing.domain.document_phrases import LANGUAGES
 from billing.models import Invoice, TaxRate
 from billing.services.credit.credit_notes import issue_credit_note
-from billing.services.documents import pdf as documents
-from billing.services.documents.pdf import credit_note_pdf, invoice_content, invoice_pdf
+from billing.services.documents import (
+    credit_note_pages,
+    invoice_pages,
+    letters,
+    statement_pages,
+)
+from billing.services.documents.invoice_pages import invoice_content
+from billing.services.documents.pdf import credit_note_pdf, invoice_pdf
 from billing.services.documents.words import Wording
 from billing.services.invoices.invoicing import void_invoice
 from tests.factories.billing import open_invoice
 from tests.factories.subscriptions import JAN_1, make_customer, published_version, recurring
 
 pytestmark = pytest.mark.django_db
+PRINTED = (credit_note_pages, invoice_pages, letters, statement_pages)
 
 
 def words(pdf: bytes) -> str:
@@ -159,7 +166,8 @@ def test_an_invoice_speaks_the_customers_language(locale: str, wanted: list[str]
 
 
 def test_every_phrase_of_a_document_is_known_in_every_language_with_its_values() -> None:
-    said = re.findall(r'say\(\s*"([^"]+)"', inspect.getsource(documents))
+    sources = "".join(map(inspect.getsource, PRINTED))
+    said = re.findall(r'say\(\s*"([^"]+)"', sources)
     fields = {english: set(re.findall(r"{\w+}", english)) for english in said}
 
     for language, phrases in LANGUAGES.items():

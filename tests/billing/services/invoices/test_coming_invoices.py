@@ -14,7 +14,7 @@ from billing.services.credit.coupons import CouponDetails, create_coupon, redeem
 from billing.services.credit.customer_credit import grant_credit
 from billing.services.credit.wallets import grant_prepaid, open_wallet
 from billing.services.invoices.coming_invoices import preview_next_invoices
-from billing.services.invoices.drafting import DraftInvoice
+from billing.services.invoices.draft_parts import DraftInvoice
 from billing.services.invoices.renewal import run_billing
 from subscriptions.models import Subscription
 from tests.factories.lifecycle import begin, fee_of

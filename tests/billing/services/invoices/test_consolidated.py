@@ -13,7 +13,7 @@ from billing.gateways.base import Outcome
 from billing.models import CouponRedemption, CreditNote, Invoice, InvoicePart
 from billing.services.changes.cancelling import cancel_subscription
 from billing.services.credit.coupons import CouponDetails, create_coupon, redeem_coupon
-from billing.services.documents.pdf import invoice_content
+from billing.services.documents.invoice_pages import invoice_content
 from billing.services.invoices.consolidating import set_invoicing
 from billing.services.invoices.dry_run import dry_run
 from billing.services.invoices.invoicing import bill_start, preview_next_invoice, void_invoice

@@ -14,7 +14,8 @@ from pytest_django import Settings
 
 from billing.models import Invoice, TaxRate
 from billing.services.credit.credit_notes import issue_credit_note
-from billing.services.documents.pdf import credit_note_pdf, invoice_content, invoice_pdf
+from billing.services.documents.invoice_pages import invoice_content
+from billing.services.documents.pdf import credit_note_pdf, invoice_pdf
 from billing.services.invoices.consolidating import set_invoicing
 from billing.services.invoices.invoicing import bill_start
 from billing.services.invoices.one_off import ChargeLine, OneOffCharge, charge_once

@@ -18,7 +18,7 @@ from billing.queries.explanation import explain_line
 from billing.services.credit.coupons import CouponDetails, create_coupon, redeem_coupon
 from billing.services.credit.credit_notes import issue_credit_note
 from billing.services.credit.customer_credit import grant_credit
-from billing.services.documents.pdf import invoice_content
+from billing.services.documents.invoice_pages import invoice_content
 from billing.services.invoices.invoicing import finalize_invoice, void_invoice
 from billing.services.invoices.one_off import ChargeLine, OneOffCharge, charge_once, preview_one_off
 from finance.models import Posting

@@ -13,7 +13,7 @@ from billing.services.changes.cancelling import cancel_subscription
 from billing.services.credit.coupons import CouponDetails, create_coupon, redeem_coupon
 from billing.services.credit.credit_notes import issue_credit_note
 from billing.services.credit.customer_credit import grant_credit
-from billing.services.documents.pdf import invoice_content
+from billing.services.documents.invoice_pages import invoice_content
 from billing.services.invoices.draft_review import discard_draft
 from billing.services.invoices.invoicing import finalize_invoice
 from billing.services.invoices.replacing import replace_invoice

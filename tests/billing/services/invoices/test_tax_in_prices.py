@@ -16,7 +16,8 @@ from billing.services.changes.cancelling import cancel_subscription
 from billing.services.changes.plan_changes import change_plan
 from billing.services.credit.coupons import CouponDetails, create_coupon, redeem_coupon
 from billing.services.credit.credit_notes import issue_credit_note
-from billing.services.documents.pdf import credit_note_content, invoice_content
+from billing.services.documents.credit_note_pages import credit_note_content
+from billing.services.documents.invoice_pages import invoice_content
 from billing.services.invoices.ahead import bill_usage_ahead
 from billing.services.invoices.renewal import run_billing
 from subscriptions.models import Customer, Plan, PlanVersion, Subscription

@@ -1,0 +1,204 @@
+"""The lines that subscriptions owe at their boundaries: fees, usage, minimums; many at once."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from fractions import Fraction
+
+from billing.queries.thresholds import billed_early
+from billing.services.invoices.add_on_lines import AddOnBook
+from billing.services.invoices.draft_parts import (
+    Boundary,
+    DraftLine,
+    Stretch,
+    on_one_price,
+)
+from billing.services.invoices.fee_lines import fee_line, setup_line
+from billing.services.invoices.minimum_lines import plan_minimum, price_minimums
+from billing.services.invoices.terms import LoadedPrice, PriceBook
+from billing.services.invoices.usage_credits import credit_lines_of
+from billing.services.invoices.usage_lines import UsageLine, usage_lines
+from subscriptions.domain.proration import whole_of
+from subscriptions.models import SubscriptionPhase
+from subscriptions.services.policies import PolicyBook
+from tiktoktoe.kernel.periods import Period
+
+Phases = Mapping[int, Sequence[SubscriptionPhase]]  # by subscription
+
+
+def draft_lines(
+    boundaries: Sequence[Boundary], phases: Phases | None = None
+) -> list[list[DraftLine]]:
+    """The lines that are owed at each boundary, in their order."""
+    stretches, book = _stretches_of(boundaries, phases)
+    policies = PolicyBook()
+    add_ons = AddOnBook((b.subscription.pk for b in boundaries), policies)
+    passed_by = [(b, stretches[b.subscription.pk]) for b in boundaries]
+    usage = usage_lines(passed_by, book, policies)
+    early = billed_early({(b.subscription.pk, b.closed.start) for b in boundaries if b.closed})
+    drafted = []
+    for boundary, passed in passed_by:
+        used = usage.get(id(boundary), [])
+        owed = [
+            *_arrears_lines(boundary, passed, book, policies),
+            *(found.line for found in used),
+            *price_minimums(used),
+        ]
+        lines = [
+            *owed,
+            *_plan_minimums(boundary, passed, [*owed, *_ahead(used)], book, policies),
+            *add_ons.arrears(boundary),
+            *_setup_lines(boundary, book),
+            *add_ons.setups(boundary),
+            *advance_lines(boundary, book, policies),
+            *add_ons.advance(boundary),
+        ]
+        if boundary.closed is not None:
+            key = (boundary.subscription.pk, boundary.closed.start)
+            lines.extend(credit_lines_of(early.get(key, ()), lines, boundary))
+        drafted.append(lines)
+    return drafted
+
+
+def _ahead(used: Sequence[UsageLine]) -> Iterator[DraftLine]:
+    """What was billed as it came, as lines that only a plan's minimum counts."""
+    for found in used:
+        if found.charged != found.line.amount:
+            yield replace(found.line, amount=found.charged - found.line.amount)
+
+
+def usage_so_far(
+    boundaries: Sequence[Boundary], *, ahead: bool = False
+) -> dict[int, list[DraftLine]]:
+    """Lines of the usage that each subscription's period has had, by subscription.
+
+    Only of what can but grow until the period is over, and only where there is some; `ahead`:
+    of prices that are billed as usage comes, what is not billed yet, else of the others.
+    """
+    stretches, book = _stretches_of(boundaries)
+    passed_by = [(b, stretches[b.subscription.pk]) for b in boundaries]
+    usage = usage_lines(passed_by, book, PolicyBook())
+    return {
+        b.subscription.pk: [
+            found.line
+            for found in usage.get(id(b), [])
+            if found.usage.is_ahead == ahead and found.usage.only_grows and found.line.amount
+        ]
+        for b in boundaries
+    }
+
+
+def _stretches_of(
+    boundaries: Sequence[Boundary], given: Phases | None = None
+) -> tuple[dict[int, list[Stretch]], PriceBook]:
+    """The stretches of each subscription's closed period, and the prices that they were on."""
+    phases = given or _phases(boundaries)
+    versions = {phase.plan_version_id for group in phases.values() for phase in group}
+    versions |= {b.subscription.plan_version_id for b in boundaries}
+    stretches = {b.subscription.pk: _stretches(b, phases[b.subscription.pk]) for b in boundaries}
+    return stretches, PriceBook(versions)
+
+
+def _phases(boundaries: Sequence[Boundary]) -> Phases:
+    phases: dict[int, list[SubscriptionPhase]] = defaultdict(list)
+    ids = [b.subscription.pk for b in boundaries if b.closed is not None]
+    for phase in SubscriptionPhase.objects.filter(subscription__in=ids).order_by("starts_at"):
+        phases[phase.subscription_id].append(phase)
+    return phases
+
+
+def _stretches(boundary: Boundary, phases: Sequence[SubscriptionPhase]) -> list[Stretch]:
+    """The parts of the closed period that belong to each phase."""
+    closed = boundary.closed
+    if closed is None:
+        return []
+    zone = boundary.subscription.time_zone
+    whole = boundary.closed_row.period_at(closed.start)
+    whole_days = max(whole.days(zone), 1)
+    stretches = []
+    for phase in phases:
+        end = phase.ends_at or max(closed.end, phase.starts_at + timedelta(days=1))
+        part = Period(phase.starts_at, end).intersection(closed)
+        if part is not None:
+            share = min(Fraction(part.days(zone) or 1, whole_days), Fraction(1))
+            stretches.append(Stretch(phase.plan_version_id, phase.quantity, part, share))
+    return stretches
+
+
+def advance_lines(boundary: Boundary, book: PriceBook, policies: PolicyBook) -> Iterator[DraftLine]:
+    """The fees of the coming period; of the opening part of one, that part."""
+    if boundary.coming is None:
+        return
+    subscription = boundary.subscription
+    for loaded in book.recurring(subscription.plan_version_id, "advance"):
+        policy = policies.of_plan(loaded.plan_id, boundary.at)
+        whole = whole_of(boundary.coming, periods=subscription.billing_periods, policy=policy)
+        yield fee_line(
+            loaded,
+            boundary.coming,
+            subscription.quantity,
+            whole=whole,
+            time_zone=subscription.time_zone,
+            policy=policy,
+        )
+
+
+def _arrears_lines(
+    boundary: Boundary, stretches: Iterable[Stretch], book: PriceBook, policies: PolicyBook
+) -> Iterator[DraftLine]:
+    for stretch in stretches:
+        for loaded in book.recurring(stretch.version_id, "arrears"):
+            yield _stretch_fee(boundary, stretch, loaded, policies)
+
+
+def _stretch_fee(
+    boundary: Boundary, stretch: Stretch, loaded: LoadedPrice, policies: PolicyBook
+) -> DraftLine:
+    """A fee for a stretch of the closed period."""
+    policy = policies.of_plan(loaded.plan_id, boundary.at)
+    return fee_line(
+        loaded,
+        stretch.period,
+        stretch.quantity,
+        whole=whole_of(stretch.period, periods=boundary.closed_row, policy=policy),
+        time_zone=boundary.subscription.time_zone,
+        policy=policy,
+    )
+
+
+def _plan_minimums(
+    boundary: Boundary,
+    stretches: Sequence[Stretch],
+    owed: Sequence[DraftLine],
+    book: PriceBook,
+    policies: PolicyBook,
+) -> Iterator[DraftLine]:
+    """What a plan comes to at least: less all that was charged for the time, also in advance."""
+    for joined in on_one_price(stretches):
+        version = book.version(joined.version_id)
+        if version is None or not version.minimum:
+            continue
+        in_advance = (
+            _stretch_fee(boundary, stretch, loaded, policies)
+            for stretch in stretches
+            for loaded in book.recurring(stretch.version_id, "advance")
+        )
+        charged = [
+            line.amount
+            for line in (*owed, *in_advance)
+            if joined.period.contains(line.period.start)
+        ]
+        line = plan_minimum(version, joined, charged)
+        if line is not None:
+            yield line
+
+
+def _setup_lines(boundary: Boundary, book: PriceBook) -> Iterator[DraftLine]:
+    """Set-up fees, once: with the first bill, at the start or at the end of the trial."""
+    subscription = boundary.subscription
+    is_first = boundary.at <= (subscription.trial_ends_at or subscription.started_at)
+    if boundary.closed is not None or boundary.coming is None or not is_first:
+        return
+    for loaded in book.setup(subscription.plan_version_id):
+        yield setup_line(loaded, boundary.coming, subscription.quantity)
