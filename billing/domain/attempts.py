@@ -184,7 +184,7 @@ def settled_state(
     answer: Answer,
     *,
     is_replay: bool,
-    dispatched_at: datetime,
+    sent_at: datetime,
     at: datetime,
     look_up: LookUpRule | None = None,
 ) -> AttemptState:
@@ -193,12 +193,13 @@ def settled_state(
     A refusal proves that nothing was executed only if this request was the first with its
     idempotency key: refused on a replay, it says nothing about the original, which may have
     been executed. Likewise, that the gateway knows no such request proves something only
-    after the time that its look-up may lag behind.
+    after the time that its look-up may lag behind, counted from when it was sent last: what we
+    stopped waiting for may be executed yet.
 
     Args:
         answer: How the request ended.
         is_replay: Whether a request with the same key may have been sent before.
-        dispatched_at: When the attempt was written down.
+        sent_at: When a request with the key was sent last, or may have been.
         at: Now.
         look_up: The gateway's look-up rule; without one, look-ups prove nothing.
     """
@@ -207,7 +208,7 @@ def settled_state(
     if answer in _NOT_EXECUTED_THIS_TIME:
         return A.UNKNOWN if is_replay else A.NOT_SENT
     if answer == Answer.NO_SUCH_REQUEST and look_up is not None:
-        is_old_enough = at - dispatched_at > look_up.consistency_delay
+        is_old_enough = at - sent_at > look_up.consistency_delay
         return A.NOT_SENT if is_old_enough else A.UNKNOWN
     return A.UNKNOWN
 
@@ -216,7 +217,7 @@ def settled_refund_state(
     answer: Answer,
     *,
     is_replay: bool,
-    requested_at: datetime | None = None,
+    sent_at: datetime | None = None,
     at: datetime | None = None,
     look_up: LookUpRule | None = None,
 ) -> RefundState:
@@ -229,8 +230,8 @@ def settled_refund_state(
         return R.FAILED
     if answer in _NOT_EXECUTED_THIS_TIME and not is_replay:
         return R.FAILED
-    if answer == Answer.NO_SUCH_REQUEST and look_up and requested_at and at:
-        return R.FAILED if at - requested_at > look_up.consistency_delay else R.UNKNOWN
+    if answer == Answer.NO_SUCH_REQUEST and look_up and sent_at and at:
+        return R.FAILED if at - sent_at > look_up.consistency_delay else R.UNKNOWN
     return R.UNKNOWN
 
 

@@ -8,11 +8,12 @@ The time can be moved in two ways, and a real server does neither:
 * `set_offset` and `freeze` move it for the whole process, every thread, until `reset`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 from tiktoktoe.kernel.errors import InvalidInput
 
@@ -27,6 +28,7 @@ class _Setting:
 
 _here: ContextVar[datetime | None] = ContextVar("moved_to", default=None)
 _process: list[_Setting] = [_Setting()]
+_A_MOMENT = timedelta(seconds=10)
 
 
 def now() -> datetime:
@@ -48,6 +50,22 @@ def moved_to(at: datetime) -> Iterator[None]:
         yield
     finally:
         _here.reset(token)
+
+
+def running_from(at: datetime) -> Callable[[], datetime]:
+    """What time it is by now, for work that was told the time when it began.
+
+    What is over in a moment is all of one instant. Work that goes on for long must not date
+    what it does last by when it began, least of all what left for a gateway; but while the
+    clock is held still, by a test clock or a simulation, no time passes.
+    """
+    is_held, began = _here.get() is not None, monotonic()
+
+    def by_now() -> datetime:
+        spent = timedelta(seconds=monotonic() - began)
+        return at if is_held or spent < _A_MOMENT else at + spent
+
+    return by_now
 
 
 def set_offset(offset: timedelta) -> None:

@@ -449,7 +449,8 @@ def _start_processing(
 def _claim(attempt: PaymentAttempt, at: datetime) -> PaymentAttempt | None:
     """Count a sending of an attempt that is not proven; None if it is settled already."""
     unproven = PaymentAttempt.objects.filter(pk=attempt.pk, state__in=UNPROVEN_ATTEMPT_STATES)
-    if not unproven.update(sends=F("sends") + 1, next_check_at=at + send_deadline()):
+    counted = {"sends": F("sends") + 1, "sent_at": at, "next_check_at": at + send_deadline()}
+    if not unproven.update(**counted):
         return None
     related = ("payment__invoice", "payment__customer", "method")
     return PaymentAttempt.objects.select_related(*related).get(pk=attempt.pk)

@@ -1,7 +1,7 @@
 """Collecting what is due from customers with a default method, and trying again later."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +29,7 @@ from billing.services.payments.strategy import Pool, load_pool
 from subscriptions.models import Customer, CustomerClock, Subscription
 from subscriptions.services.lifecycle import mark_past_due
 from subscriptions.services.transitions import SCHEDULE, Actor
+from tiktoktoe.kernel.clock import running_from
 from tiktoktoe.kernel.ids import uuid7
 
 logger = logging.getLogger(__name__)
@@ -82,10 +83,10 @@ def collect_due(
     share.
     """
     states: list[str] = []
-    is_more = True
+    is_more, by_now = True, running_from(at)
     while is_more:
-        batch = _open_batch(at, clock, share)
-        answers = _send_all(batch.attempts, at=at, workers=workers)
+        batch = _open_batch(by_now(), clock, share)
+        answers = _send_all(batch.attempts, by_now=by_now, workers=workers)
         states += answers
         # What was not taken may be due again at once, at another gateway.
         is_more = batch.has_moved and (batch.is_full or set(answers) - {"succeeded"} != set())
@@ -199,19 +200,21 @@ def _write(
         return None
 
 
-def _send_all(batch: Sequence[PaymentAttempt], *, at: datetime, workers: int) -> list[str]:
+def _send_all(
+    batch: Sequence[PaymentAttempt], *, by_now: Callable[[], datetime], workers: int
+) -> list[str]:
     if workers == 1 or not batch:
-        return [_send(attempt, at) for attempt in batch]
+        return [_send(attempt, by_now()) for attempt in batch]
     shares = [share for n in range(workers) if (share := batch[n::workers])]
     with ThreadPoolExecutor(max_workers=len(shares)) as pool:
-        results = pool.map(lambda share: _send_share(share, at), shares)
+        results = pool.map(lambda share: _send_share(share, by_now), shares)
         return [state for states in results for state in states]
 
 
-def _send_share(share: Sequence[PaymentAttempt], at: datetime) -> list[str]:
+def _send_share(share: Sequence[PaymentAttempt], by_now: Callable[[], datetime]) -> list[str]:
     """In a thread, which has a database connection of its own."""
     try:
-        return [_send(attempt, at) for attempt in share]
+        return [_send(attempt, by_now()) for attempt in share]
     finally:
         connection.close()
 

@@ -34,6 +34,7 @@ from billing.services.payments.payment_events import RECONCILER, record_event
 from billing.services.payments.refunds import follow_invoice
 from billing.services.payments.settling import end_hold, note_overpayment
 from subscriptions.services.transitions import SCHEDULE, Actor
+from tiktoktoe.kernel.clock import running_from
 from tiktoktoe.kernel.errors import Conflict
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import Money, quantize, zero
@@ -207,6 +208,7 @@ def look_into_operation(
 
 def reconcile_operations(*, at: datetime, limit: int = 100) -> int:
     """Look into the operations whose time has come; gives how many."""
+    by_now = running_from(at)
     with transaction.atomic(durable=True):
         due = PaymentOperation.objects.filter(next_check_at__lte=at).order_by("next_check_at")
         claimed = list(due.select_for_update(skip_locked=True, of=("self",))[:limit])
@@ -215,7 +217,7 @@ def reconcile_operations(*, at: datetime, limit: int = 100) -> int:
         PaymentOperation.objects.filter(pk__in=ids).update(next_check_at=later)
     for operation in claimed:
         try:
-            look_into_operation(operation=operation, actor=RECONCILER, at=at)
+            look_into_operation(operation=operation, actor=RECONCILER, at=by_now())
         except Exception:  # one that cannot be looked into must not keep the others from it
             logger.exception("operation not settled", extra={"operation": str(operation.pk)})
     return len(claimed)

@@ -26,6 +26,7 @@ from billing.services.payments.payment_events import RECONCILER
 from billing.services.payments.settling import settle_attempt
 from subscriptions.models import CustomerClock
 from subscriptions.services.transitions import Actor
+from tiktoktoe.kernel.clock import running_from
 
 logger = logging.getLogger(__name__)
 
@@ -40,10 +41,11 @@ def reconcile_attempts(
     Each is claimed by moving its next look ahead, so that several workers share the work
     and one that dies only delays what it had claimed.
     """
+    by_now = running_from(at)
     claimed = _claim_due(at, limit, clock)
     for attempt in claimed:
         try:
-            look_into(attempt=attempt, actor=RECONCILER, at=at)
+            look_into(attempt=attempt, actor=RECONCILER, at=by_now())
         except Exception:  # one that cannot be looked into must not keep the others from it
             logger.exception("attempt not settled", extra={"attempt": str(attempt.pk)})
     return len(claimed)

@@ -27,6 +27,7 @@ from billing.services.payments.payment_events import RECONCILER, record_event
 from billing.services.payments.settling import note_overpayment, recover_subscription
 from subscriptions.models import CustomerClock
 from subscriptions.services.transitions import Actor
+from tiktoktoe.kernel.clock import running_from
 from tiktoktoe.kernel.errors import Conflict
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import Money, quantize, total
@@ -109,7 +110,7 @@ def open_refund(
 def send_refund(*, refund: Refund, actor: Actor, at: datetime) -> Refund:
     """Send a refund's request and settle what is answered; safe to repeat."""
     unproven = Refund.objects.filter(pk=refund.pk, state__in=_UNPROVEN)
-    claimed = unproven.update(sends=F("sends") + 1, next_check_at=at + send_deadline())
+    claimed = unproven.update(sends=F("sends") + 1, sent_at=at, next_check_at=at + send_deadline())
     sent = Refund.objects.select_related("payment__invoice", "attempt").get(pk=refund.pk)
     if not claimed:
         return sent
@@ -130,7 +131,7 @@ def settle_refund(*, refund: Refund, outcome: Outcome, actor: Actor, at: datetim
     to_state = settled_refund_state(
         outcome.answer,
         is_replay=locked.sends > 1,
-        requested_at=locked.requested_at,
+        sent_at=locked.sent_at or locked.requested_at,
         at=at,
         look_up=gateway_named(locked.attempt.gateway).capabilities.look_up,
     )
@@ -166,6 +167,7 @@ def reconcile_refunds(*, at: datetime, limit: int = 100, clock: CustomerClock | 
 
     Of customers with a test clock only those of `clock`, and of it no others.
     """
+    by_now = running_from(at)
     with transaction.atomic(durable=True):
         own = Refund.objects.filter(payment__customer__clock=clock, next_check_at__lte=at)
         due = own.order_by("next_check_at")
@@ -175,7 +177,7 @@ def reconcile_refunds(*, at: datetime, limit: int = 100, clock: CustomerClock | 
             Refund.objects.filter(pk=refund.pk).update(next_check_at=later)
     for refund in claimed:
         try:
-            look_into_refund(refund=refund, actor=RECONCILER, at=at)
+            look_into_refund(refund=refund, actor=RECONCILER, at=by_now())
         except Exception:  # one that cannot be looked into must not keep the others from it
             logger.exception("refund not settled", extra={"refund": str(refund.pk)})
     return len(claimed)

@@ -150,7 +150,7 @@ def _proven_state(attempt: PaymentAttempt, outcome: Outcome, at: datetime) -> At
     return settled_state(
         outcome.answer,
         is_replay=attempt.sends > 1,
-        dispatched_at=attempt.dispatched_at,
+        sent_at=attempt.sent_at or attempt.dispatched_at,
         at=at,
         look_up=gateway_named(attempt.gateway).capabilities.look_up,
     )

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from billing.domain.attempts import Answer
 from billing.errors import ProofMissing
 from billing.models import PaymentAttempt
 from billing.services.payments.reconciling import look_into
@@ -20,7 +21,8 @@ def mark_not_executed(
     The gateway is asked once more first: what it says counts.
 
     Raises:
-        ProofMissing: If there is no proof, no reason or no person, or it is too early.
+        ProofMissing: If there is no proof, no reason or no person, it is too early, or asking
+            has sent it again without an answer.
         StateMoveNotAllowed: If its outcome is known, by now.
     """
     if not proof.strip() or not reason.strip():
@@ -30,4 +32,13 @@ def mark_not_executed(
     if at - attempt.dispatched_at < PERSONS_WAIT:
         raise ProofMissing("it is not a day old: the gateway may still answer")
     seen = look_into(attempt=attempt, actor=actor, at=at)
+    if seen.sends > attempt.sends and _is_unanswered(seen):
+        raise ProofMissing("it was sent again just now, and may be executed yet: try again later")
     return prove_not_executed(attempt=seen, proof=proof, reason=reason, actor=actor, at=at)
+
+
+def _is_unanswered(attempt: PaymentAttempt) -> bool:
+    """Whether what was asked last may still be on its way."""
+    sent = attempt.calls.exclude(verb__startswith="read_").exclude(verb="find_charge")
+    last = sent.order_by("-pk").first()
+    return last is not None and last.answer in {"", "error", str(Answer.INCONCLUSIVE)}

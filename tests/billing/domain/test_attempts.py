@@ -50,7 +50,7 @@ def _settled(
     return settled_state(
         answer,
         is_replay=is_replay,
-        dispatched_at=AT - timedelta(seconds=age_seconds),
+        sent_at=AT - timedelta(seconds=age_seconds),
         at=AT,
         look_up=look_up,
     )
