@@ -12,6 +12,7 @@ from billing.views import (
     credit_notes,
     customer_credit,
     customer_invoicing,
+    customer_money,
     disputes,
     documents,
     downloads,
@@ -154,6 +155,11 @@ urlpatterns = [
         name="customer_invoicing",
     ),
     path("customers/<int:customer_id>/wallets/", wallets.wallet_detail, name="wallet_detail"),
+    path(
+        "customers/<int:customer_id>/money/",
+        customer_money.customer_money,
+        name="customer_money",
+    ),
     path(
         "customers/<int:customer_id>/timeline/",
         timeline.customer_timeline,

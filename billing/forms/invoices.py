@@ -28,7 +28,7 @@ class InvoiceFilter(forms.Form):
     run = forms.IntegerField(required=False, widget=forms.HiddenInput)
     currency = forms.CharField(required=False, max_length=3, widget=forms.HiddenInput)
     start = DayField(required=False, label="Issued from", widget=DAY)
-    end = DayField(required=False, label="to", widget=DAY)
+    end = DayField(required=False, label="To", widget=DAY)
 
     def clean(self) -> dict[str, Any]:
         """Refuse days that are the wrong way round."""

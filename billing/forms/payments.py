@@ -34,7 +34,7 @@ class PaymentFilter(forms.Form):
     customer = forms.IntegerField(required=False, widget=forms.HiddenInput)
     currency = forms.CharField(required=False, max_length=3, widget=forms.HiddenInput)
     start = DayField(required=False, label="From", widget=DAY)
-    end = DayField(required=False, label="to", widget=DAY)
+    end = DayField(required=False, label="To", widget=DAY)
 
     def clean(self) -> dict[str, Any]:
         """Refuse days that are the wrong way round."""

@@ -21,6 +21,7 @@ from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.errors import Conflict, GatewayError
 from tiktoktoe.web.access import requires
+from tiktoktoe.web.chips import state_chips
 from tiktoktoe.web.pagination import paginate
 
 
@@ -37,7 +38,7 @@ def dispute_list(request: HttpRequest) -> HttpResponse:
         "state": state,
         "order": order,
         "orders": list(ORDERS),
-        "choices": [(s.value, s.label, counts.get(s.value, 0)) for s in Dispute.State],
+        "choices": state_chips(Dispute.State, counts),
         "total_count": sum(counts.values()),
         "standing": dispute_standing(at=now()),
         "sums": disputed_sums(),

@@ -23,6 +23,7 @@ from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.errors import Conflict
 from tiktoktoe.web.access import public, requires
+from tiktoktoe.web.chips import state_chips
 from tiktoktoe.web.pagination import paginate
 
 logger = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ def webhook_event_list(request: HttpRequest) -> HttpResponse:
         "page": paginate(request, events.filter(state=wanted) if wanted else events),
         "health": health,
         "state": wanted,
-        "choices": [(s.value, s.label, health.counts.get(s.value, 0)) for s in WebhookEvent.State],
+        "choices": state_chips(WebhookEvent.State, health.counts),
         "total_count": sum(health.counts.values()),
     }
     return render(request, "billing/webhook_event_list.html", context)

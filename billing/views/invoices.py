@@ -33,6 +33,7 @@ from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.errors import Conflict, InvalidInput
 from tiktoktoe.web.access import requires
+from tiktoktoe.web.chips import state_chips
 from tiktoktoe.web.csv_export import csv_response
 from tiktoktoe.web.days import day_end, day_of, day_start
 from tiktoktoe.web.pagination import paginate
@@ -72,7 +73,7 @@ def invoice_list(request: HttpRequest) -> HttpResponse:
         "sums": invoice_sums(shown),
         "state": state,
         "choices": [
-            *((s.value, s.label, counts.get(s.value, 0)) for s in Invoice.State),
+            *state_chips(Invoice.State, counts),
             (OVERDUE, "Overdue", overdue_count),
         ],
         "total_count": sum(counts.values()),

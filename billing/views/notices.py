@@ -35,6 +35,7 @@ from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.web.access import public, requires
+from tiktoktoe.web.chips import state_chips
 from tiktoktoe.web.pagination import paginate
 
 LANGUAGES = {"en": "English", "de": "German", "fr": "French"}
@@ -54,7 +55,7 @@ def notice_list(request: HttpRequest) -> HttpResponse:
         "page": paginate(request, shown.select_related("customer").defer("body")),
         "q": text,
         "state": state,
-        "choices": [(s.value, s.label, counts.get(s.value, 0)) for s in Notice.State],
+        "choices": state_chips(Notice.State, counts),
         "total_count": sum(counts.values()),
         "kinds": NOTICE_KINDS,
     }

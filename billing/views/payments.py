@@ -28,6 +28,7 @@ from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.errors import Conflict, GatewayError
 from tiktoktoe.kernel.money import Money
 from tiktoktoe.web.access import requires
+from tiktoktoe.web.chips import state_chips
 from tiktoktoe.web.csv_export import csv_response
 from tiktoktoe.web.days import day_end, day_of, day_start
 from tiktoktoe.web.pagination import paginate
@@ -65,7 +66,7 @@ def payment_list(request: HttpRequest) -> HttpResponse:
         "page": paginate(request, rows),
         "sums": payment_sums(shown),
         "state": asked["state"],
-        "choices": [(s.value, s.label, counts.get(s.value, 0)) for s in Payment.State],
+        "choices": state_chips(Payment.State, counts),
         "total_count": sum(counts.values()),
     }
     return render(request, "billing/payment_list.html", context)

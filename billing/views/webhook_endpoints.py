@@ -28,6 +28,7 @@ from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.web.access import requires
+from tiktoktoe.web.chips import state_chips
 from tiktoktoe.web.pagination import paginate
 
 
@@ -127,7 +128,7 @@ def _detail(request: HttpRequest, endpoint: WebhookEndpoint, secret: str = "") -
         "secret": secret,
         "page": paginate(request, shown.select_related("announcement__customer")),
         "state": state,
-        "choices": [(s.value, s.label, counts.get(s.value, 0)) for s in WebhookDelivery.State],
+        "choices": state_chips(WebhookDelivery.State, counts),
         "total_count": sum(counts.values()),
         "failed_count": counts.get("failed", 0),
     }

@@ -17,6 +17,7 @@ from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.errors import Conflict
 from tiktoktoe.web.access import requires
+from tiktoktoe.web.chips import state_chips
 from tiktoktoe.web.pagination import paginate
 
 
@@ -33,7 +34,7 @@ def subscription_list(request: HttpRequest) -> HttpResponse:
         "page": paginate(request, shown.select_related("customer", "plan_version__plan")),
         "q": wanted["q"],
         "state": wanted["state"],
-        "states": [(s.value, s.label, counts.get(s.value, 0)) for s in Subscription.State],
+        "states": state_chips(Subscription.State, counts),
         "total_count": sum(counts.values()),
     }
     return render(request, "subscriptions/subscription_list.html", context)

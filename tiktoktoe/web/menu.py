@@ -38,7 +38,7 @@ STAFF_MENU = (
             MenuEntry("Subscriptions", "arrow-path", "subscription_list", Permission.VIEW_BILLING),
             MenuEntry("Catalog", "tag", "plan_list", Permission.VIEW_BILLING),
             MenuEntry("Usage", "bolt", "usage_explorer", Permission.VIEW_BILLING),
-            MenuEntry("Moving in", "users", "moving_in", Permission.CHANGE_BILLING),
+            MenuEntry("Moving in", "arrow-down-on-square", "moving_in", Permission.CHANGE_BILLING),
         ),
     ),
     MenuGroup(
@@ -46,27 +46,37 @@ STAFF_MENU = (
         (
             MenuEntry("Invoices", "document-text", "invoice_list", Permission.VIEW_BILLING),
             MenuEntry("Drafts", "document-magnifying-glass", "draft_list", Permission.VIEW_BILLING),
+            MenuEntry("Billing runs", "queue-list", "billing_run_list", Permission.VIEW_BILLING),
+            MenuEntry("Waiting for tax", "clock", "tax_waiting_list", Permission.VIEW_BILLING),
+            MenuEntry("Coupons", "ticket", "coupon_list", Permission.VIEW_BILLING),
+            MenuEntry("Offers to stay", "gift", "retention_offer_list", Permission.VIEW_BILLING),
+            MenuEntry(
+                "Price moves", "arrow-trending-up", "price_move_list", Permission.VIEW_BILLING
+            ),
+            MenuEntry("Issuers", "building-office-2", "issuer_list", Permission.VIEW_BILLING),
+        ),
+    ),
+    MenuGroup(
+        "Payments",
+        (
             MenuEntry("Payments", "credit-card", "payment_list", Permission.VIEW_BILLING),
-            MenuEntry("Monitor", "signal", "payment_monitor", Permission.VIEW_BILLING),
+            MenuEntry("Monitor", "chart-bar", "payment_monitor", Permission.VIEW_BILLING),
+            MenuEntry("Dunning", "bell-alert", "dunning_board", Permission.VIEW_BILLING),
+            MenuEntry("Disputes", "scale", "dispute_list", Permission.VIEW_BILLING),
+            MenuEntry("Review", "shield-check", "review_list", Permission.VIEW_BILLING),
             MenuEntry(
                 "Unknown outcomes", "question-mark-circle", "unknown_list", Permission.VIEW_BILLING
             ),
-            MenuEntry("Review", "shield-check", "review_list", Permission.VIEW_BILLING),
+            MenuEntry("Routing", "arrows-right-left", "routing_policies", Permission.VIEW_BILLING),
+            MenuEntry("Mandates", "pencil-square", "mandate_list", Permission.VIEW_BILLING),
             MenuEntry("Transfers", "building-library", "bank_entry_list", Permission.VIEW_BILLING),
             MenuEntry("Bank files", "document-arrow-up", "bank_file_list", Permission.VIEW_BILLING),
-            MenuEntry("Mandates", "pencil-square", "mandate_list", Permission.VIEW_BILLING),
-            MenuEntry("Dunning", "bell-alert", "dunning_board", Permission.VIEW_BILLING),
-            MenuEntry("Disputes", "scale", "dispute_list", Permission.VIEW_BILLING),
-            MenuEntry("Routing", "arrows-right-left", "routing_policies", Permission.VIEW_BILLING),
-            MenuEntry("Coupons", "receipt-percent", "coupon_list", Permission.VIEW_BILLING),
-            MenuEntry("Offers to stay", "gift", "retention_offer_list", Permission.VIEW_BILLING),
             MenuEntry("Gateway events", "inbox", "webhook_event_list", Permission.VIEW_BILLING),
-            MenuEntry("Billing runs", "queue-list", "billing_run_list", Permission.VIEW_BILLING),
-            MenuEntry(
-                "Price moves", "arrows-right-left", "price_move_list", Permission.VIEW_BILLING
-            ),
-            MenuEntry("Issuers", "document-text", "issuer_list", Permission.VIEW_BILLING),
-            MenuEntry("Waiting for tax", "inbox", "tax_waiting_list", Permission.VIEW_BILLING),
+        ),
+    ),
+    MenuGroup(
+        "Messages",
+        (
             MenuEntry("Notices", "envelope", "notice_list", Permission.VIEW_BILLING),
             MenuEntry("Webhooks", "signal", "webhook_endpoint_list", Permission.CHANGE_BILLING),
         ),
@@ -75,7 +85,7 @@ STAFF_MENU = (
         "Books",
         (
             MenuEntry("Journal", "book-open", "journal", Permission.VIEW_BOOKS),
-            MenuEntry("Trial balance", "scale", "trial_balance", Permission.VIEW_BOOKS),
+            MenuEntry("Trial balance", "calculator", "trial_balance", Permission.VIEW_BOOKS),
             MenuEntry("Taxes", "receipt-percent", "tax_report", Permission.VIEW_BOOKS),
             MenuEntry("Accounts", "rectangle-stack", "account_list", Permission.VIEW_BOOKS),
         ),

@@ -39,21 +39,22 @@ def page_locale() -> Locale:
 
 
 @register.filter
-def money(value: Amount | Decimal | None, currency: str = "") -> str:
+def money(value: Amount | Decimal | str | None, currency: str = "") -> str:
     """An amount with its currency: `{{ total|money }}`, or `{{ number|money:"EUR" }}`.
 
     It has the decimals of the currency, and all it needs when it is not a payable amount.
+    A number may be an exact string, as JSON keeps it.
     """
     if value is None or value == "":
         return ABSENT
-    if isinstance(value, Decimal | int):
+    if isinstance(value, Decimal | int | str):
         return _amount_text(Decimal(value), currency, minor_unit(currency))
     code = str(value.currency)
     return _amount_text(value.amount, code, minor_unit(code))
 
 
 @register.filter
-def unit_price(value: Amount | Decimal | None, currency: str = "") -> str:
+def unit_price(value: Amount | Decimal | str | None, currency: str = "") -> str:
     """The price of one unit, with up to ten decimals and no closing zeros beyond the cent."""
     return money(value, currency)
 
