@@ -5,6 +5,7 @@ from django.urls import path
 from subscriptions.views import (
     catalog,
     catalog_new,
+    catalog_words,
     customers,
     entitlements_api,
     event_sources,
@@ -57,6 +58,9 @@ urlpatterns = [
     ),
     path("catalog/", catalog.plan_list, name="plan_list"),
     path("catalog/<slug:code>/", catalog.plan_detail, name="plan_detail"),
+    path("catalog/<slug:code>/edit/", catalog_words.plan_words, name="plan_words"),
+    path("products/<slug:code>/edit/", catalog_words.product_words, name="product_words"),
+    path("meters/<slug:code>/edit/", catalog_words.meter_words, name="meter_words"),
     path("catalog/<slug:code>/policy/", policies.plan_policy, name="plan_policy"),
     path("usage/", usage.usage_explorer, name="usage_explorer"),
     path("usage/events/", usage.usage_event_list, name="usage_event_list"),

@@ -14,6 +14,11 @@ from tiktoktoe.kernel.money import currency_of
 from tiktoktoe.kernel.periods import Interval, IntervalUnit
 
 CODE_HELP = "Small letters, digits, - and _; it stays."
+OFFER_HELP = (
+    "Plans of one product with the same word here are one offer in several intervals: "
+    "month and year side by side on the sign-up page and in the portal."
+)
+NAME_HELP = "Documents that are final keep the words they were issued with."
 
 
 class ProductForm(forms.Form):
@@ -37,6 +42,7 @@ class PlanForm(forms.Form):
     interval = forms.ChoiceField(
         choices=INTERVAL_CHOICES, initial=IntervalUnit.MONTH.value, label="Of these"
     )
+    offer = forms.SlugField(max_length=64, required=False, help_text=OFFER_HELP)
     trial_days = forms.IntegerField(min_value=0, max_value=730, initial=0)
     rank = forms.IntegerField(
         min_value=0, max_value=999, initial=0, help_text="Orders plans from small to large."
@@ -58,6 +64,37 @@ class PlanForm(forms.Form):
         given = dict(self.cleaned_data)
         unit, times = IntervalUnit(given.pop("interval")), given.pop("interval_count")
         return {**given, "interval": Interval(unit, times)}
+
+
+class ProductWordsForm(forms.Form):
+    """What a product is called."""
+
+    name = forms.CharField(max_length=200)
+    description = forms.CharField(required=False, widget=forms.Textarea({"rows": 2}))
+
+
+class PlanWordsForm(forms.Form):
+    """What of a plan may change while it is sold; its interval and prices do not."""
+
+    name = forms.CharField(max_length=200, help_text=NAME_HELP)
+    description = forms.CharField(required=False, widget=forms.Textarea({"rows": 2}))
+    offer = forms.SlugField(max_length=64, required=False, help_text=OFFER_HELP)
+    trial_days = forms.IntegerField(
+        min_value=0, max_value=730, help_text="Of subscriptions that are started from now on."
+    )
+    rank = forms.IntegerField(
+        min_value=0, max_value=999, help_text="Orders plans from small to large."
+    )
+    is_public = forms.BooleanField(
+        required=False, label="Shown on the sign-up page and in the portal"
+    )
+
+
+class MeterWordsForm(forms.Form):
+    """What a meter is called; how it counts stays."""
+
+    name = forms.CharField(max_length=200, help_text=NAME_HELP)
+    unit = forms.CharField(max_length=32, help_text="Singular: token, request, GB.")
 
 
 class FirstVersionForm(forms.Form):

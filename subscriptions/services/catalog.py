@@ -105,8 +105,15 @@ def create_plan(
     """Make a plan, or an add-on, without prices yet.
 
     Raises:
-        PriceInvalid: If the code is taken.
+        PriceInvalid: If the code is taken, or the offer has a plan of that interval.
     """
+    taken = {"interval": interval.unit.value, "interval_count": interval.count}
+    if offer and Plan.objects.filter(product=product, offer=offer, **taken).exists():
+        raise PriceInvalid(
+            f"{offer!r} has a plan of that interval",
+            field="offer",
+            remedy="an offer has one plan for each interval",
+        )
     return _create(
         Plan(
             product=product,

@@ -1,13 +1,11 @@
 """Staff pages that put something new into the catalog: products, plans, first prices, meters."""
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_http_methods
 
 from subscriptions.errors import PriceInvalid
@@ -20,6 +18,7 @@ from subscriptions.services.catalog import (
     create_product,
     draft_plan_version,
 )
+from subscriptions.views.catalog_forms import form_page
 from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.web.access import requires
@@ -36,7 +35,7 @@ def product_create(request: HttpRequest) -> HttpResponse:
         messages.success(request, f"{product} can have plans now.")
         return redirect("plan_create")
 
-    return _page(request, form, make, title="New product", button="Make it")
+    return form_page(request, form, make, title="New product", button="Make it")
 
 
 @require_http_methods(["GET", "POST"])
@@ -53,7 +52,7 @@ def plan_create(request: HttpRequest) -> HttpResponse:
         messages.success(request, f"{plan} needs prices now.")
         return redirect("plan_first_version", plan.code)
 
-    return _page(request, form, make, title="New plan", button="Make it")
+    return form_page(request, form, make, title="New plan", button="Make it")
 
 
 @require_http_methods(["GET", "POST"])
@@ -68,7 +67,7 @@ def plan_first_version(request: HttpRequest, code: str) -> HttpResponse:
         messages.success(request, "It is a draft: add what else it charges, then put it on sale.")
         return redirect("plan_version", version.pk)
 
-    return _page(request, form, make, title=f"Prices of {plan}", button="Make a draft")
+    return form_page(request, form, make, title=f"Prices of {plan}", button="Make a draft")
 
 
 @require_http_methods(["GET", "POST"])
@@ -82,7 +81,7 @@ def meter_create(request: HttpRequest) -> HttpResponse:
         messages.success(request, f"Usage events may name {meter.code} now.")
         return redirect("plan_list")
 
-    return _page(request, form, make, title="New meter", button="Make it")
+    return form_page(request, form, make, title="New meter", button="Make it")
 
 
 def _draft(plan: Plan, given: dict[str, Any]) -> PlanVersion:
@@ -104,22 +103,3 @@ def _draft(plan: Plan, given: dict[str, Any]) -> PlanVersion:
     return draft_plan_version(
         plan=plan, currency=given["currency"], prices=[fee], effective_from=at
     )
-
-
-def _page(
-    request: HttpRequest,
-    form: forms.Form,
-    make: Callable[[], HttpResponse],
-    *,
-    title: str,
-    button: str,
-) -> HttpResponse:
-    """A form; what the service refuses is said at its field."""
-    if request.method == "POST" and form.is_valid():
-        try:
-            return make()
-        except PriceInvalid as refusal:
-            field = (refusal.field or "").rpartition(".")[2]
-            form.add_error(field if field in form.fields else None, refusal.message)
-    context = {"form": form, "title": title, "button": button}
-    return render(request, "subscriptions/catalog_form.html", context)

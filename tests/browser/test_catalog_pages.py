@@ -41,6 +41,7 @@ def test_the_pages_are_accessible_and_fit(finance_reader: Reader, version: PlanV
         f"/plan-versions/{version.pk}/terms/",
         f"/catalog/{version.plan.code}/",
         f"/catalog/{version.plan.code}/versions/new/",
+        f"/catalog/{version.plan.code}/edit/",
         "/catalog/",
         "/plans/new/",
         "/meters/new/",
