@@ -42,6 +42,7 @@ from billing.views import (
     retention,
     reviews,
     routing,
+    sign_up,
     signup,
     statements,
     tax_waiting,
@@ -71,7 +72,7 @@ urlpatterns = [
         name="tax_waiting_again",
     ),
     path("api/v1/clocks/<slug:code>/advance", clocks_api.clock_advance, name="clock_advance_api"),
-    path("sign-up/", signup.sign_up, name="sign_up"),
+    path("sign-up/", sign_up.sign_up, name="sign_up"),
     path(
         "customers/<int:customer_id>/subscriptions/new/",
         signup.subscription_create,

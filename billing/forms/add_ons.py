@@ -6,18 +6,22 @@ from typing import Any
 from django import forms
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
-from subscriptions.models import PlanVersion, Subscription
+from subscriptions.models import Plan, PlanVersion, Subscription
 
 
 def offered_add_ons(subscription: Subscription, at: datetime) -> QuerySet[PlanVersion]:
     """The newest version on sale of every add-on that can be billed with a subscription."""
+    return add_ons_beside(subscription.plan_version.plan, subscription.currency, at)
+
+
+def add_ons_beside(plan: Plan, currency: str, at: datetime) -> QuerySet[PlanVersion]:
+    """The newest version on sale of every add-on that can be billed with a plan."""
     newest = (
         PlanVersion.objects.published()
-        .filter(plan=OuterRef("plan"), currency=subscription.currency, effective_from__lte=at)
+        .filter(plan=OuterRef("plan"), currency=currency, effective_from__lte=at)
         .order_by("-number")
         .values("pk")[:1]
     )
-    plan = subscription.plan_version.plan
     fits = Q(plan__interval=plan.interval, plan__interval_count=plan.interval_count)
     only_once = ~Q(prices__kind="recurring")
     rows = PlanVersion.objects.filter(

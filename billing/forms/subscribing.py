@@ -5,14 +5,9 @@ from typing import Any
 
 from babel import Locale
 from django import forms
-from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
 from django.db.models import OuterRef, QuerySet, Subquery
 
-from subscriptions.forms.customers import time_zone_choices
 from subscriptions.models import PlanVersion
-from subscriptions.services.customers import CustomerDetails
-from tiktoktoe.accounts.models import User
 from tiktoktoe.kernel.ids import short_id
 
 
@@ -77,65 +72,3 @@ class PlanChoice(forms.ModelChoiceField[PlanVersion]):
         """As a customer knows it; of an offer in several intervals, with its own."""
         interval = f", billed {obj.plan.interval_words}" if obj.plan.offer else ""
         return f"{obj.plan.name}{interval}, in {obj.currency}"
-
-
-class SignUpForm(forms.Form):
-    """A company signs up by itself."""
-
-    plan_version = PlanChoice(
-        PlanVersion.objects.none(), label="Plan", widget=forms.RadioSelect, empty_label=None
-    )
-    quantity = forms.IntegerField(min_value=1, max_value=10_000, initial=1, label="Seats")
-    coupon_code = forms.CharField(max_length=32, required=False, label="Coupon code")
-    name = forms.CharField(max_length=200, label="Company")
-    email = forms.EmailField(label="E-mail", help_text="You sign in with it; invoices go there.")
-    password = forms.CharField(
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="At least 8 characters, not a common one.",
-    )
-    address_line1 = forms.CharField(max_length=200, label="Street")
-    postal_code = forms.CharField(max_length=20, label="Postal code")
-    city = forms.CharField(max_length=100)
-    country = forms.ChoiceField(choices=country_choices)
-    tax_number = forms.CharField(max_length=32, required=False, label="VAT number")
-    time_zone = forms.ChoiceField(
-        choices=time_zone_choices, help_text="Billing days start at midnight there."
-    )
-
-    def __init__(self, given: Any = None, *, at: datetime, time_zone: str = "UTC") -> None:
-        super().__init__(given, initial={"time_zone": time_zone, "country": "DE"})
-        choice = self.fields["plan_version"]
-        assert isinstance(choice, forms.ModelChoiceField)
-        choice.queryset = offered_versions(at)
-
-    def clean_email(self) -> str:
-        """An address that nobody signs in with yet."""
-        email = str(self.cleaned_data["email"]).lower()
-        if User.objects.filter(email=email).exists():
-            raise ValidationError("Somebody signs in with this address already.")
-        return email
-
-    def clean(self) -> dict[str, Any]:
-        """Hold the password against the rules, knowing who chose it."""
-        cleaned = super().clean() or self.cleaned_data
-        if cleaned.get("password"):
-            try:
-                validate_password(cleaned["password"], User(email=cleaned.get("email", "")))
-            except ValidationError as problem:
-                self.add_error("password", problem)
-        return cleaned
-
-    def details(self) -> CustomerDetails:
-        """What was typed, for the service."""
-        given = self.cleaned_data
-        return CustomerDetails(
-            name=given["name"],
-            email=given["email"],
-            country=given["country"],
-            currency=given["plan_version"].currency,
-            time_zone=given["time_zone"],
-            address_line1=given["address_line1"],
-            postal_code=given["postal_code"],
-            city=given["city"],
-            tax_number=given["tax_number"],
-        )

@@ -305,10 +305,10 @@ def _check(
         raise TransitionNotAllowed("its period is over and not billed yet; try again shortly")
     if quantity:
         ensure_on_sale(version, subscription, at)
-        _check_interval(subscription, version)
+        check_interval(subscription, version)
 
 
-def _check_interval(subscription: Subscription, version: PlanVersion) -> None:
+def check_interval(subscription: Subscription, version: PlanVersion) -> None:
     """What recurs is billed with the plan, so in its intervals, also after a scheduled change."""
     recurs = version.prices.filter(kind=Price.Kind.RECURRING).exists()
     coming = PlanChange.objects.filter(subscription=subscription, state="scheduled")

@@ -1,5 +1,6 @@
 """One offer in several intervals: what each costs, and how much less it is in a year."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -41,7 +42,17 @@ def interval_offers(subscription: Subscription, at: datetime) -> list[IntervalOf
     if len(versions) < 2:
         return []
     book = PriceBook(version.pk for version in versions)
-    fees = {v.pk: recurring_fee(book, v, subscription.quantity) for v in versions}
+    return compared(versions, book, subscription.quantity, current=current)
+
+
+def compared(
+    versions: Sequence[PlanVersion],
+    book: PriceBook,
+    quantity: int,
+    current: PlanVersion | None = None,
+) -> list[IntervalOffer]:
+    """Versions of one offer with what each is less in a year, the dearest first."""
+    fees = {v.pk: recurring_fee(book, v, quantity) for v in versions}
     in_a_year = {v.pk: yearly(fees[v.pk], v.plan.billing_interval) for v in versions}
     dearest = max(in_a_year.values())
     return [
@@ -49,7 +60,7 @@ def interval_offers(subscription: Subscription, at: datetime) -> list[IntervalOf
             version=version,
             fee=fees[version.pk],
             less_percent=_less(in_a_year[version.pk], dearest),
-            is_current=version.pk == current.pk,
+            is_current=current is not None and version.pk == current.pk,
         )
         for version in sorted(versions, key=lambda v: (-in_a_year[v.pk], v.pk))
     ]

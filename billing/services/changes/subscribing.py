@@ -1,11 +1,13 @@
 """A subscription is started and its first bill made, in one transaction."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
 from billing.models import Invoice
+from billing.services.changes.first_add_ons import AddOnWanted, put_first_add_ons
 from billing.services.credit.coupons import redeem_coupon
 from billing.services.invoices.invoicing import bill_start
 from subscriptions.errors import CustomerInvalid, SubscriptionInvalid
@@ -42,14 +44,18 @@ def start_subscription(
     coupon_code: str = "",
     needs_payment: bool = False,
     reference: str = "",
+    add_ons: Sequence[AddOnWanted] = (),
 ) -> Started:
     """Subscribe a customer and bill the fee in advance, less a coupon if a code is given.
+
+    Add-ons begin with it, and are on its first bill.
 
     The terms are those of `subscribe`. The same `reference` gives the subscription that is
     there, so that a form that is sent twice starts one.
 
     Raises:
         CouponInvalid: If the code cannot be redeemed; then nothing is kept.
+        AddOnInvalid: If an add-on cannot be had with the plan; nothing is kept either.
         PlanVersionNotOnSale, SubscriptionInvalid: As `subscribe` does; then nothing is billed.
         TaxRateMissing: If tax is due in the customer's country and no rate is known.
     """
@@ -69,6 +75,7 @@ def start_subscription(
         at=at,
         actor=actor,
     )
+    put_first_add_ons(subscription=subscription, add_ons=add_ons, actor=actor, at=at)
     if coupon_code:
         redeem_coupon(code=coupon_code, customer=customer, actor=actor, at=at)
     invoice = bill_start(subscription=subscription, at=at)
@@ -104,6 +111,7 @@ def sign_up(
     at: datetime,
     quantity: int = 1,
     coupon_code: str = "",
+    add_ons: Sequence[AddOnWanted] = (),
 ) -> SignedUp:
     """Take a customer in by itself: the company, its first person, its subscription.
 
@@ -111,7 +119,8 @@ def sign_up(
 
     Raises:
         CustomerInvalid: If somebody signs in by this e-mail already; nothing is kept.
-        PlanVersionNotOnSale, TaxRateMissing, CouponInvalid: Then nothing is kept either.
+        PlanVersionNotOnSale, TaxRateMissing, CouponInvalid, AddOnInvalid: Then nothing is
+            kept either.
     """
     customer = create_customer(details=details, at=at)
     try:
@@ -126,5 +135,6 @@ def sign_up(
         at=at,
         actor=Actor(source="portal", user=user),
         coupon_code=coupon_code,
+        add_ons=add_ons,
     )
     return SignedUp(customer, user, started)

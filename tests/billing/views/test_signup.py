@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from billing.forms.subscribing import SignUpForm
+from billing.forms.signing_up import SignUpForm
 from billing.models import Invoice
 from subscriptions.models import Customer, PlanVersion, Subscription
 from tests.factories.accounts import make_user
@@ -58,7 +58,7 @@ def test_only_the_newest_version_of_public_plans_is_offered() -> None:
 
     page = Client().get("/sign-up/")
 
-    assert list(page.context["offers"]) == [newest]
+    assert [offer.version for offer in page.context["shelf"].offers] == [newest]
 
 
 @pytest.mark.parametrize(
