@@ -138,7 +138,7 @@ def test_the_next_invoices_are_shown_with_their_lines() -> None:
         page = client.get(f"/subscriptions/{subscription.reference}/schedule/").content.decode()
         part = client.get(f"/subscriptions/{subscription.reference}/next-invoices/")
 
-    assert page.count("Left to pay</th>") == 3
+    assert page.count("Net and tax</th>") == 3
     assert "$31.00" in part.content.decode()
     assert "1–28 Feb 2026" in part.content.decode()
 
