@@ -23,6 +23,7 @@ from billing.services.dunning.requests import request_overdue
 from billing.services.dunning.runs import run_dunning
 from billing.services.invoices.ahead import bill_usage_ahead
 from billing.services.invoices.draft_review import issue_reviewed
+from billing.services.invoices.refreshing import refresh_held
 from billing.services.invoices.renewal import finish_run, run_in_hand, work_on
 from billing.services.invoices.taxing import tax_waiting
 from billing.services.invoices.thresholds import bill_thresholds
@@ -42,6 +43,7 @@ SCHEDULES = [
     ("Bill what is due", "billing.tasks.bill_due", 60),
     ("Move subscribers to other prices", "billing.tasks.move_prices", 30),
     ("Issue drafts whose review is over", "billing.tasks.issue_reviewed_drafts", 300),
+    ("Work drafts out again with late usage", "billing.tasks.refresh_held_drafts", 300),
     ("Ask the tax engine", "billing.tasks.tax_waiting_drafts", 30),
     ("Bill usage as it comes", "billing.tasks.bill_usage_in_advance", 60),
     ("Bill usage that crossed a threshold", "billing.tasks.bill_crossed_thresholds", 300),
@@ -76,6 +78,12 @@ DELIVERY_THREADS = 4
 def issue_reviewed_drafts() -> int:
     """Issue what nobody has discarded while it was held; gives how many."""
     return at_each_time(now(), lambda at, clock: issue_reviewed(at=at, clock=clock))
+
+
+@shared_task
+def refresh_held_drafts() -> int:
+    """Put usage that came late on the drafts that wait for people; gives how many changed."""
+    return at_each_time(now(), lambda at, clock: refresh_held(at=at, clock=clock))
 
 
 @shared_task

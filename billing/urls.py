@@ -112,6 +112,7 @@ urlpatterns = [
         drafts.draft_line_removal,
         name="draft_line_removal",
     ),
+    path("invoices/<str:key>/refreshing/", drafts.draft_refreshing, name="draft_refreshing"),
     path("invoices/<str:key>/discarding/", drafts.draft_discarding, name="draft_discarding"),
     path("invoices/<str:key>/replacement/", drafts.invoice_replacement, name="invoice_replacement"),
     path("invoices.csv", invoices.invoice_csv, name="invoice_csv"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from itertools import takewhile
 from typing import Any
 
 from billing.domain.minimums import exact_left
@@ -23,6 +24,9 @@ from tiktoktoe.kernel.rates import TIMES, exact_text
 
 SCHEMA = 1
 CREDIT_KIND = "proration_credit"
+ROUNDING_RULE = "rounded once, half away from zero"
+COUPON_STEP = "coupon "
+ROUNDED_STEP = "rounded"
 DISCOUNT_RULE = "rounded so that the discounts of all lines add up to the coupons"
 
 
@@ -166,7 +170,7 @@ def rated_derivation(
         exact=exact_text(rated.amount),
         amount=str(rated.rounded.amount),
         currency=terms.currency,
-        rule="rounded once, half away from zero",
+        rule=ROUNDING_RULE,
         events=events,
     )
 
@@ -233,7 +237,7 @@ def true_up_derivation(
         exact=exact,
         amount=str(amount.amount),
         currency=amount.currency.code,
-        rule="rounded once, half away from zero",
+        rule=ROUNDING_RULE,
     )
 
 
@@ -295,13 +299,30 @@ def discounted_derivation(
     if so_far != Fraction(before):
         formula = f"{derivation.exact} rounded to {before}"
         gained = _shown(Fraction(before) - so_far)
-        rounded = (DerivationStep(label="rounded", formula=formula, amount=gained),)
+        rounded = (DerivationStep(label=ROUNDED_STEP, formula=formula, amount=gained),)
     return replace(
         derivation,
         steps=(*derivation.steps, *rounded, *steps),
         exact=_shown(exact),
         amount=str(amount.amount),
         rule=DISCOUNT_RULE,
+    )
+
+
+def undiscounted(derivation: Derivation, amount: Money) -> Derivation:
+    """The same before coupons, when it came to so much; without coupons it stays as it is."""
+    if derivation.rule != DISCOUNT_RULE:
+        return derivation
+    steps = list(takewhile(lambda step: not step.label.startswith(COUPON_STEP), derivation.steps))
+    if steps and steps[-1].label == ROUNDED_STEP:
+        steps.pop()
+    exact = sum((Fraction(step.amount) for step in steps), Fraction(0))
+    return replace(
+        derivation,
+        steps=tuple(steps),
+        exact=_shown(exact),
+        amount=str(amount.amount),
+        rule=ROUNDING_RULE,
     )
 
 

@@ -22,6 +22,7 @@ from billing.models.disputes import (
     DisputeRule,
 )
 from billing.models.downloads import CustomerDownload
+from billing.models.draft_boundaries import DraftBoundary
 from billing.models.dunning import (
     DunningAct,
     DunningCampaign,
@@ -100,6 +101,7 @@ __all__ = [
     "DisputeEntry",
     "DisputeReminder",
     "DisputeRule",
+    "DraftBoundary",
     "DunningAct",
     "DunningCampaign",
     "DunningEvent",

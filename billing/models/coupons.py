@@ -167,7 +167,9 @@ class CouponUse(models.Model):
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["redemption", "invoice"], name="coupon_used_once_per_invoice"
+                fields=["redemption", "invoice"],
+                condition=models.Q(is_returned=False),
+                name="coupon_used_once_per_invoice",
             ),
             models.CheckConstraint(condition=models.Q(amount__gt=0), name="coupon_use_is_positive"),
         ]

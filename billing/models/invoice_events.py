@@ -14,6 +14,7 @@ class InvoiceEvent(models.Model):
         HELD = "held", "Held for review"
         LINE_ADDED = "line_added", "Line added"
         LINE_REMOVED = "line_removed", "Line removed"
+        REFRESHED = "refreshed", "Worked out again"
         DISCARDED = "discarded", "Discarded"
         REPLACED = "replaced", "Replaced by another"
         REPLACES = "replaces", "Replaces another"

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import OuterRef, Subquery
 
-from billing.models import Invoice, InvoiceLine
+from billing.models import Invoice, InvoiceEvent, InvoiceLine
 from tiktoktoe.kernel.money import Money, zero
 
 
@@ -35,6 +35,7 @@ class DraftSeen:
     draft: Invoice
     before: Invoice | None
     changes: tuple[LineChange, ...]
+    late: tuple[InvoiceEvent, ...] = ()  # how usage that came late changed it, the latest first
 
     @property
     def difference(self) -> Money | None:
@@ -49,7 +50,7 @@ _Key = tuple[int | None, str, str]
 
 
 def drafts_seen(drafts: Sequence[Invoice]) -> list[DraftSeen]:
-    """Each draft beside the invoice of the period before; three queries for all."""
+    """Each draft beside the invoice of the period before; four queries for all."""
     earlier = (
         Invoice.objects.final()
         .filter(
@@ -69,12 +70,23 @@ def drafts_seen(drafts: Sequence[Invoice]) -> list[DraftSeen]:
     pairs = {pk: past for pk, past in found.values_list("pk", "earlier") if past is not None}
     before = Invoice.objects.in_bulk(list(pairs.values()))
     lines = _lines_of([*(draft.pk for draft in drafts), *before])
+    late = _late_of(drafts)
     seen = []
     for draft in drafts:
         past = before.get(pairs[draft.pk]) if draft.pk in pairs else None
         changes = _changes(lines[past.pk], lines[draft.pk], draft.currency) if past else ()
-        seen.append(DraftSeen(draft=draft, before=past, changes=tuple(changes)))
+        came_late = tuple(late[draft.pk])
+        seen.append(DraftSeen(draft=draft, before=past, changes=tuple(changes), late=came_late))
     return seen
+
+
+def _late_of(drafts: Sequence[Invoice]) -> dict[UUID, list[InvoiceEvent]]:
+    """How usage that came late has changed drafts, the latest first."""
+    found: dict[UUID, list[InvoiceEvent]] = defaultdict(list)
+    rows = InvoiceEvent.objects.filter(invoice__in=drafts, kind=InvoiceEvent.Kind.REFRESHED)
+    for event in rows.order_by("-pk"):
+        found[event.invoice_id].append(event)
+    return found
 
 
 def _lines_of(ids: Iterable[UUID]) -> dict[UUID, dict[_Key, list[InvoiceLine]]]:

@@ -12,12 +12,9 @@ from billing.forms.drafts import DraftLineForm, ReasonForm
 from billing.models import Invoice
 from billing.queries.drafts import drafts_seen
 from billing.queries.invoices import invoice_sums
-from billing.services.invoices.draft_review import (
-    add_draft_line,
-    discard_draft,
-    issue_all,
-    remove_draft_line,
-)
+from billing.services.invoices.draft_edits import add_draft_line, remove_draft_line
+from billing.services.invoices.draft_review import discard_draft, issue_all
+from billing.services.invoices.refreshing import refresh_draft
 from billing.services.invoices.replacing import replace_invoice
 from billing.views.invoices import find_invoice
 from subscriptions.services.transitions import Actor
@@ -87,6 +84,18 @@ def draft_line_removal(request: HttpRequest, key: str, line_id: UUID) -> HttpRes
             invoice=draft, line_id=line_id, reason=_reason(request), actor=actor, at=now()
         ),
         "The line is gone.",
+    )
+
+
+@require_POST
+@requires(Permission.CHANGE_BILLING)
+def draft_refreshing(request: HttpRequest, key: str) -> HttpResponse:
+    """Work it out again, with the usage that has come since."""
+    return _act(
+        request,
+        key,
+        lambda draft, actor: refresh_draft(invoice=draft, actor=actor, at=now()),
+        "The draft has all usage that has come so far.",
     )
 
 

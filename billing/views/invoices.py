@@ -20,8 +20,8 @@ from billing.queries.drafts import drafts_seen
 from billing.queries.explanation import explain_line
 from billing.queries.invoices import invoice_history, invoice_sums
 from billing.services.credit.overpayments import credit_overpayment
+from billing.services.invoices.draft_review import finalize_invoice
 from billing.services.invoices.invoicing import (
-    finalize_invoice,
     is_voidable,
     mark_uncollectible,
     void_invoice,
@@ -114,6 +114,7 @@ def invoice_detail(request: HttpRequest, key: str) -> HttpResponse:
         context |= {
             "seen": drafts_seen([invoice])[0],
             "line_form": DraftLineForm(),
+            "follows_usage": invoice.boundaries.filter(closed_from__isnull=False).exists(),
             "manual_lines": invoice.lines.filter(kind=InvoiceLine.Kind.ONE_OFF),
         }
     return render(request, "billing/invoice_detail.html", context)

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 
 from django.db import connection
@@ -54,10 +55,12 @@ class CouponBook:
     In a transaction the redemptions are held, so that nobody else uses them meanwhile.
     """
 
-    def __init__(self, customer_ids: Iterable[int]) -> None:
+    def __init__(self, customer_ids: Iterable[int], *, redeemed_by: datetime | None = None) -> None:
         rows = CouponRedemption.objects.filter(
             customer__in=set(customer_ids), state=CouponRedemption.State.ACTIVE
         )
+        if redeemed_by is not None:
+            rows = rows.filter(redeemed_at__lte=redeemed_by)
         if connection.in_atomic_block:
             rows = rows.select_for_update(of=("self",))
         loaded = rows.select_related("coupon").prefetch_related("coupon__plans", "coupon__meters")

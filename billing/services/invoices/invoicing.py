@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from billing.errors import InvoiceNotDraft, InvoiceNotOpen, PaymentInFlight, TaxAwaited
+from billing.errors import InvoiceNotOpen, PaymentInFlight
 from billing.models import Invoice, InvoicePart, PaymentAttempt, PrepaidCredit, UnusedCredit
 from billing.models.payments import LIVE_ATTEMPT_STATES
 from billing.services.changes.scheduled_changes import rehearsed_boundaries
@@ -63,24 +63,6 @@ def issue(draft: DraftInvoice, *, at: datetime) -> Invoice:
     invoice = Invoice.objects.get(pk=invoice_id)
     logger.info("invoice finalized", extra={"invoice": invoice.number})
     return invoice
-
-
-@transaction.atomic
-def finalize_invoice(*, invoice: Invoice, at: datetime) -> Invoice:
-    """Make a draft final.
-
-    Raises:
-        InvoiceNotDraft: If it is final already.
-        TaxAwaited: If its tax is still to come.
-    """
-    locked = lock_invoice(invoice.pk)
-    if locked.state != Invoice.State.DRAFT:
-        raise InvoiceNotDraft(f"{locked} is {locked.state}; only a draft can be issued")
-    if locked.awaits_tax:
-        raise TaxAwaited("the tax engine has not answered yet; it cannot be issued without its tax")
-    finalize_drafts([locked.pk], at=at)
-    locked.refresh_from_db()
-    return locked
 
 
 @transaction.atomic

@@ -9,7 +9,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -22,8 +21,9 @@ from billing.services.credit.giving_back import give_back_at_end
 from billing.services.invoices.boundaries import ends_at, next_boundary
 from billing.services.invoices.consolidating import claim_whole
 from billing.services.invoices.draft_parts import Boundary
-from billing.services.invoices.draft_review import hold_for_review
+from billing.services.invoices.draft_review import ReviewDays, Written, hold_for_review
 from billing.services.invoices.drafting import draft_invoices
+from billing.services.invoices.refreshing import keep_boundaries
 from billing.services.invoices.writing import finalize_drafts, write_drafts
 from subscriptions.models import CustomerClock, Subscription, UsageClosing
 from subscriptions.models.subscriptions import SubscriptionQuerySet
@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 CLAIM_AHEAD = 4
 
 CLOSINGS_DUE = """
-SELECT DISTINCT s.customer_id, price.meter_id, s.next_billing_at
+SELECT DISTINCT s.customer_id, price.meter_id, s.next_billing_at, s.currency
 FROM subscriptions_subscription s
 JOIN subscriptions_customer customer ON customer.id = s.customer_id
 JOIN subscriptions_subscriptionphase phase
@@ -50,7 +50,7 @@ WHERE s.next_billing_at <= %s
 CLOSINGS_OF_CLOCK = f"{CLOSINGS_DUE} AND customer.clock_id IS NOT DISTINCT FROM %s"
 
 STILL_OPEN = f"""
-SELECT wanted.customer_id FROM ({CLOSINGS_DUE} AND s.id = ANY(%s)) AS wanted
+SELECT wanted.customer_id, wanted.currency FROM ({CLOSINGS_DUE} AND s.id = ANY(%s)) AS wanted
 LEFT JOIN subscriptions_usageclosing c USING (customer_id, meter_id)
 WHERE c.closed_through IS NULL OR c.closed_through < wanted.next_billing_at
 """  # noqa: S608 - put together from constants
@@ -158,10 +158,14 @@ def _waiting(at: datetime) -> SubscriptionQuerySet:
 
 
 def close_due_usage(*, at: datetime, clock: CustomerClock | None = None) -> None:
-    """Close the usage of everything due, before any of it is counted."""
+    """Close the usage of everything due, before any of it is counted.
+
+    What is held for people stays open: late usage comes on its draft until that is issued.
+    """
     with connection.cursor() as cursor:
         cursor.execute(CLOSINGS_OF_CLOCK, [at, clock.pk if clock else None])
         rows = cursor.fetchall()
+    review = ReviewDays(row[0] for row in rows)
     known = dict[tuple[int, int], datetime]()
     closings = UsageClosing.objects.filter(customer_id__in={row[0] for row in rows})
     for customer, meter, through in closings.values_list(
@@ -171,8 +175,9 @@ def close_due_usage(*, at: datetime, clock: CustomerClock | None = None) -> None
     close_usage(
         closings=[
             Closing(customer, meter, through)
-            for customer, meter, through in rows
-            if (customer, meter) not in known or known[customer, meter] < through
+            for customer, meter, through, currency in rows
+            if not review.of(customer, currency)
+            and ((customer, meter) not in known or known[customer, meter] < through)
         ]
     )
 
@@ -211,11 +216,11 @@ def bill_chunk(ids: Sequence[int], *, run: BillingRun, at: datetime) -> ChunkRes
 
     Those that another worker holds, or whose usage is not closed yet, are left for later.
     """
-    boundaries = _claim(ids, run.at, at)
-    invoice_ids = _draft_and_move_on(boundaries, at)
-    finalize_drafts(hold_for_review(invoice_ids, at=at), at=at)
-    BillingRun.objects.filter(pk=run.pk).update(invoice_count=F("invoice_count") + len(invoice_ids))
-    return ChunkResult(billed=len(boundaries), invoices=len(invoice_ids), failures=0)
+    boundaries, review = _claim(ids, run.at, at)
+    written = _draft_and_move_on(boundaries, at)
+    finalize_drafts(hold_for_review(written, boundaries, review=review, at=at), at=at)
+    BillingRun.objects.filter(pk=run.pk).update(invoice_count=F("invoice_count") + len(written))
+    return ChunkResult(billed=len(boundaries), invoices=len(written), failures=0)
 
 
 def draft_invoice(*, subscription: Subscription, at: datetime) -> Invoice | None:
@@ -229,17 +234,22 @@ def draft_invoice(*, subscription: Subscription, at: datetime) -> Invoice | None
     """
     clock = subscription.customer.clock
     due_by = clock.at if clock else at
-    close_due_usage(at=due_by, clock=clock)
     with transaction.atomic():
-        boundaries = _claim([subscription.pk], due_by, due_by)
+        boundaries, _ = _claim([subscription.pk], due_by, due_by, is_held=True)
         if not boundaries:
             raise BillingNotDue(f"{subscription} has nothing to bill right now")
-        invoice_ids = _draft_and_move_on(boundaries, due_by)
-    return Invoice.objects.filter(pk__in=invoice_ids).first()
+        written = _draft_and_move_on(boundaries, due_by)
+        keep_boundaries(written, boundaries)
+    return Invoice.objects.filter(pk__in=[pk for pk, _ in written]).first()
 
 
-def _claim(ids: Sequence[int], due_by: datetime, at: datetime) -> list[Boundary]:
-    """Lock what is due of these, and put it on the plan that was scheduled for this boundary."""
+def _claim(
+    ids: Sequence[int], due_by: datetime, at: datetime, *, is_held: bool = False
+) -> tuple[list[Boundary], ReviewDays]:
+    """Lock what is due of these, and put it on the plan that was scheduled for this boundary.
+
+    With it, whose drafts are held: their usage stays open; `is_held`: that of all of them.
+    """
     claimed = claim_whole(ids, _waiting(due_by))
     locked = list(
         _waiting(due_by)
@@ -248,28 +258,31 @@ def _claim(ids: Sequence[int], due_by: datetime, at: datetime) -> list[Boundary]
         .select_related("customer", "plan_version__plan")
         .order_by("customer_id", "pk")
     )
-    boundaries = claimed.complete(_with_closed_usage(_boundaries(locked)))
+    review = ReviewDays(subscription.customer_id for subscription in locked)
+    found = _boundaries(locked)
+    boundaries = claimed.complete(found if is_held else _with_closed_usage(found, review))
     ready = [boundary.subscription for boundary in boundaries]
     if apply_scheduled_changes(ready, at=at):
-        return with_coming(boundaries)
-    return boundaries
+        return with_coming(boundaries), review
+    return boundaries, review
 
 
-def _draft_and_move_on(boundaries: Sequence[Boundary], at: datetime) -> list[UUID]:
+def _draft_and_move_on(boundaries: Sequence[Boundary], at: datetime) -> Written:
     for boundary in boundaries:
         if boundary.is_last and boundary.at < boundary.subscription.current_period_end:
             give_back_at_end(boundary, at=at)
-    invoice_ids = write_drafts(draft_invoices(boundaries), at=at)
+    drafts = draft_invoices(boundaries)
+    written = list(zip(write_drafts(drafts, at=at), drafts, strict=True))
     _move_on(boundaries, at)
-    return invoice_ids
+    return written
 
 
 def _boundaries(subscriptions: Sequence[Subscription]) -> list[Boundary]:
     return [b for s in subscriptions if (b := next_boundary(s)) is not None]
 
 
-def _with_closed_usage(boundaries: Sequence[Boundary]) -> list[Boundary]:
-    """Those whose usage up to the boundary can no longer change."""
+def _with_closed_usage(boundaries: Sequence[Boundary], review: ReviewDays) -> list[Boundary]:
+    """Those whose usage up to the boundary can no longer change, and those that are held."""
     with connection.cursor() as cursor:
         cursor.execute(
             STILL_OPEN,
@@ -278,8 +291,9 @@ def _with_closed_usage(boundaries: Sequence[Boundary]) -> list[Boundary]:
                 [b.subscription.pk for b in boundaries],
             ],
         )
-        still_open = {row[0] for row in cursor.fetchall()}
-    return [b for b in boundaries if b.subscription.customer_id not in still_open]
+        still_open = {row for row in cursor.fetchall() if not review.of(*row)}
+    whose = [(b, (b.subscription.customer_id, b.subscription.currency)) for b in boundaries]
+    return [boundary for boundary, who in whose if who not in still_open]
 
 
 def _move_on(boundaries: Sequence[Boundary], at: datetime) -> None:

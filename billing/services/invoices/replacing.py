@@ -11,7 +11,7 @@ from django.db import transaction
 
 from billing.errors import ChargeInvalid, InvoiceNotReplaceable
 from billing.models import CouponUse, Invoice, InvoiceEvent, InvoiceLine, InvoicePart, UnusedCredit
-from billing.services.invoices.draft_review import record, tax_anew
+from billing.services.invoices.draft_edits import record, tax_anew
 from billing.services.invoices.invoicing import is_voidable, lock_invoice, void_invoice
 from billing.services.invoices.writing import bill_to
 from subscriptions.services.transitions import Actor
@@ -56,12 +56,13 @@ def replace_invoice(*, invoice: Invoice, reason: str, actor: Actor, at: datetime
         way_out = "charge once what is owed" if is_void else "credit what was paid of it first"
         raise InvoiceNotReplaceable(f"{locked} is {locked.shown_state}; {way_out}")
     given_back = list(UnusedCredit.objects.filter(invoice=locked, counts=True))
+    used = list(locked.coupon_uses.filter(is_returned=False).select_related("redemption"))
     is_void = is_voidable(locked)
     if is_void:
         void_invoice(invoice=locked, at=at)
     draft = _copy_of(locked, at, keeps_kind=is_void)
     if is_void:
-        _take_along(locked, draft, given_back, at)
+        _take_along(locked, draft, given_back, used, at)
     tax_anew(draft, at)
     facts = {"line": draft.idempotency_key}
     record(locked, InvoiceEvent.Kind.REPLACED, reason, actor=actor, at=at)
@@ -109,7 +110,11 @@ def _line_copy(line: InvoiceLine, draft: Invoice) -> InvoiceLine:
 
 
 def _take_along(
-    invoice: Invoice, draft: Invoice, given_back: list[UnusedCredit], at: datetime
+    invoice: Invoice,
+    draft: Invoice,
+    given_back: list[UnusedCredit],
+    coupons: list[CouponUse],
+    at: datetime,
 ) -> None:
     """Let the draft use the coupons and count for the time that the void one did."""
     CouponUse.objects.bulk_create(
@@ -120,7 +125,7 @@ def _take_along(
             amount=used.amount.amount,
             counts=used.counts,
         )
-        for used in invoice.coupon_uses.select_related("redemption")
+        for used in coupons
     )
     InvoicePart.objects.bulk_create(
         InvoicePart(invoice=draft, subscription=part.subscription, period_start=part.period_start)

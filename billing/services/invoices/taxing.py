@@ -79,7 +79,7 @@ def sale_of(invoice: Invoice, lines: Sequence[InvoiceLine]) -> Sale:
 def _write(invoice_id: UUID, lines: list[InvoiceLine], taxed: Totals, at: datetime) -> bool:
     """Give a draft its tax and issue it, unless somebody else has."""
     locked = Invoice.objects.select_for_update().get(pk=invoice_id)
-    if not locked.awaits_tax:
+    if not locked.awaits_tax or not _is_about(locked, lines):
         return False
     give_tax(locked, lines, taxed)
     locked.awaits_tax, locked.tax_error = False, ""
@@ -88,6 +88,13 @@ def _write(invoice_id: UUID, lines: list[InvoiceLine], taxed: Totals, at: dateti
         finalize_drafts([locked.pk], at=at)
     logger.info("draft taxed", extra={"invoice": str(locked.pk)})
     return True
+
+
+def _is_about(draft: Invoice, lines: Sequence[InvoiceLine]) -> bool:
+    """Whether the draft still has the lines that were asked about; else it is asked again."""
+    asked = [(line.pk, line.amount.amount, line.tax_amount.amount) for line in lines]
+    rows = draft.lines.order_by("position").values_list("pk", "amount", "tax_amount")
+    return list(rows) == asked
 
 
 def give_tax(draft: Invoice, lines: Sequence[InvoiceLine], taxed: Totals) -> None:

@@ -218,7 +218,7 @@ def _line_rows(invoice_id: UUID, draft: DraftInvoice) -> Iterable[tuple[object, 
             invoice_id,
             position,
             str(line.kind),
-            _shortened(line.description),
+            shortened(line.description),
             line.price_id,
             line.subscription_id or _key(draft.subscription),
             line.period.start,
@@ -237,7 +237,7 @@ def _line_rows(invoice_id: UUID, draft: DraftInvoice) -> Iterable[tuple[object, 
         )
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
     """A line's words, cut where there is no more room; its derivation has the names in full."""
     return text if len(text) <= DESCRIPTION_MAX else f"{text[: DESCRIPTION_MAX - 1]}…"
 

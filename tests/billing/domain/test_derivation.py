@@ -3,12 +3,16 @@
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
+from fractions import Fraction
 
 from billing.domain.derivation import (
     Derivation,
+    DerivationStep,
     EventFilter,
+    discounted_derivation,
     proration_derivation,
     rated_derivation,
+    undiscounted,
 )
 from billing.domain.rating import ChargeModel, PriceTerms, Tier, rate
 from subscriptions.domain.proration import charge_part
@@ -78,3 +82,13 @@ def test_a_credit_for_unused_time_is_negative_and_names_its_policy() -> None:
     assert derivation.inputs["units"] == "10 days"
     assert derivation.inputs["of"] == "30 days"
     assert Derivation.from_json(json.loads(json.dumps(derivation.to_json()))) == derivation
+
+
+def test_a_line_without_its_coupons_is_the_line_before_them() -> None:
+    before = _usage()
+    amount = Money(Decimal(before.amount) - 1, "EUR")
+    off = DerivationStep(label="coupon ONE", formula="1 off", amount="-1")
+    after = discounted_derivation(before, (off,), exact=Fraction(before.amount) - 1, amount=amount)
+
+    assert undiscounted(after, Money(before.amount, "EUR")) == before
+    assert undiscounted(before, Money(before.amount, "EUR")) is before

@@ -19,7 +19,8 @@ from billing.services.credit.coupons import CouponDetails, create_coupon, redeem
 from billing.services.credit.credit_notes import issue_credit_note
 from billing.services.credit.customer_credit import grant_credit
 from billing.services.documents.invoice_pages import invoice_content
-from billing.services.invoices.invoicing import finalize_invoice, void_invoice
+from billing.services.invoices.draft_review import finalize_invoice
+from billing.services.invoices.invoicing import void_invoice
 from billing.services.invoices.one_off import ChargeLine, OneOffCharge, charge_once, preview_one_off
 from finance.models import Posting
 from finance.queries import unposted_count

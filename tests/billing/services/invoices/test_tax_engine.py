@@ -12,16 +12,23 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
+from billing.domain.tax_engine import Sale
+from billing.domain.totals import Totals
 from billing.errors import TaxAwaited
+from billing.gateways.tax_service import tax_engine
 from billing.models import Invoice
-from billing.services.invoices.invoicing import finalize_invoice, preview_next_invoice
+from billing.services.invoices.draft_edits import add_draft_line
+from billing.services.invoices.draft_review import finalize_invoice
+from billing.services.invoices.invoicing import preview_next_invoice
+from billing.services.invoices.one_off import ChargeLine
 from billing.services.invoices.renewal import draft_invoice, run_billing
-from billing.services.invoices.taxing import ask_again, tax_waiting
+from billing.services.invoices.taxing import ask_again, tax_draft, tax_waiting
 from finance.services.posting import post_documents
 from subscriptions.models import Subscription
 from tests.factories.accounts import make_user
 from tests.factories.subscriptions import (
     JAN_1,
+    TEST_ACTOR,
     make_customer,
     published_version,
     recurring,
@@ -202,6 +209,28 @@ def test_a_draft_for_review_gets_its_tax_and_stays_a_draft(engine: Receiver) -> 
 
     assert state_of(invoice) == ("draft", None, D("108.25"), False)
     assert finalize_invoice(invoice=invoice, at=FEB_1).number == "INV-000001"
+
+
+def test_an_answer_about_other_lines_is_not_taken(engine: Receiver, settings: Settings) -> None:
+    settings.INVOICE_REVIEW_DAYS = 3
+    billed()
+    draft = Invoice.objects.get()
+    known = tax_engine()
+    assert known is not None
+
+    class Slow:
+        """Answers when somebody has changed the draft meanwhile."""
+
+        def tax(self, sale: Sale) -> Totals:
+            answer = known.tax(sale)
+            line = ChargeLine(description="More", quantity=D(1), unit_price=D("50.00"))
+            add_draft_line(invoice=draft, line=line, reason="Late", actor=TEST_ACTOR, at=FEB_1)
+            return answer
+
+    assert not tax_draft(invoice_id=draft.pk, engine=Slow(), at=FEB_1)
+    assert state_of(draft)[3]
+    assert tax_waiting(at=FEB_1) == 1
+    assert state_of(draft) == ("draft", None, D("162.37"), False)
 
 
 def test_postgresql_issues_nothing_without_its_tax(engine: Receiver) -> None:
