@@ -17,20 +17,25 @@ class Threshold:
     is_repeating: bool = False
 
 
-def levels_reached(thresholds: Iterable[Threshold], usage: Decimal) -> list[Decimal]:
+def levels_reached(
+    thresholds: Iterable[Threshold], usage: Decimal, *, before: Decimal = Decimal(0)
+) -> list[Decimal]:
     """The levels that usage has reached, from the lowest; a level is reached by its very amount.
 
-    With 100, 200 and every 50, the levels are 100, 200, 250, 300 and so on.
+    With 100, 200 and every 50, the levels are 100, 200, 250, 300 and so on. Those that usage
+    `before` had reached already are left out.
     """
     known = list(thresholds)
     fixed = sorted(t.amount for t in known if not t.is_repeating)
-    reached = [amount for amount in fixed if amount <= usage]
+    reached = [amount for amount in fixed if before < amount <= usage]
     step = next((t.amount for t in known if t.is_repeating), None)
     if step is None:
         return reached
     base = fixed[-1] if fixed else Decimal(0)
-    steps = min(int((usage - base) // step), STEPS_MAX) if usage > base else 0
-    return [*reached, *(base + step * number for number in range(1, steps + 1))]
+    first = int((before - base) // step) + 1 if before > base else 1
+    last = int((usage - base) // step) if usage > base else 0
+    last = min(last, first + STEPS_MAX - 1)
+    return [*reached, *(base + step * number for number in range(first, last + 1))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from django.db.models import Case, DecimalField, ExpressionWrapper, F, Sum, When
 
 from billing.domain.thresholds import BilledEarly
 from billing.models import Invoice, InvoiceLine, ThresholdCrossing
+from subscriptions.models import Price
 from tiktoktoe.kernel.money import Money
 
 PeriodKey = tuple[int, datetime]
@@ -52,6 +53,32 @@ def billed_early(periods: Collection[PeriodKey]) -> Mapping[PeriodKey, list[Bill
                         includes_tax=includes_tax,
                     )
                 )
+    return found
+
+
+def usage_billed_before(periods: Collection[PeriodKey]) -> Mapping[int, Decimal]:
+    """What usage of each subscription's earlier periods was charged, as it was closed.
+
+    Before coupons; of prices in arrears only, since only those are measured by thresholds.
+    """
+    starts = dict(periods)
+    if not starts:
+        return {}
+    closed = InvoiceLine.objects.filter(
+        kind=InvoiceLine.Kind.USAGE,
+        subscription__in=starts,
+        price__timing=Price.Timing.ARREARS,
+        period_end__lte=max(starts.values()),
+    ).exclude(invoice__state=Invoice.State.VOID)
+    rows = (
+        closed.exclude(invoice__kind=Invoice.Kind.THRESHOLD)
+        .annotate(said=_charged("includes_tax"))
+        .values_list("subscription", "period_end", "said", "discount")
+    )
+    found: dict[int, Decimal] = defaultdict(Decimal)
+    for subscription_id, period_end, charged, off in rows:
+        if subscription_id is not None and period_end <= starts[subscription_id]:
+            found[subscription_id] += charged + off
     return found
 
 

@@ -61,6 +61,13 @@ class TrialAnchor(StrEnum):
     START = "start"  # the first day of the trial
 
 
+class ThresholdSpan(StrEnum):
+    """Which usage a spending threshold is measured by."""
+
+    PERIOD = "period"  # that of the open period: each level once a period
+    SUBSCRIPTION = "subscription"  # all since the start: each level once
+
+
 class UnusedTime(StrEnum):
     """What happens to time that was billed in advance and is not used."""
 
@@ -98,7 +105,8 @@ class ProrationPolicy:
     `usage_places` rounds a prorated quantity of usage up to so many places, if set.
     `cross_grade_timing` is None where another interval makes no difference: then the fees of
     a year decide. `bills_change_at_once`: fees in arrears and usage up to a change of plan are
-    billed with it; else with the period that it falls in.
+    billed with it; else with the period that it falls in. `resume_anchor` says where periods
+    are counted from after a pause.
     """
 
     name: str
@@ -118,6 +126,8 @@ class ProrationPolicy:
     cross_grade_timing: Timing | None = Timing.PERIOD_END
     bills_change_at_once: bool = False
     note_pays: NotePays = NotePays.OPEN
+    resume_anchor: AnchorRule = AnchorRule.ANNIVERSARY
+    threshold_span: ThresholdSpan = ThresholdSpan.PERIOD
 
     def timing_of(self, kind: ChangeKind, *, costs_less: bool) -> Timing:
         """When a change that goes this way takes effect."""
@@ -159,6 +169,7 @@ LAGO = ProrationPolicy(
     cross_grade_timing=None,
     bills_change_at_once=True,
     note_pays=NotePays.LATER,
+    threshold_span=ThresholdSpan.SUBSCRIPTION,
 )
 KILLBILL = ProrationPolicy(
     name="killbill",
@@ -172,6 +183,7 @@ KILLBILL = ProrationPolicy(
     downgrade_timing=Timing.IMMEDIATE,
     cross_grade_timing=Timing.IMMEDIATE,
     bills_change_at_once=True,
+    resume_anchor=AnchorRule.BILLING_DAY,
 )
 STRIPE = ProrationPolicy(
     name="stripe",

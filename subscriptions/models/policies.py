@@ -52,6 +52,12 @@ class BillingPolicy(models.Model):
     note_pays = models.CharField(
         max_length=16, choices=_choices(rules.NotePays), default=rules.NotePays.OPEN
     )
+    resume_anchor = models.CharField(
+        max_length=16, choices=_choices(rules.AnchorRule), default=rules.AnchorRule.ANNIVERSARY
+    )
+    threshold_span = models.CharField(
+        max_length=16, choices=_choices(rules.ThresholdSpan), default=rules.ThresholdSpan.PERIOD
+    )
     created_at = models.DateTimeField(default=now)
 
     objects = models.Manager["BillingPolicy"]()
@@ -96,6 +102,8 @@ class BillingPolicy(models.Model):
             cross_grade_timing=rules.Timing(timing) if timing else None,
             bills_change_at_once=self.bills_change_at_once,
             note_pays=rules.NotePays(self.note_pays),
+            resume_anchor=rules.AnchorRule(self.resume_anchor),
+            threshold_span=rules.ThresholdSpan(self.threshold_span),
         )
 
 

@@ -1,6 +1,6 @@
 """A subscription is paused, and resumed; money follows in billing."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db import transaction
 
@@ -148,12 +148,15 @@ def resume_subscription(
     *,
     subscription: Subscription,
     period: Period,
+    anchor_on: date,
     at: datetime,
     effective_at: datetime | None = None,
     actor: Actor = SCHEDULE,
     reason: str = "",
 ) -> Subscription:
     """Let a paused subscription go on, in a period that starts when it is billed again.
+
+    `anchor_on` is the day that its periods are counted from, the one before or another.
 
     Raises what `ensure_paused` does.
     """
@@ -162,9 +165,10 @@ def resume_subscription(
     _open_phase(locked, period.start)
     locked.paused_from = locked.resume_at = None
     locked.current_period_start, locked.current_period_end = period.start, period.end
-    locked.next_billing_at = period.end
+    locked.next_billing_at, locked.anchor_on = period.end, anchor_on
     locked.save(
         update_fields=[
+            "anchor_on",
             "resume_at",
             "current_period_start",
             "current_period_end",

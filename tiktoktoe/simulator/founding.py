@@ -231,10 +231,16 @@ def _publish(
             effective_from=at,
             minimum_amount=row.minimum.payable(currency) if row.minimum else Decimal(0),
             includes_tax=row.includes_tax,
-            thresholds=[
-                ThresholdSpec(amount=amount.payable(currency)) for amount in row.thresholds
-            ],
+            thresholds=_thresholds(row, currency),
         )
         return publish_plan_version(version=version, at=at)
     except (InvalidInput, Conflict) as problem:
         raise StepRefused(row.place, problem) from problem
+
+
+def _thresholds(row: catalog.Plan, currency: str) -> list[ThresholdSpec]:
+    specs = [ThresholdSpec(amount=amount.payable(currency)) for amount in row.thresholds]
+    if row.recurring_threshold is not None:
+        amount = row.recurring_threshold.payable(currency)
+        specs.append(ThresholdSpec(amount=amount, is_repeating=True))
+    return specs

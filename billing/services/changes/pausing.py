@@ -32,6 +32,7 @@ from billing.services.invoices.draft_parts import Boundary, DraftInvoice, DraftL
 from billing.services.invoices.drafting import make_draft, with_credit
 from billing.services.invoices.invoicing import issue
 from billing.services.invoices.period_lines import advance_lines
+from billing.services.invoices.resuming import count_from_resumption
 from billing.services.invoices.terms import PriceBook
 from subscriptions.domain.proration import change_boundary
 from subscriptions.domain.proration_policy import UnusedTime
@@ -219,6 +220,7 @@ def preview_resumption(*, subscription: Subscription, at: datetime) -> Resumptio
     policy = policies.of_plan(loaded.plan_version.plan_id, at)
     today = change_boundary(at=at, time_zone=loaded.time_zone, policy=policy)
     starts_at = max(today, loaded.paused_from)
+    count_from_resumption(loaded, starts_at, policy)
     period = coming(loaded, starts_at)
     boundary = Boundary(loaded, starts_at, None, period)
     lines = [
@@ -252,7 +254,12 @@ def resume(
     preview = preview_resumption(subscription=locked, at=at)
     invoice = issue(preview.draft, at=at) if preview.draft else None
     resumed = resume_subscription(
-        subscription=locked, period=preview.period, actor=actor, reason=reason, at=at
+        subscription=locked,
+        period=preview.period,
+        anchor_on=preview.subscription.anchor_on,
+        actor=actor,
+        reason=reason,
+        at=at,
     )
     logger.info("subscription resumed", extra={"subscription": locked.reference})
     return Resumption(subscription=resumed, invoice=invoice)

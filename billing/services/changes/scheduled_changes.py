@@ -7,6 +7,7 @@ from datetime import datetime
 from billing.models import PlanChange
 from billing.services.invoices.boundaries import coming, ends_at, next_boundary, pauses_at
 from billing.services.invoices.draft_parts import Boundary
+from billing.services.invoices.resuming import count_from_resumptions
 from subscriptions.domain.proration_policy import AnchorRule
 from subscriptions.domain.schedule import anchor_after_change
 from subscriptions.models import Subscription
@@ -37,6 +38,7 @@ def rehearsed_boundaries(subscriptions: Sequence[Subscription]) -> list[Boundary
 
     The loaded subscriptions are left on the plans that they go to.
     """
+    count_from_resumptions(subscriptions)
     boundaries = [b for s in subscriptions if (b := next_boundary(s)) is not None]
     for change in scheduled_changes(subscriptions):
         boundary = change.subscription.next_billing_at

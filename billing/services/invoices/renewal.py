@@ -24,6 +24,7 @@ from billing.services.invoices.draft_parts import Boundary
 from billing.services.invoices.draft_review import ReviewDays, Written, hold_for_review
 from billing.services.invoices.drafting import draft_invoices
 from billing.services.invoices.refreshing import keep_boundaries
+from billing.services.invoices.resuming import count_from_resumptions
 from billing.services.invoices.writing import finalize_drafts, write_drafts
 from subscriptions.models import CustomerClock, Subscription, UsageClosing
 from subscriptions.models.subscriptions import SubscriptionQuerySet
@@ -258,6 +259,7 @@ def _claim(
         .select_related("customer", "plan_version__plan")
         .order_by("customer_id", "pk")
     )
+    count_from_resumptions(locked)
     review = ReviewDays(subscription.customer_id for subscription in locked)
     found = _boundaries(locked)
     boundaries = claimed.complete(found if is_held else _with_closed_usage(found, review))
@@ -317,6 +319,7 @@ def _move_on(boundaries: Sequence[Boundary], at: datetime) -> None:
             resume_subscription(
                 subscription=boundary.subscription,
                 period=boundary.coming,
+                anchor_on=boundary.subscription.anchor_on,
                 effective_at=boundary.at,
                 at=at,
             )

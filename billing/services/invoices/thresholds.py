@@ -9,7 +9,7 @@ twice, at once, or be killed.
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -19,15 +19,17 @@ from django.db.models import Exists, OuterRef
 from billing.domain.thresholds import BilledEarly, Threshold, levels_reached
 from billing.models import Invoice, ThresholdCrossing
 from billing.queries.tax_table import TaxTable
-from billing.queries.thresholds import billed_early
+from billing.queries.thresholds import billed_early, usage_billed_before
 from billing.services.invoices.draft_parts import Boundary, DraftInvoice, DraftLine
 from billing.services.invoices.drafting import make_draft
 from billing.services.invoices.open_periods import in_chunks, in_open_period, locked_boundaries
 from billing.services.invoices.period_lines import usage_so_far
 from billing.services.invoices.usage_credits import credit_lines_of
 from billing.services.invoices.writing import finalize_drafts, write_drafts
+from subscriptions.domain.proration_policy import ThresholdSpan
 from subscriptions.models import CustomerClock, SpendingThreshold
 from subscriptions.models.subscriptions import SubscriptionQuerySet
+from subscriptions.services.policies import PolicyBook
 from tiktoktoe.kernel.money import total
 
 logger = logging.getLogger(__name__)
@@ -77,13 +79,17 @@ def _crossed(boundaries: Sequence[Boundary]) -> Iterator[tuple[DraftInvoice, lis
     keys = {(b.subscription.pk, b.subscription.current_period_start) for b in boundaries}
     thresholds, known = _thresholds(boundaries), _known(boundaries)
     usage = usage_so_far(boundaries)
+    before = _spent_before(boundaries)
     early = billed_early(keys)
     taxes = TaxTable(b.subscription.customer.country for b in boundaries)
     for boundary in boundaries:
         subscription = boundary.subscription
         lines = usage.get(subscription.pk, [])
         spent = total((line.amount for line in lines), subscription.currency)
-        reached = levels_reached(thresholds[subscription.plan_version_id], spent.amount)
+        earlier = before.get(subscription.pk, Decimal(0))
+        reached = levels_reached(
+            thresholds[subscription.plan_version_id], earlier + spent.amount, before=earlier
+        )
         key = (subscription.pk, subscription.current_period_start)
         fresh = [level for level in reached if level not in known[key]]
         if fresh:
@@ -108,6 +114,18 @@ def _draft(
         taxes=taxes,
         idempotency_key=f"threshold:{subscription.pk}:{start}:{levels[-1].normalize():f}",
     )
+
+
+def _spent_before(boundaries: Sequence[Boundary]) -> Mapping[int, Decimal]:
+    """What usage of earlier periods cost, where the policy counts it too; else nothing."""
+    policies = PolicyBook()
+    since_start = [
+        (b.subscription.pk, b.subscription.current_period_start)
+        for b in boundaries
+        if policies.of_plan(b.subscription.plan_version.plan_id, b.at).threshold_span
+        == ThresholdSpan.SUBSCRIPTION
+    ]
+    return usage_billed_before(since_start)
 
 
 def _thresholds(boundaries: Sequence[Boundary]) -> dict[int, list[Threshold]]:

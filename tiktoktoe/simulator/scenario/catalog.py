@@ -16,6 +16,7 @@ from subscriptions.domain.proration_policy import (
     NotePays,
     ProrationPolicy,
     ProrationUnit,
+    ThresholdSpan,
     Timing,
     TrialAnchor,
     UnusedTime,
@@ -53,6 +54,8 @@ class PolicyRules:
     cross_grade_timing: Timing | None = None
     bills_change_at_once: bool | None = None
     note_pays: NotePays | None = None
+    resume_anchor: AnchorRule | None = None
+    threshold_span: ThresholdSpan | None = None
 
     @property
     def policy(self) -> ProrationPolicy:
@@ -202,6 +205,7 @@ class Plan:
     currency: str = ""
     minimum: Amount | None = also("minimum_commitment", "commitment", default=None)
     thresholds: tuple[Amount, ...] = also("usage_thresholds", default=())
+    recurring_threshold: Amount | None = also("repeating_threshold", default=None)
     charges: tuple[Charge, ...] = also("prices", default=())
     rank: int = 0
     add_on: bool = also("is_add_on", default=False)
