@@ -55,6 +55,14 @@ class InvoiceNotDraft(Conflict):
     """The invoice is final; corrections are credit notes."""
 
 
+class DraftNotDiscardable(Conflict):
+    """Time that the draft bills was given back meanwhile, on another document."""
+
+
+class PeriodNotBilledAgain(Conflict):
+    """The invoice is no discarded draft of a period."""
+
+
 class InvoiceNotReplaceable(Conflict):
     """Money was collected of the invoice, or its kind is tied to its number."""
 

@@ -113,6 +113,7 @@ urlpatterns = [
         name="draft_line_removal",
     ),
     path("invoices/<str:key>/refreshing/", drafts.draft_refreshing, name="draft_refreshing"),
+    path("invoices/<str:key>/redrafting/", drafts.period_redrafting, name="period_redrafting"),
     path("invoices/<str:key>/discarding/", drafts.draft_discarding, name="draft_discarding"),
     path("invoices/<str:key>/replacement/", drafts.invoice_replacement, name="invoice_replacement"),
     path("invoices.csv", invoices.invoice_csv, name="invoice_csv"),

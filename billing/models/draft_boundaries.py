@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import models
 
 from billing.models.invoices import Invoice
-from subscriptions.models import Subscription
+from subscriptions.models import PlanVersion, Subscription
 from tiktoktoe.kernel.periods import BillingPeriods, Interval, IntervalUnit, Period
 
 INTERVALS = [(unit.value, unit.value) for unit in IntervalUnit]
@@ -31,6 +31,15 @@ class DraftBoundary(models.Model):
     closed_interval = models.CharField(max_length=16, choices=INTERVALS)
     closed_interval_count = models.PositiveSmallIntegerField()
     anchor_on = models.DateField(help_text="of the period that comes")
+    plan_version = models.ForeignKey(PlanVersion, on_delete=models.PROTECT, related_name="+")
+    quantity = models.PositiveIntegerField()
+    again_of = models.OneToOneField(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="again",
+        help_text="the same boundary, on a draft that was discarded",
+    )
     events_seen = models.BigIntegerField(
         default=-1, help_text="events of the closed period when it was last worked out; -1: unknown"
     )

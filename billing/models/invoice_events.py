@@ -16,6 +16,8 @@ class InvoiceEvent(models.Model):
         LINE_REMOVED = "line_removed", "Line removed"
         REFRESHED = "refreshed", "Worked out again"
         DISCARDED = "discarded", "Discarded"
+        BILLED_AGAIN = "billed_again", "Its period is billed again"
+        AGAIN = "again", "Drafted again"
         REPLACED = "replaced", "Replaced by another"
         REPLACES = "replaces", "Replaces another"
 

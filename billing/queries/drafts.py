@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
-from billing.models import Invoice, InvoiceEvent, InvoiceLine
+from billing.models import DraftBoundary, Invoice, InvoiceEvent, InvoiceLine
 from tiktoktoe.kernel.money import Money, zero
 
 
@@ -78,6 +78,13 @@ def drafts_seen(drafts: Sequence[Invoice]) -> list[DraftSeen]:
         came_late = tuple(late[draft.pk])
         seen.append(DraftSeen(draft=draft, before=past, changes=tuple(changes), late=came_late))
     return seen
+
+
+def not_charged() -> QuerySet[Invoice]:
+    """Discarded drafts whose period is not billed, the latest first."""
+    left = DraftBoundary.objects.filter(invoice=OuterRef("pk"), again=None)
+    discarded = Invoice.objects.filter(Exists(left), state=Invoice.State.DISCARDED)
+    return discarded.select_related("customer").order_by("-created_at", "-pk")
 
 
 def _late_of(drafts: Sequence[Invoice]) -> dict[UUID, list[InvoiceEvent]]:

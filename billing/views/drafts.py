@@ -10,10 +10,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from billing.forms.drafts import DraftLineForm, ReasonForm
 from billing.models import Invoice
-from billing.queries.drafts import drafts_seen
+from billing.queries.drafts import drafts_seen, not_charged
 from billing.queries.invoices import invoice_sums
 from billing.services.invoices.draft_edits import add_draft_line, remove_draft_line
-from billing.services.invoices.draft_review import discard_draft, issue_all
+from billing.services.invoices.draft_review import issue_all
+from billing.services.invoices.redrafting import bill_again, discard_draft
 from billing.services.invoices.refreshing import refresh_draft
 from billing.services.invoices.replacing import replace_invoice
 from billing.views.invoices import find_invoice
@@ -24,6 +25,8 @@ from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.errors import Conflict, InvalidInput
 from tiktoktoe.web.access import requires
 from tiktoktoe.web.pagination import paginate
+
+NOT_CHARGED_SHOWN = 50
 
 
 @require_GET
@@ -36,6 +39,7 @@ def draft_list(request: HttpRequest) -> HttpResponse:
         "page": page,
         "seen": drafts_seen(list(page.object_list)),
         "sums": invoice_sums(drafts),
+        "not_charged": not_charged()[:NOT_CHARGED_SHOWN],
     }
     return render(request, "billing/draft_list.html", context)
 
@@ -102,14 +106,35 @@ def draft_refreshing(request: HttpRequest, key: str) -> HttpResponse:
 @require_POST
 @requires(Permission.CHANGE_BILLING)
 def draft_discarding(request: HttpRequest, key: str) -> HttpResponse:
-    """Never issue it."""
+    """Never issue it; its period is billed again, or not charged."""
+    bills_again = request.POST.get("period") == "again"
     return _act(
         request,
         key,
         lambda draft, actor: discard_draft(
+            invoice=draft,
+            reason=_reason(request),
+            actor=actor,
+            at=now(),
+            bills_again=bills_again,
+        ),
+        "The draft is discarded, and its period drafted again."
+        if bills_again
+        else "The draft is discarded; its period is not charged.",
+    )
+
+
+@require_POST
+@requires(Permission.CHANGE_BILLING)
+def period_redrafting(request: HttpRequest, key: str) -> HttpResponse:
+    """Bill the period of a discarded draft after all."""
+    return _act(
+        request,
+        key,
+        lambda draft, actor: bill_again(
             invoice=draft, reason=_reason(request), actor=actor, at=now()
         ),
-        "The draft is discarded.",
+        "Its period is drafted again.",
     )
 
 

@@ -114,9 +114,13 @@ def invoice_detail(request: HttpRequest, key: str) -> HttpResponse:
         context |= {
             "seen": drafts_seen([invoice])[0],
             "line_form": DraftLineForm(),
+            "has_period": invoice.boundaries.exists(),
             "follows_usage": invoice.boundaries.filter(closed_from__isnull=False).exists(),
             "manual_lines": invoice.lines.filter(kind=InvoiceLine.Kind.ONE_OFF),
         }
+    if invoice.state == Invoice.State.DISCARDED:
+        again = Invoice.objects.filter(boundaries__again_of__invoice=invoice).distinct()
+        context |= {"has_period": invoice.boundaries.exists(), "billed_again": again}
     return render(request, "billing/invoice_detail.html", context)
 
 

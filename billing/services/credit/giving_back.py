@@ -127,7 +127,7 @@ def _found(
 def _billed_beyond(subscription: Subscription, unused_from: datetime) -> list[InvoiceLine]:
     lines = list(
         InvoiceLine.objects.filter(subscription=subscription, period_end__gt=unused_from)
-        .exclude(invoice__state=Invoice.State.VOID)
+        .exclude(invoice__state__in=[Invoice.State.VOID, Invoice.State.DISCARDED])
         .select_related("invoice", "price__plan_version__plan")
         .order_by("invoice__created_at", "invoice", "position")
     )

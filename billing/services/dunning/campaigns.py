@@ -2,12 +2,13 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Max
 
 from billing.domain.campaigns import STANDARD, CampaignTerms, ensure_campaign
 from billing.domain.overdue import OverdueTerms, RequestTerms, ensure_overdue, ensure_requests
@@ -19,6 +20,7 @@ from billing.models import (
     DunningStep,
     DunningThreshold,
     Invoice,
+    InvoicePart,
     OverdueState,
 )
 from billing.services.payments.payment_events import actor_name
@@ -45,6 +47,29 @@ class CampaignBook:
                 return rule
         return None
 
+    def rule_for(self, plan_ids: Collection[int], at: datetime) -> DunningRule | None:
+        """The rule for an invoice of these plans: theirs if they share a campaign, else the
+        company's."""
+        rules = [rule for plan_id in plan_ids if (rule := self.rule_of(plan_id, at)) is not None]
+        if len(rules) == len(plan_ids) and len({rule.campaign_id for rule in rules}) == 1:
+            return max(rules, key=lambda rule: rule.effective_from)
+        return self.rule_of(None, at)
+
+
+def plans_of(invoices: Iterable[Invoice]) -> dict[UUID, set[int]]:
+    """The plans of the subscriptions that invoices are for; two queries for all."""
+    plans: dict[UUID, set[int]] = defaultdict(set)
+    wanted = [invoice.pk for invoice in invoices]
+    single = Invoice.objects.filter(pk__in=wanted, subscription__isnull=False)
+    joined = InvoicePart.objects.filter(invoice__in=wanted)
+    for found in (
+        single.order_by().values_list("pk", "subscription__plan_version__plan"),
+        joined.order_by().values_list("invoice", "subscription__plan_version__plan"),
+    ):
+        for invoice, plan in found:
+            plans[invoice].add(plan)
+    return plans
+
 
 def terms_of(invoice: Invoice, at: datetime) -> tuple[CampaignTerms, datetime | None]:
     """By which terms an invoice is collected, and its day 0 if it is past due already.
@@ -60,17 +85,9 @@ def terms_of(invoice: Invoice, at: datetime) -> tuple[CampaignTerms, datetime | 
     )
     if run is not None:
         return run.campaign.terms, run.past_due_from
-    subscription = invoice.subscription
-    plan = Plan.objects.filter(versions__subscriptions=subscription) if subscription else None
-    plan_id = plan.values_list("pk", flat=True).first() if plan is not None else None
-    rules = DunningRule.objects.filter(
-        Q(plan_id=plan_id) | Q(plan__isnull=True), effective_from__lte=at
-    )
-    found = {r.plan_id: r for r in reversed(rules.select_related("campaign"))}
-    for key in (plan_id, None):
-        rule = found.get(key)
-        if rule is not None and rule.campaign is not None:
-            return rule.campaign.terms, None
+    rule = CampaignBook().rule_for(plans_of([invoice])[invoice.pk], at)
+    if rule is not None and rule.campaign is not None:
+        return rule.campaign.terms, None
     return STANDARD, None
 
 

@@ -17,6 +17,7 @@ from billing.domain.campaigns import StepKind, days_after
 from billing.models import (
     DunningAct,
     DunningEvent,
+    DunningRule,
     DunningRun,
     DunningStep,
     Invoice,
@@ -24,8 +25,14 @@ from billing.models import (
 )
 from billing.models.invoices import LEFT_TO_PAY, InvoiceQuerySet
 from billing.services.changes.pausing import resume
-from billing.services.dunning.campaigns import CampaignBook
-from billing.services.dunning.steps import PaymentUnderWay, Performed, attempt_since, perform
+from billing.services.dunning.campaigns import CampaignBook, plans_of
+from billing.services.dunning.steps import (
+    PaymentUnderWay,
+    Performed,
+    attempt_since,
+    perform,
+    stopped_by,
+)
 from billing.services.payments.charging import Channel
 from billing.services.payments.payment_events import actor_name
 from subscriptions.models import CustomerClock, Subscription
@@ -72,11 +79,14 @@ def open_runs(*, at: datetime, clock: CustomerClock | None = None) -> int:
 @transaction.atomic
 def _open_batch(at: datetime, clock: CustomerClock | None) -> int:
     found = past_due_invoices(at, clock).select_for_update(skip_locked=True, of=("self",))
-    invoices = list(found.select_related("customer", "subscription__plan_version")[:BATCH])
+    invoices = list(found.select_related("customer")[:BATCH])
     if not invoices:
         return 0
-    book = CampaignBook()
-    runs = [run for invoice in invoices if (run := _run_of(invoice, book, at)) is not None]
+    book, plans = CampaignBook(), plans_of(invoices)
+    found_runs = (
+        _run_of(invoice, book.rule_for(plans[invoice.pk], at), at) for invoice in invoices
+    )
+    runs = [run for run in found_runs if run is not None]
     DunningRun.objects.bulk_create(runs, ignore_conflicts=True)
     mine = DunningRun.objects.filter(pk__in=[run.pk for run in runs])
     DunningEvent.objects.bulk_create(
@@ -115,12 +125,9 @@ def past_due_invoices(at: datetime, clock: CustomerClock | None) -> InvoiceQuery
     )
 
 
-def _run_of(invoice: Invoice, book: CampaignBook, at: datetime) -> DunningRun | None:
+def _run_of(invoice: Invoice, rule: DunningRule | None, at: datetime) -> DunningRun | None:
     """Its run to be. Days are counted from when it fell past due, but never from before the
     campaign counted, or from before it was settled the last time."""
-    subscription = invoice.subscription
-    plan_id = subscription.plan_version.plan_id if subscription else None
-    rule = book.rule_of(plan_id, at)
     if rule is None or rule.campaign is None:
         return None
     fell = [invoice.first_declined_at, invoice.due_at]  # type: ignore[attr-defined]
@@ -185,15 +192,17 @@ def end_run(*, run: DunningRun, outcome: str, actor: Actor, at: datetime, reason
 
 def _resume(run: DunningRun, at: datetime) -> None:
     paused = run.acts.filter(step__kind=StepKind.PAUSE, state=DunningAct.State.DONE)
-    subscription = run.invoice.subscription
-    is_paused = subscription is not None and subscription.state == Subscription.State.PAUSED
-    if subscription is None or not is_paused or not paused.exists():
+    if not paused.exists():
         return
-    try:
-        resume(subscription=subscription, actor=SCHEDULE, reason=f"{run.invoice} is paid", at=at)
-    except (Conflict, InvalidInput) as problem:
-        with transaction.atomic():
-            note(run, "not_resumed", actor=SCHEDULE, reason=str(problem), at=at)
+    for subscription in stopped_by(run, Subscription.State.PAUSED):
+        try:
+            resume(
+                subscription=subscription, actor=SCHEDULE, reason=f"{run.invoice} is paid", at=at
+            )
+        except (Conflict, InvalidInput) as problem:
+            with transaction.atomic():
+                reason = f"{subscription}: {problem}"
+                note(run, "not_resumed", actor=SCHEDULE, reason=reason, at=at)
 
 
 def _due_runs(at: datetime, clock: CustomerClock | None) -> Iterator[DunningRun]:

@@ -10,6 +10,7 @@ from billing.models import DunningAct, DunningRun, DunningStep, Invoice, Payment
 from billing.models.payments import LIVE_ATTEMPT_STATES
 from billing.services.changes.cancelling import cancel_subscription
 from billing.services.changes.pausing import pause
+from billing.services.invoices.consolidating import subscriptions_of
 from billing.services.invoices.invoicing import mark_uncollectible
 from billing.services.payments.charging import Channel, default_method
 from subscriptions.models import Subscription
@@ -87,42 +88,69 @@ def _tell(_run: DunningRun, _due_at: datetime, _at: datetime) -> Performed:
 
 def _restrict(run: DunningRun, _due_at: datetime, at: datetime) -> Performed:
     _ensure_not_being_paid(run.invoice)
-    reason = f"invoice {run.invoice} is past due"
-    return Performed(
-        effect=lambda: restrict_service(
+    return Performed(effect=lambda: _hold_back(run, at))
+
+
+def _hold_back(run: DunningRun, at: datetime) -> None:
+    """What the invoice is for; of one for no subscription, everything."""
+    for subscription in subscriptions_of(run.invoice) or [None]:
+        restrict_service(
             customer=run.customer,
-            subscription=run.invoice.subscription,
-            reason=reason,
+            subscription=subscription,
+            reason=f"invoice {run.invoice} is past due",
             source=run.source,
             at=at,
         )
-    )
 
 
 def _pause(run: DunningRun, _due_at: datetime, at: datetime) -> Performed:
-    _ensure_not_being_paid(run.invoice)
-    subscription = run.invoice.subscription
-    if subscription is None:
-        return refused("the invoice is of no subscription")
-    if subscription.state == Subscription.State.PAUSED:
-        return refused("it was paused before")
-    try:
-        pause(subscription=subscription, actor=SCHEDULE, reason=_why(run), at=at)
-    except (Conflict, InvalidInput) as problem:
-        return refused(str(problem))
-    return Performed()
+    return _stop(
+        run,
+        Subscription.State.PAUSED,
+        lambda one: pause(subscription=one, actor=SCHEDULE, reason=_why(run), at=at),
+    )
 
 
 def _cancel(run: DunningRun, _due_at: datetime, at: datetime) -> Performed:
+    return _stop(
+        run,
+        Subscription.State.CANCELED,
+        lambda one: cancel_subscription(subscription=one, actor=SCHEDULE, reason=_why(run), at=at),
+    )
+
+
+def _stop(run: DunningRun, state: str, stop: Callable[[Subscription], object]) -> Performed:
+    """Pause or end every subscription that the invoice is for; each of them can be repeated.
+
+    Done if any was stopped by this run, now or before it was broken off; of those that could
+    not be, the reasons are kept.
+    """
     _ensure_not_being_paid(run.invoice)
-    subscription = run.invoice.subscription
-    if subscription is None:
+    wanted = subscriptions_of(run.invoice)
+    if not wanted:
         return refused("the invoice is of no subscription")
-    try:
-        cancel_subscription(subscription=subscription, actor=SCHEDULE, reason=_why(run), at=at)
-    except (Conflict, InvalidInput) as problem:
-        return refused(str(problem))
-    return Performed()
+    reasons = []
+    for subscription in wanted:
+        if subscription.state == state:
+            continue
+        try:
+            stop(subscription)
+        except (Conflict, InvalidInput) as problem:
+            reasons.append(str(problem) if len(wanted) == 1 else f"{subscription}: {problem}")
+    if stopped_by(run, state):
+        return Performed(reason="; ".join(reasons)[:300])
+    return refused("; ".join(reasons) or f"it was {state} before")
+
+
+def stopped_by(run: DunningRun, state: str) -> list[Subscription]:
+    """Which subscriptions of its invoice are in a state that this run has put them into."""
+    wanted = [subscription.pk for subscription in subscriptions_of(run.invoice)]
+    found = []
+    for subscription in Subscription.objects.filter(pk__in=wanted, state=state).order_by("pk"):
+        last = subscription.transitions.filter(to_state=state).order_by("-pk").first()
+        if last is not None and last.reason == _why(run):
+            found.append(subscription)
+    return found
 
 
 def _write_off(run: DunningRun, _due_at: datetime, at: datetime) -> Performed:

@@ -1,4 +1,4 @@
-"""Drafts that people look at before they are issued: held, issued, discarded.
+"""Drafts that people look at before they are issued: held, and issued.
 
 Whoever wants to look has some days; then the scheduler issues what nobody has discarded.
 Until then usage of the period still comes on its draft (billing.services.invoices.refreshing).
@@ -13,15 +13,14 @@ from django.conf import settings
 from django.db import transaction
 
 from billing.errors import TaxAwaited
-from billing.models import Invoice, InvoiceEvent, InvoicePart, InvoicingTerms
+from billing.models import Invoice, InvoiceEvent, InvoicingTerms
 from billing.models.invoices import InvoiceQuerySet
-from billing.services.credit.coupons import return_coupons
-from billing.services.invoices.draft_edits import ensure_reason, locked_draft, record
+from billing.services.invoices.draft_edits import locked_draft
 from billing.services.invoices.draft_parts import Boundary, DraftInvoice
 from billing.services.invoices.refreshing import close_usage_of, keep_boundaries, refresh_drafts
 from billing.services.invoices.writing import finalize_drafts
 from subscriptions.models import CustomerClock
-from subscriptions.services.transitions import SCHEDULE, Actor
+from subscriptions.services.transitions import SCHEDULE
 from tiktoktoe.kernel.errors import TikTokToeError
 
 logger = logging.getLogger(__name__)
@@ -137,25 +136,3 @@ def _finalize(invoice: Invoice, at: datetime) -> Invoice:
     finalize_drafts([locked.pk], at=at)
     locked.refresh_from_db()
     return locked
-
-
-@transaction.atomic
-def discard_draft(*, invoice: Invoice, reason: str, actor: Actor, at: datetime) -> Invoice:
-    """Decide that a draft is never issued; what it took of coupons goes back.
-
-    The subscription's period is not billed again by itself: charge once what is owed.
-
-    Raises:
-        InvoiceNotDraft: If it is final already, or discarded.
-        ChargeInvalid: If no reason is given.
-    """
-    draft = locked_draft(invoice)
-    ensure_reason(reason)
-    return_coupons(invoice=draft)
-    InvoicePart.objects.filter(invoice=draft).update(counts=False)
-    draft.state = Invoice.State.DISCARDED
-    draft.awaits_tax = False
-    draft.save(update_fields=["state", "awaits_tax"])
-    record(draft, InvoiceEvent.Kind.DISCARDED, reason, actor=actor, at=at)
-    logger.info("draft discarded", extra={"invoice": str(draft.pk)})
-    return draft

@@ -32,6 +32,7 @@ WORKED_OUT = frozenset(
     {InvoiceLine.Kind.USAGE, InvoiceLine.Kind.TRUE_UP, InvoiceLine.Kind.USAGE_CREDIT}
 )
 WHY = "usage came late"
+NONE: Mapping[int, DraftBoundary] = {}
 
 METERS = """
 FROM billing_draftboundary boundary
@@ -71,18 +72,24 @@ SELECT id, invoice_id, events_seen, (
 
 
 def keep_boundaries(
-    written: Iterable[tuple[UUID, DraftInvoice]], boundaries: Sequence[Boundary]
+    written: Iterable[tuple[UUID, DraftInvoice]],
+    boundaries: Sequence[Boundary],
+    *,
+    again: Mapping[int, DraftBoundary] = NONE,
 ) -> None:
-    """Write down what drafts were drafted for, in the caller's transaction."""
+    """Write down what drafts were drafted for, in the caller's transaction.
+
+    `again`: the boundaries of a discarded draft that these are, by subscription.
+    """
     by_subscription = {boundary.subscription.pk: boundary for boundary in boundaries}
     DraftBoundary.objects.bulk_create(
-        _kept(invoice_id, by_subscription[subscription.pk])
+        _kept(invoice_id, by_subscription[subscription.pk], again.get(subscription.pk))
         for invoice_id, draft in written
         for subscription in draft.subscriptions
     )
 
 
-def _kept(invoice_id: UUID, boundary: Boundary) -> DraftBoundary:
+def _kept(invoice_id: UUID, boundary: Boundary, again_of: DraftBoundary | None) -> DraftBoundary:
     row = boundary.closed_row
     return DraftBoundary(
         invoice_id=invoice_id,
@@ -95,6 +102,9 @@ def _kept(invoice_id: UUID, boundary: Boundary) -> DraftBoundary:
         closed_interval=row.interval.unit,
         closed_interval_count=row.interval.count,
         anchor_on=boundary.subscription.anchor_on,
+        plan_version=boundary.subscription.plan_version,
+        quantity=boundary.subscription.quantity,
+        again_of=again_of,
     )
 
 

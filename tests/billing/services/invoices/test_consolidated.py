@@ -10,10 +10,20 @@ from django.test.utils import CaptureQueriesContext
 
 from billing.domain.attempts import Answer
 from billing.gateways.base import Outcome
-from billing.models import CouponRedemption, CreditNote, Invoice, InvoicePart
+from billing.models import (
+    CouponRedemption,
+    CreditNote,
+    DunningCampaign,
+    DunningRun,
+    Invoice,
+    InvoicePart,
+)
 from billing.services.changes.cancelling import cancel_subscription
+from billing.services.changes.pausing import pause
 from billing.services.credit.coupons import CouponDetails, create_coupon, redeem_coupon
 from billing.services.documents.invoice_pages import invoice_content
+from billing.services.dunning.campaigns import assign_campaign, publish_campaign
+from billing.services.dunning.runs import run_dunning
 from billing.services.invoices.consolidating import set_invoicing
 from billing.services.invoices.dry_run import dry_run
 from billing.services.invoices.invoicing import bill_start, preview_next_invoice, void_invoice
@@ -23,7 +33,8 @@ from billing.services.payments.collection import mark_overdue
 from billing.services.payments.settling import settle_attempt
 from finance.queries import unposted_count
 from finance.services.posting import post_documents
-from subscriptions.models import Customer, Subscription
+from subscriptions.models import Customer, ServiceRestriction, Subscription
+from tests.factories.dunning import campaign_in_force, campaign_terms
 from tests.factories.subscriptions import (
     JAN_1,
     TEST_ACTOR,
@@ -256,3 +267,67 @@ def test_it_is_in_the_books_and_its_file_says_which_line_is_whose() -> None:
     assert unposted_count(at=FEB_1) == 0
     groups = [row["group"] for row in invoice_content(renewed()[0])["lines"]]
     assert groups == [f"Subscription {team.reference}", f"Subscription {mail.reference}"]
+
+
+def unpaid(campaign: str, **terms: Any) -> list[Subscription]:
+    """Two subscriptions on one invoice of February that was due on the 15th."""
+    made = two()
+    campaign_in_force(campaign, **terms)
+    for invoice in Invoice.objects.collectable():
+        pay(invoice)
+    run_billing(at=FEB_1)
+    return made
+
+
+def states() -> list[str]:
+    return list(Subscription.objects.order_by("pk").values_list("state", flat=True))
+
+
+def test_dunning_pauses_all_that_are_on_the_invoice_and_lets_them_go_on_once_paid() -> None:
+    team, mail = unpaid("0 restrict, 1 pause")
+    other = subscription_since(JAN_1, customer=team.customer)
+    pause(subscription=mail, actor=TEST_ACTOR, reason="By hand", at=FEB_1 + timedelta(days=1))
+    run_dunning(at=FEB_1 + timedelta(days=15))
+    run_dunning(at=FEB_1 + timedelta(days=17))
+    stopped = states()
+    restricted = set(ServiceRestriction.objects.values_list("subscription", flat=True))
+
+    pay(renewed()[0])
+    run_dunning(at=FEB_1 + timedelta(days=18))
+
+    assert stopped == ["paused", "paused", "active"]
+    assert restricted == {team.pk, mail.pk}
+    assert states() == ["active", "paused", "active"]
+    assert not ServiceRestriction.objects.filter(ends_at=None).exists()
+    assert other.state == "active"
+
+
+def test_dunning_ends_all_that_are_on_the_invoice_and_says_why() -> None:
+    team, mail = unpaid("1 cancel")
+    run_dunning(at=FEB_1 + timedelta(days=15))
+    run_dunning(at=FEB_1 + timedelta(days=17))
+
+    assert states() == ["canceled", "canceled"]
+    (invoice,) = renewed()
+    for subscription in (team, mail):
+        ended = subscription.transitions.get(event="canceled")
+        assert ended.reason.startswith(f"invoice {invoice} is past due since")
+
+
+def test_plans_on_one_invoice_that_share_a_campaign_go_by_it_else_by_the_companys() -> None:
+    team, mail = unpaid("9 cancel")
+    for subscription in (team, mail):
+        plan = subscription.plan_version.plan
+        assign_campaign(
+            campaign=publish_campaign(
+                code="plans", name="P", terms=campaign_terms("1 banner"), actor=TEST_ACTOR, at=JAN_1
+            )
+            if subscription is team
+            else DunningCampaign.objects.get(code="plans"),
+            plan=plan,
+            actor=TEST_ACTOR,
+            at=JAN_1,
+        )
+    run_dunning(at=FEB_1 + timedelta(days=15))
+
+    assert DunningRun.objects.get().campaign.code == "plans"

@@ -14,14 +14,10 @@ from billing.queries.drafts import drafts_seen
 from billing.services.changes.plan_changes import change_plan
 from billing.services.credit.coupons import CouponDetails, create_coupon, redeem_coupon
 from billing.services.invoices.draft_edits import add_draft_line, remove_draft_line
-from billing.services.invoices.draft_review import (
-    discard_draft,
-    finalize_invoice,
-    issue_all,
-    issue_reviewed,
-)
+from billing.services.invoices.draft_review import finalize_invoice, issue_all, issue_reviewed
 from billing.services.invoices.invoicing import bill_start
 from billing.services.invoices.one_off import ChargeLine
+from billing.services.invoices.redrafting import discard_draft
 from billing.services.invoices.renewal import run_billing
 from finance.queries import unposted_count
 from finance.services.posting import post_documents

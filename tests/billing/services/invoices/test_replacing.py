@@ -14,7 +14,8 @@ from billing.services.credit.coupons import CouponDetails, create_coupon, redeem
 from billing.services.credit.credit_notes import issue_credit_note
 from billing.services.credit.customer_credit import grant_credit
 from billing.services.documents.invoice_pages import invoice_content
-from billing.services.invoices.draft_review import discard_draft, finalize_invoice
+from billing.services.invoices.draft_review import finalize_invoice
+from billing.services.invoices.redrafting import discard_draft
 from billing.services.invoices.replacing import replace_invoice
 from finance.models import Posting
 from finance.queries import unposted_count
