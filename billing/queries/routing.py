@@ -1,14 +1,13 @@
 """What routing needs to know, in a fixed number of queries for any number of customers."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-
-from django.db.models import Max
+from itertools import chain
 
 from billing.domain.breakers import Breaker, BreakerState
-from billing.domain.budgets import LONGEST, spent_budget
+from billing.domain.budgets import spent_budget
 from billing.domain.declines import POLICIES
 from billing.domain.eligibility import GatewayFacts, MethodFacts
 from billing.domain.experiments import is_variant
@@ -32,10 +31,11 @@ from billing.models import (
     RoutingPolicy,
     RoutingRule,
 )
+from billing.queries.risk import Record
 from tiktoktoe.kernel.money import Money
 from tiktoktoe.kernel.rates import basis_points
 
-_DEAD_CLASSES = sorted(str(name) for name, policy in POLICIES.items() if policy.instrument_is_dead)
+_DEAD_CLASSES = {str(name) for name, policy in POLICIES.items() if policy.instrument_is_dead}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,16 +74,16 @@ def surroundings(at: datetime) -> Surroundings:
     by_state = {row.state: row for row in rows}
     active, trial = by_state["active"], by_state.get("trial")
     statistics = list(OutcomeStatistic.objects.all())
-    troubled = GatewayHealth.objects.exclude(state="closed")
+    health = {row.gateway: row for row in GatewayHealth.objects.all()}
     return Surroundings(
         policy_row=active,
         policy=policy_of(active),
         trial_row=trial,
         trial=policy_of(trial) if trial else None,
-        gateways=gateway_facts(at),
+        gateways=tuple(_facts_of(name, health.get(name), at) for name in gateway_names()),
         fee_rules=fee_rules(at.date()),
         rates=success_rates(statistics),
-        troubled=frozenset(troubled.values_list("gateway", flat=True)),
+        troubled=frozenset(name for name, row in health.items() if row.state != "closed"),
     )
 
 
@@ -103,12 +103,6 @@ def policy_of(row: RoutingPolicy) -> Policy:
         explored_share=basis_points(row.explored_bps),
         explored_within=basis_points(row.explored_within_bps),
     )
-
-
-def gateway_facts(at: datetime) -> tuple[GatewayFacts, ...]:
-    """The configured gateways, what they take, and whether their breakers let anything pass."""
-    health = {row.gateway: row for row in GatewayHealth.objects.all()}
-    return tuple(_facts_of(name, health.get(name), at) for name in gateway_names())
 
 
 def breaker_of(health: GatewayHealth) -> Breaker:
@@ -166,23 +160,19 @@ def cell_of(row: OutcomeStatistic) -> Cell:
     )
 
 
-def stored_methods(customers: Collection[int], *, at: datetime) -> Mapping[int, list[StoredMethod]]:
-    """The usable methods of customers, the default ones first."""
-    rows = list(
-        PaymentMethod.objects.usable()
-        .filter(customer__in=customers)
-        .order_by("customer", "-is_default", "pk")
-    )
-    known = set(
-        GatewayCustomer.objects.filter(customer__in=customers).values_list("customer", "gateway")
-    )
+def stored_methods(record: Record) -> Mapping[int, list[StoredMethod]]:
+    """The usable methods of the customers of a record, the default ones first."""
+    at = record.at
+    rows = [method for customer in record.methods for method in record.usable(customer)]
+    holding = GatewayCustomer.objects.filter(customer__in={row.customer_id for row in rows})
+    known = set(holding.values_list("customer", "gateway"))
     tokens = InstrumentToken.objects.filter(method__in=rows).values_list("method", "gateway")
     holders: dict[int, set[str]] = defaultdict(set)
     for row in rows:
         holders[row.pk].add(row.gateway)
     for method, gateway in tokens:
         holders[method].add(gateway)
-    dead, declines = _dead_methods(rows), _declines(rows, at)
+    dead, declines = _dead_methods(rows), _declines(record)
     mandates = _mandate_states(rows, at)
     found: dict[int, list[StoredMethod]] = defaultdict(list)
     for row in rows:
@@ -253,22 +243,18 @@ def _mandate_states(rows: Sequence[PaymentMethod], at: datetime) -> Mapping[int,
     return found
 
 
-def _dead_methods(rows: Sequence[PaymentMethod]) -> set[int]:
+def _dead_methods(rows: Sequence[PaymentMethod]) -> set[int | None]:
     """Those whose last try was answered by a no for good."""
     tried = PaymentAttempt.objects.filter(method__in=rows, resolved_at__isnull=False)
-    last = tried.order_by("method").values("method").annotate(last=Max("resolved_at"))
-    latest = {row["method"]: row["last"] for row in last}
-    dead = tried.filter(decline_class__in=_DEAD_CLASSES).values_list("method", "resolved_at")
-    return {method for method, resolved_at in dead if latest[method] == resolved_at}
+    last = tried.order_by("method_id", "-resolved_at", "-sequence").distinct("method_id")
+    classes = last.values_list("method_id", "decline_class")
+    return {method for method, decline_class in classes if decline_class in _DEAD_CLASSES}
 
 
-def _declines(rows: Iterable[PaymentMethod], at: datetime) -> Mapping[int, list[datetime]]:
-    recent = PaymentAttempt.objects.filter(
-        method__in=list(rows), state="declined", resolved_at__gt=at - LONGEST
-    )
+def _declines(record: Record) -> Mapping[int, list[datetime]]:
+    """When each method was declined."""
     found: dict[int, list[datetime]] = defaultdict(list)
-    for method, resolved_at in recent.values_list("method", "resolved_at"):
-        assert method is not None
-        assert resolved_at is not None
-        found[method].append(resolved_at)
+    for declined in chain.from_iterable(record.declines.values()):
+        if declined.method is not None:
+            found[declined.method].append(declined.at)
     return found

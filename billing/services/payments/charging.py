@@ -211,13 +211,17 @@ def write_routed_attempt(
     channel = Channel.STORED_METHOD
     payment, earlier = _payment_to_collect(invoice, channel, actor, at)
     payment.customer = invoice.customer
+    record = pool.record
     verdict = judge_payment(
         payment=payment,
-        method=method or default_method(invoice),
+        method=method or record.default_method(invoice.customer_id),
+        record=record,
         is_first=invoice.customer_id not in pool.have_paid,
         at=at,
     )
-    review = held_back(payment=payment, verdict=verdict, at=at)
+    review = held_back(
+        payment=payment, known=record.reviews.get(payment.pk), verdict=verdict, at=at
+    )
     if review is not None:
         return review
     route = find_route(

@@ -58,6 +58,14 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What became of an attempt, and whether its payment is to be tried elsewhere at once."""
+
+    state: str
+    is_due_again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
     """What one pass has done: attempts made, and what became of them."""
 
@@ -87,9 +95,8 @@ def collect_due(
     while is_more:
         batch = _open_batch(by_now(), clock, share)
         answers = _send_all(batch.attempts, by_now=by_now, workers=workers)
-        states += answers
-        # What was not taken may be due again at once, at another gateway.
-        is_more = batch.has_moved and (batch.is_full or set(answers) - {"succeeded"} != set())
+        states += [answer.state for answer in answers]
+        is_more = batch.has_moved and (batch.is_full or any(a.is_due_again for a in answers))
     dead = sum(state in {"declined", "not_sent", "abandoned"} for state in states)
     succeeded = states.count("succeeded")
     return Collected(
@@ -202,16 +209,16 @@ def _write(
 
 def _send_all(
     batch: Sequence[PaymentAttempt], *, by_now: Callable[[], datetime], workers: int
-) -> list[str]:
+) -> list[Answer]:
     if workers == 1 or not batch:
         return [_send(attempt, by_now()) for attempt in batch]
     shares = [share for n in range(workers) if (share := batch[n::workers])]
     with ThreadPoolExecutor(max_workers=len(shares)) as pool:
         results = pool.map(lambda share: _send_share(share, by_now), shares)
-        return [state for states in results for state in states]
+        return [answer for answers in results for answer in answers]
 
 
-def _send_share(share: Sequence[PaymentAttempt], by_now: Callable[[], datetime]) -> list[str]:
+def _send_share(share: Sequence[PaymentAttempt], by_now: Callable[[], datetime]) -> list[Answer]:
     """In a thread, which has a database connection of its own."""
     try:
         return [_send(attempt, by_now()) for attempt in share]
@@ -219,13 +226,16 @@ def _send_share(share: Sequence[PaymentAttempt], by_now: Callable[[], datetime])
         connection.close()
 
 
-def _send(attempt: PaymentAttempt, at: datetime) -> str:
+def _send(attempt: PaymentAttempt, at: datetime) -> Answer:
     """One customer's trouble must not keep the others from being charged."""
     try:
-        return str(send_attempt(attempt=attempt, actor=SCHEDULE, at=at).state)
+        sent = send_attempt(attempt=attempt, actor=SCHEDULE, at=at)
     except Exception:
         logger.exception("attempt not settled", extra={"attempt": str(attempt.pk)})
-        return str(attempt.state)
+        return Answer(state=str(attempt.state))
+    next_at = sent.payment.next_attempt_at
+    is_due = sent.payment.state == PaymentState.OPEN and next_at is not None and next_at <= at
+    return Answer(state=str(sent.state), is_due_again=is_due)
 
 
 def _resume(invoice: Invoice, actor: Actor, at: datetime) -> int:

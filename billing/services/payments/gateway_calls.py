@@ -96,6 +96,10 @@ def is_technical_failure(outcome: Outcome) -> bool:
 @transaction.atomic
 def note_health(*, gateway: str, is_failure: bool, at: datetime) -> None:
     """Move a gateway's breaker after a call; one that works costs a single statement."""
+    _move_breaker(gateway, at, is_failure=is_failure)
+
+
+def _move_breaker(gateway: str, at: datetime, *, is_failure: bool) -> None:
     troubled = GatewayHealth.objects.filter(gateway=gateway).exclude(
         state="closed", failures_in_a_row=0
     )
@@ -143,7 +147,7 @@ def _save(health: GatewayHealth, breaker: Breaker, at: datetime) -> None:
 def _record(call: GatewayCall, started: float) -> None:
     call.latency_ms = int((monotonic() - started) * 1000)
     call.save()
-    note_health(gateway=call.gateway, is_failure=call.is_technical_failure, at=call.started_at)
+    _move_breaker(call.gateway, call.started_at, is_failure=call.is_technical_failure)
 
 
 def _asked(request: Request) -> dict[str, Any]:

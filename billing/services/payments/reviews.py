@@ -1,47 +1,26 @@
 """Judging payments before they are sent, and what a person decides about those held back."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Sum
 
 from billing.domain.attempts import PaymentState, ensure_payment_move
-from billing.domain.declines import DeclineClass
 from billing.domain.risk import RiskAction, RiskFacts, RiskVerdict, judge
 from billing.errors import ReviewDecided
-from billing.models import (
-    Invoice,
-    Payment,
-    PaymentAttempt,
-    PaymentLimit,
-    PaymentMethod,
-    PaymentReview,
-)
+from billing.models import Invoice, Payment, PaymentMethod, PaymentReview
+from billing.queries.risk import DAY, Record
 from billing.services.payments.payment_events import record_event
 from subscriptions.services.transitions import SCHEDULE, Actor
 
-_DAY = timedelta(days=1)
-_FRAUD_WITHIN = timedelta(days=90)
-_SUSPICIOUS = [DeclineClass.DATA_FIX, DeclineClass.HARD_INSTRUMENT, DeclineClass.FRAUD]
-
 
 def judge_payment(
-    *, payment: Payment, method: PaymentMethod | None, is_first: bool, at: datetime
+    *, payment: Payment, method: PaymentMethod | None, record: Record, is_first: bool, at: datetime
 ) -> RiskVerdict:
     """What the risk rules say of a payment now."""
     customer = payment.customer
-    tried = PaymentAttempt.objects.filter(payment__customer=customer, state="declined")
-    declines = tried.aggregate(
-        suspicious=Count("pk", filter=Q(decline_class__in=_SUSPICIOUS, resolved_at__gt=at - _DAY)),
-        fraud=Count(
-            "pk", filter=Q(decline_class=DeclineClass.FRAUD, resolved_at__gt=at - _FRAUD_WITHIN)
-        ),
-    )
-    stored = PaymentMethod.objects.filter(
-        customer=customer, created_at__gt=at - _DAY, created_at__lte=at
-    )
-    limit = _limit_of(payment)
+    limit = record.limit_of(payment)
     charged = _charged_in_a_day(payment, at) if limit and limit.daily_maximum else Decimal(0)
     return judge(
         RiskFacts(
@@ -50,9 +29,9 @@ def judge_payment(
             customer_country=customer.country,
             method_country=method.country if method else "",
             is_first_payment=is_first,
-            suspicious_declines=declines["suspicious"],
-            methods_added=stored.count(),
-            fraud_declines=declines["fraud"],
+            suspicious_declines=record.suspicious_declines(customer.pk),
+            methods_added=record.methods_added(customer.pk),
+            fraud_declines=record.fraud_declines(customer.pk),
             is_above_limit=bool(limit and limit.maximum and payment.amount.amount > limit.maximum),
             is_above_daily_limit=bool(
                 limit
@@ -63,32 +42,29 @@ def judge_payment(
     )
 
 
-def _limit_of(payment: Payment) -> PaymentLimit | None:
-    """The customer's own limit in the currency, or else everybody's."""
-    limits = PaymentLimit.objects.filter(currency=payment.currency)
-    own_or_common = Q(customer=payment.customer_id) | Q(customer__isnull=True)
-    return limits.filter(own_or_common).order_by(F("customer").asc(nulls_last=True)).first()
-
-
 def _charged_in_a_day(payment: Payment, at: datetime) -> Decimal:
     """What was paid, or is on its way, of the customer's other payments."""
     others = Payment.objects.filter(
         customer=payment.customer_id,
         currency=payment.currency,
         state__in=["paid", "processing"],
-        created_at__gt=at - _DAY,
+        created_at__gt=at - DAY,
         created_at__lte=at,
     ).exclude(pk=payment.pk)
     return others.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
 
 
-def held_back(*, payment: Payment, verdict: RiskVerdict, at: datetime) -> PaymentReview | None:
+def held_back(
+    *, payment: Payment, known: PaymentReview | None, verdict: RiskVerdict, at: datetime
+) -> PaymentReview | None:
     """The review that keeps a payment from being sent; None if it may go.
 
     What a person approved goes; what the rules block waits for a person too, who is told so.
     The caller holds the invoice's lock.
+
+    Args:
+        known: The payment's review, if there is one.
     """
-    known = PaymentReview.objects.filter(payment=payment).first()
     if known is not None:
         return None if known.state == PaymentReview.State.APPROVED else known
     if verdict.action not in {RiskAction.REVIEW, RiskAction.BLOCK}:

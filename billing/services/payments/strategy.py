@@ -25,6 +25,7 @@ from billing.models import (
     PaymentReview,
     RoutingPolicy,
 )
+from billing.queries.risk import Record, record_of
 from billing.queries.routing import StoredMethod, Surroundings, stored_methods, surroundings
 from billing.services.payments.gateway_calls import start_probe
 from subscriptions.models import Customer
@@ -49,6 +50,7 @@ class Pool:
     """What decisions of one moment share, for some customers; loaded in a few queries."""
 
     around: Surroundings
+    record: Record
     methods: Mapping[int, Sequence[StoredMethod]]
     have_paid: frozenset[int]  # customers
 
@@ -68,9 +70,11 @@ class Route:
 def load_pool(*, customers: Collection[int], at: datetime) -> Pool:
     """Everything that deciding for these customers needs."""
     paid = Payment.objects.filter(customer__in=customers, state="paid").order_by()
+    record = record_of(customers, at=at)
     return Pool(
         around=surroundings(at),
-        methods=stored_methods(customers, at=at),
+        record=record,
+        methods=stored_methods(record),
         have_paid=frozenset(paid.values_list("customer", flat=True).distinct()),
     )
 
@@ -216,10 +220,9 @@ def _record(
 ) -> PaymentDecision:
     chosen = decided.chosen
     policy, _, arm = pool.around.policy_for(str(payment.pk))
-    rounds = PaymentDecision.objects.filter(payment=payment).count()
     return PaymentDecision.objects.create(
         payment=payment,
-        round=rounds + 1,
+        round=pool.record.rounds.get(payment.pk, 0) + 1,
         at=at,
         policy=policy,
         arm=arm,

@@ -10,6 +10,7 @@ from django.test import Client
 from billing.domain.declines import DeclineClass
 from billing.errors import NothingToCharge, PaymentHeld, ReviewDecided
 from billing.models import Payment, PaymentLimit, PaymentReview
+from billing.queries.risk import record_of
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.collection import collect_due
 from billing.services.payments.reviews import decide_review, judge_payment
@@ -148,8 +149,10 @@ def test_beyond_the_limit_of_a_day_a_payment_waits(gateways: TwoGateways) -> Non
     second = Payment(customer=customer, currency="USD", amount="0.01", purpose="off_session")
 
     def judged(at: datetime) -> Mapping[str, int]:
-        method = customer.payment_methods.get()
-        return judge_payment(payment=second, method=method, is_first=False, at=at).hits
+        method, record = customer.payment_methods.get(), record_of([customer.pk], at=at)
+        return judge_payment(
+            payment=second, method=method, record=record, is_first=False, at=at
+        ).hits
 
     assert paid.state == "paid"
     assert "above the customer's limit of a day" in judged(later(hours=23))

@@ -1,0 +1,115 @@
+"""What risk rules and retry budgets ask about customers, in four queries for any number."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Count, Q
+
+from billing.domain.budgets import LONGEST
+from billing.domain.declines import DeclineClass
+from billing.models import (
+    Payment,
+    PaymentAttempt,
+    PaymentLimit,
+    PaymentMethod,
+    PaymentReview,
+)
+
+DAY = timedelta(days=1)
+FRAUD_WITHIN = timedelta(days=90)
+_LOOKED_BACK = max(FRAUD_WITHIN, LONGEST)
+_SUSPICIOUS = {DeclineClass.DATA_FIX, DeclineClass.HARD_INSTRUMENT, DeclineClass.FRAUD}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declined:
+    """A no to one of a customer's charges."""
+
+    method: int | None
+    decline_class: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What is known of some customers: their methods, their declines, their limits, reviews."""
+
+    at: datetime
+    methods: Mapping[int, Sequence[PaymentMethod]]  # usable, or added within a day
+    declines: Mapping[int, Sequence[Declined]]
+    limits: Mapping[tuple[int | None, str], PaymentLimit]
+    reviews: Mapping[UUID, PaymentReview]  # of payments being collected
+    rounds: Mapping[UUID, int]  # decided so far, of payments being collected
+
+    def usable(self, customer: int) -> list[PaymentMethod]:
+        """The methods that can be charged, the default one first."""
+        return [m for m in self.methods.get(customer, ()) if m.state == PaymentMethod.State.ACTIVE]
+
+    def default_method(self, customer: int) -> PaymentMethod | None:
+        """The method that invoices are charged to by themselves."""
+        return next((method for method in self.usable(customer) if method.is_default), None)
+
+    def methods_added(self, customer: int) -> int:
+        """How many methods were stored within a day, also those removed since."""
+        added = (method.created_at for method in self.methods.get(customer, ()))
+        return sum(self.at - DAY < moment <= self.at for moment in added)
+
+    def suspicious_declines(self, customer: int) -> int:
+        """How many charges of a day were declined for a reason that fraud has too."""
+        found = self.declines.get(customer, ())
+        return sum(no.decline_class in _SUSPICIOUS and no.at > self.at - DAY for no in found)
+
+    def fraud_declines(self, customer: int) -> int:
+        """How many were called fraudulent within ninety days."""
+        found = self.declines.get(customer, ())
+        called_fraud = (no.at for no in found if no.decline_class == DeclineClass.FRAUD)
+        return sum(moment > self.at - FRAUD_WITHIN for moment in called_fraud)
+
+    def limit_of(self, payment: Payment) -> PaymentLimit | None:
+        """The customer's own limit in the currency, or else everybody's."""
+        own = self.limits.get((payment.customer_id, payment.currency))
+        return own or self.limits.get((None, payment.currency))
+
+
+def record_of(customers: Collection[int], *, at: datetime) -> Record:
+    """The record of some customers, as it is now."""
+    limits = PaymentLimit.objects.filter(Q(customer__in=customers) | Q(customer__isnull=True))
+    live = Payment.objects.live().filter(customer__in=customers).order_by()
+    decided = live.annotate(rounds=Count("decisions"))
+    rows = list(decided.values_list("pk", "rounds", "review"))
+    reviewed = [review for _, __, review in rows if review is not None]
+    reviews = PaymentReview.objects.in_bulk(reviewed) if reviewed else {}
+    return Record(
+        at=at,
+        methods=_methods(customers, at),
+        declines=_declines(customers, at),
+        limits={(limit.customer_id, limit.currency): limit for limit in limits},
+        reviews={review.payment_id: review for review in reviews.values()},
+        rounds={payment: rounds for payment, rounds, _ in rows},
+    )
+
+
+def _methods(customers: Collection[int], at: datetime) -> Mapping[int, list[PaymentMethod]]:
+    rows = PaymentMethod.objects.filter(customer__in=customers).filter(
+        Q(state=PaymentMethod.State.ACTIVE) | Q(created_at__gt=at - DAY)
+    )
+    found: dict[int, list[PaymentMethod]] = defaultdict(list)
+    for row in rows.order_by("customer_id", "-is_default", "pk"):
+        found[row.customer_id].append(row)
+    return found
+
+
+def _declines(customers: Collection[int], at: datetime) -> Mapping[int, list[Declined]]:
+    recent = PaymentAttempt.objects.filter(
+        payment__customer__in=customers, state="declined", resolved_at__gt=at - _LOOKED_BACK
+    )
+    fields = ("payment__customer_id", "method_id", "decline_class", "resolved_at")
+    found: dict[int, list[Declined]] = defaultdict(list)
+    for customer, method, decline_class, resolved_at in recent.values_list(*fields):
+        assert resolved_at is not None
+        no = Declined(method=method, decline_class=decline_class, at=resolved_at)
+        found[customer].append(no)
+    return found
