@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import F
 
+from billing.domain.issuing import IssuedBy
 from billing.models import (
     CreditEntry,
     CreditNote,
@@ -22,6 +23,8 @@ from billing.models import (
     Refund,
 )
 from billing.models.invoices import FINAL_STATES
+from billing.queries.issuers import IssuerBook
+from billing.queries.statement_tax import DocumentTax, tax_in_all, tax_of
 from subscriptions.models import Customer
 from tiktoktoe.kernel.money import Money, total, zero
 from tiktoktoe.kernel.periods import local_date, local_midnight
@@ -36,6 +39,7 @@ class StatementRow:
     number: str
     amount: Money
     balance: Money
+    document: DocumentTax | None = None  # of an invoice or a credit note: its tax
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,8 @@ class Statement:
     opening: Money
     rows: tuple[StatementRow, ...]
     closing: Money
+    taxed: DocumentTax  # all documents in it
+    issued_by: IssuedBy  # as the last document until its end says, else as the customer's is today
 
     @property
     def last_day(self) -> datetime:
@@ -62,6 +68,7 @@ class _Move:
     what: str
     number: str
     amount: Money
+    document: DocumentTax | None = None
 
 
 def statement_of(customer: Customer, currency: str, *, start: datetime, end: datetime) -> Statement:
@@ -80,6 +87,7 @@ def statement_of(customer: Customer, currency: str, *, start: datetime, end: dat
                 number=move.number,
                 amount=move.amount,
                 balance=balance,
+                document=move.document,
             )
         )
     return Statement(
@@ -90,7 +98,20 @@ def statement_of(customer: Customer, currency: str, *, start: datetime, end: dat
         opening=opening,
         rows=tuple(rows),
         closing=balance,
+        taxed=tax_in_all((row.document for row in rows if row.document), currency),
+        issued_by=_issuer(customer, currency, end),
     )
+
+
+def _issuer(customer: Customer, currency: str, end: datetime) -> IssuedBy:
+    """Whose account it is: the company as it was then, where a document says so."""
+    until = Invoice.objects.final().filter(
+        customer=customer, currency=currency, finalized_at__lt=end
+    )
+    last = until.order_by("-finalized_at", "-pk").first()
+    if last is not None and last.issued_by:
+        return IssuedBy.from_json(last.issued_by)
+    return IssuerBook().of(customer)[1]
 
 
 def statement_currencies(customer: Customer) -> list[str]:
@@ -111,7 +132,7 @@ def _moves(customer: Customer, currency: str, end: datetime) -> Iterator[_Move]:
     """Everything that changed what a customer owes before an instant."""
     for read in _READERS:
         for move in read(customer, currency):
-            if move.at < end and move.amount != zero(currency):
+            if move.at < end and (move.document or move.amount != zero(currency)):
                 yield move
 
 
@@ -120,9 +141,10 @@ def _invoices(customer: Customer, currency: str) -> Iterator[_Move]:
     for invoice in found:
         number = str(invoice.number)
         assert invoice.finalized_at is not None
-        yield _Move(invoice.finalized_at, "Invoice", number, invoice.total)
+        yield _Move(invoice.finalized_at, "Invoice", number, invoice.total, tax_of(invoice))
         if invoice.voided_at:
-            yield _Move(invoice.voided_at, "Void", number, -invoice.total)
+            taken_back = tax_of(invoice, sign=-1)
+            yield _Move(invoice.voided_at, "Void", number, -invoice.total, taken_back)
         if invoice.state == Invoice.State.UNCOLLECTIBLE and invoice.written_off_at:
             yield _Move(invoice.written_off_at, "Written off", number, -invoice.amount_due)
 
@@ -130,7 +152,7 @@ def _invoices(customer: Customer, currency: str) -> Iterator[_Move]:
 def _notes(customer: Customer, currency: str) -> Iterator[_Move]:
     for note in CreditNote.objects.filter(customer=customer, currency=currency):
         off = note.to_balance - note.total
-        yield _Move(note.issued_at, "Credit note", note.number, off)
+        yield _Move(note.issued_at, "Credit note", note.number, off, tax_of(note, sign=-1))
 
 
 def _credit(customer: Customer, currency: str) -> Iterator[_Move]:

@@ -5,6 +5,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from billing.forms.statements import StatementForm
+from billing.queries.statement_tax import DocumentTax
 from billing.queries.statements import Statement, statement_currencies, statement_of, year_so_far
 from billing.services.documents.pdf import statement_pdf
 from subscriptions.models import Customer
@@ -15,7 +16,19 @@ from tiktoktoe.kernel.periods import local_date
 from tiktoktoe.web.access import requires
 from tiktoktoe.web.csv_export import csv_response
 
-CSV_HEADER = ["day", "what", "number", "currency", "amount", "balance"]
+CSV_HEADER = [
+    "day",
+    "what",
+    "number",
+    "currency",
+    "amount",
+    "balance",
+    "net",
+    "tax",
+    "gross",
+    "taxes",
+]
+NO_TAX: list[object] = ["", "", "", ""]
 
 
 @require_GET
@@ -68,7 +81,15 @@ def _asked(request: HttpRequest, customer: Customer) -> tuple[StatementForm, Sta
 def _csv(statement: Statement) -> HttpResponseBase:
     zone, currency = statement.customer.time_zone, statement.currency
     rows: list[list[object]] = [
-        [local_date(statement.start, zone), "Opening", "", currency, "", statement.opening.amount]
+        [
+            local_date(statement.start, zone),
+            "Opening",
+            "",
+            currency,
+            "",
+            statement.opening.amount,
+            *NO_TAX,
+        ]
     ]
     rows += [
         [
@@ -78,12 +99,26 @@ def _csv(statement: Statement) -> HttpResponseBase:
             currency,
             row.amount.amount,
             row.balance.amount,
+            *_taxed(row.document),
         ]
         for row in statement.rows
     ]
     last = local_date(statement.last_day, zone)
-    rows.append([last, "Closing", "", currency, "", statement.closing.amount])
+    closing = [statement.closing.amount, *_taxed(statement.taxed)]
+    rows.append([last, "Closing", "", currency, "", *closing])
     return csv_response(f"statement-{statement.customer.external_id}.csv", CSV_HEADER, rows)
+
+
+def _taxed(document: DocumentTax | None) -> list[object]:
+    """Net, tax and gross of a document, and its taxes in words; of the closing, of all of them."""
+    if document is None:
+        return NO_TAX
+    said = (
+        f"{part.name} {part.percentage.normalize():f}% on {part.net.amount}: {part.tax.amount}"
+        for part in document.parts
+    )
+    sums = [document.net.amount, document.tax.amount, document.gross.amount]
+    return [*sums, "; ".join(said)]
 
 
 def _pdf(statement: Statement) -> HttpResponse:

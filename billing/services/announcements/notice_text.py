@@ -14,7 +14,9 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from billing.domain.announcements import NOTICE_KINDS, Attachment, NoticeKind, tidy
+from billing.domain.issuing import IssuedBy
 from billing.domain.notice_words import catalog_of
+from billing.queries.issuers import company
 from billing.services.documents.words import Wording
 from tiktoktoe.kernel.rates import exact_text
 
@@ -53,20 +55,22 @@ def render_notice(
     customer_id: int,
     customer_name: str,
     url: str = "",
+    sender: IssuedBy | None = None,
 ) -> NoticeText:
     """Put a notice into words; the same facts give the same words.
 
-    `url` is where its link goes, instead of the portal.
+    `url` is where its link goes, instead of the portal; `sender` the company of ours that
+    writes, where it is not that of the settings.
     """
     spec = NOTICE_KINDS[kind]
     catalog = catalog_of(locale)
     wording = Wording(_locale_of(locale, catalog.language), time_zone)
-    company = settings.COMPANY
+    writer = sender or company()
     fillings = {
         **_in_words(tidy(dict(facts)), wording),
         "customer": customer_name,
-        "company": str(company["name"]),
-        "company_email": str(company["email"]),
+        "company": writer.name,
+        "company_email": writer.email,
     }
     if kind in {"payment.failed", "payment.returned"}:
         fillings["advice"] = catalog.frame[
@@ -84,6 +88,9 @@ def render_notice(
         "refusal_url": refusal_url,
         **{name: text.format_map(fillings) for name, text in catalog.frame.items()},
         "attached": catalog.frame["attached"] if spec.attachment else "",
+        "sender": " · ".join(
+            " ".join(part.split()) for part in (writer.name, writer.address) if part
+        ),
     }
     return NoticeText(
         subject=subject,

@@ -18,9 +18,11 @@ from billing.domain.announcements import (
     next_mail_try,
     notice_kind_of,
 )
+from billing.domain.issuing import IssuedBy
 from billing.errors import NoticeNotResendable
 from billing.gateways.mail import Mail, MailRefused, MailUnavailable, send_mail
 from billing.models import Announcement, CreditNote, Invoice, Notice, NoticeRefusal
+from billing.services.announcements.notice_sender import sender_of
 from billing.services.announcements.notice_text import NoticeText, attachment_of, render_notice
 from billing.services.documents.pdf import credit_note_pdf, invoice_pdf
 from billing.services.payments.pay_links import make_fix_link
@@ -124,17 +126,18 @@ def send_notice(notice: Notice, *, at: datetime) -> str:
     try:
         kept, document = words_of(notice), document_of(notice)
         text = _with_pay_link(notice, at) or kept
+        writer = sender_of(notice.customer, notice.announcement.facts)
     except Exception as problem:  # one that cannot be written must not hold up the others
         logger.exception("notice cannot be written", extra={"notice": notice.pk})
         reason = f"it cannot be written: {type(problem).__name__}"
         return _settle(notice, Notice.State.FAILED, reason=reason, at=at)
     mail = Mail(
         recipient=notice.recipient,
-        sender=formataddr((str(settings.COMPANY["name"]), settings.DEFAULT_FROM_EMAIL)),
+        sender=formataddr((writer.name, settings.DEFAULT_FROM_EMAIL)),
         subject=text.subject,
         text=text.text,
         html=text.html,
-        headers=headers_of(notice, text),
+        headers=headers_of(notice, text, writer),
         document=document,
     )
     try:
@@ -196,16 +199,19 @@ def words_of(notice: Notice, url: str = "") -> NoticeText:
         customer_id=notice.customer_id,
         customer_name=notice.customer.name,
         url=url,
+        sender=sender_of(notice.customer, notice.announcement.facts),
     )
 
 
-def headers_of(notice: Notice, text: NoticeText) -> dict[str, str]:
-    """One Message-ID for all tries, and the one-click way to stop (RFC 8058)."""
+def headers_of(notice: Notice, text: NoticeText, writer: IssuedBy) -> dict[str, str]:
+    """One Message-ID for all tries, who is answered, and the one-click way to stop (RFC 8058)."""
     host = urlsplit(settings.BASE_URL).hostname or "localhost"
     headers = {
         "Message-ID": f"<notice-{notice.pk}-{notice.resends}@{host}>",
         "Auto-Submitted": "auto-generated",
     }
+    if writer.email:
+        headers["Reply-To"] = writer.email
     if text.refusal_url:
         headers["List-Unsubscribe"] = f"<{text.refusal_url}>"
         headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"

@@ -1,6 +1,6 @@
 """What is printed on a statement of account, in the customer's words."""
 
-from billing.queries.issuers import IssuerBook
+from billing.queries.statement_tax import DocumentTax, TaxPart
 from billing.queries.statements import Statement
 from billing.services.documents.letters import Row, letter, total_row
 from billing.services.documents.words import Wording
@@ -10,7 +10,7 @@ from billing.services.invoices.writing import bill_to
 def statement_content(statement: Statement) -> Row:
     """What is printed on a statement, in words."""
     customer, currency = statement.customer, statement.currency
-    _, seller = IssuerBook().of(customer)
+    seller = statement.issued_by
     to = bill_to(customer)
     wording = Wording.of(to)
     days = wording.days(statement.start, statement.end)
@@ -19,8 +19,8 @@ def statement_content(statement: Statement) -> Row:
         {
             "description": f"{wording.say(row.what)} {row.number}".strip(),
             "note": wording.day(row.at),
-            "steps": [],
-            "quantity": "",
+            "steps": _steps(row.document, currency, wording),
+            "quantity": wording.money(row.document.net.amount, currency) if row.document else "",
             "unit_price": wording.money(row.amount.amount, currency),
             "amount": wording.money(row.balance.amount, currency),
         }
@@ -28,12 +28,13 @@ def statement_content(statement: Statement) -> Row:
     ]
     title = wording.say("Statement of {days}", days=days)
     head = letter(title, wording.say("Statement"), to, statement.last_day, seller)
-    columns = {"quantity": "", "unit_price": wording.say("Amount")}
+    columns = {"quantity": wording.say("Net"), "unit_price": wording.say("Amount")}
     labels = {**head["labels"], **columns, "amount": wording.say("Owed then")}
     last_day = wording.day(statement.last_day)
     return {
         **head,
         "labels": labels,
+        "has_columns": True,
         "stamp": None,
         "facts": [
             [wording.say("Days"), days],
@@ -45,6 +46,47 @@ def statement_content(statement: Statement) -> Row:
         "totals": [
             total_row("Opening", statement.opening.amount, currency, wording, strong=False),
             total_row("Closing", statement.closing.amount, currency, wording, strong=True),
+            *_in_all(statement.taxed, currency, wording),
         ],
         "notes": [],
     }
+
+
+def _in_all(taxed: DocumentTax, currency: str, wording: Wording) -> list[Row]:
+    """What all documents come to before tax, each tax, and with it."""
+    if not taxed.gross and not taxed.parts:
+        return []
+    return [
+        total_row("Documents before tax", taxed.net.amount, currency, wording, strong=False),
+        *(
+            total_row(
+                _tax(part, currency, wording), part.tax.amount, currency, wording, strong=False
+            )
+            for part in taxed.parts
+        ),
+        total_row("Documents with tax", taxed.gross.amount, currency, wording, strong=True),
+    ]
+
+
+def _steps(document: DocumentTax | None, currency: str, wording: Wording) -> list[str]:
+    """A document's taxes, one line each, and what it comes to with them."""
+    if document is None:
+        return []
+    gross = wording.money(document.gross.amount, currency)
+    taxes = [
+        f"{_tax(part, currency, wording)}: {wording.money(part.tax.amount, currency)}"
+        for part in document.parts
+    ]
+    return [*taxes, f"{wording.say('Total')}: {gross}"]
+
+
+def _tax(part: TaxPart, currency: str, wording: Wording) -> str:
+    name = wording.say(part.name)
+    if not part.is_charged:
+        return name
+    return wording.say(
+        "{tax} {percentage} on {base}",
+        tax=name,
+        percentage=wording.percentage(part.percentage),
+        base=wording.money(part.net.amount, currency),
+    )

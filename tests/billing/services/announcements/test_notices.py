@@ -23,6 +23,8 @@ from billing.services.announcements.notices import (
     write_notices,
 )
 from subscriptions.models import Customer
+from subscriptions.services.issuers import assign_customer, create_issuer
+from tests.billing.services.invoices.test_issuers import details
 from tests.factories.announcements import announce_from_january
 from tests.factories.billing import open_invoice
 from tests.factories.subscriptions import JAN_1, make_customer
@@ -95,6 +97,22 @@ def test_an_invoice_reaches_its_customer_with_the_pdf(server: MailServer) -> Non
     assert (notice.state, notice.sent_at, notice.tries) == ("sent", NOON, 1)
     assert notice.subject == "Rechnung INV-000001: 99,00 $"
     assert send_notices(at=NOON + MINUTE).sent == 0
+
+
+def test_it_is_from_the_company_that_the_document_names(server: MailServer) -> None:
+    notice = invoice_notice(issuer=create_issuer(details=details(), at=JAN_1))
+    assign_customer(customer=notice.customer, issuer=None)
+
+    send_notices(at=NOON)
+
+    (message,) = server.messages
+    assert message["From"] == "Crosses Ltd <billing@noughts.example>"
+    assert message["Reply-To"] == "billing@crosses.example"
+    for kind in ("plain", "html"):
+        body = message.get_body((kind,))
+        assert body is not None
+        assert "Crosses Ltd · 1 High Street, London" in body.get_content()
+        assert "Noughts" not in body.get_content()
 
 
 def test_a_server_that_asks_to_wait_is_asked_again_with_the_same_message_id(
