@@ -23,7 +23,7 @@ def add_ons_beside(plan: Plan, currency: str, at: datetime) -> QuerySet[PlanVers
         .values("pk")[:1]
     )
     fits = Q(plan__interval=plan.interval, plan__interval_count=plan.interval_count)
-    only_once = ~Q(prices__kind="recurring")
+    only_once = ~Q(prices__kind__in=["recurring", "usage"])
     rows = PlanVersion.objects.filter(
         Q(pk__in=PlanVersion.objects.filter(fits | only_once)),
         pk=Subquery(newest),

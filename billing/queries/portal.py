@@ -1,15 +1,15 @@
 """What a customer sees of their own account."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
 from billing.domain.declines import POLICIES, DeclineClass
 from billing.models import Invoice, Payment, PaymentAttempt, UsageAlert
-from subscriptions.models import Customer, Price, Subscription
+from billing.queries.metered import metered_in_open_periods
+from subscriptions.models import Customer, Subscription
 from subscriptions.queries.quantities import (
-    Measure,
     Part,
     measure_of,
     measure_parts,
@@ -42,32 +42,38 @@ class Trouble:
 
 
 def usage_so_far(subscription: Subscription) -> list[MeterUse]:
-    """What has been used in the current period, meter by meter, exact at this instant."""
-    prices = list(
-        Price.objects.filter(
-            plan_version=subscription.plan_version, meter__isnull=False, variant_of__isnull=True
+    """What has been used in the current period, meter by meter, exact at this instant.
+
+    Of an add-on that came meanwhile, from its first day on, with its share of what is included.
+    """
+    counted = metered_in_open_periods([subscription])
+    measures = [
+        measure_of(
+            customer_id=subscription.customer_id,
+            meter=of.meter,
+            stretch=of.part,
+            whole=subscription.current_period,
+            time_zone=subscription.time_zone,
+            is_prorated=of.price.is_prorated,
         )
-        .select_related("meter")
-        .order_by("position", "code")
-    )
-    measures = [m for price in prices for m in _measures(subscription, price)]
+        for of in counted
+    ]
     parts = [
         Part(measure=measure, groups=groups)
         for measure, groups in zip(measures, roll_ups(measures), strict=True)
     ]
     return [
         MeterUse(
-            code=price.code,
-            label=price.name,
+            code=of.price.code,
+            label=of.price.name,
             used=used.quantity,
-            included=price.included_units or None,
-            unit=_unit_beside(price.name, price.meter.unit),
-            meter=price.meter.code,
+            included=of.included or None,
+            unit=_unit_beside(of.price.name, of.meter.unit),
+            meter=of.meter.code,
             first_day=measure.span.from_day,
             last_day=measure.span.to_day - ONE_DAY,
         )
-        for price, measure, used in zip(prices, measures, measure_parts(parts), strict=True)
-        if price.meter is not None
+        for of, measure, used in zip(counted, measures, measure_parts(parts), strict=True)
     ]
 
 
@@ -127,15 +133,3 @@ def why_declined(attempt: PaymentAttempt) -> str:
 def _unit_beside(label: str, unit: str) -> str:
     """The unit, unless the label says it already."""
     return "" if unit.lower() in label.lower() else unit
-
-
-def _measures(subscription: Subscription, price: Price) -> Iterator[Measure]:
-    if price.meter is not None:
-        yield measure_of(
-            customer_id=subscription.customer_id,
-            meter=price.meter,
-            stretch=subscription.current_period,
-            whole=subscription.current_period,
-            time_zone=subscription.time_zone,
-            is_prorated=price.is_prorated,
-        )

@@ -35,6 +35,11 @@ class SubscriptionAddOn(models.Model):
     owes_setup = models.BooleanField(
         default=False, help_text="its set-up fee is billed with the bill that follows its start"
     )
+    usage_from = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="if later than its start: the first day whose usage is not billed yet",
+    )
     created_at = models.DateTimeField(default=now)
 
     objects = SubscriptionAddOnQuerySet.as_manager()

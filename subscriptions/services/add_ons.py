@@ -13,6 +13,7 @@ from subscriptions.models import (
     SubscriptionAddOn,
     SubscriptionTransition,
 )
+from subscriptions.services.meters import usage_begins
 from subscriptions.services.transitions import SCHEDULE, Actor, record_transition
 
 logger = logging.getLogger(__name__)
@@ -70,6 +71,12 @@ def put_add_on(
             quantity=quantity,
             starts_at=boundary,
             owes_setup=owes_setup,
+            usage_from=usage_begins(
+                version,
+                customer_id=subscription.customer_id,
+                start=boundary,
+                time_zone=subscription.time_zone,
+            ),
             created_at=at,
         )
     record_transition(

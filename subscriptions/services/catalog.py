@@ -198,11 +198,15 @@ def publish_plan_version(*, version: PlanVersion, at: datetime) -> PlanVersion:
 
 
 def _check_add_on(version: PlanVersion) -> None:
-    """An add-on has fees only: usage, minimums and thresholds are a plan's."""
-    has_usage = version.prices.filter(kind=Price.Kind.USAGE).exists()
-    if has_usage or version.minimum_amount.amount or version.thresholds.exists():
+    """An add-on has fees, and usage that is billed with the period; the rest is a plan's."""
+    ahead = version.prices.filter(kind=Price.Kind.USAGE, timing=Price.Timing.ADVANCE)
+    if version.minimum_amount.amount or version.thresholds.exists():
+        raise PriceInvalid("minimums and thresholds are a plan's, not an add-on's", field="prices")
+    if ahead.exists():
         raise PriceInvalid(
-            "an add-on has fees only", field="prices", remedy="usage and minimums are a plan's"
+            "usage of an add-on is billed with the period",
+            field="prices",
+            remedy="let it be in arrears",
         )
 
 

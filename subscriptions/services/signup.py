@@ -1,16 +1,14 @@
 """A customer subscribes to a plan."""
 
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Max
 
 from subscriptions.domain.schedule import Opening, opening
 from subscriptions.errors import PlanVersionNotOnSale, SubscriptionInvalid
 from subscriptions.models import (
     Customer,
-    Meter,
     PlanVersion,
     Subscription,
     SubscriptionPhase,
@@ -18,10 +16,11 @@ from subscriptions.models import (
 )
 from subscriptions.services.changes import ensure_no_add_on
 from subscriptions.services.lifecycle import hold_until_paid
+from subscriptions.services.meters import clashing_meter, usage_begins
 from subscriptions.services.policies import policy_of
 from subscriptions.services.transitions import Actor, record_transition
 from tiktoktoe.kernel.ids import short_id
-from tiktoktoe.kernel.periods import Alignment, local_date, local_midnight
+from tiktoktoe.kernel.periods import Alignment, local_date
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +67,7 @@ def subscribe(
     buyer = Customer.objects.select_for_update(of=("self",)).get(pk=customer.pk)
     _check_numbers(quantity, trial_days)
     _check_sellable(plan_version, at)
-    _check_meters(plan_version, buyer)
+    _check_meters(plan_version, buyer, at)
     plan = plan_version.plan
     begins_at = at if starts_at is None else starts_at
     days = _trial_days(plan_version, buyer) if trial_days is None else trial_days
@@ -134,7 +133,12 @@ def _write(
         current_period_start=first.period.start,
         current_period_end=first.period.end,
         next_billing_at=first.period.end,
-        usage_from=_usage_from(version, customer, first),
+        usage_from=usage_begins(
+            version,
+            customer_id=customer.pk,
+            start=first.period.start,
+            time_zone=customer.time_zone,
+        ),
         created_at=at,
     )
     SubscriptionPhase.objects.create(
@@ -187,23 +191,6 @@ def _check_start(
         )
 
 
-def _usage_from(version: PlanVersion, customer: Customer, first: Opening) -> datetime | None:
-    """The first day whose usage nobody has billed, if that is after the start.
-
-    A subscription that ended today has billed today's usage; that day is not billed again.
-    """
-    closings = UsageClosing.objects.filter(
-        customer=customer, meter__prices__plan_version=version
-    ).aggregate(newest=Max("closed_through"))
-    newest: datetime | None = closings["newest"]
-    if newest is None or newest <= first.period.start:
-        return None
-    day = local_date(newest, customer.time_zone)
-    midnight = local_midnight(day, customer.time_zone)
-    is_cut = midnight < newest
-    return local_midnight(day + timedelta(days=1), customer.time_zone) if is_cut else midnight
-
-
 def _check_numbers(quantity: int, trial_days: int | None) -> None:
     if quantity < 1:
         raise SubscriptionInvalid(f"{quantity} is too few", field="quantity", remedy="at least 1")
@@ -217,11 +204,9 @@ def _check_sellable(version: PlanVersion, at: datetime) -> None:
         raise PlanVersionNotOnSale(f"{version} is not on sale yet")
 
 
-def _check_meters(version: PlanVersion, customer: Customer) -> None:
+def _check_meters(version: PlanVersion, customer: Customer, at: datetime) -> None:
     """A usage event names customer and meter, so only one live subscription may bill it."""
-    others = Subscription.objects.live().filter(customer=customer)
-    billed = Meter.objects.filter(prices__plan_version__subscriptions__in=others)
-    taken = Meter.objects.filter(prices__plan_version=version, pk__in=billed.values("pk")).first()
+    taken = clashing_meter(version, customer_id=customer.pk, at=at)
     if taken is not None:
         raise SubscriptionInvalid(
             f"another live subscription of {customer} bills {taken} already",

@@ -18,10 +18,11 @@ from django.db.models import Exists, OuterRef, Q
 from billing.domain.usage_alerts import shares_reached
 from billing.errors import BudgetInvalid
 from billing.models import UsageAlert, UsageBudget
+from billing.queries.metered import included_in_open_periods
 from billing.services.invoices.draft_parts import Boundary
 from billing.services.invoices.period_lines import usage_so_far
 from subscriptions.domain.lifecycle import BILLED_STATES
-from subscriptions.models import CustomerClock, Price, Subscription
+from subscriptions.models import CustomerClock, Price, Subscription, SubscriptionAddOn
 from subscriptions.models.subscriptions import SubscriptionQuerySet
 from subscriptions.queries.quantities import Part, measure_of, measure_parts, roll_ups
 from subscriptions.services.transitions import Actor
@@ -101,8 +102,11 @@ def raise_for(subscriptions: Sequence[Subscription], *, at: datetime) -> int:
 def _watched(at: datetime) -> SubscriptionQuerySet:
     """Subscriptions in an open period, of which something is included or that have a budget."""
     included = Price.objects.filter(plan_version=OuterRef("plan_version"), included_units__gt=0)
+    beside = SubscriptionAddOn.objects.at(at).filter(
+        subscription=OuterRef("pk"), plan_version__prices__included_units__gt=0
+    )
     return Subscription.objects.filter(
-        Q(Exists(included)) | Q(usage_budget__isnull=False),
+        Q(Exists(included)) | Q(Exists(beside)) | Q(usage_budget__isnull=False),
         state__in=sorted(BILLED_STATES - {Subscription.State.TRIALING}),
         current_period_start__lte=at,
         current_period_end__gt=at,
@@ -125,36 +129,28 @@ def _known(subscriptions: Sequence[Subscription]) -> dict[Key, set[Decimal]]:
 def _of_included(
     subscriptions: Sequence[Subscription], known: dict[Key, set[Decimal]], at: datetime
 ) -> Iterator[UsageAlert]:
-    prices: dict[int, list[Price]] = defaultdict(list)
-    for price in Price.objects.filter(
-        plan_version__in={s.plan_version_id for s in subscriptions},
-        included_units__gt=0,
-        meter__isnull=False,
-        variant_of__isnull=True,
-    ).select_related("meter"):
-        prices[price.plan_version_id].append(price)
-    pairs = [(s, price) for s in subscriptions for price in prices[s.plan_version_id]]
+    counted = included_in_open_periods(subscriptions)
     measures = [
         measure_of(
-            customer_id=s.customer_id,
-            meter=price.meter,
-            stretch=s.current_period,
-            whole=s.current_period,
-            time_zone=s.time_zone,
+            customer_id=of.subscription.customer_id,
+            meter=of.meter,
+            stretch=of.part,
+            whole=of.subscription.current_period,
+            time_zone=of.subscription.time_zone,
             is_prorated=False,
         )
-        for s, price in pairs
-        if price.meter is not None
+        for of in counted
     ]
     parts = [
         Part(measure=measure, groups=groups)
         for measure, groups in zip(measures, roll_ups(measures), strict=True)
     ]
-    for (subscription, price), found in zip(pairs, measure_parts(parts), strict=True):
+    for of, found in zip(counted, measure_parts(parts), strict=True):
+        subscription, price = of.subscription, of.price
         raised = known[subscription.pk, subscription.current_period_start, price.pk]
         shares = shares_reached(
             used=found.quantity,
-            included=price.included_units,
+            included=of.included,
             known=[int(share) for share in raised],
         )
         for share in shares:
@@ -164,7 +160,7 @@ def _of_included(
                 price=price,
                 percent=share,
                 used=found.quantity,
-                level=price.included_units,
+                level=of.included,
                 is_told=share == shares[-1],
                 raised_at=at,
             )
@@ -178,7 +174,7 @@ def _of_budgets(
         Boundary(s, at, Period(s.current_period_start, s.current_period_end), None)
         for s in budgeted
     ]
-    usage = usage_so_far(boundaries) if boundaries else {}
+    usage = usage_so_far(boundaries, with_add_ons=True) if boundaries else {}
     for subscription in budgeted:
         level = subscription.usage_budget.amount.amount
         lines = usage.get(subscription.pk, [])

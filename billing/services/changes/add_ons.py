@@ -35,10 +35,11 @@ from subscriptions.domain.lifecycle import BILLED_STATES
 from subscriptions.domain.proration import change_boundary
 from subscriptions.domain.proration_policy import ChangeKind, Timing, UnusedTime
 from subscriptions.errors import AddOnInvalid, TransitionNotAllowed
-from subscriptions.models import PlanVersion, Price, Subscription
+from subscriptions.models import Meter, PlanVersion, Price, Subscription
 from subscriptions.services.add_ons import current_add_on, put_add_on
 from subscriptions.services.changes import ensure_on_sale
 from subscriptions.services.lifecycle import change_token, ensure_unchanged, lock_subscription
+from subscriptions.services.meters import clashing_meter
 from subscriptions.services.policies import NO_OVERRIDE, ChangeOverride, ChangeTerms, PolicyBook
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.money import Money, quantize, total, zero
@@ -65,6 +66,7 @@ class AddOnPreview:
     owes_setup: bool
     fee_before: Money
     fee_after: Money
+    usage_prices: tuple[Price, ...]
     token: str
 
     @property
@@ -125,6 +127,7 @@ def preview_add_on(
     done = _Done(effective_at=loaded.current_period_end)
     if is_immediate:
         done = _at_once(wanted, book, at)
+    _check_end(loaded, done.effective_at)
     return AddOnPreview(
         subscription=loaded,
         plan_version=plan_version,
@@ -140,6 +143,7 @@ def preview_add_on(
         owes_setup=is_new and (is_trial or not is_immediate),
         fee_before=fee_before,
         fee_after=fee_after,
+        usage_prices=tuple(one.price for one in book.usage(plan_version.pk)) if quantity else (),
         token=change_token(loaded),
     )
 
@@ -299,27 +303,65 @@ def _check(
         raise AddOnInvalid("it has as many already", field="quantity")
     if subscription.state not in BILLED_STATES:
         raise TransitionNotAllowed(f"the subscription is {subscription.state}")
-    if subscription.cancel_at is not None or subscription.pause_at is not None:
-        raise TransitionNotAllowed("its end, or a pause, is scheduled; withdraw that first")
     if not subscription.current_period.contains(at):
         raise TransitionNotAllowed("its period is over and not billed yet; try again shortly")
     if quantity:
         ensure_on_sale(version, subscription, at)
         check_interval(subscription, version)
+        check_meters(subscription, version, at)
+
+
+def _check_end(subscription: Subscription, effective_at: datetime) -> None:
+    """What would take effect when all has ended never does."""
+    if subscription.cancel_at is not None and effective_at >= subscription.cancel_at:
+        raise AddOnInvalid(
+            f"the subscription ends on {subscription.cancel_at:%Y-%m-%d}, its add-ons with it",
+            field="quantity",
+            remedy="nothing is to be done, or withdraw the end first",
+        )
 
 
 def check_interval(subscription: Subscription, version: PlanVersion) -> None:
-    """What recurs is billed with the plan, so in its intervals, also after a scheduled change."""
-    recurs = version.prices.filter(kind=Price.Kind.RECURRING).exists()
-    coming = PlanChange.objects.filter(subscription=subscription, state="scheduled")
+    """What recurs is billed with the plan, so in its intervals, also after a scheduled change.
+
+    So is usage: what is included, tiers and minimums are of one period.
+    """
+    recurs = version.prices.exclude(kind=Price.Kind.SETUP).exists()
     plans = [subscription.plan_version.plan]
-    plans += [c.plan_version.plan for c in coming.select_related("plan_version__plan")]
+    plans += [coming.plan for coming in _scheduled_versions(subscription)]
     if recurs and any(p.billing_interval != version.plan.billing_interval for p in plans):
         raise AddOnInvalid(
             "it is billed in other intervals than the plan",
             field="plan_version",
             remedy="choose one of the plan's interval",
         )
+
+
+def check_meters(subscription: Subscription, version: PlanVersion, at: datetime) -> None:
+    """Usage is billed once: not by an add-on and a plan, now or after a scheduled change.
+
+    Raises:
+        AddOnInvalid: If a meter of the add-on is billed already.
+    """
+    clash = clashing_meter(
+        version, customer_id=subscription.customer_id, at=at, changing=subscription
+    )
+    if clash is None:
+        later = Price.objects.filter(plan_version__in=_scheduled_versions(subscription))
+        meters = Meter.objects.filter(prices__plan_version=version)
+        clash = meters.filter(pk__in=later.values("meter")).first()
+    if clash is not None:
+        raise AddOnInvalid(
+            f"{clash} is billed already, by a plan or another add-on",
+            field="plan_version",
+            remedy="a meter is billed by one of a customer's plans and add-ons",
+        )
+
+
+def _scheduled_versions(subscription: Subscription) -> list[PlanVersion]:
+    """The prices of the plans that it is to go to."""
+    changes = PlanChange.objects.filter(subscription=subscription, state="scheduled")
+    return [change.plan_version for change in changes.select_related("plan_version__plan")]
 
 
 def _draft(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing.services.changes.add_ons import check_interval
+from billing.services.changes.add_ons import check_interval, check_meters
 from subscriptions.errors import AddOnInvalid
 from subscriptions.models import PlanVersion, Subscription
 from subscriptions.services.add_ons import put_add_on
@@ -55,3 +55,4 @@ def _check(subscription: Subscription, wanted: AddOnWanted, chosen: set[int], at
         raise AddOnInvalid(f"{plan} is there twice", field="add_ons", remedy="say how many once")
     ensure_on_sale(wanted.version, subscription, at)
     check_interval(subscription, wanted.version)
+    check_meters(subscription, wanted.version, at)

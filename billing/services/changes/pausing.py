@@ -33,7 +33,6 @@ from billing.services.invoices.drafting import make_draft, with_credit
 from billing.services.invoices.invoicing import issue
 from billing.services.invoices.period_lines import advance_lines
 from billing.services.invoices.resuming import count_from_resumption
-from billing.services.invoices.terms import PriceBook
 from subscriptions.domain.proration import change_boundary
 from subscriptions.domain.proration_policy import UnusedTime
 from subscriptions.models import Subscription
@@ -223,9 +222,10 @@ def preview_resumption(*, subscription: Subscription, at: datetime) -> Resumptio
     count_from_resumption(loaded, starts_at, policy)
     period = coming(loaded, starts_at)
     boundary = Boundary(loaded, starts_at, None, period)
+    add_ons = AddOnBook([loaded.pk], policies, [loaded.plan_version_id])
     lines = [
-        *advance_lines(boundary, PriceBook([loaded.plan_version_id]), policies),
-        *AddOnBook([loaded.pk], policies).advance(boundary),
+        *advance_lines(boundary, add_ons.prices, policies),
+        *add_ons.advance(boundary),
     ]
     return ResumptionPreview(
         subscription=loaded,

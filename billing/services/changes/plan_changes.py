@@ -45,9 +45,10 @@ from subscriptions.domain.proration_policy import (
     UnusedTime,
 )
 from subscriptions.domain.schedule import anchor_after_change
-from subscriptions.models import Meter, PlanVersion, Subscription
+from subscriptions.models import PlanVersion, Subscription
 from subscriptions.services.changes import ensure_sellable, switch_plan
 from subscriptions.services.lifecycle import change_token, ensure_unchanged, lock_subscription
+from subscriptions.services.meters import clashing_meter
 from subscriptions.services.policies import NO_OVERRIDE, ChangeOverride, ChangeTerms, PolicyBook
 from subscriptions.services.restrictions import ensure_changeable
 from subscriptions.services.transitions import SCHEDULE, Actor, record_transition
@@ -427,15 +428,12 @@ def _check(
     ensure_sellable(plan_version, subscription, at)
     if subscription.plan_version.plan.billing_interval != plan_version.plan.billing_interval:
         _ensure_no_add_ons(subscription, at)
-    others = Subscription.objects.live().filter(customer_id=subscription.customer_id)
-    billed = Meter.objects.filter(
-        prices__plan_version__subscriptions__in=others.exclude(pk=subscription.pk)
+    clash = clashing_meter(
+        plan_version, customer_id=subscription.customer_id, at=at, changing=subscription
     )
-    taken = Meter.objects.filter(prices__plan_version=plan_version, pk__in=billed.values("pk"))
-    clash = taken.first()
     if clash is not None:
         raise PlanChangeInvalid(
-            f"another live subscription bills {clash} already", field="plan_version"
+            f"another live subscription, or an add-on, bills {clash} already", field="plan_version"
         )
 
 

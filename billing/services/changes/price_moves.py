@@ -27,7 +27,7 @@ from billing.models import PlanChange, PriceMove, PriceMoveRow
 from billing.services.changes.plan_changes import change_plan, recurring_fee, withdraw_plan_change
 from billing.services.invoices.terms import PriceBook
 from subscriptions.domain.proration_policy import Timing
-from subscriptions.models import Meter, PlanVersion, Subscription
+from subscriptions.models import Meter, PlanVersion, Subscription, SubscriptionAddOn
 from subscriptions.services.policies import ChangeOverride
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
@@ -98,7 +98,7 @@ def preview_price_move(*, terms: MoveTerms, at: datetime) -> MovePreview:
             "subscription", flat=True
         )
     )
-    clashes = _clashes(terms.to_version, subscriptions)
+    clashes = _clashes(terms.to_version, subscriptions, at)
     book = PriceBook([terms.from_version.pk, terms.to_version.pk])
     fees: dict[int, Effect] = {}
     rows = []
@@ -163,8 +163,10 @@ def _subscribers(terms: MoveTerms) -> "QuerySet[Subscription]":
     return found.select_related("customer").order_by("customer__name", "pk")
 
 
-def _clashes(version: PlanVersion, subscriptions: Sequence[Subscription]) -> dict[int, str]:
-    """Where another live subscription of the customer bills one of the new prices' meters."""
+def _clashes(
+    version: PlanVersion, subscriptions: Sequence[Subscription], at: datetime
+) -> dict[int, str]:
+    """Where something else of the customer's bills one of the new prices' meters."""
     meters = Meter.objects.filter(prices__plan_version=version).distinct()
     by_customer: dict[int, list[tuple[int, str]]] = {}
     others = Subscription.objects.live().filter(
@@ -175,6 +177,14 @@ def _clashes(version: PlanVersion, subscriptions: Sequence[Subscription]) -> dic
         "pk", "customer", "plan_version__prices__meter__name"
     ):
         by_customer.setdefault(customer, []).append((pk, meter))
+    add_ons = SubscriptionAddOn.objects.at(at).filter(
+        subscription__customer__in={s.customer_id for s in subscriptions},
+        plan_version__prices__meter__in=meters,
+    )
+    for customer, meter in add_ons.values_list(
+        "subscription__customer", "plan_version__prices__meter__name"
+    ):
+        by_customer.setdefault(customer, []).append((0, meter))
     found = {}
     for subscription in subscriptions:
         for pk, meter in by_customer.get(subscription.customer_id, ()):

@@ -1,10 +1,10 @@
-"""The lines of what is sold beside a plan: its fees, billed with the subscription's periods."""
+"""The lines of what is sold beside a plan, billed with the subscription's periods."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from billing.services.invoices.draft_parts import Boundary, DraftLine
+from billing.services.invoices.draft_parts import Boundary, DraftLine, Stretch, stretch_of
 from billing.services.invoices.fee_lines import fee_line, setup_line
 from billing.services.invoices.terms import LoadedPrice, PriceBook
 from subscriptions.domain.proration import whole_of
@@ -14,16 +14,39 @@ from tiktoktoe.kernel.periods import BillingPeriods, Period
 
 
 class AddOnBook:
-    """The add-ons of some subscriptions with their prices: one query, three where there are any."""
+    """The add-ons of some subscriptions, and their prices with those of some plans.
 
-    def __init__(self, subscription_ids: Iterable[int], policies: PolicyBook) -> None:
+    One query more than the plans' prices alone.
+    """
+
+    def __init__(
+        self, subscription_ids: Iterable[int], policies: PolicyBook, plan_versions: Iterable[int]
+    ) -> None:
         rows = SubscriptionAddOn.objects.filter(subscription__in=set(subscription_ids))
         self._rows: dict[int, list[SubscriptionAddOn]] = defaultdict(list)
         for row in rows.select_related("plan").order_by("plan__rank", "plan__code", "starts_at"):
             self._rows[row.subscription_id].append(row)
-        versions = {row.plan_version_id for group in self._rows.values() for row in group}
-        self._prices = PriceBook(versions) if versions else None
+        own = {row.plan_version_id for group in self._rows.values() for row in group}
+        self.prices = PriceBook(own.union(plan_versions))
         self._policies = policies
+
+    def usage_stretches(self, boundary: Boundary) -> list[Stretch]:
+        """The parts of the closed period in which something was there that prices usage."""
+        if boundary.closed is None:
+            return []
+        found = [
+            stretch_of(
+                boundary,
+                _time_of(row, boundary.closed),
+                version_id=row.plan_version_id,
+                quantity=row.quantity,
+                is_add_on=True,
+                usage_from=row.usage_from,
+            )
+            for row in self._rows[boundary.subscription.pk]
+            if self.prices.usage(row.plan_version_id)
+        ]
+        return [stretch for stretch in found if stretch is not None]
 
     def arrears(self, boundary: Boundary) -> Iterator[DraftLine]:
         """The fees in arrears of the closed period, each for the time that it was there."""
@@ -31,7 +54,7 @@ class AddOnBook:
             return
         for row in self._rows[boundary.subscription.pk]:
             for loaded in self._recurring(row, "arrears"):
-                part = _time_of(row, boundary.closed)
+                part = _time_of(row, boundary.closed).intersection(boundary.closed)
                 if part is not None:
                     yield self._fee(row, loaded, part, boundary, boundary.closed_row)
 
@@ -48,16 +71,16 @@ class AddOnBook:
     def setups(self, boundary: Boundary) -> Iterator[DraftLine]:
         """The set-up fees of what has come since the boundary before."""
         is_paused = boundary.subscription.state == Subscription.State.PAUSED
-        if boundary.coming is None or is_paused or self._prices is None:
+        if boundary.coming is None or is_paused:
             return
         for row in self._rows[boundary.subscription.pk]:
             is_new = boundary.closed is None or row.starts_at > boundary.closed.start
             if row.owes_setup and is_new and _is_there(row, boundary.coming):
-                for loaded in self._prices.setup(row.plan_version_id):
+                for loaded in self.prices.setup(row.plan_version_id):
                     yield setup_line(loaded, boundary.coming, row.quantity)
 
     def _recurring(self, row: SubscriptionAddOn, timing: str) -> list[LoadedPrice]:
-        return self._prices.recurring(row.plan_version_id, timing) if self._prices else []
+        return self.prices.recurring(row.plan_version_id, timing)
 
     def _fee(
         self,
@@ -78,10 +101,9 @@ class AddOnBook:
         )
 
 
-def _time_of(row: SubscriptionAddOn, closed: Period) -> Period | None:
-    """The part of a closed period in which it was there."""
-    ends_at = row.ends_at or max(closed.end, row.starts_at + timedelta(days=1))
-    return Period(row.starts_at, ends_at).intersection(closed)
+def _time_of(row: SubscriptionAddOn, closed: Period) -> Period:
+    """From its start to its end, or the end of a closed period."""
+    return Period(row.starts_at, row.ends_at or max(closed.end, row.starts_at + timedelta(days=1)))
 
 
 def _is_there(row: SubscriptionAddOn, coming: Period) -> bool:

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from django.db.models import Q
+
 from billing.services.invoices.draft_parts import Boundary, DraftLine
 from billing.services.invoices.period_lines import draft_lines
 from subscriptions.models import Price, Subscription
@@ -29,7 +31,9 @@ def close_usage_until(subscription: Subscription, through: datetime) -> None:
     In a transaction of its own: what arrives later counts after the instant, whatever comes
     of the act that asked for it.
     """
-    phases = subscription.phases.values("plan_version")
-    meters = Price.objects.filter(plan_version__in=phases, meter__isnull=False)
+    served = Q(plan_version__in=subscription.phases.values("plan_version")) | Q(
+        plan_version__in=subscription.add_ons.values("plan_version")
+    )
+    meters = Price.objects.filter(served, meter__isnull=False)
     ids = set(meters.values_list("meter_id", flat=True))
     close_usage(closings=[Closing(subscription.customer_id, pk, through) for pk in ids if pk])

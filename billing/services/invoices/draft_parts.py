@@ -108,24 +108,60 @@ class Boundary:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A part of the closed period on one price and quantity, and its share of the whole's days."""
+    """A part of the closed period on one price and quantity, and its share of the whole's days.
+
+    An add-on's usage counts from a day of its own, if one is said.
+    """
 
     version_id: int
     quantity: int
     period: Period
     share: Fraction
+    is_add_on: bool = False
+    usage_from: datetime | None = None
+
+
+def stretch_of(
+    boundary: Boundary,
+    time: Period,
+    *,
+    version_id: int,
+    quantity: int,
+    is_add_on: bool = False,
+    usage_from: datetime | None = None,
+) -> Stretch | None:
+    """What of a time lies in the closed period, with its share of the days of the whole one."""
+    closed = boundary.closed
+    part = time.intersection(closed) if closed else None
+    if closed is None or part is None:
+        return None
+    zone = boundary.subscription.time_zone
+    whole_days = max(boundary.closed_row.period_at(closed.start).days(zone), 1)
+    share = min(Fraction(part.days(zone) or 1, whole_days), Fraction(1))
+    return Stretch(version_id, quantity, part, share, is_add_on, usage_from)
 
 
 def on_one_price(stretches: Iterable[Stretch]) -> Iterator[Stretch]:
     """Stretches that differ only in quantity as one: more seats do not start the tiers anew."""
     held: Stretch | None = None
     for stretch in stretches:
-        if held is not None and held.version_id == stretch.version_id:
+        if held is not None and _goes_on(held, stretch):
             joined = Period(held.period.start, stretch.period.end)
-            held = replace(stretch, period=joined, share=held.share + stretch.share)
+            held = replace(
+                stretch,
+                period=joined,
+                share=held.share + stretch.share,
+                usage_from=held.usage_from,
+            )
             continue
         if held is not None:
             yield held
         held = stretch
     if held is not None:
         yield held
+
+
+def _goes_on(held: Stretch, stretch: Stretch) -> bool:
+    """Whether it is the same price again; an add-on that was off meanwhile begins anew."""
+    is_gapless = not held.is_add_on or held.period.end == stretch.period.start
+    return held.version_id == stretch.version_id and is_gapless

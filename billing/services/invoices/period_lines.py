@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from fractions import Fraction
 
 from billing.queries.thresholds import billed_early
 from billing.services.invoices.add_on_lines import AddOnBook
@@ -13,6 +12,7 @@ from billing.services.invoices.draft_parts import (
     DraftLine,
     Stretch,
     on_one_price,
+    stretch_of,
 )
 from billing.services.invoices.fee_lines import fee_line, setup_line
 from billing.services.invoices.minimum_lines import plan_minimum, price_minimums
@@ -31,24 +31,30 @@ def draft_lines(
     boundaries: Sequence[Boundary], phases: Phases | None = None
 ) -> list[list[DraftLine]]:
     """The lines that are owed at each boundary, in their order."""
-    stretches, book = _stretches_of(boundaries, phases)
+    stretches, versions = _stretches_of(boundaries, phases)
     policies = PolicyBook()
-    add_ons = AddOnBook((b.subscription.pk for b in boundaries), policies)
+    add_ons = AddOnBook((b.subscription.pk for b in boundaries), policies, versions)
+    book = add_ons.prices
     passed_by = [(b, stretches[b.subscription.pk]) for b in boundaries]
-    usage = usage_lines(passed_by, book, policies)
+    measured = [(b, [*own, *add_ons.usage_stretches(b)]) for b, own in passed_by]
+    usage = usage_lines(measured, book, policies)
     early = billed_early({(b.subscription.pk, b.closed.start) for b in boundaries if b.closed})
     drafted = []
     for boundary, passed in passed_by:
-        used = usage.get(id(boundary), [])
+        found = usage.get(id(boundary), [])
+        used = [one for one in found if not one.usage.stretch.is_add_on]
+        beside = [one for one in found if one.usage.stretch.is_add_on]
         owed = [
             *_arrears_lines(boundary, passed, book, policies),
-            *(found.line for found in used),
+            *(one.line for one in used),
             *price_minimums(used),
         ]
         lines = [
             *owed,
             *_plan_minimums(boundary, passed, [*owed, *_ahead(used)], book, policies),
             *add_ons.arrears(boundary),
+            *(one.line for one in beside),
+            *price_minimums(beside),
             *_setup_lines(boundary, book),
             *add_ons.setups(boundary),
             *advance_lines(boundary, book, policies),
@@ -69,16 +75,22 @@ def _ahead(used: Sequence[UsageLine]) -> Iterator[DraftLine]:
 
 
 def usage_so_far(
-    boundaries: Sequence[Boundary], *, ahead: bool = False
+    boundaries: Sequence[Boundary], *, ahead: bool = False, with_add_ons: bool = False
 ) -> dict[int, list[DraftLine]]:
     """Lines of the usage that each subscription's period has had, by subscription.
 
     Only of what can but grow until the period is over, and only where there is some; `ahead`:
-    of prices that are billed as usage comes, what is not billed yet, else of the others.
+    of prices that are billed as usage comes, what is not billed yet, else of the others. Add-ons
+    have no thresholds, so their usage is asked for apart.
     """
-    stretches, book = _stretches_of(boundaries)
+    stretches, versions = _stretches_of(boundaries)
+    policies = PolicyBook()
     passed_by = [(b, stretches[b.subscription.pk]) for b in boundaries]
-    usage = usage_lines(passed_by, book, PolicyBook())
+    if with_add_ons:
+        add_ons = AddOnBook((b.subscription.pk for b in boundaries), policies, versions)
+        passed_by = [(b, [*own, *add_ons.usage_stretches(b)]) for b, own in passed_by]
+    book = add_ons.prices if with_add_ons else PriceBook(versions)
+    usage = usage_lines(passed_by, book, policies)
     return {
         b.subscription.pk: [
             found.line
@@ -91,13 +103,13 @@ def usage_so_far(
 
 def _stretches_of(
     boundaries: Sequence[Boundary], given: Phases | None = None
-) -> tuple[dict[int, list[Stretch]], PriceBook]:
-    """The stretches of each subscription's closed period, and the prices that they were on."""
+) -> tuple[dict[int, list[Stretch]], set[int]]:
+    """The stretches of each subscription's closed period, and the versions that they were on."""
     phases = given or _phases(boundaries)
     versions = {phase.plan_version_id for group in phases.values() for phase in group}
     versions |= {b.subscription.plan_version_id for b in boundaries}
     stretches = {b.subscription.pk: _stretches(b, phases[b.subscription.pk]) for b in boundaries}
-    return stretches, PriceBook(versions)
+    return stretches, versions
 
 
 def _phases(boundaries: Sequence[Boundary]) -> Phases:
@@ -113,17 +125,19 @@ def _stretches(boundary: Boundary, phases: Sequence[SubscriptionPhase]) -> list[
     closed = boundary.closed
     if closed is None:
         return []
-    zone = boundary.subscription.time_zone
-    whole = boundary.closed_row.period_at(closed.start)
-    whole_days = max(whole.days(zone), 1)
-    stretches = []
-    for phase in phases:
-        end = phase.ends_at or max(closed.end, phase.starts_at + timedelta(days=1))
-        part = Period(phase.starts_at, end).intersection(closed)
-        if part is not None:
-            share = min(Fraction(part.days(zone) or 1, whole_days), Fraction(1))
-            stretches.append(Stretch(phase.plan_version_id, phase.quantity, part, share))
-    return stretches
+    found = [
+        stretch_of(
+            boundary,
+            Period(
+                phase.starts_at,
+                phase.ends_at or max(closed.end, phase.starts_at + timedelta(days=1)),
+            ),
+            version_id=phase.plan_version_id,
+            quantity=phase.quantity,
+        )
+        for phase in phases
+    ]
+    return [stretch for stretch in found if stretch is not None]
 
 
 def advance_lines(boundary: Boundary, book: PriceBook, policies: PolicyBook) -> Iterator[DraftLine]:

@@ -41,11 +41,17 @@ CLOSINGS_DUE = """
 SELECT DISTINCT s.customer_id, price.meter_id, s.next_billing_at, s.currency
 FROM subscriptions_subscription s
 JOIN subscriptions_customer customer ON customer.id = s.customer_id
-JOIN subscriptions_subscriptionphase phase
-  ON phase.subscription_id = s.id AND phase.starts_at < s.next_billing_at
- AND (phase.ends_at IS NULL OR phase.ends_at > s.current_period_start)
+JOIN (
+    SELECT subscription_id, plan_version_id, starts_at, ends_at
+    FROM subscriptions_subscriptionphase
+    UNION ALL
+    SELECT subscription_id, plan_version_id, starts_at, ends_at
+    FROM subscriptions_subscriptionaddon
+) AS served
+  ON served.subscription_id = s.id AND served.starts_at < s.next_billing_at
+ AND (served.ends_at IS NULL OR served.ends_at > s.current_period_start)
 JOIN subscriptions_price price
-  ON price.plan_version_id = phase.plan_version_id AND price.meter_id IS NOT NULL
+  ON price.plan_version_id = served.plan_version_id AND price.meter_id IS NOT NULL
 WHERE s.next_billing_at <= %s
 """
 CLOSINGS_OF_CLOCK = f"{CLOSINGS_DUE} AND customer.clock_id IS NOT DISTINCT FROM %s"
@@ -323,7 +329,8 @@ def _move_on(boundaries: Sequence[Boundary], at: datetime) -> None:
                 effective_at=boundary.at,
                 at=at,
             )
-    note_scheduled_add_ons({b.subscription.pk: b.at for b in moved}, at=at)
+    going_on = [b for b in boundaries if not ends_at(b.subscription, b.at)]
+    note_scheduled_add_ons({b.subscription.pk: b.at for b in going_on}, at=at)
     over = [b.subscription for b in boundaries if b.coming is None]
     Subscription.objects.filter(pk__in=[s.pk for s in over]).update(next_billing_at=None)
     for boundary in boundaries:

@@ -6,12 +6,10 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
+from billing.domain.included import included_share
 from billing.domain.rating import ChargeModel, PriceTerms, Tier, rate
 from subscriptions.models import Meter, PlanVersion, Price
 from tiktoktoe.kernel.money import Money
-from tiktoktoe.kernel.rates import round_down
-
-INCLUDED_PLACES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +41,9 @@ class LoadedPrice:
         """The terms for part of a period: included units shrink with it, prices do not."""
         if share == 1:
             return self.terms
-        included = Fraction(self.terms.included_units) * share
         return replace(
             self.terms,
-            included_units=round_down(included, INCLUDED_PLACES),
+            included_units=included_share(self.terms.included_units, share),
             included_events=int(self.terms.included_events * share),
         )
 

@@ -107,7 +107,9 @@ def _usages(
 ) -> Iterator[UsageOf]:
     subscription = boundary.subscription
     for whole_stretch in on_one_price(stretches):
-        stretch = _its_own(whole_stretch, subscription.usage_from)
+        is_add_on = whole_stretch.is_add_on
+        begins_at = whole_stretch.usage_from if is_add_on else subscription.usage_from
+        stretch = _its_own(whole_stretch, begins_at)
         if stretch is None:
             continue
         for loaded in book.usage(stretch.version_id):

@@ -20,7 +20,7 @@ from billing.services.invoices.renewal import run_billing
 from finance.queries import unposted_count
 from finance.services.posting import post_documents
 from subscriptions.domain.proration_policy import Timing
-from subscriptions.errors import PriceInvalid, SubscriptionChanged
+from subscriptions.errors import SubscriptionChanged
 from subscriptions.models import Plan, PlanVersion, Subscription, SubscriptionAddOn
 from subscriptions.queries.entitlements import entitlements
 from subscriptions.services.catalog import draft_plan_version, publish_plan_version
@@ -30,7 +30,6 @@ from tests.factories.subscriptions import (
     JAN_1,
     TEST_ACTOR,
     make_plan,
-    per_call,
     published_version,
     recurring,
     subscription_since,
@@ -146,13 +145,6 @@ def test_all_of_it_is_in_the_books() -> None:
 
     assert CreditNote.objects.get().total == Money("15.00", "USD")
     assert unposted_count(at=MAY_1) == 0
-
-
-def test_an_add_on_has_fees_only() -> None:
-    plan = make_plan(is_add_on=True)
-
-    with pytest.raises(PriceInvalid, match="fees only"):
-        published_version(recurring(), per_call(), plan=plan)
 
 
 def test_the_database_keeps_each_add_on_there_once_and_of_its_kind() -> None:
