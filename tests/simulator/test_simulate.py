@@ -27,6 +27,17 @@ timeline:
 run_until: 1999-04-01
 expect: {invoices: 3}
 """
+PAID = """
+plans: [{code: basic, price: 10}]
+customers: [{id: cus_1, card: works}, {id: cus_2}]
+timeline:
+  - {at: 1999-01-31, do: subscribe, customer: cus_1, plan: basic, subscription: by_card}
+  - {at: 1999-01-31, do: subscribe, customer: cus_2, plan: basic, subscription: by_hand}
+  - {at: 1999-02-01, do: pay, customer: cus_2}
+  - {at: 1999-02-02, do: set_card, customer: cus_1, card: declines}
+run_until: 1999-02-03
+expect: {payments: 2}
+"""
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
 
 
@@ -60,6 +71,13 @@ def test_it_leaves_no_row_and_no_table_behind(tmp_path: Path) -> None:
     assert Customer.objects.count() == 1
     assert not UsageEvent.objects.exists()
     assert not NumberSeries.objects.exists()
+
+
+def test_what_is_paid_there_by_card_or_by_hand_is_kept_there_too(tmp_path: Path) -> None:
+    before = rows_of_everything()
+
+    assert "as expected" in simulated(tmp_path, PAID)
+    assert rows_of_everything() == before
 
 
 def test_it_neither_sees_nor_waits_for_what_others_do_meanwhile(tmp_path: Path) -> None:
