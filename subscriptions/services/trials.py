@@ -26,10 +26,11 @@ def move_trial_end(
 ) -> Subscription:
     """Let a trial end at the start of another local day: later, or sooner but after today.
 
-    Periods that are counted from the end of the trial are counted from the new one.
+    Periods that are counted from the end of the trial are counted from the new one. What was to
+    end with the trial does so still.
 
     Raises:
-        TransitionNotAllowed: If it is in no trial.
+        TransitionNotAllowed: If it is in no trial, or would end before it.
         SubscriptionInvalid: If the day is not to come.
     """
     locked = lock_subscription(subscription)
@@ -40,10 +41,22 @@ def move_trial_end(
             f"{ends_on} has begun", field="ends_on", remedy="end the trial now instead"
         )
     before = locked.trial_ends_at
+    if locked.cancel_at == before:
+        locked.cancel_at = ends_at
+    if locked.cancel_at is not None and locked.cancel_at < ends_at:
+        raise TransitionNotAllowed(
+            f"its end is scheduled for {locked.cancel_at:%Y-%m-%d}; withdraw the cancellation first"
+        )
     _count_from(locked, ends_on, at)
     locked.trial_ends_at = locked.current_period_end = locked.next_billing_at = ends_at
     locked.save(
-        update_fields=["trial_ends_at", "anchor_on", "current_period_end", "next_billing_at"]
+        update_fields=[
+            "trial_ends_at",
+            "anchor_on",
+            "current_period_end",
+            "next_billing_at",
+            "cancel_at",
+        ]
     )
     assert before is not None
     record_transition(
@@ -66,10 +79,12 @@ def end_trial(
     """End a trial today: the subscription is active, and billed from this local day on.
 
     Raises:
-        TransitionNotAllowed: If it is in no trial.
+        TransitionNotAllowed: If it is in no trial, or its end is scheduled.
     """
     locked = lock_subscription(subscription)
     ensure_trialing(locked)
+    if locked.cancel_at is not None:
+        raise TransitionNotAllowed("its end is scheduled; withdraw the cancellation first")
     today = local_date(at, locked.time_zone)
     _count_from(locked, today, at)
     interval = locked.plan_version.plan.billing_interval

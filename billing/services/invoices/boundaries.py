@@ -23,8 +23,8 @@ def next_boundary(subscription: Subscription) -> Boundary | None:
     row = subscription.billing_periods
     if subscription.state == Subscription.State.PAUSED:
         return Boundary(subscription, at, None, coming(subscription, at), row)
-    is_trial_end = at == subscription.trial_ends_at
-    closed = None if is_trial_end else Period(subscription.current_period_start, at)
+    is_trial = subscription.trial_ends_at is not None and at <= subscription.trial_ends_at
+    closed = None if is_trial else Period(subscription.current_period_start, at)
     if ends_at(subscription, at) or pauses_at(subscription, at):
         return Boundary(subscription, at, closed, None, row, is_last=True)
     return Boundary(subscription, at, closed, coming(subscription, at), row)

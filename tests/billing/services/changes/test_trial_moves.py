@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from billing.services.changes.cancelling import cancel_subscription
+from billing.services.changes.cancelling import CancelWhen, cancel_subscription
 from billing.services.changes.trials import convert_trial_now
 from billing.services.invoices.renewal import run_billing
 from subscriptions.errors import SubscriptionInvalid, TransitionNotAllowed
@@ -12,6 +12,7 @@ from subscriptions.models import Subscription
 from subscriptions.services.trials import move_trial_end
 from tests.factories.lifecycle import at, begin, billed, fee_of
 from tests.factories.subscriptions import TEST_ACTOR, per_call
+from tests.factories.usage import use
 
 pytestmark = pytest.mark.django_db
 
@@ -93,3 +94,53 @@ def test_a_start_before_usage_that_is_billed_is_refused() -> None:
 def test_a_month_has_no_such_day(day: int) -> None:
     with pytest.raises(SubscriptionInvalid):
         begin(fee_of("31.00"), "2026-01-20", anchor_day=day)
+
+
+def canceled_with_its_trial() -> Subscription:
+    subscription = begin(fee_of("31.00"), "2026-01-01", trial_days=14)
+    return cancel_subscription(
+        subscription=subscription,
+        when=CancelWhen.PERIOD_END,
+        actor=TEST_ACTOR,
+        at=at("2026-01-03"),
+    ).subscription
+
+
+@pytest.mark.parametrize("day", [date(2026, 1, 10), date(2026, 1, 20)])
+def test_what_ends_with_its_trial_still_does_when_the_trial_is_moved(day: date) -> None:
+    subscription = canceled_with_its_trial()
+
+    move(subscription, day)
+    run_billing(at=at("2026-02-01"))
+
+    subscription.refresh_from_db()
+    assert subscription.state == "canceled"
+    assert subscription.ended_at == at(day.isoformat())
+    assert billed(subscription) == []
+
+
+def test_a_trial_whose_end_is_the_end_cannot_be_converted() -> None:
+    subscription = canceled_with_its_trial()
+
+    with pytest.raises(TransitionNotAllowed, match="withdraw the cancellation first"):
+        convert_trial_now(subscription=subscription, actor=TEST_ACTOR, at=at("2026-01-05"))
+    assert billed(subscription) == []
+
+
+def test_ended_on_a_day_of_its_trial_nothing_of_it_is_billed() -> None:
+    version = fee_of("31.00", "own", per_call("1.00", included="0"), timing="arrears")
+    subscription = begin(version, "2026-01-01", trial_days=14)
+    use(subscription.customer, 50, at("2026-01-02T12:00"))
+
+    cancel_subscription(
+        subscription=subscription,
+        when=CancelWhen.ON_DAY,
+        on=date(2026, 1, 8),
+        actor=TEST_ACTOR,
+        at=at("2026-01-03"),
+    )
+    run_billing(at=at("2026-02-01"))
+
+    subscription.refresh_from_db()
+    assert (subscription.state, subscription.ended_at) == ("canceled", at("2026-01-09"))
+    assert billed(subscription) == []
