@@ -125,10 +125,20 @@ def _choose(
     unknown = line_amounts.keys() - by_id.keys()
     if unknown or not line_amounts:
         raise CreditInvalid("name lines of this invoice", field="line_amounts")
-    return [
+    chosen = [
         (by_id[pk], credit_line(left[pk], Money(amount, invoice.currency)))
         for pk, amount in line_amounts.items()
     ]
+    _check_sum(invoice, chosen)
+    return chosen
+
+
+def _check_sum(invoice: Invoice, chosen: Sequence[Credited]) -> None:
+    """Lines below zero make an invoice of less than its other lines come to."""
+    asked = total((credit.net + credit.tax for _, credit in chosen), invoice.currency)
+    most = creditable(invoiced=invoice.total, credited=invoice.amount_credited)
+    if asked > most:
+        raise CreditExceedsInvoice(f"{asked} is more than the {most} that can be credited")
 
 
 def left_of_lines(lines: Sequence[InvoiceLine]) -> dict[UUID, LineLeft]:

@@ -75,7 +75,7 @@ def open_wallet(
         or Wallet.objects.filter(customer=customer, currency=code, name=name).exists()
     ):
         raise CreditInvalid("a wallet needs a name of its own", field="name")
-    rule = _rule(customer, TopUpRule(topup_below, topup_amount, topup_every, topup_from), at)
+    rule = _rule(customer, code, TopUpRule(topup_below, topup_amount, topup_every, topup_from), at)
     return Wallet.objects.create(
         customer=customer,
         currency=code,
@@ -119,19 +119,25 @@ def change_top_up(*, wallet: Wallet, rule: TopUpRule, at: datetime) -> Wallet:
     """
     held = Wallet.objects.select_for_update(of=("self",)).select_related("customer")
     locked = held.get(pk=wallet.pk)
-    for name, value in _rule(locked.customer, rule, at).items():
+    for name, value in _rule(locked.customer, locked.currency, rule, at).items():
         setattr(locked, name, value)
     locked.save()
     logger.info("wallet top-up changed", extra={"wallet": locked.pk})
     return locked
 
 
-def _rule(customer: Customer, rule: TopUpRule, at: datetime) -> dict[str, Any]:
+def _rule(customer: Customer, currency: str, rule: TopUpRule, at: datetime) -> dict[str, Any]:
     """A rule as it is kept."""
     buys = rule.below is not None or bool(rule.every)
     if buys != (rule.amount is not None) or (rule.amount is not None and rule.amount <= 0):
         raise CreditInvalid(
             "say how much a top-up buys, and when, or neither", field="topup_amount"
+        )
+    if rule.amount is not None and quantize(Money(rule.amount, currency)).amount != rule.amount:
+        raise CreditInvalid(
+            f"nobody can pay {rule.amount} {currency}",
+            field="topup_amount",
+            remedy="a whole number of its smallest unit",
         )
     if rule.every and rule.every not in Wallet.Every.values:
         raise CreditInvalid(f"{rule.every!r} is no interval of a top-up", field="topup_every")

@@ -10,11 +10,20 @@ from billing.errors import (
     PaymentInFlight,
 )
 from billing.models import CreditNote, Invoice, Payment, PaymentAttempt, TaxRate
+from billing.services.changes.plan_changes import change_plan
 from billing.services.credit.credit_notes import issue_credit_note
-from billing.services.invoices.invoicing import mark_uncollectible, void_invoice
+from billing.services.invoices.invoicing import bill_start, mark_uncollectible, void_invoice
 from subscriptions.services.lifecycle import mark_past_due
 from tests.factories.billing import only_line, open_invoice
-from tests.factories.subscriptions import JAN_1, make_customer, published_version, recurring
+from tests.factories.subscriptions import (
+    JAN_1,
+    TEST_ACTOR,
+    make_customer,
+    make_plan,
+    published_version,
+    recurring,
+    subscription_since,
+)
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import Money
 
@@ -52,6 +61,32 @@ def test_part_of_an_invoice_is_credited_with_its_tax() -> None:
     assert note.tax_breakdown[0] | {"base": "10.00", "tax": "1.90"} == note.tax_breakdown[0]
     invoice.refresh_from_db()
     assert (invoice.state, invoice.amount_due) == ("open", Money("107.10", "EUR"))
+
+
+def test_a_line_beside_one_below_zero_gives_back_no_more_than_their_invoice() -> None:
+    small, large = (published_version(recurring(fee), plan=make_plan()) for fee in ("10", "100"))
+    subscription = subscription_since(JAN_1, version=small)
+    bill_start(subscription=subscription, at=JAN_1)
+    change_plan(
+        subscription=subscription,
+        plan_version=large,
+        quantity=1,
+        actor=TEST_ACTOR,
+        at=JAN_1.replace(day=2),
+    )
+    invoice = Invoice.objects.get(kind=Invoice.Kind.CHANGE)
+    charge = invoice.lines.get(kind="proration_charge")
+    assert charge.amount > invoice.total
+
+    with pytest.raises(CreditExceedsInvoice, match="is more than the"):
+        issue_credit_note(
+            invoice=invoice,
+            reason="Mistake",
+            idempotency_key="a",
+            line_amounts={charge.pk: charge.amount.amount},
+            at=JAN_1.replace(day=3),
+        )
+    assert not CreditNote.objects.exists()
 
 
 def test_an_invoice_credited_in_full_is_settled() -> None:

@@ -460,6 +460,7 @@ def test_a_changed_rule_counts_from_now_on_and_an_empty_one_buys_nothing() -> No
         (TopUpRule(every="week"), "topup_amount"),
         (TopUpRule(amount=Decimal(5), every="minute"), "topup_every"),
         (TopUpRule(amount=Decimal(0), every="week"), "topup_amount"),
+        (TopUpRule(amount=Decimal("10.005"), every="week"), "topup_amount"),
         (TopUpRule(None, Decimal(5), "week", JAN_1.date()), "topup_from"),
     ],
 )
