@@ -25,7 +25,7 @@ from subscriptions.domain.proration_policy import NotePays, ProrationPolicy, Unu
 from subscriptions.models import Plan, Price, Subscription
 from subscriptions.services.policies import policy_of
 from subscriptions.services.transitions import Actor
-from tiktoktoe.kernel.money import Money, quantize, quantize_amount, total, zero
+from tiktoktoe.kernel.money import Money, quantize_amount, total, zero
 from tiktoktoe.kernel.periods import BillingPeriods, Period
 
 CHARGED_KINDS = (InvoiceLine.Kind.RECURRING, InvoiceLine.Kind.PRORATION_CHARGE)
@@ -162,7 +162,7 @@ def _worth(
 def _less_discount(fee: Money, line: InvoiceLine) -> Money:
     """A current price, less the share that coupons took off the line that was billed."""
     if not line.discount:
-        return quantize(fee)
+        return fee
     before = Fraction(line.charged.amount) + Fraction(line.discount.amount)
     share = Fraction(line.charged.amount) / before
     return quantize_amount(Fraction(fee.amount) * share, fee.currency)

@@ -13,7 +13,7 @@ from billing.domain.totals import Totals
 from billing.services.credit.coupon_book import Buyer, CouponTaken
 from subscriptions.models import Customer, Subscription
 from tiktoktoe.kernel.money import Money
-from tiktoktoe.kernel.periods import BillingPeriods, Period
+from tiktoktoe.kernel.periods import BillingPeriods, Period, local_date, local_midnight
 
 __all__ = ["Buyer"]
 
@@ -105,6 +105,15 @@ class Boundary:
         """The periods that the closed one is a part of."""
         return self.row or self.subscription.billing_periods
 
+    def days_of(self, part: Period) -> int:
+        """The local days of a part of the closed period: those whose usage counts in it.
+
+        A day that is cut by the end belongs to what comes after, or to the last part.
+        """
+        zone = self.subscription.time_zone
+        is_cut = local_midnight(local_date(part.end, zone), zone) < part.end
+        return part.days(zone) + (is_cut and self.is_last and part.end == self.at)
+
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
@@ -137,7 +146,7 @@ def stretch_of(
         return None
     zone = boundary.subscription.time_zone
     whole_days = max(boundary.closed_row.period_at(closed.start).days(zone), 1)
-    share = min(Fraction(part.days(zone) or 1, whole_days), Fraction(1))
+    share = min(Fraction(boundary.days_of(part), whole_days), Fraction(1))
     return Stretch(version_id, quantity, part, share, is_add_on, usage_from)
 
 

@@ -9,7 +9,6 @@ from billing.services.invoices.draft_parts import DraftLine
 from billing.services.invoices.terms import LoadedPrice
 from subscriptions.domain.proration import charge_part
 from subscriptions.domain.proration_policy import ProrationPolicy
-from tiktoktoe.kernel.money import quantize
 from tiktoktoe.kernel.periods import Period
 
 
@@ -34,7 +33,7 @@ def fee_line(
         )
     else:
         prorated = charge_part(
-            price=quantize(loaded.fee(quantity)),
+            price=loaded.fee(quantity),
             whole=whole,
             start=part.start,
             end=part.end,

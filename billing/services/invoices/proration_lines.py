@@ -12,7 +12,6 @@ from billing.services.invoices.terms import PriceBook
 from subscriptions.domain.proration import charge_part, whole_of
 from subscriptions.domain.proration_policy import ProrationPolicy
 from subscriptions.models import PlanVersion, Price
-from tiktoktoe.kernel.money import quantize
 from tiktoktoe.kernel.periods import BillingPeriods, Period
 
 
@@ -49,7 +48,7 @@ def charge_lines(
     lines = []
     for loaded in book.recurring(plan_version.pk, Price.Timing.ADVANCE):
         part = charge_part(
-            price=quantize(loaded.fee(quantity)),
+            price=loaded.fee(quantity),
             whole=whole_of(rest, periods=row, policy=policy),
             start=rest.start,
             end=rest.end,
