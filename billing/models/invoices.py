@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 FINAL_STATES = ("open", "paid", "uncollectible", "void")
+UNBILLED_STATES = ("void", "discarded")  # whose lines charged nobody
 
 # `Invoice.amount_due` of an open invoice, in SQL.
 LEFT_TO_PAY = (

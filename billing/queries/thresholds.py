@@ -9,6 +9,7 @@ from django.db.models import Case, DecimalField, ExpressionWrapper, F, Sum, When
 
 from billing.domain.thresholds import BilledEarly
 from billing.models import Invoice, InvoiceLine, ThresholdCrossing
+from billing.models.invoices import UNBILLED_STATES
 from subscriptions.models import Price
 from tiktoktoe.kernel.money import Money
 
@@ -19,8 +20,8 @@ AMOUNT: "DecimalField[Decimal, Decimal]" = DecimalField(max_digits=19, decimal_p
 def billed_early(periods: Collection[PeriodKey]) -> Mapping[PeriodKey, list[BilledEarly]]:
     """What threshold invoices charged for usage, by subscription and start of the period.
 
-    Less what later threshold invoices took off; void ones charge nothing. A credit note gives
-    money back, not usage: what it took off is not charged a second time.
+    Less what later threshold invoices took off; void and discarded ones charge nothing. A credit
+    note gives money back, not usage: what it took off is not charged a second time.
     """
     wanted = set(periods)
     rows = ThresholdCrossing.objects.filter(subscription__in={key[0] for key in wanted})
@@ -33,7 +34,7 @@ def billed_early(periods: Collection[PeriodKey]) -> Mapping[PeriodKey, list[Bill
     }
     if not of_invoice:
         return {}
-    invoices = Invoice.objects.filter(pk__in=of_invoice).exclude(state=Invoice.State.VOID)
+    invoices = Invoice.objects.filter(pk__in=of_invoice).exclude(state__in=UNBILLED_STATES)
     charged = {
         (invoice_id, includes_tax): amount
         for invoice_id, includes_tax, amount in InvoiceLine.objects.filter(invoice__in=of_invoice)
@@ -97,7 +98,7 @@ def billed_ahead(keys: Collection[AheadKey]) -> Mapping[AheadKey, Money]:
     """What was billed of usage as it came: by subscription, price and start of the stretch.
 
     Before coupons and credit notes, so that what they took off is not charged later; void
-    invoices charge nothing.
+    and discarded invoices charge nothing.
     """
     if not keys:
         return {}
@@ -106,7 +107,7 @@ def billed_ahead(keys: Collection[AheadKey]) -> Mapping[AheadKey, Money]:
         subscription__in={key[0] for key in keys},
         price__in={key[1] for key in keys},
         period_start__gte=min(key[2] for key in keys),
-    ).exclude(invoice__state=Invoice.State.VOID)
+    ).exclude(invoice__state__in=UNBILLED_STATES)
     rows = lines.annotate(said=_charged("includes_tax")).values_list(
         "subscription", "price", "period_start", "said", "discount", "currency"
     )

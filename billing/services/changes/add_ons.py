@@ -18,6 +18,7 @@ from billing.services.changes.plan_changes import bears, may_net
 from billing.services.credit.giving_back import (
     NotePlan,
     Unused,
+    close_drafts,
     issue_notes,
     keep_unused,
     plan_notes,
@@ -165,6 +166,14 @@ def change_add_on(
         SubscriptionChanged: If it is not as `expected`, the token of a preview, says.
         PaymentInFlight: If an invoice that is to be credited may be being paid right now.
     """
+    seen = preview_add_on(
+        subscription=subscription,
+        plan_version=plan_version,
+        quantity=quantity,
+        at=at,
+        override=override,
+    )
+    close_drafts(seen.unused)
     with transaction.atomic():
         locked = lock_subscription(subscription)
         ensure_unchanged(locked, expected)

@@ -21,6 +21,7 @@ from billing.services.changes.effects import Effect
 from billing.services.credit.giving_back import (
     NotePlan,
     Unused,
+    close_drafts,
     issue_notes,
     keep_unused,
     plan_notes,
@@ -290,6 +291,7 @@ def change_plan(
     )
     if seen.closes:
         close_usage_until(seen.subscription, seen.effective_at)
+    close_drafts(seen.unused)
     with transaction.atomic():
         locked = lock_subscription(subscription)
         ensure_unchanged(locked, expected)

@@ -12,13 +12,19 @@ from decimal import Decimal
 from fractions import Fraction
 from uuid import UUID
 
+from django.db.models import Sum
+
 from billing.domain.crediting import LineLeft, credit_line, credit_total
 from billing.domain.derivation import Derivation, proration_derivation
 from billing.domain.totals import creditable
-from billing.models import CreditNote, Invoice, InvoiceLine, UnusedCredit
+from billing.models import CreditNote, Invoice, InvoiceLine, PrepaidCredit, UnusedCredit
+from billing.models.invoices import UNBILLED_STATES
+from billing.queries.credit_balance import credit_of
 from billing.services.credit.credit_notes import issue_credit_note, left_of_lines, refundable_of
 from billing.services.credit.credit_refunds import refund_credit_note
 from billing.services.invoices.draft_parts import Boundary
+from billing.services.invoices.draft_review import issue_closed
+from billing.services.invoices.refreshing import close_usage_of
 from billing.services.invoices.terms import LoadedPrice, PriceBook
 from subscriptions.domain.proration import Billed, Proration, credit_unused, whole_of
 from subscriptions.domain.proration_policy import NotePays, ProrationPolicy, UnusedTime
@@ -127,7 +133,7 @@ def _found(
 def _billed_beyond(subscription: Subscription, unused_from: datetime) -> list[InvoiceLine]:
     lines = list(
         InvoiceLine.objects.filter(subscription=subscription, period_end__gt=unused_from)
-        .exclude(invoice__state__in=[Invoice.State.VOID, Invoice.State.DISCARDED])
+        .exclude(invoice__state__in=UNBILLED_STATES)
         .select_related("invoice", "price__plan_version__plan")
         .order_by("invoice__created_at", "invoice", "position")
     )
@@ -234,7 +240,7 @@ def _note(
     refund = zero(invoice.currency)
     if choice == UnusedTime.REFUND:
         refund = _refund(invoice, gross)
-    off = min(gross - refund, invoice.amount_due)
+    off = min(gross - refund, _due(invoice))
     return NotePlan(
         invoice=invoice,
         line_amounts=amounts,
@@ -242,6 +248,18 @@ def _note(
         refund=refund,
         to_balance=gross - refund - off,
     )
+
+
+def _due(invoice: Invoice) -> Money:
+    """What an invoice owes, or a draft will at least once it is issued and takes credit."""
+    if invoice.state != Invoice.State.DRAFT:
+        return invoice.amount_due
+    lots = PrepaidCredit.objects.filter(
+        wallet__customer=invoice.customer_id, wallet__currency=invoice.currency
+    )
+    prepaid = lots.aggregate(left=Sum("amount_left"))["left"] or Decimal(0)
+    held: Money = credit_of(invoice.customer_id, invoice.currency)
+    return max(invoice.total - held - Money(prepaid, invoice.currency), zero(invoice.currency))
 
 
 def _waiting(plan: NotePlan) -> NotePlan:
@@ -294,6 +312,7 @@ def issue_notes(
     plans: Sequence[NotePlan], *, reason: str, idempotency_key: str, at: datetime
 ) -> list[CreditNote]:
     """Issue planned notes, in the caller's transaction."""
+    _issue_drafts((plan.invoice for plan in plans), at)
     return [
         issue_credit_note(
             invoice=plan.invoice,
@@ -308,6 +327,25 @@ def issue_notes(
         )
         for n, plan in enumerate(plans, start=1)
     ]
+
+
+def close_drafts(unused: Iterable[Unused]) -> None:
+    """Close the usage of drafts that are issued when these lines' time is given back.
+
+    Outside of any transaction, before that.
+    """
+    if ids := _drafts_of(item.line.invoice for item in unused):
+        close_usage_of(ids)
+
+
+def _issue_drafts(invoices: Iterable[Invoice], at: datetime) -> None:
+    """Issue what still waits for people: what is given back has to have been billed."""
+    if ids := _drafts_of(invoices):
+        issue_closed(ids, at=at)
+
+
+def _drafts_of(invoices: Iterable[Invoice]) -> list[UUID]:
+    return sorted({i.pk for i in invoices if i.state == Invoice.State.DRAFT})
 
 
 def refund_notes(notes: Iterable[CreditNote], *, actor: Actor, at: datetime) -> None:
@@ -326,6 +364,8 @@ def keep_unused(
     invoice: Invoice | None = None,
 ) -> None:
     """Write down that these lines' time has ended, and what became of it; once for each."""
+    unused = list(unused)
+    _issue_drafts((item.line.invoice for item in unused), at)
     by_invoice = {note.invoice_id: note for note in notes}
     is_skipped = form == UnusedCredit.Form.SKIP
     UnusedCredit.objects.bulk_create(

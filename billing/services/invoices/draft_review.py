@@ -86,7 +86,7 @@ def issue_reviewed(*, at: datetime, clock: CustomerClock | None = None) -> int:
 def _issue_or_halve(ids: Sequence[UUID], at: datetime) -> int:
     """One draft that cannot be worked out for the last time holds no other one up."""
     try:
-        return _issue(ids, at=at, skips_locked=True)
+        return issue_closed(ids, at=at, skips_locked=True)
     except (TikTokToeError, ArithmeticError):
         if len(ids) == 1:
             logger.exception("draft cannot be issued", extra={"invoice": str(ids[0])})
@@ -103,12 +103,15 @@ def in_review() -> InvoiceQuerySet:
 def issue_all(*, ids: Sequence[UUID], at: datetime) -> int:
     """Issue drafts that were looked at; what is final or gone by now is left. Gives how many."""
     close_usage_of(ids)
-    return _issue(ids, at=at)
+    return issue_closed(ids, at=at)
 
 
 @transaction.atomic
-def _issue(ids: Collection[UUID], *, at: datetime, skips_locked: bool = False) -> int:
-    """Work drafts out for the last time and issue them: nothing can come in between."""
+def issue_closed(ids: Collection[UUID], *, at: datetime, skips_locked: bool = False) -> int:
+    """Work drafts out for the last time and issue them: nothing can come in between.
+
+    Their usage is closed already (`close_usage_of`).
+    """
     drafts = Invoice.objects.filter(pk__in=ids, state=Invoice.State.DRAFT, awaits_tax=False)
     locked = drafts.order_by("pk").select_for_update(of=("self",), skip_locked=skips_locked)
     held = [invoice.pk for invoice in locked]

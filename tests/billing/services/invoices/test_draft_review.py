@@ -10,7 +10,9 @@ from django.test import Client
 
 from billing.errors import ChargeInvalid, InvoiceNotDraft
 from billing.models import CouponRedemption, Invoice, InvoiceEvent, InvoiceLine
+from billing.queries.credit_balance import credit_of
 from billing.queries.drafts import drafts_seen
+from billing.services.changes.cancelling import CancelWhen, cancel_subscription
 from billing.services.changes.plan_changes import change_plan
 from billing.services.credit.coupons import CouponDetails, create_coupon, redeem_coupon
 from billing.services.invoices.draft_edits import add_draft_line, remove_draft_line
@@ -204,3 +206,60 @@ def test_support_looks_and_changes_nothing(client: Client, held: Subscription) -
     for path in ("draft-lines", "discarding"):
         assert client.post(f"/invoices/{draft.pk}/{path}/", {}).status_code == 403
     assert client.post("/drafts/issuing/", {"draft": str(draft.pk)}).status_code == 403
+
+
+def test_time_of_a_discarded_draft_is_not_given_back(held: Subscription) -> None:
+    discard_draft(invoice=drafted(), reason="Agreed", actor=TEST_ACTOR, at=FEB_1)
+
+    done = cancel_subscription(
+        subscription=held, actor=TEST_ACTOR, at=FEB_1.replace(day=10, hour=9)
+    )
+
+    assert done.notes == ()
+    assert credit_of(held.customer_id, "EUR") == Money(0, "EUR")
+
+
+def test_a_draft_whose_time_is_given_back_is_issued_first(held: Subscription) -> None:
+    draft = drafted()
+
+    done = cancel_subscription(subscription=held, actor=TEST_ACTOR, at=FEB_1.replace(day=2, hour=9))
+
+    draft.refresh_from_db()
+    assert (draft.state, draft.total) == ("open", Money("35.70", "EUR"))
+    # 26 of 28 days, with 19 %.
+    assert [note.total for note in done.notes] == [Money("33.15", "EUR")]
+    assert draft.amount_due == Money("2.55", "EUR")
+
+
+def test_what_ends_while_its_draft_is_looked_at_ends_all_the_same(held: Subscription) -> None:
+    cancel_subscription(
+        subscription=held,
+        when=CancelWhen.ON_DAY,
+        on=FEB_1.replace(day=2).date(),
+        actor=TEST_ACTOR,
+        at=JAN_1.replace(day=10),
+    )
+    drafted()
+
+    run = run_billing(at=FEB_4)
+
+    held.refresh_from_db()
+    assert (run.failure_count, held.state) == (0, "canceled")
+
+
+def test_a_change_counts_the_time_of_a_draft_that_is_issued_with_it(held: Subscription) -> None:
+    draft = drafted()
+
+    done = change_plan(
+        subscription=held,
+        plan_version=held.plan_version,
+        quantity=3,
+        actor=TEST_ACTOR,
+        at=FEB_1.replace(day=2, hour=9),
+    )
+
+    draft.refresh_from_db()
+    assert draft.state == "open"
+    assert done.invoice is not None
+    # 3 times 30.00 less 30.00, for 27 of 28 days.
+    assert done.invoice.subtotal == Money("57.86", "EUR")
