@@ -70,7 +70,7 @@ def usage_billed_before(periods: Collection[PeriodKey]) -> Mapping[int, Decimal]
         subscription__in=starts,
         price__timing=Price.Timing.ARREARS,
         period_end__lte=max(starts.values()),
-    ).exclude(invoice__state=Invoice.State.VOID)
+    ).exclude(invoice__state__in=UNBILLED_STATES)
     rows = (
         closed.exclude(invoice__kind=Invoice.Kind.THRESHOLD)
         .annotate(said=_charged("includes_tax"))

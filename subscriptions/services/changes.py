@@ -242,8 +242,13 @@ def ensure_on_sale(
 def _change_phase(
     subscription: Subscription, version: PlanVersion, quantity: int, day_start: datetime
 ) -> None:
-    """Close the open phase and open the next; a second change on a day replaces the first."""
-    current = SubscriptionPhase.objects.get(subscription=subscription, ends_at__isnull=True)
+    """Close the open phase and open the next; a second change on a day replaces the first.
+
+    What is paused has none: its next phase begins when it goes on.
+    """
+    current = SubscriptionPhase.objects.filter(subscription=subscription, ends_at=None).first()
+    if current is None:
+        return
     if current.starts_at >= day_start:
         current.plan_version = version
         current.quantity = quantity

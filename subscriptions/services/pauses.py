@@ -188,15 +188,22 @@ def resume_subscription(
 
 
 def _open_phase(subscription: Subscription, starts_at: datetime) -> None:
-    """A new phase on the same prices; one that would have no gap before it goes on instead."""
+    """A new phase on its prices; one on the same that would have no gap before it goes on."""
     last = SubscriptionPhase.objects.filter(subscription=subscription).latest("starts_at")
-    if last.ends_at is not None and last.ends_at >= starts_at:
+    prices = (subscription.plan_version_id, subscription.quantity)
+    is_same = (last.plan_version_id, last.quantity) == prices
+    has_gap = last.ends_at is None or last.ends_at < starts_at
+    if not has_gap and (is_same or last.starts_at >= starts_at):
+        last.plan_version_id, last.quantity = prices
         last.ends_at = None
-        last.save(update_fields=["ends_at"])
+        last.save(update_fields=["plan_version", "quantity", "ends_at"])
         return
+    if not has_gap:
+        last.ends_at = starts_at
+        last.save(update_fields=["ends_at"])
     SubscriptionPhase.objects.create(
         subscription=subscription,
-        plan_version_id=last.plan_version_id,
-        quantity=last.quantity,
+        plan_version_id=subscription.plan_version_id,
+        quantity=subscription.quantity,
         starts_at=starts_at,
     )

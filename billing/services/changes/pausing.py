@@ -12,10 +12,11 @@ from datetime import date, datetime
 from django.db import transaction
 
 from billing.errors import PeriodNotBilled
-from billing.models import CreditNote, Invoice
+from billing.models import CreditNote, Invoice, PlanChange
 from billing.queries.tax_table import TaxTable
 from billing.services.changes.cancelling import end_of_service
 from billing.services.changes.effects import Effect
+from billing.services.changes.scheduled_changes import apply_change, change_by, put_on_plan
 from billing.services.credit.giving_back import (
     NotePlan,
     Unused,
@@ -80,9 +81,13 @@ class Pause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResumptionPreview(Effect):
-    """What resuming does: in which period it goes on, and what is charged for it at once."""
+    """What resuming does: in which period it goes on, and what is charged for it at once.
+
+    `change` was to take effect meanwhile, and does now.
+    """
 
     period: Period
+    change: PlanChange | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +224,9 @@ def preview_resumption(*, subscription: Subscription, at: datetime) -> Resumptio
     policy = policies.of_plan(loaded.plan_version.plan_id, at)
     today = change_boundary(at=at, time_zone=loaded.time_zone, policy=policy)
     starts_at = max(today, loaded.paused_from)
+    change = change_by(loaded, starts_at)
+    if change is not None:
+        put_on_plan(loaded, change, starts_at)
     count_from_resumption(loaded, starts_at, policy)
     period = coming(loaded, starts_at)
     boundary = Boundary(loaded, starts_at, None, period)
@@ -230,6 +238,7 @@ def preview_resumption(*, subscription: Subscription, at: datetime) -> Resumptio
     return ResumptionPreview(
         subscription=loaded,
         period=period,
+        change=change,
         draft=_draft(loaded, lines, [], boundary=period.start, period_end=period.end),
         token=change_token(loaded),
     )
@@ -253,6 +262,8 @@ def resume(
     ensure_unchanged(locked, expected)
     preview = preview_resumption(subscription=locked, at=at)
     invoice = issue(preview.draft, at=at) if preview.draft else None
+    if preview.change is not None:
+        apply_change(preview.change, locked, preview.period.start, at=at)
     resumed = resume_subscription(
         subscription=locked,
         period=preview.period,

@@ -18,11 +18,7 @@ from tiktoktoe.kernel.periods import Alignment, local_date
 
 def scheduled_changes(subscriptions: Iterable[Subscription]) -> list[PlanChange]:
     """The changes that take effect when these subscriptions are billed next."""
-    by_id = {
-        s.pk: s
-        for s in subscriptions
-        if s.next_billing_at is not None and s.state != Subscription.State.PAUSED
-    }
+    by_id = {s.pk: s for s in subscriptions if s.next_billing_at is not None}
     changes = PlanChange.objects.filter(subscription__in=by_id, state="scheduled")
     due = []
     for change in changes.select_related("plan_version__plan", "actor"):
@@ -45,7 +41,7 @@ def rehearsed_boundaries(subscriptions: Sequence[Subscription]) -> list[Boundary
         assert boundary is not None
         stops = ends_at(change.subscription, boundary) or pauses_at(change.subscription, boundary)
         if not stops:
-            put_on_plan(change.subscription, change)
+            put_on_plan(change.subscription, change, boundary)
     return with_coming(boundaries)
 
 
@@ -57,10 +53,16 @@ def with_coming(boundaries: Iterable[Boundary]) -> list[Boundary]:
     ]
 
 
-def put_on_plan(subscription: Subscription, change: PlanChange) -> None:
+def change_by(subscription: Subscription, boundary: datetime) -> PlanChange | None:
+    """The change that was to take effect by an instant, and waits still: it was paused then."""
+    waiting = PlanChange.objects.filter(
+        subscription=subscription, state="scheduled", effective_at__lte=boundary
+    )
+    return waiting.select_related("plan_version__plan", "actor").first()
+
+
+def put_on_plan(subscription: Subscription, change: PlanChange, boundary: datetime) -> None:
     """Let a loaded subscription be as after a change; a new interval is counted from there."""
-    boundary = subscription.next_billing_at
-    assert boundary is not None
     old = subscription.plan_version.plan.billing_interval
     subscription.plan_version = change.plan_version
     subscription.quantity = change.quantity
@@ -90,18 +92,25 @@ def apply_scheduled_changes(subscriptions: Sequence[Subscription], *, at: dateti
             continue
         if pauses_at(subscription, boundary):
             continue
-        switch_plan(
-            subscription=subscription,
-            plan_version=change.plan_version,
-            quantity=change.quantity,
-            effective_at=boundary,
-            boundary=boundary,
-            actor=Actor(source=change.source, user=change.actor),
-            reason=change.reason,
-            at=at,
-        )
-        put_on_plan(subscription, change)
-        subscription.save(update_fields=["anchor_on"])
-        PlanChange.objects.filter(pk=change.pk).update(state="applied", applied_at=at)
+        apply_change(change, subscription, boundary, at=at)
         applied += 1
     return applied
+
+
+def apply_change(
+    change: PlanChange, subscription: Subscription, boundary: datetime, *, at: datetime
+) -> None:
+    """Put a locked subscription on what it was to go to; in the caller's transaction."""
+    switch_plan(
+        subscription=subscription,
+        plan_version=change.plan_version,
+        quantity=change.quantity,
+        effective_at=boundary,
+        boundary=boundary,
+        actor=Actor(source=change.source, user=change.actor),
+        reason=change.reason,
+        at=at,
+    )
+    put_on_plan(subscription, change, boundary)
+    subscription.save(update_fields=["anchor_on"])
+    PlanChange.objects.filter(pk=change.pk).update(state="applied", applied_at=at)

@@ -11,6 +11,7 @@ from billing.errors import PlanChangeNotNow
 from billing.models import Invoice
 from billing.services.changes.pausing import Pause, pause, preview_pause, preview_resumption, resume
 from billing.services.changes.plan_changes import change_plan
+from billing.services.invoices.invoicing import preview_next_invoice
 from billing.services.invoices.renewal import run_billing
 from subscriptions.errors import SubscriptionInvalid, TransitionNotAllowed
 from subscriptions.models import Subscription
@@ -18,6 +19,7 @@ from subscriptions.services.pauses import withdraw_pause
 from tests.factories.lifecycle import at, begin, billed, fee_of, lines_of, noted
 from tests.factories.subscriptions import TEST_ACTOR, per_call, recurring
 from tests.factories.usage import use
+from tiktoktoe.kernel.money import Money
 
 pytestmark = pytest.mark.django_db
 
@@ -187,3 +189,60 @@ def test_what_goes_on_by_itself_pays_no_set_up_fee_again() -> None:
 
     assert billed(subscription, "setup") == [("2026-01-01", "2026-02-01", "50.00")]
     assert billed(subscription, "recurring")[1:] == [("2026-01-20", "2026-02-01", "12.00")]
+
+
+def to_smaller(subscription: Subscription) -> None:
+    change_plan(
+        subscription=subscription,
+        plan_version=fee_of("10.00"),
+        quantity=1,
+        actor=TEST_ACTOR,
+        at=at("2026-01-10"),
+    )
+
+
+def test_a_change_that_came_while_it_was_paused_counts_when_it_goes_on() -> None:
+    subscription = begin(fee_of("31.00"), "2026-01-01")
+    to_smaller(subscription)
+    stop(subscription, "2026-01-15")
+
+    seen = preview_resumption(subscription=subscription, at=at("2026-03-10"))
+    again = go_on(subscription, "2026-03-10")
+    run_billing(at=at("2026-04-01"))
+
+    assert seen.draft is not None
+    assert again is not None
+    # 10.00 for 22 of 31 days; at the old price it would be 22.00.
+    assert seen.draft.totals.total == again.total == Money("7.10", "USD")
+    assert billed(subscription)[-1] == ("2026-04-01", "2026-05-01", "10.00")
+    phases = subscription.phases.order_by("starts_at").values_list("starts_at", "ends_at")
+    assert list(phases) == [
+        (at("2026-01-01"), at("2026-01-16")),
+        (at("2026-03-10"), None),
+    ]
+    assert now_of(subscription).plan_changes.get().state == "applied"
+
+
+def test_it_counts_too_when_the_run_lets_it_go_on() -> None:
+    subscription = begin(fee_of("31.00"), "2026-01-01")
+    to_smaller(subscription)
+    stop(subscription, "2026-01-15", resume_on=date(2026, 3, 10))
+    ahead = preview_next_invoice(subscription=now_of(subscription))
+
+    run_billing(at=at("2026-03-10"))
+
+    assert ahead is not None
+    assert ahead.totals.total == Money("7.10", "USD")
+    assert billed(subscription)[-1] == ("2026-03-10", "2026-04-01", "7.10")
+    assert now_of(subscription).plan_changes.get().state == "applied"
+
+
+def test_one_that_is_still_to_come_waits_when_it_goes_on_before() -> None:
+    subscription = begin(fee_of("31.00"), "2026-01-01")
+    to_smaller(subscription)
+    stop(subscription, "2026-01-15")
+
+    go_on(subscription, "2026-01-20")
+    run_billing(at=at("2026-02-01"))
+
+    assert [line[2] for line in billed(subscription)] == ["31.00", "12.00", "10.00"]

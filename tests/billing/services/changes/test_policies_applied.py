@@ -13,7 +13,7 @@ from billing.services.invoices.renewal import run_billing
 from subscriptions.domain.proration_policy import POLICIES
 from subscriptions.models import BillingPolicy, PlanVersion
 from subscriptions.services.policies import assign_policy
-from tests.factories.lifecycle import at, begin, billed, fee_of
+from tests.factories.lifecycle import at, begin, billed
 from tests.factories.subscriptions import (
     JAN_1,
     TEST_ACTOR,
@@ -97,7 +97,8 @@ def test_a_plan_had_for_hours_has_no_share_of_the_minimum_and_the_day_counts_onc
 
 
 def test_part_of_a_price_with_parts_of_a_cent_is_rounded_once() -> None:
-    subscription = begin(fee_of("0.333"), "2026-04-01", quantity=7)
+    version = published_version(recurring("0.333", charge_model="per_unit"))
+    subscription = begin(version, "2026-04-01", quantity=7)
 
     change_plan(
         subscription=subscription,
