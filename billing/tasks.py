@@ -29,7 +29,6 @@ from billing.services.invoices.taxing import tax_waiting
 from billing.services.invoices.thresholds import bill_thresholds
 from billing.services.payments.collection import collect_due, mark_overdue
 from billing.services.payments.holds import let_go_of_lapsing, reconcile_operations
-from billing.services.payments.intake import look_at_reported
 from billing.services.payments.outcomes import count_outcomes
 from billing.services.payments.payment_methods import refresh_expiring
 from billing.services.payments.reconciling import reconcile_attempts
@@ -169,12 +168,6 @@ def _dun(at: datetime, clock: CustomerClock | None) -> int:
 def expire_unpaid_subscriptions() -> int:
     """Give up subscriptions whose first invoice was never paid; gives how many."""
     return at_each_time(now(), lambda at, clock: expire_unpaid(at=at, clock=clock))
-
-
-@shared_task
-def settle_reported(kind: str, reference: str, our_reference: str) -> str:
-    """Look at an object of the gateway that a webhook named."""
-    return look_at_reported(kind=kind, reference=reference, our_reference=our_reference, at=now())
 
 
 @shared_task

@@ -1,7 +1,8 @@
 """Stripe's webhooks: dj-stripe verifies, stores and mirrors them, and then calls here.
 
-An event only tells that there is something to look at. What happened is read from the
-gateway by a task, so that late, repeated and shuffled events come to the same end.
+An event only tells that there is something to look at. It is kept in our inbox, and what
+happened is read from the gateway by a task, so that late, repeated and shuffled events come to
+the same end, and none is lost while there is no worker.
 """
 
 from functools import partial
@@ -10,7 +11,10 @@ from typing import Any
 from django.db import transaction
 from djstripe.event_handlers import djstripe_receiver
 
-from billing.tasks import settle_reported
+from billing.gateways.registry import DEFAULT_GATEWAY
+from billing.services.payments.webhook_inbox import keep_hint
+from billing.tasks import work_off_event
+from tiktoktoe.kernel.clock import now
 
 EVENTS = (
     "charge.dispute.closed",
@@ -39,19 +43,21 @@ EVENTS = (
 
 @djstripe_receiver(list(EVENTS))  # type: ignore[untyped-decorator]
 def look_at_event(sender: object, event: Any, **_: object) -> None:
-    """Have the object of an event looked at, once dj-stripe has committed the event.
+    """Put an event into our inbox, and have it looked at once dj-stripe has committed it too.
 
-    A broker that is down must not turn the event away: the reconciler finds what it missed.
+    A broker that is down does not lose it: the schedule finds it there.
     """
     del sender
     named = event.data["object"]
     metadata = named.get("metadata") or {}
-    transaction.on_commit(
-        partial(
-            settle_reported.delay,
-            kind=str(named["object"]),
-            reference=str(named["id"]),
-            our_reference=str(metadata.get("our_reference") or ""),
-        ),
-        robust=True,
+    kept = keep_hint(
+        gateway=DEFAULT_GATEWAY,
+        event_id=str(event.id),
+        name=str(event.type),
+        reference=str(named["id"]),
+        our_reference=str(metadata.get("our_reference") or ""),
+        happened_at=event.created,
+        at=now(),
     )
+    if kept is not None:
+        transaction.on_commit(partial(work_off_event.delay, kept.pk), robust=True)

@@ -45,8 +45,8 @@ def events_of(body: bytes, *, keys: tuple[str, ...], merchant: str) -> list[Gate
 
 def is_signed(item: Item, keys: tuple[str, ...]) -> bool:
     """Whether an event bears the signature by one of the keys."""
-    given = str((item.get("additionalData") or {}).get("hmacSignature") or "")
-    return any(hmac.compare_digest(signature(item, key), given) for key in keys)
+    given = str((item.get("additionalData") or {}).get("hmacSignature") or "").encode()
+    return any(hmac.compare_digest(signature(item, key).encode(), given) for key in keys)
 
 
 def signature(item: Item, key: str) -> str:
@@ -65,7 +65,7 @@ def _items(body: bytes) -> list[Item]:
         items = [wrapper["NotificationRequestItem"] for wrapper in wrappers]
         for item in items:
             _check(item)
-    except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
+    except (msgspec.DecodeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise WebhookUnreadable("this is no notification of Adyen's") from error
     if not 0 < len(items) <= ITEMS_MAX:
         raise WebhookUnreadable(f"a notification has 1 to {ITEMS_MAX} events")

@@ -73,6 +73,6 @@ def _object(content: bytes) -> dict[str, Any]:
         return {}
     try:
         found = msgspec.json.decode(content or b"{}")
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -106,7 +106,13 @@ def test_a_forged_copy_does_not_keep_the_real_event_out(adyen: AdyenWorld) -> No
 
 @pytest.mark.parametrize(
     ("body", "status"),
-    [(b"", 400), (b"{", 400), (b'{"live": "false", "notificationItems"', 400), (b"x" * 10, 400)],
+    [
+        (b"", 400),
+        (b"{", 400),
+        (b'{"live": "false", "notificationItems"', 400),
+        (b"x" * 10, 400),
+        (b"[" * 2_000, 400),
+    ],
 )
 def test_what_cannot_be_read_is_refused_and_kept(
     adyen: AdyenWorld, body: bytes, status: int
@@ -117,6 +123,22 @@ def test_what_cannot_be_read_is_refused_and_kept(
     assert answer.status_code == status
     assert (event.state, event.is_signed) == ("refused", False)
     assert event.payload == body.decode()
+
+
+def test_a_signature_in_other_letters_is_a_forged_one(adyen: AdyenWorld) -> None:
+    lost_charge(adyen)
+    forged = latest(adyen)
+    item = forged["notificationItems"][0]["NotificationRequestItem"]
+    item["additionalData"] = {"hmacSignature": "é"}
+
+    assert post(forged).status_code == 401
+
+
+def test_of_a_gateway_that_there_is_not_nothing_is_kept(adyen: AdyenWorld) -> None:
+    answers = [post(b"x" * 300_000, gateway=name) for name in ("nobody", "n" * 60, "stripe")]
+
+    assert [answer.status_code for answer in answers] == [404] * 3
+    assert not WebhookEvent.objects.exists()
 
 
 def test_what_is_enormous_is_refused_unread(adyen: AdyenWorld) -> None:

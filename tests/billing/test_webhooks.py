@@ -12,12 +12,22 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 from djstripe.models import Event, PaymentIntent, WebhookEndpoint
+from kombu.exceptions import OperationalError
 
-from billing.models import Invoice, Payment, PaymentAttempt, PaymentEvent, PaymentMethod, Refund
+from billing.models import (
+    Invoice,
+    Payment,
+    PaymentAttempt,
+    PaymentEvent,
+    PaymentMethod,
+    Refund,
+    WebhookEvent,
+)
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.checkout import open_payment_page
 from billing.services.payments.payment_methods import open_setup_page
 from billing.services.payments.refunds import refund_payment
+from billing.services.payments.webhook_inbox import work_off_waiting
 from tests.factories.subscriptions import make_customer
 from tests.stripe_world import (
     NOW,
@@ -91,6 +101,29 @@ def test_an_answer_that_was_lost_arrives_by_webhook(intake: StripeWorld) -> None
     assert attempt.state == "unknown"
     _until(lambda: Invoice.objects.get().state == "paid")
     assert intake.charged(invoice) == [9900]
+
+
+def test_an_event_without_a_broker_waits_in_the_inbox(
+    intake: StripeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_broker(*_: object, **__: object) -> None:
+        raise OperationalError("no broker")
+
+    monkeypatch.setattr("billing.webhooks.work_off_event.delay", no_broker)
+    invoice = invoice_of(customer_with_card(intake))
+    intake.control.add_fault("POST /v1/payment_intents$", "reset_after", times=1)
+    charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+    _until(lambda: WebhookEvent.objects.filter(name="payment_intent.succeeded").exists())
+    kept = WebhookEvent.objects.get(name="payment_intent.succeeded")
+    assert (kept.gateway, kept.state, kept.is_signed) == ("stripe", "waiting", True)
+    assert kept.happened_at is not None
+    assert PaymentAttempt.objects.get().state == "unknown"
+
+    work_off_waiting(at=now())
+
+    kept.refresh_from_db()
+    assert (kept.state, kept.result) == ("done", "attempt succeeded")
+    assert Invoice.objects.get().state == "paid"
 
 
 def test_a_card_stored_on_the_page_arrives_by_webhook_alone(intake: StripeWorld) -> None:

@@ -11,6 +11,16 @@ from billing.services.payments.payment_methods import refresh_method, take_over_
 from billing.services.payments.reconciling import find_attempt, look_into
 from billing.services.payments.refunds import look_into_refund
 
+# What an event of Stripe's is named by begins with what it is about.
+_KINDS = ("checkout.session", "payment_intent", "payment_method", "refund")
+
+
+def kind_of_event(name: str) -> str:
+    """The kind of object that an event named so tells of; empty if it is none of ours."""
+    if name.startswith("charge.dispute."):
+        return "dispute"
+    return next((kind for kind in _KINDS if name.startswith(f"{kind}.")), "")
+
 
 def look_at_reported(
     *, kind: str, reference: str, our_reference: str, at: datetime, gateway: str = DEFAULT_GATEWAY

@@ -17,6 +17,7 @@ from billing.models import PaymentAttempt, PaymentOperation, Refund, WebhookEven
 from billing.services.disputes.records import look_at_dispute, tell_of_dispute
 from billing.services.payments.charging import Channel
 from billing.services.payments.holds import hold_has_lapsed, settle_operation
+from billing.services.payments.intake import kind_of_event, look_at_reported
 from billing.services.payments.payment_events import WEBHOOK
 from billing.services.payments.payment_methods import refresh_methods, take_over_method
 from billing.services.payments.payment_returns import return_payment
@@ -25,6 +26,8 @@ from billing.services.payments.refunds import look_into_refund, settle_refund
 from billing.services.payments.settlement import record_fees
 from billing.services.payments.settling import settle_attempt
 from tiktoktoe.kernel.money import Money
+
+HINT = "hint"  # of what an event is about, where its name says it
 
 
 def handle_event(*, event: WebhookEvent, at: datetime) -> str:
@@ -166,6 +169,16 @@ def _handle_methods(event: WebhookEvent, at: datetime) -> str:
     return f"{kept} methods kept" if kept else "not ours"
 
 
+def _handle_hint(event: WebhookEvent, at: datetime) -> str:
+    return look_at_reported(
+        kind=kind_of_event(event.name),
+        reference=event.reference,
+        our_reference=event.our_reference,
+        at=at,
+        gateway=event.gateway,
+    )
+
+
 def _handle_report(event: WebhookEvent, _at: datetime) -> str:
     return f"{record_fees(gateway=event.gateway, report=event.reference)} fees recorded"
 
@@ -179,6 +192,7 @@ _HANDLERS: Mapping[str, Callable[[WebhookEvent, datetime], str]] = {
     "dispute": _handle_dispute,
     "method": _handle_methods,
     "report": _handle_report,
+    HINT: _handle_hint,
 }
 
 

@@ -12,7 +12,7 @@ from billing.errors import WebhookForged, WebhookUnreadable
 from billing.gateways.base import GatewayEvent
 from billing.gateways.registry import gateway_that_hears
 from billing.models import WebhookEvent
-from billing.services.payments.reported import handle_event, proof_of_event
+from billing.services.payments.reported import HINT, handle_event, proof_of_event
 from tiktoktoe.kernel.errors import Conflict
 
 logger = logging.getLogger(__name__)
@@ -42,6 +42,41 @@ def take_in(
         raise
     payload = body.decode()
     return [new for event in events if (new := _keep(gateway, event, payload, at)) is not None]
+
+
+def keep_hint(
+    *,
+    gateway: str,
+    event_id: str,
+    name: str,
+    reference: str,
+    our_reference: str,
+    happened_at: datetime | None,
+    at: datetime,
+) -> WebhookEvent | None:
+    """Keep an event of a gateway whose own door has proven it: it only tells where to look.
+
+    What it said is kept behind that door. None if it was kept before.
+    """
+    event = GatewayEvent(
+        event_id=event_id,
+        name=name,
+        about=HINT,
+        reference=reference,
+        our_reference=our_reference,
+        happened_at=happened_at,
+    )
+    return _keep(gateway, event, "", at)
+
+
+def refuse_too_large(*, gateway: str, at: datetime) -> None:
+    """Note that somebody has sent more than an event is, without reading it.
+
+    Raises:
+        GatewayRefused: If no such gateway's events come in here: of it nothing is kept.
+    """
+    gateway_that_hears(gateway)
+    keep_refused(gateway=gateway, body=b"", reason="the request is too large", at=at)
 
 
 def keep_refused(*, gateway: str, body: bytes, reason: str, at: datetime) -> None:
