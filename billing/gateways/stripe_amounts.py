@@ -2,30 +2,41 @@
 
 from decimal import Decimal
 
-from tiktoktoe.kernel.money import Money, from_minor, minor_unit, quantize_amount, to_minor
+from tiktoktoe.kernel.errors import InvariantViolation
+from tiktoktoe.kernel.money import Money, minor_unit, quantize_amount, to_minor
 
-# Source: docs.stripe.com/currencies: written with two decimals, though they have none.
-_TWO_DECIMALS_ANYWAY = frozenset({"ISK", "UGX"})
+# Source: docs.stripe.com/currencies: kronur and shillings are written with two decimals, though
+# they have none, and ariary with none, though ISO 4217 gives it two.
+_DECIMALS = {"ISK": 2, "MGA": 0, "UGX": 2}
 
 
 def to_stripe(money: Money) -> int:
     """The whole number that Stripe wants for an amount.
 
     Raises:
-        InvariantViolation: If the amount is not payable.
+        InvariantViolation: If the amount is not payable, or cannot be written so.
     """
-    minor = to_minor(money)
-    return minor * 100 if money.currency.code in _TWO_DECIMALS_ANYWAY else minor
+    number = Decimal(to_minor(money)).scaleb(_shift(money.currency.code))
+    if number != int(number):
+        raise InvariantViolation(f"Stripe cannot write {money.amount} {money.currency}")
+    return int(number)
 
 
 def from_stripe(amount: int, currency: str) -> Money:
     """The amount that a whole number of Stripe's means; the currency in small letters."""
     code = currency.upper()
-    if code in _TWO_DECIMALS_ANYWAY:
-        return quantize_amount(Decimal(amount) / 100, code)
-    return from_minor(amount, code)
+    places = minor_unit(code) + _shift(code)
+    return quantize_amount(Decimal(amount).scaleb(-places), code)
 
 
 def is_chargeable(money: Money) -> bool:
-    """Whether Stripe can take it: of three decimals, the last has to be zero."""
-    return minor_unit(money.currency) < 3 or to_minor(money) % 10 == 0
+    """Whether Stripe can take it: of three decimals the last has to be zero, of ariary both."""
+    minor, shift = to_minor(money), _shift(money.currency.code)
+    if shift < 0:
+        return minor % 10**-shift == 0
+    return minor_unit(money.currency) < 3 or minor % 10 == 0
+
+
+def _shift(code: str) -> int:
+    """How many decimals Stripe writes more than a payable amount has."""
+    return _DECIMALS.get(code, minor_unit(code)) - minor_unit(code)

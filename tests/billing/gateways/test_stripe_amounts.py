@@ -17,6 +17,7 @@ from tiktoktoe.kernel.money import Money
         ("1.230", "KWD", 1230),
         ("500", "ISK", 50_000),
         ("500", "UGX", 50_000),
+        ("5000", "MGA", 5_000),
     ],
 )
 def test_an_amount_is_written_as_stripe_wants_it(amount: str, currency: str, number: int) -> None:
@@ -33,6 +34,13 @@ def test_three_decimals_must_end_in_zero() -> None:
     assert is_chargeable(Money(Decimal("1.230"), "KWD"))
     assert not is_chargeable(Money(Decimal("1.234"), "KWD"))
     assert is_chargeable(Money(Decimal("1.23"), "EUR"))
+
+
+def test_of_ariary_only_whole_ones_are_charged() -> None:
+    assert is_chargeable(Money(Decimal("5000"), "MGA"))
+    assert not is_chargeable(Money(Decimal("5000.50"), "MGA"))
+    with pytest.raises(InvariantViolation):
+        to_stripe(Money(Decimal("5000.50"), "MGA"))
 
 
 @given(
