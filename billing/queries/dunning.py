@@ -163,9 +163,10 @@ def stage_sums() -> list[StageSum]:
 
 
 # A payment counts for the step whose attempt it is, or a retry that no step asked for, or else
-# for the last step that was done before it.
+# for the last step that was done before it. What was given, charged or taken back does not.
 RECOVERED = """
-SELECT p.id, run.id, p.paid_at, p.currency, p.amount - p.amount_refunded AS amount,
+SELECT p.id, run.id, p.paid_at, p.currency,
+       p.amount - p.amount_refunded - p.amount_charged_back AS amount,
        i.number, c.name, CASE
            WHEN tried.channel = 'stored_method' THEN 'retry'
            ELSE coalesce((
@@ -178,7 +179,7 @@ JOIN billing_dunningrun run ON run.invoice_id = p.invoice_id
      AND p.paid_at >= run.past_due_from AND (run.ended_at IS NULL OR p.paid_at <= run.ended_at)
 JOIN billing_invoice i ON i.id = p.invoice_id JOIN subscriptions_customer c ON c.id = p.customer_id
 LEFT JOIN billing_paymentattempt tried ON tried.payment_id = p.id AND tried.state = 'succeeded'
-WHERE p.paid_at >= %(start)s AND p.paid_at < %(end)s
+WHERE p.state = 'paid' AND p.paid_at >= %(start)s AND p.paid_at < %(end)s
 """
 BY_MONTH = f"""
 SELECT date_trunc('month', paid_at AT TIME ZONE %(zone)s)::date, step, currency,

@@ -1,6 +1,7 @@
 """How a customer may pay an invoice: stored methods, and the pages of gateways that take it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from billing.gateways.registry import gateway_named, gateway_names
 from billing.models import GatewayHealth, Invoice, PaymentMethod
@@ -17,14 +18,15 @@ class Way:
     method: PaymentMethod | None = None
 
 
-def ways_to_pay(invoice: Invoice) -> list[Way]:
+def ways_to_pay(invoice: Invoice, *, at: datetime) -> list[Way]:
     """Every way that is eligible, stored ones first; what a gateway does not take is left out."""
-    return [*_stored(invoice), *_pages(invoice)]
+    return [*_stored(invoice, at), *_pages(invoice)]
 
 
-def _stored(invoice: Invoice) -> list[Way]:
+def _stored(invoice: Invoice, at: datetime) -> list[Way]:
     """Stored methods that are not over, at gateways that take the currency."""
     methods = PaymentMethod.objects.usable().filter(customer=invoice.customer_id)
+    methods = methods.exclude(expires_on__lt=at.date())
     open_ones = set(_open_gateways())
     return [
         Way(f"method-{method.pk}", str(method), method.gateway, method)

@@ -94,10 +94,13 @@ def pay_link_payment(request: HttpRequest, link: PayLink, token: str) -> HttpRes
         )
     except PayLinkEnded:
         raise
-    except Conflict as refusal:
-        messages.info(request, f"{str(refusal)[:1].upper()}{str(refusal)[1:]}.")
-    except GatewayError:
-        messages.error(request, UNREACHABLE)
+    except (Conflict, GatewayError) as refusal:
+        # The link is theirs by now, though no page was opened: they may try again.
+        _remember(request, link)
+        if isinstance(refusal, GatewayError):
+            messages.error(request, UNREACHABLE)
+        else:
+            messages.info(request, f"{str(refusal)[:1].upper()}{str(refusal)[1:]}.")
     else:
         _remember(request, used)
         return HttpResponse(status=303, headers={"Location": address})

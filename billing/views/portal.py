@@ -22,7 +22,11 @@ from billing.queries.ways_to_pay import Way, ways_to_pay
 from billing.services.bank.banks import bank_for
 from billing.services.bank.mandates import withdraw_with_method
 from billing.services.payments.charging import charge_invoice
-from billing.services.payments.checkout import confirm_payment, open_payment_page
+from billing.services.payments.checkout import (
+    close_payment_page,
+    confirm_payment,
+    open_payment_page,
+)
 from billing.services.payments.collection import resume_collection
 from billing.services.payments.payment_methods import (
     open_setup_page,
@@ -109,7 +113,7 @@ def portal_invoice(request: HttpRequest, number: str) -> HttpResponse:
         "lines": invoice.lines.select_related("subscription"),
         "payments": payments,
         "is_payable": is_payable,
-        "ways": ways_to_pay(invoice) if is_payable else [],
+        "ways": ways_to_pay(invoice, at=now()) if is_payable else [],
     }
     return render(request, "portal/invoice_detail.html", context)
 
@@ -146,7 +150,7 @@ def portal_pay(request: HttpRequest, number: str) -> HttpResponse:
 
 
 def _chosen_way(request: HttpRequest, invoice: Invoice) -> Way | None:
-    ways = ways_to_pay(invoice)
+    ways = ways_to_pay(invoice, at=now())
     chosen = request.POST.get("way", "")
     if not chosen:
         return next((way for way in ways if way.method is None), None)
@@ -154,8 +158,13 @@ def _chosen_way(request: HttpRequest, invoice: Invoice) -> Way | None:
 
 
 def _charge(request: HttpRequest, invoice: Invoice, method: PaymentMethod) -> HttpResponse:
-    """Charge a stored method that the customer has chosen, and show what came of it."""
-    attempt = charge_invoice(invoice=invoice, method=method, actor=portal_actor(request), at=now())
+    """Charge a stored method that the customer has chosen, and show what came of it.
+
+    A page that was opened before, and left, is closed first.
+    """
+    actor, at = portal_actor(request), now()
+    close_payment_page(invoice=invoice, actor=actor, at=at)
+    attempt = charge_invoice(invoice=invoice, method=method, actor=actor, at=at)
     return redirect("portal_payment", attempt.payment_id)
 
 

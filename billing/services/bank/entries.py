@@ -19,6 +19,8 @@ from billing.services.payments.refunds import settle_refund
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import Money, zero
 
+_NEVER_BOOKED = frozenset({OrderState.PLANNED, OrderState.STOPPED, OrderState.REJECTED})
+
 
 def take_entries(
     delivery: BankDelivery,
@@ -132,24 +134,44 @@ def _take(
     problems: list[str],
     at: datetime,
 ) -> None:
+    surplus = "" if order is None else _why_surplus(order, entry)
+    if surplus:
+        problems.append(f"{surplus}: {entry.end_to_end_id[:35]}")
+        order = None
     row = _row(delivery, entry, order, at)
+    row.why = surplus
     if order is not None:
         row.save(force_insert=True)
         problem = _follow(order, entry, at)
         problems.extend([problem] if problem else [])
     elif not entry.is_credit or entry.return_reason:
-        row.state, row.why = BankEntry.State.ASIDE, "no order of ours"
+        row.state, row.why = BankEntry.State.ASIDE, surplus or "no order of ours"
         row.save(force_insert=True)
     else:
         row.state = BankEntry.State.WAITING
         row.save(force_insert=True)
-        match_entry(entry=row, at=at)
+        if not surplus:
+            match_entry(entry=row, at=at)
+
+
+def _why_surplus(order: BankOrder, entry: Entry) -> str:
+    """Why money that names an order is not the order's; empty if it is: it moves money once."""
+    if _is_return(order, entry):
+        return ""
+    state = BankOrder.objects.values_list("state", flat=True).get(pk=order.pk)
+    if state in _NEVER_BOOKED:
+        return f"it names an order that is {state}"
+    known = BankEntry.objects.filter(order=order, is_credit=entry.is_credit, return_reason="")
+    return "it names an order that was booked already" if known.exists() else ""
+
+
+def _is_return(order: BankOrder, entry: Entry) -> bool:
+    return bool(entry.return_reason) or entry.is_credit == (order.refund_id is not None)
 
 
 def _follow(order: BankOrder, entry: Entry, at: datetime) -> str:
     """Move the order that an entry is of."""
-    is_return = bool(entry.return_reason) or entry.is_credit == (order.refund_id is not None)
-    if is_return:
+    if _is_return(order, entry):
         return return_order(
             order=order,
             amount=entry.amount,

@@ -8,6 +8,7 @@ from billing.gateways.registry import DEFAULT_GATEWAY, gateway_named
 from billing.models import Invoice, Payment, PaymentAttempt
 from billing.services.payments.authentication import authentication_of_page
 from billing.services.payments.charging import Channel, open_attempt, send_attempt
+from billing.services.payments.gateway_calls import ask
 from billing.services.payments.payment_methods import make_known
 from billing.services.payments.reconciling import look_into
 from billing.services.payments.settling import settle_attempt
@@ -24,14 +25,15 @@ def open_payment_page(
 ) -> str:
     """Open a payment page for what is due on an invoice; gives its address.
 
-    A second click, or another tab, gets the page that is open already.
+    A second click, or another tab, gets the page that is open already. One of another gateway
+    is closed first; where that cannot be done, as at PayPal, it is the page to pay on.
 
     Raises:
         InvoiceNotOpen: If nothing is to be paid.
         PaymentInFlight: If a payment is on its way, or its outcome not known yet.
         GatewayUnavailable: If no page could be opened.
     """
-    address = _open_page_of(invoice, actor, at)
+    address = _open_page_of(invoice, gateway, actor, at)
     if address:
         return address
     make_known(customer=invoice.customer, at=at, gateway=gateway)
@@ -49,7 +51,7 @@ def open_payment_page(
         )
     except PaymentInFlight:
         # Another tab was quicker: its page will do.
-        address = _open_page_of(invoice, actor, at)
+        address = _open_page_of(invoice, gateway, actor, at)
         if address:
             return address
         raise
@@ -75,7 +77,15 @@ def close_payment_page(*, invoice: Invoice, actor: Actor, at: datetime) -> Payme
     attempt = _live_page(invoice)
     if attempt is None or not attempt.gateway_session:
         return attempt
-    outcome = gateway_named(attempt.gateway).expire_session(attempt.gateway_session)
+    source, session = gateway_named(attempt.gateway), attempt.gateway_session
+    outcome = ask(
+        gateway=attempt.gateway,
+        verb="expire_session",
+        request=session,
+        call=lambda: source.expire_session(session),
+        at=at,
+        attempt=attempt,
+    )
     return settle_attempt(attempt=attempt, outcome=outcome, actor=actor, at=at)
 
 
@@ -84,12 +94,14 @@ def _live_page(invoice: Invoice) -> PaymentAttempt | None:
     return pages.filter(payment__invoice=invoice).exclude(state=AttemptState.SUCCEEDED).first()
 
 
-def _open_page_of(invoice: Invoice, actor: Actor, at: datetime) -> str:
+def _open_page_of(invoice: Invoice, gateway: str, actor: Actor, at: datetime) -> str:
     """The address of the page that is open for an invoice, after asking whether it still is."""
     attempt = _live_page(invoice)
     if attempt is None:
         return ""
     seen = look_into(attempt=attempt, actor=actor, at=at)
+    if seen.gateway != gateway and seen.state == AttemptState.REQUIRES_ACTION:
+        seen = close_payment_page(invoice=invoice, actor=actor, at=at) or seen
     if seen.state == AttemptState.SUCCEEDED:
         raise InvoiceNotOpen(f"invoice {invoice} has just been paid")
     return seen.action_url if seen.state == AttemptState.REQUIRES_ACTION else ""

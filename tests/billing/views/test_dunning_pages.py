@@ -90,6 +90,21 @@ def test_what_was_recovered_is_counted_for_the_step_that_did_it(
     assert recovered_payments(month=JANUARY, zone="UTC", step="email") == []
 
 
+def test_what_a_bank_takes_back_was_not_recovered(gateways: TwoGateways) -> None:
+    campaign_in_force("5 email")
+    past_due(gateways)
+    collect_due(at=later(days=1))
+    (before,) = recovered_by_month(first=JANUARY, last=JANUARY, zone="UTC")
+
+    Payment.objects.update(amount_charged_back="9.00")
+    (charged_back,) = recovered_by_month(first=JANUARY, last=JANUARY, zone="UTC")
+    Payment.objects.update(state="returned")
+
+    assert (before.amount, charged_back.amount) == (Money("99.00", "USD"), Money("90.00", "USD"))
+    assert recovered_by_month(first=JANUARY, last=JANUARY, zone="UTC") == []
+    assert recovered_payments(month=JANUARY, zone="UTC") == []
+
+
 def test_what_is_paid_after_a_reminder_is_recovered_by_it() -> None:
 
     campaign_in_force("0 banner, 1 email, 9 restrict")

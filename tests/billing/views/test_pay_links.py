@@ -76,6 +76,19 @@ def test_who_went_first_may_come_back_and_nobody_else(stripe: StripeWorld) -> No
     assert second.get(f"/portal/payments/{payment.pk}/").status_code == 302  # to sign in
 
 
+def test_who_went_first_may_try_again_when_no_page_could_be_opened(stripe: StripeWorld) -> None:
+    path, visitor = fix_link(invoice_of(make_customer()), clock.now()), Client()
+    stripe.control.add_fault(stripe.pages, "http_500_before", times=1)
+
+    refused = visitor.post(f"{path}payment/", follow=True)
+    other = Client().post(f"{path}payment/")
+    again = visitor.post(f"{path}payment/")
+
+    assert "cannot be reached right now" in refused.content.decode()
+    assert "Somebody has gone on to pay" not in visitor.get(path).content.decode()
+    assert (other.status_code, again.status_code) == (404, 303)
+
+
 def test_a_link_opens_its_invoice_and_nothing_else(stripe: StripeWorld) -> None:
     invoice, visitor = invoice_of(make_customer()), Client()
     path = fix_link(invoice, clock.now())

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from billing.models import GatewayHealth, Invoice, Payment, PaymentDecision
+from billing.models import GatewayHealth, Invoice, Payment, PaymentAttempt, PaymentDecision
 from billing.queries.ways_to_pay import ways_to_pay
 from billing.services.payments.charging import charge_invoice
 from subscriptions.models import Customer
@@ -20,6 +20,7 @@ from tests.stripe_world import (
     invoice_of,
 )
 from tiktoktoe.accounts.roles import Role
+from tiktoktoe.kernel.clock import now
 
 pytestmark = pytest.mark.django_db
 
@@ -31,7 +32,7 @@ def member_of(customer: Customer) -> Client:
 
 
 def values(invoice: Invoice) -> list[str]:
-    return [way.value for way in ways_to_pay(invoice)]
+    return [way.value for way in ways_to_pay(invoice, at=now())]
 
 
 def test_stored_methods_come_first_then_every_gateways_page(
@@ -80,6 +81,38 @@ def test_the_customer_goes_to_the_chosen_gateways_page(
 
     assert answer["Location"].startswith(adyen.address)
     assert Payment.objects.get().attempts.get().gateway == "adyen"
+
+
+def test_a_page_that_was_left_is_closed_when_the_customer_chooses_otherwise(
+    stripe: StripeWorld, adyen: AdyenWorld
+) -> None:
+    customer = customer_with_card(stripe)
+    invoice, client = invoice_of(customer), member_of(customer)
+    address = reverse("portal_pay", args=[invoice.number])
+    left = client.post(address, {"way": "page-adyen"})["Location"]
+
+    other = client.post(address, {"way": "page-stripe"})["Location"]
+    again = client.post(address, {"way": "page-stripe"})["Location"]
+    client.post(address, {"way": f"method-{customer.payment_methods.get().pk}"})
+
+    assert (left != other, other) == (True, again)
+    states = PaymentAttempt.objects.order_by("sequence").values_list("gateway", "state")
+    assert list(states) == [
+        ("adyen", "abandoned"),
+        ("stripe", "abandoned"),
+        ("stripe", "succeeded"),
+    ]
+    invoice.refresh_from_db()
+    assert invoice.state == "paid"
+    assert adyen.charged(invoice) == []
+    assert stripe.charged(invoice) == [9900]
+
+
+def test_an_expired_card_is_not_offered(stripe: StripeWorld) -> None:
+    customer = customer_with_card(stripe)
+    customer.payment_methods.update(expires_on="2025-12-31")
+
+    assert values(invoice_of(customer)) == ["page-stripe"]
 
 
 def test_anothers_card_cannot_be_chosen(stripe: StripeWorld) -> None:
