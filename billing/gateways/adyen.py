@@ -100,6 +100,8 @@ class AdyenGateway:
 
     def capture(self, request: CaptureRequest) -> Outcome:
         """Ask for a capture; a CAPTURE notification tells what came of it."""
+        if not is_chargeable(request.amount):
+            return _amount_refused()
         body = {"amount": to_adyen(request.amount), "reference": request.our_reference}
         return self._modify(request.charge_reference, "captures", body, request.idempotency_key)
 
@@ -160,6 +162,8 @@ class AdyenGateway:
 
     def refund(self, request: RefundRequest) -> Outcome:
         """Ask for a refund; a REFUND notification tells what came of it."""
+        if not is_chargeable(request.amount):
+            return _amount_refused()
         body = {"amount": to_adyen(request.amount), "reference": request.our_reference}
         return self._modify(request.charge_reference, "refunds", body, request.idempotency_key)
 

@@ -97,6 +97,8 @@ class PayPalGateway:
 
     def capture(self, request: CaptureRequest) -> Outcome:
         """Capture an authorization, or part of it."""
+        if not is_chargeable(request.amount):
+            return _refused("PayPal does not take this amount or currency")
         body = {"amount": to_paypal(request.amount), "final_capture": request.is_last}
         path = f"/v2/payments/authorizations/{request.charge_reference}/capture"
         return self._client.move(path, body, key=request.idempotency_key, read=outcome_of_capture)
@@ -176,6 +178,8 @@ class PayPalGateway:
 
     def refund(self, request: RefundRequest) -> Outcome:
         """Give back part or all of a capture."""
+        if not is_chargeable(request.amount):
+            return _refused("PayPal does not take this amount or currency")
         body = {"amount": to_paypal(request.amount), "custom_id": request.our_reference}
         path = f"/v2/payments/captures/{request.charge_reference}/refund"
         return self._client.move(path, body, key=request.idempotency_key, read=outcome_of_refund)
@@ -280,7 +284,7 @@ def _event_of(body: bytes) -> GatewayEvent:
         resource, name = event["resource"], str(event["event_type"])
         identity, reference = str(event["id"]), str(resource["id"])
         ours = str(resource.get("custom_id") or _custom_id_of_unit(resource))
-    except (msgspec.DecodeError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except (msgspec.DecodeError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise WebhookUnreadable("this is no event of PayPal's") from error
     about = next((word for start, word in _ABOUT.items() if name.startswith(start)), "other")
     if name in {"PAYMENT.CAPTURE.REFUNDED", "PAYMENT.CAPTURE.REVERSED"}:

@@ -96,6 +96,8 @@ class StripeGateway:
 
     def capture(self, request: CaptureRequest) -> Outcome:
         """Capture a PaymentIntent, once; what is left of it is let go."""
+        if not is_chargeable(request.amount):
+            return _amount_refused()
         params = {"amount_to_capture": to_stripe(request.amount), "expand": INTENT_DETAILS}
         options = {"idempotency_key": request.idempotency_key}
         reference = request.charge_reference
@@ -176,6 +178,8 @@ class StripeGateway:
 
     def refund(self, request: RefundRequest) -> Outcome:
         """Create a Refund of a PaymentIntent."""
+        if not is_chargeable(request.amount):
+            return _amount_refused()
         params = {
             "payment_intent": request.charge_reference,
             "amount": to_stripe(request.amount),

@@ -50,6 +50,7 @@ WORDS = {
     "payment_returned": "Taken back by the customer's bank: it is owed again",
     "debit_announced": "The debit was announced; it leaves with its file",
     "collection_after_return": "To be collected again after a return",
+    "collection_of_rest": "The rest is to be collected",
     "payment_canceled": "No longer needed",
     "payment_not_routed": "Nothing could be charged",
     "payment_held": "Held back: a person has to look first",

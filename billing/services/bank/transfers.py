@@ -25,6 +25,7 @@ from billing.services.payments.charging import (
     payment_for,
     start_attempt,
 )
+from billing.services.payments.part_payments import collect_rest
 from billing.services.payments.settling import settle_attempt
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
@@ -130,6 +131,7 @@ def _named_invoice(entry: BankEntry) -> tuple[Invoice | None, str]:
 
 def _pay(entry: BankEntry, invoice: Invoice, actor: Actor, at: datetime) -> Payment:
     channel = Channel.BANK_TRANSFER
+    before = invoice.payments.live().first()
     payment, earlier = payment_for(invoice, entry.amount, channel=channel, actor=actor, at=at)
     payment.invoice = invoice
     attempt = new_attempt(payment, earlier, channel=channel, gateway=entry.gateway, at=at)
@@ -143,6 +145,8 @@ def _pay(entry: BankEntry, invoice: Invoice, actor: Actor, at: datetime) -> Paym
         message=f"transfer from {entry.party_name}"[:300] if entry.party_name else "transfer",
     )
     settled = settle_attempt(attempt=attempt, outcome=arrived, actor=actor, at=at)
+    invoice.refresh_from_db()
+    collect_rest(invoice=invoice, before=before, actor=actor, at=at)
     return settled.payment
 
 

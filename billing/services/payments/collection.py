@@ -187,13 +187,15 @@ def _due_invoices(at: datetime, clock: CustomerClock | None, share: Share) -> In
         | Q(review__state="open")  # a person has to look first
     )
     tried = attempts.filter(channel=Channel.STORED_METHOD)
+    # What was paid, or taken back, is over; only a payment beside it can be due.
+    under_way = attempts.live().exclude(payment__state__in=["paid", "returned"])
     ours = Invoice.objects.collectable().filter(customer__clock=clock, finalized_at__lte=at)
     if share.of > 1:
         ours = ours.alias(rest=Mod(F("customer"), share.of)).filter(rest=share.number)
     return (
         ours.alias(left=LEFT_TO_PAY)
         .filter(left__gt=0)
-        .filter(Exists(methods), ~Exists(attempts.live().exclude(payment__state="returned")))
+        .filter(Exists(methods), ~Exists(under_way))
         .filter(Exists(payments.due_for_attempt(at)) | (~Exists(settled) & ~Exists(tried)))
     )
 

@@ -80,6 +80,11 @@ def ask(
         made.response = {"message": redacted(str(error))}
         _record(made, started)
         raise
+    except (
+        Exception
+    ) as problem:  # what cannot be understood may have moved money: it proves nothing
+        logger.exception("an answer makes no sense", extra={"gateway": gateway, "verb": verb})
+        outcome = Outcome(answer=Answer.INCONCLUSIVE, message=_senseless(problem))
     made.answer, made.is_technical_failure = str(outcome.answer), is_technical_failure(outcome)
     made.response = _answer(outcome)
     _record(made, started)
@@ -141,6 +146,11 @@ def _save(health: GatewayHealth, breaker: Breaker, at: datetime) -> None:
     health.opened_times = breaker.opened_times
     health.opens_until = breaker.opens_until
     health.save()
+
+
+def _senseless(problem: Exception) -> str:
+    """What it was, without what was quoted of the answer."""
+    return f"the answer makes no sense: {type(problem).__name__}"
 
 
 @transaction.atomic

@@ -9,6 +9,7 @@ from django.db.models import F
 
 from billing.domain.attempts import (
     COUNTED_REFUND_STATES,
+    Answer,
     AttemptState,
     RefundState,
     may_replay,
@@ -128,8 +129,9 @@ def settle_refund(*, refund: Refund, outcome: Outcome, actor: Actor, at: datetim
     payment.invoice, locked.payment = invoice, payment
     locked.gateway_reference = outcome.reference or locked.gateway_reference
     locked.message = outcome.message or locked.message
+    is_other = _is_another_amount(outcome, locked)
     to_state = settled_refund_state(
-        outcome.answer,
+        Answer.INCONCLUSIVE if is_other else outcome.answer,
         is_replay=locked.sends > 1,
         sent_at=locked.sent_at or locked.requested_at,
         at=at,
@@ -137,6 +139,8 @@ def settle_refund(*, refund: Refund, outcome: Outcome, actor: Actor, at: datetim
     )
     if locked.state in refund_states_before(to_state):
         _move(locked, to_state, actor, at)
+    if is_other:
+        _note_contradiction(locked, outcome, actor, at)
     _look_again(locked, at)
     return locked
 
@@ -224,6 +228,7 @@ def _check_amount(payment: Payment, amount: Money, credit_note: CreditNote | Non
 
 def _check_note(payment: Payment, amount: Money, credit_note: CreditNote) -> None:
     """What is given back for a note is not owed any more; what is more would be owed again."""
+    CreditNote.objects.select_for_update(of=("self",)).get(pk=credit_note.pk)  # two of its payments
     if credit_note.invoice_id != payment.invoice_id:
         raise PaymentNotRefundable(f"credit note {credit_note} is of another invoice")
     counted = Refund.objects.filter(credit_note=credit_note, state__in=COUNTED_REFUND_STATES)
@@ -273,6 +278,34 @@ def follow_invoice(invoice: Invoice, at: datetime) -> None:
     invoice.save(update_fields=["amount_paid", "amount_refunded", "state", "paid_at"])
     if invoice.state == Invoice.State.PAID:
         recover_subscription(invoice, at)
+
+
+def _is_another_amount(outcome: Outcome, refund: Refund) -> bool:
+    told = outcome.amount
+    return outcome.answer == Answer.SUCCEEDED and told is not None and told != refund.amount
+
+
+def _note_contradiction(refund: Refund, outcome: Outcome, actor: Actor, at: datetime) -> None:
+    """Another amount was given back than we asked for: nothing is settled, a person must look."""
+    known = refund.payment.events.filter(
+        event="gateway_contradicts", details__refund=str(refund.pk)
+    )
+    if known.exists():
+        return
+    assert outcome.amount is not None
+    record_event(
+        payment=refund.payment,
+        attempt=refund.attempt,
+        event="gateway_contradicts",
+        actor=actor,
+        at=at,
+        details={
+            "refund": str(refund.pk),
+            "given_back": str(quantize(outcome.amount).amount),
+            "asked_for": str(quantize(refund.amount).amount),
+        },
+    )
+    logger.error("gateway contradicts our refund", extra={"refund": str(refund.pk)})
 
 
 def _look_again(refund: Refund, at: datetime) -> None:

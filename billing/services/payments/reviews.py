@@ -1,5 +1,6 @@
 """Judging payments before they are sent, and what a person decides about those held back."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -66,18 +67,41 @@ def held_back(
         known: The payment's review, if there is one.
     """
     if known is not None:
+        if known.state != PaymentReview.State.APPROVED and payment.next_attempt_at is not None:
+            payment.next_attempt_at = None
+            payment.save(update_fields=["next_attempt_at"])
         return None if known.state == PaymentReview.State.APPROVED else known
     if verdict.action not in {RiskAction.REVIEW, RiskAction.BLOCK}:
         return None
-    review = PaymentReview.objects.create(
-        payment=payment, points=verdict.points, hits=dict(verdict.hits), created_at=at
+    return hold_for_person(payment=payment, hits=verdict.hits, at=at)
+
+
+def hold_for_person(*, payment: Payment, hits: Mapping[str, int], at: datetime) -> PaymentReview:
+    """Keep a payment from being charged until a person has decided, whatever was decided before.
+
+    No next try is planned meanwhile. The caller holds the invoice's lock.
+    """
+    points = sum(hits.values())
+    review, _ = PaymentReview.objects.update_or_create(
+        payment=payment,
+        defaults={
+            "state": PaymentReview.State.OPEN,
+            "points": points,
+            "hits": dict(hits),
+            "created_at": at,
+            "decided_at": None,
+            "decided_by": None,
+            "reason": "",
+        },
     )
+    payment.next_attempt_at = None
+    payment.save(update_fields=["next_attempt_at"])
     record_event(
         payment=payment,
         event="payment_held",
         actor=SCHEDULE,
         at=at,
-        details={"reason": "; ".join(verdict.hits)[:300], "points": verdict.points},
+        details={"reason": "; ".join(hits)[:300], "points": points},
     )
     return review
 

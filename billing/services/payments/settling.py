@@ -31,6 +31,7 @@ from billing.models import Invoice, Payment, PaymentAttempt, PaymentDecision
 from billing.services.dunning.campaigns import terms_of
 from billing.services.invoices.consolidating import subscriptions_of
 from billing.services.payments.payment_events import record_event
+from billing.services.payments.reviews import hold_for_person
 from billing.services.payments.stored_methods import keep_method
 from billing.services.payments.strategy import (
     has_fallback,
@@ -51,6 +52,7 @@ logger = logging.getLogger(__name__)
 
 STORED_METHOD = "stored_method"
 UNROUTABLE_WAIT = timedelta(days=1)
+_TAKEN_ALREADY = {"the gateway says that it has taken this money already": 100}
 _RESOLVED = frozenset(
     {
         AttemptState.SUCCEEDED,
@@ -157,7 +159,8 @@ def _proven_state(attempt: PaymentAttempt, outcome: Outcome, at: datetime) -> At
 
 
 def _keep_references(attempt: PaymentAttempt, outcome: Outcome) -> None:
-    attempt.gateway_reference = outcome.reference or attempt.gateway_reference
+    if not _is_second_charge(attempt, outcome):
+        attempt.gateway_reference = outcome.reference or attempt.gateway_reference
     attempt.gateway_session = outcome.session or attempt.gateway_session
     attempt.action_url = outcome.action_url or attempt.action_url
     attempt.fee = attempt.fee if outcome.fee is None else outcome.fee
@@ -217,11 +220,17 @@ def _look_again(attempt: PaymentAttempt, at: datetime) -> None:
 def _note_contradiction(
     attempt: PaymentAttempt, outcome: Outcome, actor: Actor, at: datetime
 ) -> None:
-    """Money moved although we had proof that it had not, or another amount: a person must look."""
-    if outcome.answer != Answer.SUCCEEDED or attempt.state == AttemptState.SUCCEEDED:
+    """Money moved although we had proof that it had not, or another amount, or a second time.
+
+    A person must look; until then nothing of the payment is charged by itself.
+    """
+    is_known = attempt.state == AttemptState.SUCCEEDED and not _is_second_charge(attempt, outcome)
+    if outcome.answer != Answer.SUCCEEDED or is_known:
         return
     if attempt.events.filter(event="gateway_contradicts").exists():
         return
+    if attempt.payment.state == PaymentState.OPEN:
+        hold_for_person(payment=attempt.payment, hits=_TAKEN_ALREADY, at=at)
     paid = str(outcome.amount.amount) if outcome.amount else ""
     record_event(
         payment=attempt.payment,
@@ -232,6 +241,13 @@ def _note_contradiction(
         details={"reference": outcome.reference, "paid": paid, "state_here": attempt.state},
     )
     logger.error("gateway contradicts our record", extra={"attempt": str(attempt.pk)})
+
+
+def _is_second_charge(attempt: PaymentAttempt, outcome: Outcome) -> bool:
+    """Whether what has succeeded already is said to have, under another name of the gateway's."""
+    known, told = attempt.gateway_reference, outcome.reference
+    is_again = attempt.state == AttemptState.SUCCEEDED and outcome.answer == Answer.SUCCEEDED
+    return is_again and not attempt.is_hold and bool(known and told) and known != told
 
 
 def _follow(attempt: PaymentAttempt, outcome: Outcome, actor: Actor, at: datetime) -> None:

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_a_replay_that_is_still_on_its_way_is_not_taken_for_one_that_never_was(
-    gateways: TwoGateways,
+    gateways: TwoGateways, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     invoice = _invoice(gateways)
     late: list[ChargeRequest] = []
@@ -36,10 +36,10 @@ def test_a_replay_that_is_still_on_its_way_is_not_taken_for_one_that_never_was(
     collect_due(at=NOW)
     take = gateways.alpha.charge
 
-    gateways.alpha.charge = _times_out(late)  # type: ignore[method-assign]
+    monkeypatch.setattr(gateways.alpha, "charge", _times_out(late))
     reconcile_attempts(at=later(minutes=10))
     seen = PaymentAttempt.objects.get()
-    gateways.alpha.charge = take  # type: ignore[method-assign]
+    monkeypatch.setattr(gateways.alpha, "charge", take)
     take(late[0])  # the gateway executes what we have stopped waiting for
     _let_days_pass()
 
@@ -57,13 +57,13 @@ def test_what_a_long_pass_sends_late_is_not_looked_up_as_if_it_were_old(
 
     def hangs(request: ChargeRequest) -> Outcome:
         """Before it is executed the reconciler comes, whose request is told to wait."""
-        gateways.alpha.charge = lambda _: LOST  # type: ignore[method-assign]
+        monkeypatch.setattr(gateways.alpha, "charge", lambda _: LOST)
         reconcile_attempts(at=later(minutes=7))
-        gateways.alpha.charge = take  # type: ignore[method-assign]
+        monkeypatch.setattr(gateways.alpha, "charge", take)
         answers.append(take(request))
         return answers[0]
 
-    gateways.alpha.charge = hangs  # type: ignore[method-assign]
+    monkeypatch.setattr(gateways.alpha, "charge", hangs)
     collect_due(at=NOW)  # it began six minutes ago
     _let_days_pass()
 

@@ -11,6 +11,7 @@ from billing.domain.declines import DeclineClass
 from billing.errors import NothingToCharge, PaymentHeld, ReviewDecided
 from billing.models import Payment, PaymentLimit, PaymentReview
 from billing.queries.risk import record_of
+from billing.services.payments import collection
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.collection import collect_due
 from billing.services.payments.reviews import decide_review, judge_payment
@@ -165,3 +166,23 @@ def test_one_limit_a_currency_and_customer_and_none_of_nothing() -> None:
     for terms in ({"currency": "USD", "maximum": 2}, {"currency": "EUR"}):
         with pytest.raises(IntegrityError), transaction.atomic():
             PaymentLimit.objects.create(**terms)
+
+
+def test_many_held_retries_keep_nobody_else_from_being_charged(
+    gateways: TwoGateways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collection, "BATCH", 2)
+    gateways.alpha.script = [declined(DeclineClass.SOFT_FUNDS)] * 3
+    for _ in range(3):
+        invoice_of(gateways.customer_with_card(held_by="alpha"))
+    collect_due(at=NOW)
+    PaymentLimit.objects.create(currency="USD", maximum=50)
+    free = gateways.customer_with_card(held_by="alpha")
+    PaymentLimit.objects.create(currency="USD", customer=free, maximum=500)
+    invoice_of(free)
+
+    done = collect_due(at=later(days=2))  # it would never end
+
+    assert (done.attempts, done.succeeded) == (1, 1)
+    assert PaymentReview.objects.filter(state="open").count() == 3
+    assert not Payment.objects.filter(next_attempt_at__isnull=False).exists()

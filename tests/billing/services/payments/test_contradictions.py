@@ -1,0 +1,167 @@
+"""Gateways that contradict themselves, or make no sense: written down, held, nothing guessed."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from billing.domain.attempts import Answer
+from billing.domain.declines import DeclineClass
+from billing.errors import PaymentHeld
+from billing.gateways.adyen import AdyenGateway
+from billing.gateways.base import CaptureRequest, ChargeRequest, Outcome, RefundRequest
+from billing.gateways.paypal import PayPalGateway
+from billing.gateways.stripe import StripeGateway
+from billing.models import Payment, PaymentAttempt, PaymentReview, Refund
+from billing.services.payments.charging import charge_invoice
+from billing.services.payments.collection import collect_due
+from billing.services.payments.reconciling import reconcile_attempts
+from billing.services.payments.refunds import refund_payment, settle_refund
+from billing.services.payments.settling import settle_attempt
+from tests.scripted_gateway import TwoGateways, declined, gateways
+from tests.stripe_world import NOW, PERSON, invoice_of, later
+from tiktoktoe.kernel.money import Money
+
+__all__ = ["gateways"]  # a fixture
+pytestmark = pytest.mark.django_db
+USD99 = Money("99.00", "USD")
+
+
+def test_money_that_was_taken_after_a_proven_no_is_not_taken_again(gateways: TwoGateways) -> None:
+    invoice = invoice_of(gateways.customer_with_card(held_by="alpha"))
+    gateways.alpha.script = [declined(DeclineClass.SOFT_FUNDS)]
+    attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+
+    _say_taken(attempt, "a late one")
+    passes = [collect_due(at=later(days=day)).attempts for day in range(1, 30)]
+
+    review = PaymentReview.objects.get()
+    assert (review.state, review.points) == ("open", 100)
+    assert list(review.hits) == ["the gateway says that it has taken this money already"]
+    assert (sum(passes), gateways.charges) == (0, 0)
+    with pytest.raises(PaymentHeld):
+        charge_invoice(invoice=invoice, actor=PERSON, at=later(days=30))
+
+
+def test_a_second_success_under_another_name_is_written_down(gateways: TwoGateways) -> None:
+    invoice = invoice_of(gateways.customer_with_card(held_by="alpha"))
+    attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+    first = attempt.gateway_reference
+
+    _say_taken(attempt, first)  # the same again is no news
+    assert not _contradictions(attempt)
+    _say_taken(attempt, "another")
+    _say_taken(attempt, "another")
+
+    attempt.refresh_from_db()
+    assert attempt.gateway_reference == first
+    assert [event.details["reference"] for event in _contradictions(attempt)] == ["another"]
+
+
+def test_an_answer_that_makes_no_sense_leaves_it_unknown_and_is_kept(
+    gateways: TwoGateways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invoice = invoice_of(gateways.customer_with_card(held_by="alpha"))
+    take = gateways.alpha.charge
+
+    def nonsense(_request: ChargeRequest) -> Outcome:
+        raise KeyError("amount of sk_live_1234567890")
+
+    monkeypatch.setattr(gateways.alpha, "charge", nonsense)
+    collect_due(at=NOW)
+
+    attempt = PaymentAttempt.objects.get()
+    call = attempt.calls.get()
+    assert (attempt.state, call.answer, call.is_technical_failure) == (
+        "unknown",
+        "inconclusive",
+        True,
+    )
+    assert call.response["message"] == "the answer makes no sense: KeyError"
+    monkeypatch.setattr(gateways.alpha, "charge", take)
+    reconcile_attempts(at=later(minutes=1))
+    invoice.refresh_from_db()
+    assert (invoice.state, gateways.charges) == ("paid", 1)
+
+
+def test_another_amount_than_was_asked_for_settles_no_refund(gateways: TwoGateways) -> None:
+    charge_invoice(
+        invoice=invoice_of(gateways.customer_with_card(held_by="alpha")), actor=PERSON, at=NOW
+    )
+    gateways.alpha.refund = lambda _: _given_back("1.00")  # type: ignore[attr-defined]
+
+    refund = _refund("10.00")
+
+    assert (refund.state, refund.payment.invoice.amount_refunded.amount) == ("unknown", 0)
+    for _ in range(2):
+        settle_refund(refund=refund, outcome=_given_back("1.00"), actor=PERSON, at=NOW)
+    told = Payment.objects.get().events.get(event="gateway_contradicts")
+    assert (told.details["given_back"], told.details["asked_for"]) == ("1.00", "10.00")
+    settle_refund(refund=refund, outcome=_given_back("10.00"), actor=PERSON, at=NOW)
+    refund.refresh_from_db()
+    assert refund.state == "succeeded"
+
+
+class Nobody:
+    """A client that must not be used."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"a request was made: {name}")
+
+
+ADYEN = AdyenGateway("adyen", Nobody(), hmac_keys=())  # type: ignore[arg-type]
+PAYPAL = PayPalGateway("paypal", Nobody(), webhook_id="")  # type: ignore[arg-type]
+STRIPE = StripeGateway(Nobody)
+
+
+@pytest.mark.parametrize(
+    ("gateway", "amount"),
+    [
+        (ADYEN, Money("10.50", "IDR")),
+        (ADYEN, Money("0.50", "CVE")),
+        (PAYPAL, Money("10.50", "HUF")),
+        (PAYPAL, Money("99.50", "TWD")),
+        (STRIPE, Money("1.005", "KWD")),
+    ],
+)
+def test_what_a_gateway_cannot_write_is_neither_captured_nor_given_back_in_part(
+    gateway: AdyenGateway | PayPalGateway | StripeGateway, amount: Money
+) -> None:
+    ours: dict[str, Any] = {
+        "our_reference": "o",
+        "charge_reference": "c",
+        "amount": amount,
+        "idempotency_key": "k",
+    }
+
+    refunded = gateway.refund(RefundRequest(**ours, metadata={}))
+    captured = gateway.capture(CaptureRequest(**ours))
+
+    assert (refunded.answer, captured.answer) == (Answer.NEVER_LEFT, Answer.NEVER_LEFT)
+    assert refunded.decline is not None
+    assert refunded.decline.decline_class == DeclineClass.CONFIG
+
+
+def _say_taken(attempt: PaymentAttempt, reference: str) -> None:
+    taken = Outcome(answer=Answer.SUCCEEDED, reference=reference, amount=USD99)
+    settle_attempt(attempt=attempt, outcome=taken, actor=PERSON, at=NOW)
+
+
+def _contradictions(attempt: PaymentAttempt) -> list[Any]:
+    return list(attempt.events.filter(event="gateway_contradicts"))
+
+
+def _given_back(amount: str) -> Outcome:
+    money = Money(Decimal(amount), "USD")
+    return Outcome(answer=Answer.SUCCEEDED, reference="re", amount=money)
+
+
+def _refund(amount: str) -> Refund:
+    return refund_payment(
+        payment=Payment.objects.get(),
+        amount=Money(amount, "USD"),
+        reason="goodwill",
+        actor=PERSON,
+        idempotency_key="r",
+        at=NOW,
+    )
