@@ -14,7 +14,7 @@ from billing.domain.credit_parts import credit_parts
 from billing.domain.crediting import LineLeft, credit_line
 from billing.domain.discounts import CouponTerms, DiscountableLine, discount
 from billing.domain.minimums import left_of_minimum
-from billing.domain.rating import ChargeModel, PriceTerms, Tier, rate
+from billing.domain.rating import ChargeModel, PriceTerms, Tier, limit_events, rate
 from billing.domain.tax import TaxableLine, TaxRate, TaxRounding, tax_lines
 from billing.domain.thresholds import Threshold, levels_reached
 from finance.domain.recognition import Grain, straight_line
@@ -123,7 +123,9 @@ def test_rating(row: list[str]) -> None:
         **fields,  # type: ignore[arg-type]
     )
 
-    assert rate(D(quantity), terms, event_count=1).amount == D(amount)
+    limited = limit_events([D(quantity)], terms) if terms.needs_each_event else None
+    rated = rate(D(quantity), terms, event_count=1, limited=limited)
+    assert rated.amount == D(amount)
 
 
 @pytest.mark.parametrize("row", _rows("levels"), ids=" ".join)

@@ -60,8 +60,8 @@ class Tier:
 class PriceTerms:
     """What a price says; valid once made.
 
-    `included_units` are taken off the quantity before anything is charged, and the first
-    `included_events` of a percentage pay no fee per event. With `event_minimum` or
+    `included_units` are taken off the quantity before anything is charged. Of a percentage
+    the first `included_events` are free too: see `limit_events`. With `event_minimum` or
     `event_maximum`, what a percentage makes of each event lies between them.
 
     Raises:
@@ -80,9 +80,13 @@ class PriceTerms:
     event_maximum: Decimal | None = None
 
     @property
-    def has_event_limits(self) -> bool:
+    def needs_each_event(self) -> bool:
         """Whether a sum of events does not do: each has to be looked at."""
-        return self.event_minimum is not None or self.event_maximum is not None
+        if self.model != ChargeModel.PERCENTAGE:
+            return False
+        has_limits = self.event_minimum is not None or self.event_maximum is not None
+        includes_fees = bool(self.included_units and self.unit_amount)
+        return has_limits or includes_fees or self.included_events > 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "model", ChargeModel(self.model))
@@ -139,14 +143,14 @@ def rate(
         terms: The price.
         event_count: How many events made the quantity; a percentage may have a fee on each.
         event_amount: What the events say they cost, together; for a dynamic price.
-        limited: What `limit_events` makes of the events, if the price has limits for each.
+        limited: What `limit_events` makes of the events, if the price needs each of them.
 
     Raises:
         QuantityInvalid: If the quantity is negative or not finite.
     """
     if not quantity.is_finite() or quantity < 0:
         raise QuantityInvalid(f"{quantity} cannot be rated", field="quantity")
-    included = min(quantity, terms.included_units)
+    included = min(quantity, terms.included_units) if limited is None else limited.included
     with localcontext(EXACT_CONTEXT):
         billable = quantity - included
         steps = (
@@ -181,29 +185,42 @@ def _package(billable: Decimal, terms: PriceTerms) -> tuple[Step, ...]:
 
 
 def limit_events(quantities: Iterable[Decimal], terms: PriceTerms) -> LimitedEvents:
-    """Put each event's amount, fee and all, between the limits; in the order of time.
+    """Leave out what is included, and put the amount of each other event between the limits.
 
-    Included units are used up by the first events, as included events are; an event that is
-    included in both ways costs nothing and has no minimum. (`subscriptions.queries` does the
-    same for many customers at once.)
+    In the order of time, the first events are free, fee and all: as many as are included,
+    and while their units are. Whichever is said and comes first ends that; of the event that
+    goes beyond the included units the rest is charged. Source: Lago's `free_units_per_events`
+    and `free_units_per_total_aggregation`. (`subscriptions.queries` does the same for many.)
     """
-    left, units, fees, low, high = terms.included_units, ZERO, 0, 0, 0
+    used, units, fees, low, high, included = ZERO, ZERO, 0, 0, 0, ZERO
     with localcontext(EXACT_CONTEXT):
         for number, quantity in enumerate(quantities, start=1):
-            charged = max(quantity - left, ZERO)
-            left = max(left - quantity, ZERO)
-            has_fee = number > terms.included_events
-            if not charged and not has_fee:
+            charged = _charged_of(quantity, used, number, terms)
+            used += quantity
+            included += quantity - (charged or ZERO)
+            if charged is None:
                 continue
-            amount = charged * terms.percentage / HUNDRED
-            amount += terms.unit_amount if has_fee else ZERO
+            amount = charged * terms.percentage / HUNDRED + terms.unit_amount
             if terms.event_minimum is not None and amount < terms.event_minimum:
                 low += 1
             elif terms.event_maximum is not None and amount > terms.event_maximum:
                 high += 1
             else:
-                units, fees = units + charged, fees + has_fee
-    return LimitedEvents(units=units, fees=fees, at_minimum=low, at_maximum=high)
+                units, fees = units + charged, fees + 1
+    return LimitedEvents(units=units, fees=fees, at_minimum=low, at_maximum=high, included=included)
+
+
+def _charged_of(quantity: Decimal, used: Decimal, number: int, terms: PriceTerms) -> Decimal | None:
+    """What is charged of an event after so many units; None if it is free."""
+    by_events, by_units = terms.included_events > 0, terms.included_units > 0
+    if by_events and number > terms.included_events:
+        return quantity
+    if not by_units:
+        return None if by_events else quantity
+    left = terms.included_units - used
+    if quantity <= left:
+        return None
+    return quantity - max(left, ZERO)
 
 
 def _event_steps(
@@ -216,11 +233,10 @@ def _event_steps(
     """What depends on the events as well as on their quantity."""
     if terms.model == ChargeModel.DYNAMIC:
         return (_step(f"what {event_count} events say", Decimal(1), event_amount),)
-    if not terms.has_event_limits:
-        fees = max(event_count - terms.included_events, 0)
-        return _percentage(billable, terms, fees)
+    if not terms.needs_each_event:
+        return _percentage(billable, terms, event_count)
     if limited is None:
-        raise QuantityInvalid("the price has limits for each event", field="limited")
+        raise QuantityInvalid("the price needs each event", field="limited")
     steps = _percentage(limited.units, terms, limited.fees)
     if limited.at_minimum and terms.event_minimum is not None:
         steps += (_step("events at the minimum", Decimal(limited.at_minimum), terms.event_minimum),)
@@ -249,9 +265,7 @@ def _graduated(billable: Decimal, terms: PriceTerms) -> tuple[Step, ...]:
 
 
 def _volume(billable: Decimal, terms: PriceTerms) -> tuple[Step, ...]:
-    """All units at the tier of the last one; nothing for none."""
-    if not billable:
-        return ()
+    """All units at the tier of the last one; the first is reached by any quantity, even none."""
     number, below, tier = _tier_of(billable, terms.tiers)
     return (_tier_step(number, below, tier, billable, terms.model),)
 

@@ -90,12 +90,13 @@ class MeteredEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitedEvents:
-    """What is left to charge of events whose amounts have a minimum or maximum each."""
+    """What is left to charge of events that have to be looked at one by one."""
 
     units: Decimal  # charged, of the events between the limits
     fees: int  # how many of those pay the fee per event
     at_minimum: int
     at_maximum: int
+    included: Decimal = Decimal(0)  # what of them all is not charged
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,8 @@ class ProrationPolicy:
     `cross_grade_timing` is None where another interval makes no difference: then the fees of
     a year decide. `bills_change_at_once`: fees in arrears and usage up to a change of plan are
     billed with it; else with the period that it falls in. `resume_anchor` says where periods
-    are counted from after a pause.
+    are counted from after a pause. `prorates_included`: what a usage price includes shrinks
+    with a part of a period.
     """
 
     name: str
@@ -128,6 +129,7 @@ class ProrationPolicy:
     note_pays: NotePays = NotePays.OPEN
     resume_anchor: AnchorRule = AnchorRule.ANNIVERSARY
     threshold_span: ThresholdSpan = ThresholdSpan.PERIOD
+    prorates_included: bool = True
 
     def timing_of(self, kind: ChangeKind, *, costs_less: bool) -> Timing:
         """When a change that goes this way takes effect."""
@@ -170,6 +172,7 @@ LAGO = ProrationPolicy(
     bills_change_at_once=True,
     note_pays=NotePays.LATER,
     threshold_span=ThresholdSpan.SUBSCRIPTION,
+    prorates_included=False,
 )
 KILLBILL = ProrationPolicy(
     name="killbill",
@@ -184,6 +187,7 @@ KILLBILL = ProrationPolicy(
     cross_grade_timing=Timing.IMMEDIATE,
     bills_change_at_once=True,
     resume_anchor=AnchorRule.BILLING_DAY,
+    prorates_included=False,
 )
 STRIPE = ProrationPolicy(
     name="stripe",
@@ -193,6 +197,7 @@ STRIPE = ProrationPolicy(
     credit_base=CreditBase.CURRENT_PRICE,
     downgrade_timing=Timing.IMMEDIATE,
     cross_grade_timing=Timing.IMMEDIATE,
+    prorates_included=False,
 )
 POLICIES: Mapping[str, ProrationPolicy] = {
     policy.name: policy for policy in (OWN, LAGO, KILLBILL, STRIPE)

@@ -58,6 +58,7 @@ class BillingPolicy(models.Model):
     threshold_span = models.CharField(
         max_length=16, choices=_choices(rules.ThresholdSpan), default=rules.ThresholdSpan.PERIOD
     )
+    prorates_included = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=now)
 
     objects = models.Manager["BillingPolicy"]()
@@ -104,6 +105,7 @@ class BillingPolicy(models.Model):
             note_pays=rules.NotePays(self.note_pays),
             resume_anchor=rules.AnchorRule(self.resume_anchor),
             threshold_span=rules.ThresholdSpan(self.threshold_span),
+            prorates_included=self.prorates_included,
         )
 
 

@@ -204,21 +204,22 @@ WITH numbered AS (
     WINDOW earlier AS (PARTITION BY position ORDER BY event.counted_at, event.event_id
                        ROWS UNBOUNDED PRECEDING)
 ), charged AS (
-    SELECT *, greatest(quantity - greatest(units - used, 0), 0) AS paid,
-           (number > events)::int AS fees
+    SELECT *, CASE WHEN events > 0 AND number > events THEN quantity
+                   WHEN units = 0 AND events > 0 THEN NULL
+                   WHEN units > 0 AND quantity <= units - used THEN NULL
+                   ELSE quantity - greatest(units - used, 0) END AS paid
     FROM numbered
 ), priced AS (
-    SELECT *, CASE WHEN paid = 0 AND fees = 0 THEN NULL
-                   ELSE paid * rate * 0.01 + fees * fee END AS amount
-    FROM charged
+    SELECT *, paid * rate * 0.01 + fee AS amount FROM charged
 ), judged AS (
     SELECT *, amount < minimum IS TRUE AS is_low,
            amount > maximum AND NOT (amount < minimum IS TRUE) IS TRUE AS is_high
-    FROM priced WHERE amount IS NOT NULL
+    FROM priced
 )
 SELECT position, coalesce(sum(paid) FILTER (WHERE NOT is_low AND is_high IS NOT TRUE), 0),
-       coalesce(sum(fees) FILTER (WHERE NOT is_low AND is_high IS NOT TRUE), 0),
-       count(*) FILTER (WHERE is_low), count(*) FILTER (WHERE is_high)
+       count(paid) FILTER (WHERE NOT is_low AND is_high IS NOT TRUE),
+       count(*) FILTER (WHERE is_low), count(*) FILTER (WHERE is_high),
+       sum(quantity - coalesce(paid, 0))
 FROM judged GROUP BY position
 """  # noqa: S608 - put together from constants
 
@@ -361,8 +362,10 @@ def _ask_limited(chosen: Chosen) -> None:
         "minima": [term.minimum for term in terms],
         "maxima": [term.maximum for term in terms],
     }
-    for (_, found), (units, fees, low, high) in _answers(LIMITED, chosen, more):
-        found.limited = LimitedEvents(units=units, fees=int(fees), at_minimum=low, at_maximum=high)
+    for (_, found), (units, fees, low, high, included) in _answers(LIMITED, chosen, more):
+        found.limited = LimitedEvents(
+            units=units, fees=int(fees), at_minimum=low, at_maximum=high, included=included
+        )
 
 
 def _is(aggregation: Aggregation, *, held: bool | None = None) -> Callable[[Part], bool]:

@@ -36,7 +36,8 @@ class PriceSpec:
         unit_amount: Per unit, per package, the flat fee, or per event of a percentage.
         percentage: Of the quantity, which is an amount of money: 2.9 is 2.9 %.
         included_units: Taken off the quantity first; of a percentage, an amount of money.
-        included_events: So many first events of a percentage cost nothing.
+        included_events: So many first events of a percentage cost nothing, while their units
+            are included too, if any are.
         event_minimum: What a percentage of one event comes to at least; `event_maximum` at most.
         minimum_amount: What a whole period of it comes to at least; the rest is topped up.
         is_prorated: A level that is carried over counts by the days that it stood.

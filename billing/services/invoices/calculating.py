@@ -70,7 +70,7 @@ def calculate(
 
 def _usage(loaded: LoadedPrice, units: Decimal, events: int, amount: Decimal) -> Rated:
     terms = loaded.terms
-    limited = limit_events(_spread(units, events), terms) if terms.has_event_limits else None
+    limited = limit_events(_spread(units, events), terms) if terms.needs_each_event else None
     return rate(units, terms, event_count=events, event_amount=amount, limited=limited)
 
 

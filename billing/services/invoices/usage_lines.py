@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from fractions import Fraction
 
 from billing.domain.derivation import EventFilter, less_billed_ahead, rated_derivation
 from billing.domain.rating import ChargeModel, PriceTerms, rate
@@ -35,12 +36,16 @@ from tiktoktoe.kernel.periods import Period
 
 @dataclass(frozen=True, slots=True)
 class UsageOf:
-    """A usage price for a stretch of time, and what is to be measured for it."""
+    """A usage price for a stretch of time, and what is to be measured for it.
+
+    `included` is the share of what the price includes that is for the stretch.
+    """
 
     boundary: Boundary
     loaded: LoadedPrice
     stretch: Stretch
     measure: Measure
+    included: Fraction
 
     @property
     def is_ahead(self) -> bool:
@@ -128,7 +133,8 @@ def _usages(
                 rounds_up_to=policy.usage_places,
                 has_amounts=loaded.terms.model == ChargeModel.DYNAMIC,
             )
-            yield UsageOf(boundary, loaded, stretch, measure)
+            included = stretch.share if policy.prorates_included else Fraction(1)
+            yield UsageOf(boundary, loaded, stretch, measure, included)
 
 
 def _its_own(stretch: Stretch, usage_from: datetime | None) -> Stretch | None:
@@ -163,7 +169,7 @@ def _shares(usage: UsageOf, groups: Sequence[DayTotals]) -> Iterator[_Share]:
         taken[next(fits, len(variants))].append(group)
     for index, loaded in enumerate((*variants, usage.loaded)):
         if index in taken or (index == len(variants) and not taken):
-            terms = loaded.terms_for_share(usage.stretch.share)
+            terms = loaded.terms_for_share(usage.included)
             part = Part(
                 measure=usage.measure, groups=tuple(taken[index]), events=_event_terms(terms)
             )
@@ -171,7 +177,7 @@ def _shares(usage: UsageOf, groups: Sequence[DayTotals]) -> Iterator[_Share]:
 
 
 def _event_terms(terms: PriceTerms) -> EventTerms | None:
-    if not terms.has_event_limits:
+    if not terms.needs_each_event:
         return None
     return EventTerms(
         percentage=terms.percentage,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.domain.rating import ChargeModel, PriceTerms, Tier, limit_events, rate
+from billing.domain.rating import ChargeModel, PriceTerms, Rated, Tier, limit_events, rate
 from billing.errors import PriceTermsInvalid, QuantityInvalid
 from subscriptions.domain.metering import LimitedEvents
 from tests.golden import scenario
@@ -188,12 +188,44 @@ def test_golden_lago_47_graduated_percentages_with_flat_fees() -> None:
         assert rate(D(quantity), terms).amount == D(amount)
 
 
-def test_included_events_pay_no_fee() -> None:
-    terms = _terms("percentage", percentage=D(1), unit_amount=D("0.30"), included_events=3)
+# Numbers of Lago's percentage_service_spec: events of 50, 100, 250 and 400.
+@pytest.mark.parametrize(
+    ("included", "amount"),
+    [
+        ({"included_events": 3, "included_units": D(250)}, "11.15"),
+        ({"included_units": D(250)}, "11.15"),
+        ({"included_events": 3}, "7.2"),
+        ({}, "18.4"),
+        ({"included_events": 3, "included_units": D(500)}, "7.2"),
+        ({"included_events": 5}, "0"),
+    ],
+)
+def test_the_first_events_are_free_by_number_and_by_amount(
+    included: dict[str, object], amount: str
+) -> None:
+    terms = _terms("percentage", percentage=D("1.3"), unit_amount=D(2), **included)
+    limited = limit_events([D(50), D(100), D(250), D(400)], terms)
 
-    amounts = [rate(D(100), terms, event_count=n).amount for n in (2, 3, 5)]
+    assert rate(D(800), terms, event_count=4, limited=limited).amount == D(amount)
 
-    assert amounts == [D(1), D(1), D("1.60")]
+
+# The same with 1.75 to 12 for each of 10, 80 and 10000.
+@pytest.mark.parametrize(
+    ("fields", "amount"),
+    [
+        ({}, "16.142"),
+        ({"unit_amount": D(2)}, "18.691"),
+        ({"included_events": 2}, "12"),
+        ({"included_units": D(30)}, "13.794"),
+        ({"included_events": 3, "included_units": D(10000)}, "2.691"),
+    ],
+)
+def test_only_what_is_charged_has_a_minimum(fields: dict[str, object], amount: str) -> None:
+    limits = {"event_minimum": D("1.75"), "event_maximum": D(12)}
+    terms = _terms("percentage", percentage=D("2.99"), **limits, **fields)
+    limited = limit_events([D(10), D(80), D(10000)], terms)
+
+    assert rate(D(10090), terms, event_count=3, limited=limited).amount == D(amount)
 
 
 def test_an_event_that_is_included_has_no_minimum() -> None:
@@ -209,8 +241,8 @@ def test_an_event_that_is_included_has_no_minimum() -> None:
 
     limited = limit_events([D(50), D(10), D(20), D(100)], terms)
 
-    # nothing; 1.00 and so 3.00; 2.00 and the fee; 11.00 and so 5.00
-    assert limited == LimitedEvents(units=D(20), fees=1, at_minimum=1, at_maximum=1)
+    # nothing; 1.00 and the fee, so 3.00; 2.00 and the fee; 11.00, so 5.00
+    assert limited == LimitedEvents(units=D(20), fees=1, at_minimum=1, at_maximum=1, included=D(50))
     assert rate(D(180), terms, event_count=4, limited=limited).amount == D(11)
 
 
@@ -298,17 +330,22 @@ def _monotone_terms(draw: st.DrawFn) -> PriceTerms:
     )
 
 
+def _of_one_event(quantity: Decimal, terms: PriceTerms) -> Rated:
+    limited = limit_events([quantity], terms) if terms.needs_each_event else None
+    return rate(quantity, terms, event_count=1, limited=limited)
+
+
 @given(_monotone_terms(), quantities, quantities)
 def test_more_never_costs_less(terms: PriceTerms, one: Decimal, other: Decimal) -> None:
-    less, more = sorted([one, other])
+    less, more = (_of_one_event(quantity, terms) for quantity in sorted([one, other]))
 
-    assert rate(less, terms).amount <= rate(more, terms).amount
-    assert rate(less, terms).rounded <= rate(more, terms).rounded
+    assert less.amount <= more.amount
+    assert less.rounded <= more.rounded
 
 
 @given(_monotone_terms(), quantities)
 def test_the_steps_add_up_and_are_rounded_once(terms: PriceTerms, quantity: Decimal) -> None:
-    rated = rate(quantity, terms)
+    rated = _of_one_event(quantity, terms)
 
     assert rated.included + rated.billable == quantity
     assert exact_sum(step.amount for step in rated.steps) == rated.amount
@@ -340,4 +377,4 @@ def test_volume_charges_every_unit_by_one_tier(tiers: tuple[Tier, ...], quantity
 
     tier = next(t for t in tiers if t.up_to is None or quantity <= t.up_to)
     expected = Fraction(quantity) * Fraction(tier.unit_amount) + Fraction(tier.flat_amount)
-    assert Fraction(rated.amount) == (expected if quantity else 0)
+    assert Fraction(rated.amount) == expected

@@ -56,6 +56,7 @@ class PolicyRules:
     note_pays: NotePays | None = None
     resume_anchor: AnchorRule | None = None
     threshold_span: ThresholdSpan | None = None
+    prorates_included: bool | None = None
 
     @property
     def policy(self) -> ProrationPolicy:
