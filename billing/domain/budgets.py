@@ -51,6 +51,35 @@ BUDGETS: tuple[RetryBudget, ...] = (
 LONGEST = max(budget.within for budget in BUDGETS)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepresentmentRule:
+    """How often a debit that came back may be presented again, counted from its first return."""
+
+    brand: str
+    codes: frozenset[str]  # of returns after which it may be at all
+    tries: int
+    within: timedelta
+    valid_from: date
+    source: str
+
+    def words(self) -> str:
+        """For staff: why it is not presented again."""
+        times, days = self.tries, self.within.days
+        return f"{self.brand} may be presented again {times} times within {days} days"
+
+
+REPRESENTMENTS: tuple[RepresentmentRule, ...] = (
+    RepresentmentRule(
+        brand="ach_debit",
+        codes=frozenset({"R01", "R09"}),
+        tries=2,
+        within=timedelta(days=180),
+        valid_from=date(2015, 9, 18),
+        source="Nacha Operating Rules, 2.12.4 (reinitiation), as told by several banks in 2026",
+    ),
+)
+
+
 def spent_budget(
     *, network: str, declined_at: Sequence[datetime], at: datetime
 ) -> RetryBudget | None:
@@ -60,4 +89,23 @@ def spent_budget(
             recent = sum(at - budget.within < moment <= at for moment in declined_at)
             if recent >= budget.declines:
                 return budget
+    return None
+
+
+def spent_representments(
+    *, brand: str, returns: Sequence[tuple[str, datetime]], at: datetime
+) -> RepresentmentRule | None:
+    """The rule by which a debit that came back may not be presented any more; None if it may.
+
+    Args:
+        brand: Of the method that is to be charged.
+        returns: What came back of the same debt by such methods: the bank's code, and when.
+        at: When it would be presented again.
+    """
+    for rule in REPRESENTMENTS:
+        came = sorted(moment for code, moment in returns if code in rule.codes)
+        if rule.brand != brand or rule.valid_from > at.date() or not came:
+            continue
+        if len(came) > rule.tries or at - came[0] > rule.within:
+            return rule
     return None

@@ -8,19 +8,21 @@ from uuid import UUID
 
 from django.db.models import Count, Q
 
-from billing.domain.budgets import LONGEST
+from billing.domain.budgets import LONGEST, REPRESENTMENTS
 from billing.domain.declines import DeclineClass
 from billing.models import (
     Payment,
     PaymentAttempt,
     PaymentLimit,
     PaymentMethod,
+    PaymentReturn,
     PaymentReview,
 )
 
 DAY = timedelta(days=1)
 FRAUD_WITHIN = timedelta(days=90)
 _LOOKED_BACK = max(FRAUD_WITHIN, LONGEST)
+_PRESENTED_AGAIN = {rule.brand for rule in REPRESENTMENTS}
 _SUSPICIOUS = {DeclineClass.DATA_FIX, DeclineClass.HARD_INSTRUMENT, DeclineClass.FRAUD}
 
 
@@ -43,6 +45,7 @@ class Record:
     limits: Mapping[tuple[int | None, str], PaymentLimit]
     reviews: Mapping[UUID, PaymentReview]  # of payments being collected
     rounds: Mapping[UUID, int]  # decided so far, of payments being collected
+    returns: Mapping[tuple[UUID, str], Sequence[tuple[str, datetime]]]  # of an invoice, by brand
 
     def usable(self, customer: int) -> list[PaymentMethod]:
         """The methods that can be charged, the default one first."""
@@ -82,13 +85,15 @@ def record_of(customers: Collection[int], *, at: datetime) -> Record:
     rows = list(decided.values_list("pk", "rounds", "review"))
     reviewed = [review for _, __, review in rows if review is not None]
     reviews = PaymentReview.objects.in_bulk(reviewed) if reviewed else {}
+    methods = _methods(customers, at)
     return Record(
         at=at,
-        methods=_methods(customers, at),
+        methods=methods,
         declines=_declines(customers, at),
         limits={(limit.customer_id, limit.currency): limit for limit in limits},
         reviews={review.payment_id: review for review in reviews.values()},
         rounds={payment: rounds for payment, rounds, _ in rows},
+        returns=_returns(methods),
     )
 
 
@@ -100,6 +105,31 @@ def _methods(customers: Collection[int], at: datetime) -> Mapping[int, list[Paym
     for row in rows.order_by("customer_id", "-is_default", "pk"):
         found[row.customer_id].append(row)
     return found
+
+
+def returns_of(
+    methods: Collection[PaymentMethod],
+) -> Mapping[tuple[UUID, str], list[tuple[str, datetime]]]:
+    """What banks took back of debits by such methods' customers: by invoice and brand."""
+    brands = {method.brand for method in methods} & _PRESENTED_AGAIN
+    found: dict[tuple[UUID, str], list[tuple[str, datetime]]] = defaultdict(list)
+    if not brands:
+        return found
+    rows = PaymentReturn.objects.filter(
+        payment__customer__in={method.customer_id for method in methods},
+        attempt__method__brand__in=brands,
+    )
+    fields = ("payment__invoice_id", "attempt__method__brand", "code", "returned_at")
+    for invoice, brand, code, returned_at in rows.values_list(*fields):
+        found[invoice, str(brand)].append((code, returned_at))
+    return found
+
+
+def _returns(
+    methods: Mapping[int, Sequence[PaymentMethod]],
+) -> Mapping[tuple[UUID, str], list[tuple[str, datetime]]]:
+    """A query only where somebody pays by what such a rule is about."""
+    return returns_of([method for rows in methods.values() for method in rows])
 
 
 def _declines(customers: Collection[int], at: datetime) -> Mapping[int, list[Declined]]:

@@ -7,10 +7,12 @@ from django.db import transaction
 
 from billing.domain.attempts import PaymentState, ensure_payment_move
 from billing.domain.bank_reasons import bank_decline
+from billing.domain.budgets import spent_representments
 from billing.domain.declines import DeclineClass
 from billing.domain.dunning import Retry, next_retry
 from billing.domain.mandates import beyond_refund_right
 from billing.models import Invoice, Payment, PaymentAttempt, PaymentReturn
+from billing.queries.risk import returns_of
 from billing.services.payments.payment_events import record_event
 from subscriptions.services.lifecycle import mark_past_due
 from subscriptions.services.transitions import Actor
@@ -126,13 +128,19 @@ def _next_try(
 ) -> Retry:
     if attempt.method is None:  # a transfer: its payer has to send it again
         return Retry(at=None, reason="the payer has to pay again")
-    return next_retry(
+    retry = next_retry(
         decline_class=decline_class,
         retries_done=payment.retries_done,
         first_failed_at=at,
         failed_at=at,
         time_zone=payment.customer.time_zone,
     )
+    if retry.at is None:
+        return retry
+    brand = attempt.method.brand
+    returns = returns_of([attempt.method]).get((payment.invoice_id, brand), [])
+    rule = spent_representments(brand=brand, returns=returns, at=retry.at)
+    return Retry(at=None, reason=f"{rule.words()} ({rule.source})") if rule else retry
 
 
 def _open_payment(returned: Payment, retry: Retry, actor: Actor, at: datetime) -> None:

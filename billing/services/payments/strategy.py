@@ -8,9 +8,10 @@ from typing import Any
 
 from django.conf import settings
 
+from billing.domain.budgets import spent_representments
 from billing.domain.decision_record import Situation, candidates_to_json, route, situation_to_json
 from billing.domain.declines import POLICIES, DeclineClass
-from billing.domain.eligibility import WORDS, Need, Why
+from billing.domain.eligibility import WORDS, MethodFacts, Need, Why
 from billing.domain.fees import is_cross_border
 from billing.domain.prospects import prospect_of, segment_of
 from billing.domain.risk import RiskAction, RiskVerdict
@@ -165,7 +166,7 @@ def _situation(
     around = pool.around
     return Situation(
         gateways=around.gateways,
-        methods=tuple(method.facts for method in methods),
+        methods=tuple(_within_budget(method, payment, pool, at) for method in methods),
         need=Need(amount=payment.amount, on=at.date(), is_on_session=is_on_session),
         circumstances=Circumstances(
             amount=payment.amount,
@@ -190,6 +191,14 @@ def _situation(
         may_explore=is_on_session or not is_first,
         objectives=objectives,
     )
+
+
+def _within_budget(method: StoredMethod, payment: Payment, pool: Pool, at: datetime) -> MethodFacts:
+    """What is known of a method; without a try where this debt was presented often enough."""
+    returns = pool.record.returns.get((payment.invoice_id, method.facts.brand), ())
+    if not spent_representments(brand=method.facts.brand, returns=returns, at=at):
+        return method.facts
+    return replace(method.facts, spent_budgets=method.facts.held_by)
 
 
 def _is_cross_border(method: StoredMethod) -> bool:
