@@ -14,6 +14,7 @@ from django.urls import reverse
 from djstripe.models import Account, APIKey, WebhookEndpoint
 
 from billing.gateways.stripe_client import configured_client, gateway_error
+from billing.gateways.stripe_secrets import cover_old_rows
 
 UUID_KEY = "djstripe_uuid"
 
@@ -30,6 +31,7 @@ class Endpoint:
 def mirror_account() -> str:
     """Make dj-stripe know the account and the key, which all of its syncing needs."""
     client = configured_client()
+    cover_old_rows()
     try:
         found = client.accounts.retrieve_current()
     except stripe.StripeError as error:

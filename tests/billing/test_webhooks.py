@@ -9,11 +9,14 @@ from typing import Any
 
 import httpx
 import pytest
+from django.conf import settings
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
-from djstripe.models import Event, PaymentIntent, WebhookEndpoint
+from djstripe.models import APIKey, Event, PaymentIntent, WebhookEndpoint
 from kombu.exceptions import OperationalError
 
+from billing.gateways.stripe_secrets import cover_old_rows
 from billing.models import (
     Invoice,
     Payment,
@@ -59,6 +62,37 @@ def test_setting_up_twice_registers_one_endpoint(intake: StripeWorld) -> None:
     second = WebhookEndpoint.objects.get()
     assert (second.id, second.secret) == (first.id, first.secret)
     assert first.secret
+
+
+def test_neither_the_key_nor_the_signing_secret_lies_in_the_database(intake: StripeWorld) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT secret FROM djstripe_apikey")
+        (key,) = cursor.fetchall()
+        cursor.execute("SELECT secret FROM djstripe_webhookendpoint")
+        (signing,) = cursor.fetchall()
+
+    assert key[0].startswith("mark:")
+    assert signing[0].startswith("sealed:")
+    assert APIKey.objects.get().secret == settings.STRIPE_TEST_SECRET_KEY
+    assert APIKey.objects.filter(secret=settings.STRIPE_TEST_SECRET_KEY).exists()
+    assert str(WebhookEndpoint.objects.get().secret).startswith("whsec_")
+
+
+def test_what_was_kept_in_the_clear_is_covered(intake: StripeWorld) -> None:
+    secret = WebhookEndpoint.objects.get().secret
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE djstripe_apikey SET secret = %s", [settings.STRIPE_TEST_SECRET_KEY])
+        cursor.execute("UPDATE djstripe_webhookendpoint SET secret = %s", [secret])
+
+    cover_old_rows()
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT secret FROM djstripe_apikey UNION SELECT secret FROM djstripe_webhookendpoint"
+        )
+        kept = sorted(row[0].partition(":")[0] for row in cursor.fetchall())
+    assert kept == ["mark", "sealed"]
+    assert WebhookEndpoint.objects.get().secret == secret
 
 
 def test_a_sandbox_that_forgot_us_is_told_again(intake: StripeWorld) -> None:
