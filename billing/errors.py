@@ -55,6 +55,14 @@ class InvoiceNotDraft(Conflict):
     """The invoice is final; corrections are credit notes."""
 
 
+class NothingUnbilled(Conflict):
+    """No usage came late for the subscription, or it is billed by now."""
+
+
+class UsageNotPriceable(Conflict):
+    """What usage costs depends on its single events; a person has to say."""
+
+
 class DraftNotDiscardable(Conflict):
     """Time that the draft bills was given back meanwhile, on another document."""
 

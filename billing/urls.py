@@ -24,6 +24,7 @@ from billing.views import (
     holds,
     invoices,
     issuers,
+    late_usage,
     lifecycle,
     monitor,
     notices,
@@ -64,6 +65,12 @@ urlpatterns = [
         "billing/price-moves/<int:move_id>/undo/",
         price_moves.price_move_undo,
         name="price_move_undo",
+    ),
+    path("billing/usage-after-the-end/", late_usage.late_usage_list, name="late_usage_list"),
+    path(
+        "billing/usage-after-the-end/<slug:reference>/",
+        late_usage.late_usage_billing,
+        name="late_usage_billing",
     ),
     path("billing/waiting-for-tax/", tax_waiting.tax_waiting_list, name="tax_waiting_list"),
     path(

@@ -36,6 +36,7 @@ from billing.models.gateway_calls import GatewayCall
 from billing.models.invoice_events import InvoiceEvent
 from billing.models.invoices import Invoice, InvoiceLine
 from billing.models.invoicing_terms import InvoicePart, InvoicingTerms
+from billing.models.late_usage import LateUsage
 from billing.models.method_events import MethodEvent
 from billing.models.numbering import CustomerNumber, NumberingRule, NumberSeries
 from billing.models.operations import PaymentOperation
@@ -121,6 +122,7 @@ __all__ = [
     "InvoiceLine",
     "InvoicePart",
     "InvoicingTerms",
+    "LateUsage",
     "Mandate",
     "MandateEvent",
     "MethodEvent",

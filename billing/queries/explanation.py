@@ -37,6 +37,8 @@ INPUT_WORDS = {
     "charged": "Charged for it",
     "event_count": "Events",
     "billed": "Billed before",
+    "charged_before": "Charged before",
+    "late_events": "Events that came late",
 }
 POLICY_WORDS = {
     "unit": "Time is counted in",

@@ -47,6 +47,12 @@ STAFF_MENU = (
             MenuEntry("Invoices", "document-text", "invoice_list", Permission.VIEW_BILLING),
             MenuEntry("Drafts", "document-magnifying-glass", "draft_list", Permission.VIEW_BILLING),
             MenuEntry("Billing runs", "queue-list", "billing_run_list", Permission.VIEW_BILLING),
+            MenuEntry(
+                "Usage after the end",
+                "inbox-arrow-down",
+                "late_usage_list",
+                Permission.VIEW_BILLING,
+            ),
             MenuEntry("Waiting for tax", "clock", "tax_waiting_list", Permission.VIEW_BILLING),
             MenuEntry("Coupons", "ticket", "coupon_list", Permission.VIEW_BILLING),
             MenuEntry("Offers to stay", "gift", "retention_offer_list", Permission.VIEW_BILLING),

@@ -7,7 +7,14 @@ from uuid import UUID
 from django.db import transaction
 
 from billing.errors import InvoiceNotOpen, PaymentInFlight
-from billing.models import Invoice, InvoicePart, PaymentAttempt, PrepaidCredit, UnusedCredit
+from billing.models import (
+    Invoice,
+    InvoicePart,
+    LateUsage,
+    PaymentAttempt,
+    PrepaidCredit,
+    UnusedCredit,
+)
 from billing.models.payments import LIVE_ATTEMPT_STATES
 from billing.services.changes.scheduled_changes import rehearsed_boundaries
 from billing.services.credit.coupons import return_coupons
@@ -92,6 +99,7 @@ def void_invoice(*, invoice: Invoice, at: datetime) -> Invoice:
     locked.save(update_fields=["state", "voided_at"])
     UnusedCredit.objects.filter(invoice=locked).update(counts=False)
     InvoicePart.objects.filter(invoice=locked).update(counts=False)
+    LateUsage.objects.filter(line__invoice=locked).update(counts=False)
     return_coupons(invoice=locked)
     recover_subscription(locked, at)
     pay_open_invoices(customer_id=locked.customer_id, currency=locked.currency, at=at)

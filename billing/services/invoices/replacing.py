@@ -10,7 +10,15 @@ from datetime import datetime
 from django.db import transaction
 
 from billing.errors import ChargeInvalid, InvoiceNotReplaceable
-from billing.models import CouponUse, Invoice, InvoiceEvent, InvoiceLine, InvoicePart, UnusedCredit
+from billing.models import (
+    CouponUse,
+    Invoice,
+    InvoiceEvent,
+    InvoiceLine,
+    InvoicePart,
+    LateUsage,
+    UnusedCredit,
+)
 from billing.services.invoices.draft_edits import record, tax_anew
 from billing.services.invoices.invoicing import is_voidable, lock_invoice, void_invoice
 from billing.services.invoices.writing import bill_to
@@ -29,6 +37,8 @@ def is_replaceable(invoice: Invoice) -> bool:
     """Whether a draft can be put in its place: nothing is paid of it, or all is credited."""
     if invoice.kind not in REPLACEABLE_KINDS or not invoice.is_final:
         return False
+    if LateUsage.objects.filter(line__invoice=invoice).exists():
+        return False  # void, its events are unbilled again
     return is_voidable(invoice) or _is_credited(invoice)
 
 
