@@ -1,10 +1,11 @@
 """Emptying the test database after transactional tests, guards and seeds included.
 
 Django empties tables with TRUNCATE, which the books and other append-only tables refuse, and
-it forgets the rows that migrations put in. So `empty_database` takes the triggers off, empties
-the tables that have rows, restores the rows of the freshly migrated database, and puts the
-triggers back as they were, in one transaction. tests/conftest.py makes every transactional
-test end with it; no test has to call it.
+it forgets the rows that migrations put in. So `empty_database` takes the triggers off the tables
+that are not as migrations left them, empties these, restores the rows of the freshly migrated
+database, and puts the triggers back as they were, in one transaction. It deletes, for a TRUNCATE
+of a few rows makes every index of the table anew, and those of all tables that refer to it.
+tests/conftest.py makes every transactional test end with it; no test has to call it.
 """
 
 from typing import Any
@@ -22,12 +23,19 @@ TABLES = """
     ORDER BY 1
 """
 TRIGGERS = """
-    SELECT tgrelid::regclass::text, quote_ident(tgname), tgenabled::text
+    SELECT relname, quote_ident(tgname), tgenabled::text
     FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
-    WHERE relnamespace = 'public'::regnamespace
+    WHERE relnamespace = 'public'::regnamespace AND relname = ANY(%s)
       AND NOT tgisinternal AND tgparentid = 0 AND tgenabled <> 'D'
 """
 KEPT_TABLES = "SELECT relname FROM pg_class WHERE relnamespace = %s::regnamespace ORDER BY 1"
+RESTART = """
+    SELECT setval(seqrelid, seqstart, false)
+    FROM pg_sequence
+    JOIN pg_depend ON objid = seqrelid AND classid = 'pg_class'::regclass AND deptype IN ('a', 'i')
+    JOIN pg_class ON pg_class.oid = refobjid
+    WHERE relnamespace = 'public'::regnamespace AND relname = ANY(%s)
+"""
 IDENTITIES = """
     SELECT attname, pg_get_serial_sequence(%s, attname) FROM pg_attribute
     WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped
@@ -55,26 +63,35 @@ def empty_database() -> None:
     """Bring every table back to what migrations left in it."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL lock_timeout = '20s'")
-        cursor.execute(TRIGGERS)
-        triggers = cursor.fetchall()
-        for table, trigger, _ in triggers:
-            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
         cursor.execute(KEPT_TABLES, [SEEDS])
         seeded = [row[0] for row in cursor.fetchall() if row[0] != MIGRATIONS]
-        dirty = {*_tables_with_rows(cursor), *seeded} - {MIGRATIONS}
-        names = ", ".join(f'public."{table}"' for table in sorted(dirty))
-        if names:
-            cursor.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
-        for table in seeded:
+        changed = [table for table in seeded if _is_changed(cursor, table)]
+        others = set(_tables_with_rows(cursor)) - {*seeded, MIGRATIONS}
+        dirty = [*sorted(others), *changed]  # what refers at once goes before what it refers to
+        cursor.execute(TRIGGERS, [dirty])
+        triggers = cursor.fetchall()
+        for table, trigger, _ in triggers:
+            cursor.execute(f'ALTER TABLE public."{table}" DISABLE TRIGGER {trigger}')
+        for table in dirty:
+            cursor.execute(f'DELETE FROM public."{table}"')
+        cursor.execute(RESTART, [dirty])
+        for table in changed:
             _restore(cursor, table)
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         for table, trigger, enabled in triggers:
-            cursor.execute(f"ALTER TABLE {table} {ENABLE_AS[enabled]} TRIGGER {trigger}")
+            put_back = f"{ENABLE_AS[enabled]} TRIGGER {trigger}"
+            cursor.execute(f'ALTER TABLE public."{table}" {put_back}')
 
 
 def end_transactional_test(_test_case: Any) -> None:
     """What TransactionTestCase does instead of its flush."""
     empty_database()
+
+
+def _is_changed(cursor: CursorWrapper, table: str) -> bool:
+    now, then = (f'SELECT t::text FROM {schema}."{table}" t' for schema in ("public", SEEDS))
+    cursor.execute(f"SELECT EXISTS ({now} EXCEPT ALL {then}) OR EXISTS ({then} EXCEPT ALL {now})")
+    return bool(cursor.fetchone() == (True,))
 
 
 def _restore(cursor: CursorWrapper, table: str) -> None:
