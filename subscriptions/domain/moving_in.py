@@ -14,6 +14,7 @@ from subscriptions.errors import SubscriptionInvalid
 from tiktoktoe.kernel.errors import InvalidInput
 from tiktoktoe.kernel.periods import BillingPeriods, Interval, Period, local_date, local_midnight
 
+YEARS = range(1900, 2200)  # a day beyond is a slip of the pen, and no calendar goes on for ever
 TRUE, FALSE = {"true", "yes", "1", "y"}, {"", "false", "no", "0", "n"}
 
 
@@ -42,7 +43,10 @@ def _capitals(value: str) -> str:
 
 
 def _day(value: str) -> date:
-    return date.fromisoformat(value)
+    day = date.fromisoformat(value)
+    if day.year not in YEARS:
+        raise ValueError(value)
+    return day
 
 
 def _number(value: str) -> int:
@@ -116,6 +120,9 @@ def column_map(kind: FileKind, header: Iterable[str], given: Mapping[str, str]) 
         InvalidInput: If a field or column is unknown, or nothing says what a needed field is.
     """
     fields, columns = FIELDS[kind], list(header)
+    twice = next((column for column in columns if columns.count(column) > 1), None)
+    if twice is not None:
+        raise InvalidInput(f"two columns are called {twice!r}", field="mapping")
     for name, column in given.items():
         if name not in fields:
             raise InvalidInput(f"{name!r} is no field", field="mapping", remedy=", ".join(fields))
@@ -144,6 +151,9 @@ def read_row(
             values[name] = field.otherwise
             if field.otherwise is ...:
                 errors.append(RowError(line, name, "is missing"))
+            continue
+        if "\x00" in text:
+            errors.append(RowError(line, name, "has a NUL character"))
             continue
         try:
             values[name] = field.read(text)

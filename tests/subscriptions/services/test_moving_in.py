@@ -103,6 +103,7 @@ def test_every_error_is_told_by_line_and_field_and_nothing_is_written() -> None:
         "delta,Delta,d@delta.example,US,USD",
         "delta,Delta,d@delta.example,US,USD",
         "epsilon,Epsilon,e@epsilon.example,US,USD,more",
+        "zeta,Ze\x00ta,z@zeta.example,US,USD",
     )
 
     assert set(wrong(done)) == {
@@ -113,6 +114,7 @@ def test_every_error_is_told_by_line_and_field_and_nothing_is_written() -> None:
         (4, "name"),
         (6, "external_id"),
         (7, ""),
+        (8, "name"),
     }
     assert (done.is_written, Customer.objects.count()) == (False, 1)
 
@@ -129,6 +131,8 @@ def test_columns_of_other_names_are_mapped() -> None:
         customers(ACME, header=header, mapping={"external_id": "Nummer"})
     with pytest.raises(InvalidInput, match="no field"):
         customers(ACME, header=header, mapping={"shoe_size": "Kunde"})
+    with pytest.raises(InvalidInput, match="two columns are called 'name'"):
+        customers(f"{ACME},Other", header=f"{HEADER},name")
 
 
 @pytest.mark.parametrize("text", ["", "\n", HEADER, f'{HEADER}\n"acme,Acme'])
@@ -273,6 +277,9 @@ def test_the_same_subscriptions_again_make_nothing_more() -> None:
         ("old-1,acme,team,2026-02-11,2026-03-11", "started_on"),
         ("old-1,acme,team,2026-02-20,2026-02-20", "next_billing_on"),
         ("old-1,acme,team,31.12.2023,2026-02-20", "started_on"),
+        ("old-1,acme,team,0023-05-20,2026-02-20", "started_on"),
+        ("old-1,acme,team,2023-05-20,9999-12-31", "next_billing_on"),
+        ("old\x00,acme,team,2023-05-20,2026-02-20", "reference"),
         ("old-1,acme,team,2023-05-20,2026-02-20,,0", "quantity"),
         ("old-1,acme,team,2023-05-20,2026-02-20,,x", "quantity"),
         ("old-1,acme,team,2023-05-20,2026-02-20,21", "next_billing_on"),
