@@ -152,3 +152,15 @@ def test_a_step_that_cannot_be_is_told_with_its_line(step: str, said: str) -> No
 def test_a_run_that_ends_before_the_last_step_is_refused() -> None:
     with pytest.raises(ScenarioInvalid, match="line 6, run_until: is before the last step"):
         played(f"{BASIC}run_until: 2026-01-01\n")
+
+
+def test_what_started_long_before_the_first_step_follows_the_policy_of_the_file() -> None:
+    text = """
+    plans: [{code: basic, price: 365, interval: year}]
+    timeline:
+      - {at: 2026-06-30, do: subscribe, plan: basic, starts: 2025-07-01}
+    run_until: 2026-07-01
+    expect: {invoices: [{from: 2025-07-01, total: 365}, {from: 2026-07-01, total: 365}]}
+    """
+
+    assert told(text) == []

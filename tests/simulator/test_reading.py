@@ -100,6 +100,10 @@ def test_an_amount_with_more_decimals_than_its_currency_cannot_be_paid() -> None
         ("interval: fortnight", "line 3, plans[1].interval: 'fortnight' is no interval (day, week"),
         ("trial_days: 1.5", "line 3, plans[1].trial_days: '1.5' is not whole"),
         ("price: ten", "line 3, plans[1].price: 'ten' is no number (59.00)"),
+        (r'name: "a\0b"', "line 3, plans[1].name: has a NUL character"),
+        ("price: 1e400", "line 3, plans[1].price: '1e400' has too many digits (15 before the"),
+        ("trial_days: 99999999999999999", "plans[1].trial_days: '99999999999999999' has too many"),
+        ("interval: 1000000 years", "plans[1].interval: '1000000 years' is too long (a hundred"),
         ("price: .inf", "line 3, plans[1].price: '.inf' is no number"),
         ("timing: later", "line 3, plans[1].timing: 'later' is not known (advance, arrears)"),
         ("per_unit: perhaps", "line 3, plans[1].per_unit: 'perhaps' is neither yes nor no"),
@@ -124,6 +128,10 @@ def test_a_wrong_key_or_value_is_told_with_its_line_and_what_is_allowed(
         (
             "{at: 2026-02-30, do: subscribe, plan: basic}",
             "line 5, timeline[1].at: '2026-02-30': day",
+        ),
+        (
+            "{at: 9999-12-31, do: subscribe, plan: basic}",
+            "line 5, timeline[1].at: '9999-12-31': no year to bill in",
         ),
         ("{at: soon, do: subscribe, plan: basic}", "'soon': is no date (2026-01-31, 2026-01-31T"),
         ("{at: 2026-01-31, do: dance}", "timeline[1].do: 'dance' cannot be done (subscribe, "),
@@ -163,3 +171,9 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
 )
 def test_a_file_that_is_no_scenario_says_why(text: str, said: str) -> None:
     assert said in faults(text)
+
+
+def test_a_time_zone_that_there_is_not_is_told_with_its_line() -> None:
+    text = f"time_zone: Mars/Phobos\n{BASIC}"
+
+    assert "line 1, time_zone: 'Mars/Phobos' is no time zone (write Europe/Berlin)" in faults(text)

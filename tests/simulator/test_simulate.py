@@ -141,6 +141,8 @@ def test_a_difference_is_printed_and_exits_with_1(
     ("text", "said"),
     [
         (BASIC.replace("price: 10", "price: ten"), "line 3, plans[1].price: 'ten' is no number"),
+        (f"taxes: [{{rate: -19}}]\n{BASIC}", "line 1, taxes[1]: -19 is no rate (0 to 100, of %)"),
+        (BASIC.replace("price: 10", "price: 10, trial_days: 9999"), "line 3, plans[1]: 9999 is no"),
         (BASIC.replace("plan: basic", "plan: gold"), "line 5, timeline[1]: 'gold' is no plan"),
     ],
 )

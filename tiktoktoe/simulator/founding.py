@@ -33,6 +33,7 @@ from tiktoktoe.simulator.world import ACTOR, World
 
 T = TypeVar("T")
 EVER = date(1970, 1, 1)
+RATE_MAX, TRIAL_DAYS_MAX = 100, 3650
 AGGREGATIONS = {
     "count_agg": "count",
     "sum_agg": "sum",
@@ -122,6 +123,8 @@ def _make_taxes(scenario: Scenario, customers: dict[str, Customer]) -> None:
     said, codes = set[tuple[str, str, str, str, date]](), set[tuple[str, str, date]]()
     everywhere = {customer.country for customer in customers.values()}
     for number, row in enumerate(scenario.taxes, start=1):
+        if not 0 <= row.rate <= RATE_MAX:
+            raise ScenarioInvalid(f"{row.rate} is no rate", row.place, allowed="0 to 100, of %")
         for country in [row.country.upper()] if row.country else sorted(everywhere):
             since = row.valid_from or EVER
             code = row.code if row.code != "tax" else f"tax-{number}"
@@ -210,6 +213,10 @@ def _known(rows: Mapping[str, T], code: str, place: Place) -> T:
 def _publish(
     row: catalog.Plan, product: Product, meters: dict[str, Meter], currency: str, at: datetime
 ) -> PlanVersion:
+    if not 0 <= row.trial_days <= TRIAL_DAYS_MAX:
+        raise ScenarioInvalid(
+            f"{row.trial_days} is no trial", row.place, allowed=f"0 to {TRIAL_DAYS_MAX} days"
+        )
     plan, _ = Plan.objects.get_or_create(
         code=row.code,
         defaults={

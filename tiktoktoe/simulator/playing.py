@@ -28,6 +28,7 @@ from tiktoktoe.simulator.dunning import dunning_instants, tend
 from tiktoktoe.simulator.errors import ScenarioInvalid, StepRefused
 from tiktoktoe.simulator.founding import found_world
 from tiktoktoe.simulator.looking import look
+from tiktoktoe.simulator.scenario.actions import Subscribe
 from tiktoktoe.simulator.scenario.expectations import Expectation
 from tiktoktoe.simulator.scenario.timeline import Entry, Scenario
 from tiktoktoe.simulator.seen import Seen, StepSeen
@@ -68,9 +69,7 @@ class _Player:
 
     def play(self) -> Played:
         entries = self._scenario.timeline
-        start = min(
-            (e.at.at(self._scenario.time_zone) for e in entries), default=clock.now()
-        ) - timedelta(days=2)
+        start = min(self._begins(), default=clock.now()) - timedelta(days=2)
         with clock.moved_to(start):
             self._world = found_world(self._scenario, at=start)
         self._at = start
@@ -86,6 +85,14 @@ class _Player:
         if self._scenario.expect is not None:
             self._differences += differences(self._scenario.expect, seen, refused="")
         return Played(self._scenario, seen, tuple(self._differences))
+
+    def _begins(self) -> Iterator[datetime]:
+        """When the steps are, and what they start before that."""
+        zone = self._scenario.time_zone
+        for entry in self._scenario.timeline:
+            yield entry.at.at(zone)
+            if isinstance(entry.action, Subscribe) and entry.action.starts is not None:
+                yield entry.action.starts.at(zone)
 
     def _step(self, entry: Entry, following: Entry | None) -> None:
         at = self._instant(entry, following)

@@ -25,7 +25,7 @@ from tiktoktoe.kernel.periods import Interval, IntervalUnit
 from tiktoktoe.simulator.errors import Place, ScenarioInvalid
 from tiktoktoe.simulator.scenario.nodes import Text
 from tiktoktoe.simulator.scenario.reading import also
-from tiktoktoe.simulator.scenario.values import Amount, When
+from tiktoktoe.simulator.scenario.values import Amount, When, Zone
 
 BilledIn = Literal["advance", "arrears"]
 Card = Literal["none", "works", "declines"]
@@ -300,7 +300,7 @@ class CustomerRow:
     place: Place
     id: str = also("code", "external_id", "name", default="customer")
     country: str = ""
-    time_zone: str = also("timezone", "zone", default="")
+    time_zone: Zone = also("timezone", "zone", default=Zone(""))
     currency: str = ""
     tax_number: str = also("vat_number", "vat_id", "tax_id", default="")
     tax_exempt: bool = also("is_tax_exempt", default=False)

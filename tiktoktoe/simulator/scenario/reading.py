@@ -18,18 +18,19 @@ from tiktoktoe.kernel.periods import Interval
 from tiktoktoe.simulator.errors import Place, ScenarioInvalid
 from tiktoktoe.simulator.scenario import values
 from tiktoktoe.simulator.scenario.nodes import Node, Row, Table, Text
-from tiktoktoe.simulator.scenario.values import Amount, When
+from tiktoktoe.simulator.scenario.values import Amount, When, Zone
 
 T = TypeVar("T")
 MINOR_ENDINGS = ("_cents", "_minor")
 SCALARS: Mapping[object, Callable[[Text], object]] = {
-    str: lambda text: text.value,
+    str: values.read_text,
     int: values.read_whole,
     bool: values.read_flag,
     Decimal: values.read_number,
     date: values.read_day,
     When: values.read_when,
     Interval: values.read_interval,
+    Zone: values.read_zone,
 }
 
 

@@ -22,7 +22,7 @@ from tiktoktoe.simulator.scenario.catalog import (
 from tiktoktoe.simulator.scenario.expectations import Expectation, read_expectation
 from tiktoktoe.simulator.scenario.nodes import Node, Row, Table, Text, documents
 from tiktoktoe.simulator.scenario.reading import plain, read, read_fields
-from tiktoktoe.simulator.scenario.values import When
+from tiktoktoe.simulator.scenario.values import When, Zone
 
 T = TypeVar("T")
 AT = ("at", "date", "time")
@@ -143,7 +143,7 @@ class _Reader:
             facts=facts,
             policy=policy,
             currency=part(str, "currency", "EUR").upper(),
-            time_zone=part(str, "time_zone", "UTC"),
+            time_zone=part(Zone, "time_zone", Zone("UTC")),
             tax_rounding=part(TaxRounding, "tax_rounding", _rounding_of(policy)),
             company=self._company(parts.get("company")),
             dunning=self._dunning(parts.get("dunning")),

@@ -6,12 +6,16 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
+from tiktoktoe.kernel.errors import InvalidInput
 from tiktoktoe.kernel.money import minor_unit
-from tiktoktoe.kernel.periods import Interval, IntervalUnit, local_midnight
+from tiktoktoe.kernel.periods import Interval, IntervalUnit, local_midnight, zone
 from tiktoktoe.simulator.errors import Place, ScenarioInvalid
 from tiktoktoe.simulator.scenario.nodes import Text
 
 DATE_FORMS = "2026-01-31, 2026-01-31T12:00, 2026-01-31 12:00:00 or 2026-01-31T12:00:00+01:00"
+YEARS = range(1900, 2200)
+DIGITS_MAX, PLACES_MAX = 15, 20
+INTERVAL_MONTHS_MAX, INTERVAL_DAYS_MAX = 1200, 36_500
 YES = frozenset({"true", "yes", "on"})
 NO = frozenset({"false", "no", "off"})
 _DAY = re.compile(r"\d{4}-\d{1,2}-\d{1,2}")
@@ -44,6 +48,12 @@ _NAMED = {
     "triennial": Interval(IntervalUnit.YEAR, 3),
     "thirty_days": Interval(IntervalUnit.DAY, 30),
 }
+
+
+class Zone(str):
+    """A time zone's name; empty where nothing is said."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +103,40 @@ class Amount:
         return amount
 
 
+def read_text(text: Text) -> str:
+    """Words as they are written; PostgreSQL keeps no NUL character."""
+    if "\x00" in text.value:
+        raise ScenarioInvalid("has a NUL character", text.place)
+    return text.value
+
+
 def read_when(text: Text) -> When:
     """A day or an instant."""
     written = text.value.strip()
     try:
-        if _DAY.fullmatch(written):
-            year, month, day = (int(part) for part in written.split("-"))
-            return When(text.place, date(year, month, day), None)
-        return When(
-            text.place, None, datetime.fromisoformat(_HOUR_ONLY_ZONE.sub(r"\1:00", written))
-        )
+        when = _when(text.place, written)
     except ValueError as problem:
         reason = str(problem) if _DAY.match(written) else "is no date"
         raise ScenarioInvalid(f"{written!r}: {reason}", text.place, allowed=DATE_FORMS) from None
+    year = (when.day or when.instant or date.min).year
+    if year not in YEARS:
+        raise ScenarioInvalid(f"{written!r}: no year to bill in", text.place, allowed=DATE_FORMS)
+    return when
+
+
+def _when(place: Place, written: str) -> When:
+    if _DAY.fullmatch(written):
+        year, month, day = (int(part) for part in written.split("-"))
+        return When(place, date(year, month, day), None)
+    return When(place, None, datetime.fromisoformat(_HOUR_ONLY_ZONE.sub(r"\1:00", written)))
+
+
+def read_zone(text: Text) -> Zone:
+    """A time zone that there is."""
+    try:
+        return Zone(zone(text.value.strip()).key)
+    except InvalidInput as problem:
+        raise ScenarioInvalid(problem.message, text.place, allowed=problem.remedy) from None
 
 
 def read_day(text: Text) -> date:
@@ -124,6 +155,14 @@ def read_number(text: Text) -> Decimal:
         raise ScenarioInvalid(f"{text.value!r} is no number", text.place, allowed="59.00") from None
     if not number.is_finite():
         raise ScenarioInvalid(f"{text.value!r} is not finite", text.place)
+    exponent = number.as_tuple().exponent
+    assert isinstance(exponent, int)
+    if number.adjusted() >= DIGITS_MAX or exponent < -PLACES_MAX:
+        raise ScenarioInvalid(
+            f"{text.value!r} has too many digits",
+            text.place,
+            allowed=f"{DIGITS_MAX} before the point, {PLACES_MAX} after it",
+        )
     return number
 
 
@@ -167,4 +206,7 @@ def read_interval(text: Text) -> Interval:
             text.place,
             allowed="day, week, month, quarter, half_year, year, or a number of them: 2 years",
         )
-    return Interval(unit, int(counted[1]))
+    interval = Interval(unit, int(counted[1][:9]))
+    if interval.months > INTERVAL_MONTHS_MAX or interval.days > INTERVAL_DAYS_MAX:
+        raise ScenarioInvalid(f"{text.value!r} is too long", text.place, allowed="a hundred years")
+    return interval
