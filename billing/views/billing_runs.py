@@ -36,9 +36,9 @@ def billing_run_list(request: HttpRequest) -> HttpResponse:
 @require_GET
 @requires(Permission.VIEW_BILLING)
 def billing_run_preview(request: HttpRequest) -> HttpResponse:
-    """What a run would bill now; nothing is written."""
+    """What a run would bill now, and what changed since the period before; nothing is written."""
     rehearsal = dry_run(at=now())
-    context = {"rehearsal": rehearsal, "drafts": rehearsal.drafts[:DRAFTS_SHOWN]}
+    context = {"rehearsal": rehearsal, "rehearsed": rehearsal.rehearsed[:DRAFTS_SHOWN]}
     return render(request, "billing/billing_run_preview.html", context)
 
 

@@ -9,6 +9,7 @@ from billing.services.changes.scheduled_changes import rehearsed_boundaries
 from billing.services.invoices.draft_parts import Boundary, DraftInvoice
 from billing.services.invoices.drafting import draft_invoices
 from billing.services.invoices.renewal import due
+from billing.services.invoices.run_changes import Rehearsed, beside_last_period
 from subscriptions.models import Subscription
 from tiktoktoe.kernel.errors import TikTokToeError
 from tiktoktoe.kernel.money import Money, total
@@ -18,13 +19,15 @@ DRY_RUN_MAX = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurrencySum:
-    """What the invoices in one currency would come to."""
+    """What the invoices in one currency would come to, and how that differs, before tax, from
+    the last periods of those that had one."""
 
     currency: str
     count: int
     subtotal: Money
     tax: Money
     total: Money
+    difference: Money
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,7 @@ class DryRun:
     due_count: int
     looked_at: int
     drafts: tuple[DraftInvoice, ...]
+    rehearsed: tuple[Rehearsed, ...]
     sums: tuple[CurrencySum, ...]
     failures: tuple[tuple[Subscription, str], ...]
 
@@ -47,12 +51,14 @@ def dry_run(*, at: datetime) -> DryRun:
     waiting = due(at).select_related("customer", "plan_version__plan")
     subscriptions = list(waiting.order_by("customer_id", "pk")[:DRY_RUN_MAX])
     drafts, failures = _draft_or_halve(rehearsed_boundaries(subscriptions))
+    rehearsed = beside_last_period(drafts)
     return DryRun(
         at=at,
         due_count=due(at).count(),
         looked_at=len(subscriptions),
         drafts=tuple(drafts),
-        sums=tuple(_sums(drafts)),
+        rehearsed=tuple(rehearsed),
+        sums=tuple(_sums(rehearsed)),
         failures=tuple(failures),
     )
 
@@ -71,17 +77,18 @@ def _draft_or_halve(
         return [*first, *rest], [*first_failures, *rest_failures]
 
 
-def _sums(drafts: Sequence[DraftInvoice]) -> list[CurrencySum]:
-    by_currency: dict[str, list[DraftInvoice]] = defaultdict(list)
-    for draft in drafts:
-        by_currency[draft.currency].append(draft)
+def _sums(rehearsed: Sequence[Rehearsed]) -> list[CurrencySum]:
+    by_currency: dict[str, list[Rehearsed]] = defaultdict(list)
+    for one in rehearsed:
+        by_currency[one.draft.currency].append(one)
     return [
         CurrencySum(
             currency=currency,
             count=len(group),
-            subtotal=total((draft.totals.subtotal for draft in group), currency),
-            tax=total((draft.totals.tax for draft in group), currency),
-            total=total((draft.totals.total for draft in group), currency),
+            subtotal=total((one.draft.totals.subtotal for one in group), currency),
+            tax=total((one.draft.totals.tax for one in group), currency),
+            total=total((one.draft.totals.total for one in group), currency),
+            difference=total((one.difference for one in group if one.difference), currency),
         )
         for currency, group in sorted(by_currency.items())
     ]
