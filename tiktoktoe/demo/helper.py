@@ -85,7 +85,13 @@ class Helpers:
 def helping(sandbox: str, count: int) -> Iterator[Helpers]:
     """Helpers on our database and sandbox, ended in the end."""
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "demo_helper"]
-    command += ["--name", str(connection.settings_dict["NAME"]), "--sandbox", sandbox]
+    command += [
+        "--skip-checks",
+        "--name",
+        str(connection.settings_dict["NAME"]),
+        "--sandbox",
+        sandbox,
+    ]
     with ExitStack() as stack:
         processes = [
             stack.enter_context(

@@ -62,7 +62,7 @@ def on_scratch_servers(*command: str, **environment: str) -> None:
     try:
         stack.start_servers()
         with stack.console.step("tables"):
-            stack.manage("migrate", "--no-input", "-v0")
+            stack.manage("migrate", "--no-input", "-v0", "--skip-checks")
         stack.python(*command, is_shown=True)
     finally:
         stack.stop()

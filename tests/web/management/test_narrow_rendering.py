@@ -51,8 +51,9 @@ def remade(state: ProjectState, operation: Any) -> set[str]:
     return {name for name, model in after.items() if before.get(name) is not model}
 
 
-def test_a_new_field_remakes_only_its_model(state: ProjectState) -> None:
-    field = models.CharField(max_length=10, default="")
+@pytest.mark.parametrize("is_key", [False, True])
+def test_a_new_field_remakes_only_its_model(state: ProjectState, is_key: bool) -> None:
+    field = models.CharField(max_length=10, default="", unique=is_key)
 
     assert remade(state, operations.AddField("Shop", "name", field)) == {"Shop"}
     assert state.apps.get_model("trade", "Shop")._meta.get_field("name")
@@ -63,10 +64,10 @@ def test_a_new_field_remakes_only_its_model(state: ProjectState) -> None:
     [
         operations.AlterField("Shop", "code", models.CharField(max_length=20, unique=True)),
         operations.AlterField("Shop", "id", models.BigAutoField(primary_key=True)),
-        operations.AddField("Shop", "place", models.CharField(max_length=9, unique=True)),
+        operations.RemoveField("Shop", "code"),
         operations.AlterModelTable("Shop", "shops"),
     ],
-    ids=["key", "primary key", "new key", "table"],
+    ids=["key", "primary key", "key gone", "table"],
 )
 def test_whoever_refers_to_a_changed_key_or_table_is_remade_too(
     state: ProjectState, operation: Any
@@ -81,6 +82,39 @@ def test_python_code_of_a_migration_sees_every_model_remade(state: ProjectState)
 
     shop, order = (state.apps.get_model("trade", name) for name in ("Shop", "Order"))
     assert order._meta.get_field("shop").related_model is shop
+
+
+def test_what_was_remade_for_python_code_serves_the_next_until_something_changes(
+    state: ProjectState,
+) -> None:
+    def shop_seen() -> type[models.Model]:
+        seen: list[type[models.Model]] = []
+        operation = operations.RunPython(
+            lambda apps, _: seen.append(apps.get_model("trade", "Shop"))
+        )
+        operation.database_forwards("trade", connection.schema_editor(), state.clone(), state)
+        return seen[0]
+
+    def add_field(name: str) -> None:
+        field = models.TextField(default="")
+        operations.AddField("Shop", name, field).state_forwards("trade", state)
+
+    add_field("name")
+    first, again = shop_seen(), shop_seen()
+    add_field("place")
+    later = shop_seen()
+
+    assert first._meta.get_field("name")
+    assert first is again is not later
+    assert later._meta.get_field("place")
+
+
+def test_whether_a_model_is_swappable_is_looked_up_as_ever_afterwards() -> None:
+    with narrow_rendering():
+        assert apps.get_swappable_settings_name("accounts.User") == "AUTH_USER_MODEL"
+        assert apps.get_swappable_settings_name("billing.Invoice") is None
+
+    assert "get_swappable_settings_name" not in vars(apps)
 
 
 @pytest.mark.django_db
