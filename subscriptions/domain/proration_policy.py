@@ -61,6 +61,20 @@ class TrialAnchor(StrEnum):
     START = "start"  # the first day of the trial
 
 
+class TrialUsage(StrEnum):
+    """What usage in a trial costs."""
+
+    FREE = "free"
+    BILLED = "billed"  # only the fee is free; usage is billed in the periods that follow the start
+
+
+class ChangedTrial(StrEnum):
+    """When a trial ends after a change of plan in it."""
+
+    STAYS = "stays"  # when it would have
+    NEW_PLAN = "new_plan"  # as many days after its start as the new plan has
+
+
 class ThresholdSpan(StrEnum):
     """Which usage a spending threshold is measured by."""
 
@@ -130,6 +144,8 @@ class ProrationPolicy:
     resume_anchor: AnchorRule = AnchorRule.ANNIVERSARY
     threshold_span: ThresholdSpan = ThresholdSpan.PERIOD
     prorates_included: bool = True
+    trial_usage: TrialUsage = TrialUsage.FREE
+    changed_trial: ChangedTrial = ChangedTrial.STAYS
 
     def timing_of(self, kind: ChangeKind, *, costs_less: bool) -> Timing:
         """When a change that goes this way takes effect."""
@@ -173,6 +189,8 @@ LAGO = ProrationPolicy(
     note_pays=NotePays.LATER,
     threshold_span=ThresholdSpan.SUBSCRIPTION,
     prorates_included=False,
+    trial_usage=TrialUsage.BILLED,
+    changed_trial=ChangedTrial.NEW_PLAN,
 )
 KILLBILL = ProrationPolicy(
     name="killbill",

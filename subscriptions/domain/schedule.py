@@ -4,7 +4,7 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from subscriptions.domain.proration_policy import AnchorRule, TrialAnchor
+from subscriptions.domain.proration_policy import AnchorRule, TrialAnchor, TrialUsage
 from subscriptions.errors import SubscriptionInvalid
 from tiktoktoe.kernel.clock import utc
 from tiktoktoe.kernel.periods import (
@@ -40,8 +40,11 @@ def opening(
     alignment: Alignment = Alignment.ANNIVERSARY,
     anchor_day: int | None = None,
     trial_anchor: TrialAnchor = TrialAnchor.TRIAL_END,
+    trial_usage: TrialUsage = TrialUsage.FREE,
 ) -> Opening:
     """How a subscription that starts at an instant begins.
+
+    Where usage of a trial is billed, its first period ends with the trial or before.
 
     A period that starts with the subscription starts with that local day, so that whole days
     are billed; aligned with the calendar, or with an anchor day, it ends where those say.
@@ -55,6 +58,8 @@ def opening(
     if ends_at is not None:
         trial_from = local_midnight(local_date(started_at, time_zone), time_zone)
         period = Period(trial_from, ends_at)
+        if trial_usage == TrialUsage.BILLED:
+            period = in_trial(periods, trial_from, ends_at)
     else:
         period = opening_period(periods, billed_from)
     return Opening(anchor_on=periods.anchor_on, trial_ends_at=ends_at, period=period)
@@ -131,6 +136,16 @@ def opening_period(periods: BillingPeriods, billed_from: datetime) -> Period:
     return Period(max(start, whole.start), whole.end)
 
 
+def in_trial(periods: BillingPeriods, start: datetime, trial_ends_at: datetime) -> Period:
+    """The period that starts in a trial whose usage is billed: it goes no further than the trial.
+
+    Of periods that are counted from the end of the trial there is none before it.
+    """
+    if local_date(start, periods.time_zone) < periods.anchor_on:
+        return Period(start, trial_ends_at)
+    return Period(start, min(periods.period_at(start).end, trial_ends_at))
+
+
 def trial_end(*, started_at: datetime, time_zone: str, trial_days: int) -> datetime | None:
     """The local midnight at which a trial ends; None without one. The first day counts as one."""
     if trial_days <= 0:
@@ -146,3 +161,13 @@ def next_period(*, anchor_on: date, time_zone: str, interval: Interval, after: d
     """
     periods = BillingPeriods(anchor_on, time_zone, interval)
     return Period(after, periods.period_at(after).end)
+
+
+def trial_end_after_change(
+    *, started_at: datetime, changed_at: datetime, time_zone: str, trial_days: int
+) -> datetime:
+    """When a trial ends that has as many days as another plan; never before the day is over."""
+    tomorrow = local_date(changed_at, time_zone) + timedelta(days=1)
+    earliest = local_midnight(tomorrow, time_zone)
+    ends_at = trial_end(started_at=started_at, time_zone=time_zone, trial_days=trial_days)
+    return max(ends_at or earliest, earliest)

@@ -59,6 +59,12 @@ class BillingPolicy(models.Model):
         max_length=16, choices=_choices(rules.ThresholdSpan), default=rules.ThresholdSpan.PERIOD
     )
     prorates_included = models.BooleanField(default=True)
+    trial_usage = models.CharField(
+        max_length=16, choices=_choices(rules.TrialUsage), default=rules.TrialUsage.FREE
+    )
+    changed_trial = models.CharField(
+        max_length=16, choices=_choices(rules.ChangedTrial), default=rules.ChangedTrial.STAYS
+    )
     created_at = models.DateTimeField(default=now)
 
     objects = models.Manager["BillingPolicy"]()
@@ -106,6 +112,8 @@ class BillingPolicy(models.Model):
             resume_anchor=rules.AnchorRule(self.resume_anchor),
             threshold_span=rules.ThresholdSpan(self.threshold_span),
             prorates_included=self.prorates_included,
+            trial_usage=rules.TrialUsage(self.trial_usage),
+            changed_trial=rules.ChangedTrial(self.changed_trial),
         )
 
 

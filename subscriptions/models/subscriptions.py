@@ -77,6 +77,9 @@ class Subscription(models.Model):
     anchor_on = models.DateField(help_text="the local day every period boundary is counted from")
     started_at = models.DateTimeField()
     trial_ends_at = models.DateTimeField(null=True, blank=True)
+    bills_trial_usage = models.BooleanField(
+        default=False, help_text="of a trial: only the fee is free, and usage is billed in periods"
+    )
     current_period_start = models.DateTimeField()
     current_period_end = models.DateTimeField()
     next_billing_at = models.DateTimeField(null=True, blank=True)
@@ -145,6 +148,11 @@ class Subscription(models.Model):
         return BillingPeriods(
             self.anchor_on, self.time_zone, self.plan_version.plan.billing_interval
         )
+
+    @property
+    def is_trialing(self) -> bool:
+        """Whether its fee is free now."""
+        return self.state == self.State.TRIALING
 
     @property
     def current_period(self) -> Period:

@@ -33,6 +33,7 @@ def switch_plan(
     boundary: datetime | None = None,
     period: Period | None = None,
     anchor_on: date | None = None,
+    trial_ends_at: datetime | None = None,
 ) -> Subscription:
     """Put a subscription on other prices from the local midnight at or before an instant.
 
@@ -50,6 +51,7 @@ def switch_plan(
         boundary: Instead of the local midnight, the instant from which it counts.
         period: The period that it is in from then on.
         anchor_on: The day from which its periods are counted from then on.
+        trial_ends_at: When its trial ends from then on, if it is in one whose usage is billed.
 
     Raises:
         SubscriptionEnded: If it has ended.
@@ -64,6 +66,9 @@ def switch_plan(
     if (old_version_id, old_quantity) == (plan_version.pk, quantity):
         return locked
     _change_phase(locked, plan_version, quantity, day_start)
+    if locked.is_trialing and trial_ends_at is not None:
+        locked.trial_ends_at = trial_ends_at
+        locked.usage_from = period.start if period else locked.usage_from
     _put_on(locked, plan_version, quantity, period=period, anchor_on=anchor_on)
     record_transition(
         subscription=locked,
@@ -106,6 +111,8 @@ def _put_on(
             "current_period_start",
             "current_period_end",
             "next_billing_at",
+            "trial_ends_at",
+            "usage_from",
         ]
     )
 

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from subscriptions.domain.proration_policy import TrialUsage
 from subscriptions.domain.schedule import Opening, opening
 from subscriptions.errors import PlanVersionNotOnSale, SubscriptionInvalid
 from subscriptions.models import (
@@ -71,6 +72,7 @@ def subscribe(
     plan = plan_version.plan
     begins_at = at if starts_at is None else starts_at
     days = _trial_days(plan_version, buyer) if trial_days is None else trial_days
+    policy = policy_of(plan, begins_at)
     first = opening(
         started_at=begins_at,
         time_zone=buyer.time_zone,
@@ -78,7 +80,8 @@ def subscribe(
         trial_days=days,
         alignment=alignment,
         anchor_day=anchor_day,
-        trial_anchor=policy_of(plan, begins_at).trial_anchor,
+        trial_anchor=policy.trial_anchor,
+        trial_usage=policy.trial_usage,
     )
     if starts_at is not None:
         _check_start(plan_version, buyer, first, starts_at=starts_at, at=at)
@@ -89,6 +92,7 @@ def subscribe(
         first,
         starts_at=begins_at,
         alignment=alignment,
+        bills_trial_usage=bool(days) and policy.trial_usage == TrialUsage.BILLED,
         reference=reference or short_id("sub"),
         at=at,
     )
@@ -114,6 +118,7 @@ def _write(
     *,
     starts_at: datetime,
     alignment: Alignment,
+    bills_trial_usage: bool,
     reference: str,
     at: datetime,
 ) -> Subscription:
@@ -130,6 +135,7 @@ def _write(
         anchor_on=first.anchor_on,
         started_at=starts_at,
         trial_ends_at=first.trial_ends_at,
+        bills_trial_usage=bills_trial_usage,
         current_period_start=first.period.start,
         current_period_end=first.period.end,
         next_billing_at=first.period.end,

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from django.db import transaction
 
 from subscriptions.domain.proration_policy import TrialAnchor
-from subscriptions.domain.schedule import first_anchor, opening_period
+from subscriptions.domain.schedule import first_anchor, in_trial, opening_period
 from subscriptions.errors import SubscriptionInvalid, TransitionNotAllowed
 from subscriptions.models import Subscription
 from subscriptions.services.changes import ensure_live
@@ -49,6 +49,9 @@ def move_trial_end(
         )
     _count_from(locked, ends_on, at)
     locked.trial_ends_at = locked.current_period_end = locked.next_billing_at = ends_at
+    if locked.bills_trial_usage:
+        period = in_trial(locked.billing_periods, locked.current_period_start, ends_at)
+        locked.current_period_end = locked.next_billing_at = period.end
     locked.save(
         update_fields=[
             "trial_ends_at",

@@ -26,6 +26,8 @@ WORDS = {
     "anchor_rule": "After a change of interval periods are counted from the",
     "resume_anchor": "After a pause periods are counted from the",
     "trial_anchor": "After a trial periods are counted from the",
+    "trial_usage": "Usage in a trial is",
+    "changed_trial": "After a change in a trial it ends as said by the",
     "unused_time": "What happens to unused time",
     "note_pays": "A credit note of it pays what is",
     "threshold_span": "Thresholds are measured by the usage of the",

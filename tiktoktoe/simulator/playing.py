@@ -14,6 +14,7 @@ from billing.models import BillingFailure
 from billing.services.credit.wallets import expire_prepaid, fill_paid_top_ups
 from billing.services.invoices.ahead import bill_usage_ahead
 from billing.services.invoices.draft_review import in_review, issue_all
+from billing.services.invoices.due_days import due_in
 from billing.services.invoices.renewal import due, run_billing
 from billing.services.invoices.tax import rounding_tax
 from billing.services.invoices.thresholds import bill_thresholds
@@ -57,7 +58,8 @@ def play(scenario: Scenario) -> Played:
         ScenarioInvalid: If the file contradicts itself: a date out of order, an unknown name.
         StepRefused: If a service refuses a step, and the file does not expect that.
     """
-    with standing_in(CashDesk()), rounding_tax(scenario.tax_rounding):
+    days = scenario.company.due_days if scenario.company else None
+    with standing_in(CashDesk()), rounding_tax(scenario.tax_rounding), due_in(days):
         return _Player(scenario).play()
 
 

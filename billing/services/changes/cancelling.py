@@ -159,8 +159,9 @@ def _later(
 
 
 def _is_billed(subscription: Subscription) -> bool:
-    """Whether it is being billed: not in a trial, not paused, not begun."""
-    return subscription.state in BILLED_STATES - {Subscription.State.TRIALING}
+    """Whether it is being billed: not in a free trial, not paused, not begun."""
+    is_free = subscription.is_trialing and not subscription.bills_trial_usage
+    return subscription.state in BILLED_STATES and not is_free
 
 
 def end_of_service(subscription: Subscription, policy: ProrationPolicy, at: datetime) -> datetime:

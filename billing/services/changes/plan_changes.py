@@ -40,12 +40,13 @@ from subscriptions.domain.lifecycle import BILLED_STATES
 from subscriptions.domain.proration import change_boundary
 from subscriptions.domain.proration_policy import (
     AnchorRule,
+    ChangedTrial,
     ChangeKind,
     CreditForm,
     Timing,
     UnusedTime,
 )
-from subscriptions.domain.schedule import anchor_after_change
+from subscriptions.domain.schedule import anchor_after_change, in_trial, trial_end_after_change
 from subscriptions.models import PlanVersion, Subscription
 from subscriptions.services.changes import ensure_sellable, switch_plan
 from subscriptions.services.lifecycle import change_token, ensure_unchanged, lock_subscription
@@ -65,6 +66,7 @@ class PlanChangePreview(Effect):
 
     `period` and `row` are those that it is in from then on; `closes` says that its period up
     to the change is billed with it, `is_netted` that unused time is credited on the invoice.
+    `trial_ends_at` is when a trial ends from then on whose usage is billed.
     """
 
     plan_version: PlanVersion
@@ -79,12 +81,15 @@ class PlanChangePreview(Effect):
     is_netted: bool
     fee_before: Money
     fee_after: Money
+    trial_ends_at: datetime | None
 
     @property
     def period(self) -> Period | None:
         """The period that a change at once begins; None where the old one goes on."""
         if not self.is_immediate or not self.closes:
             return None
+        if self.trial_ends_at is not None:
+            return in_trial(self.row, self.effective_at, self.trial_ends_at)
         return Period(self.effective_at, self.row.period_at(self.effective_at).end)
 
 
@@ -144,6 +149,7 @@ def preview_plan_change(
         is_netted=worked_out.is_netted,
         fee_before=before,
         fee_after=after,
+        trial_ends_at=worked_out.trial_ends_at,
         token=change_token(loaded),
     )
 
@@ -175,6 +181,7 @@ class _WorkedOut:
     unused: tuple[Unused, ...] = ()
     notes: tuple[NotePlan, ...] = ()
     is_netted: bool = False
+    trial_ends_at: datetime | None = None
 
 
 def _timing(plan: _Plan, before: Money, after: Money) -> Timing:
@@ -194,8 +201,8 @@ def _at_once(plan: _Plan, book: PriceBook, at: datetime) -> _WorkedOut:
     boundary = change_boundary(at=at, time_zone=subscription.time_zone, policy=policy)
     boundary = max(boundary, subscription.current_period_start)
     row = _row_after(plan, boundary)
-    if subscription.state == Subscription.State.TRIALING:
-        return _WorkedOut(boundary, row, closes=False)
+    if subscription.is_trialing:
+        return _in_trial(plan, boundary, row)
     if plan.changes_interval and not plan.terms.prorates:
         raise PlanChangeInvalid(
             "another interval begins a period that must be charged",
@@ -218,6 +225,8 @@ def _at_once(plan: _Plan, book: PriceBook, at: datetime) -> _WorkedOut:
             row=row,
             book=book,
             policy=policy,
+            is_whole=plan.changes_interval
+            and row.anchor_on == local_date(boundary, subscription.time_zone),
         )
     notes: list[NotePlan] = []
     both = [*credit_lines(unused), *lines]
@@ -229,6 +238,24 @@ def _at_once(plan: _Plan, book: PriceBook, at: datetime) -> _WorkedOut:
         notes = plan_notes(unused, plan.terms.unused_time)
         draft = _draft(subscription, boundary, row, lines, notes)
     return _WorkedOut(boundary, row, closes, draft, tuple(unused), tuple(notes), is_netted)
+
+
+def _in_trial(plan: _Plan, boundary: datetime, row: BillingPeriods) -> _WorkedOut:
+    """In a trial no fee is charged; its usage is where it is billed at all."""
+    subscription = plan.subscription
+    if not subscription.bills_trial_usage:
+        return _WorkedOut(boundary, row, closes=False)
+    lines = closing_lines(early_boundary(subscription, boundary, is_last=False))
+    draft = _draft(subscription, boundary, row, lines, [])
+    ends_at = subscription.trial_ends_at
+    if plan.terms.policy.changed_trial == ChangedTrial.NEW_PLAN:
+        ends_at = trial_end_after_change(
+            started_at=subscription.started_at,
+            changed_at=boundary,
+            time_zone=subscription.time_zone,
+            trial_days=plan.plan_version.plan.trial_days,
+        )
+    return _WorkedOut(boundary, row, closes=True, draft=draft, trial_ends_at=ends_at)
 
 
 def may_net(terms: ChangeTerms) -> bool:
@@ -332,6 +359,7 @@ def _change(
             boundary=preview.effective_at,
             period=preview.period,
             anchor_on=preview.row.anchor_on,
+            trial_ends_at=preview.trial_ends_at,
             actor=actor,
             reason=reason,
             at=at,

@@ -46,7 +46,8 @@ def _move_on(subscription: Subscription, boundary: Boundary) -> bool:
         subscription.current_period_start = boundary.coming.start
         subscription.current_period_end = boundary.coming.end
         subscription.next_billing_at = boundary.coming.end
-        subscription.state = Subscription.State.ACTIVE
+        if not boundary.is_trial:
+            subscription.state = Subscription.State.ACTIVE
         subscription.paused_from = subscription.resume_at = None
         return True
     is_over = ends_at(subscription, boundary.at) or not pauses_at(subscription, boundary.at)

@@ -101,6 +101,32 @@ class Boundary:
     is_last: bool = False
 
     @property
+    def was_trial(self) -> bool:
+        """Whether the closed period was one of a trial: only its usage is owed."""
+        ends_at = self.subscription.trial_ends_at
+        return self.closed is not None and ends_at is not None and self.closed.end <= ends_at
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether a trial goes on: no fee is due for what comes."""
+        ends_at = self.subscription.trial_ends_at
+        return ends_at is not None and self.at < ends_at
+
+    @property
+    def closed_usage(self) -> Period | None:
+        """The closed period with the days before it in a trial whose usage is not billed yet."""
+        subscription, closed = self.subscription, self.closed
+        if closed is None or not subscription.bills_trial_usage:
+            return closed
+        if closed.start != subscription.trial_ends_at:
+            return closed
+        zone = subscription.time_zone
+        begun = local_midnight(local_date(subscription.started_at, zone), zone)
+        if local_date(closed.start, zone) <= self.closed_row.anchor_on:
+            return Period(begun, closed.end)
+        return Period(max(begun, self.closed_row.period_at(closed.start).start), closed.end)
+
+    @property
     def closed_row(self) -> BillingPeriods:
         """The periods that the closed one is a part of."""
         return self.row or self.subscription.billing_periods

@@ -25,23 +25,28 @@ from subscriptions.services.policies import PolicyBook
 from tiktoktoe.kernel.periods import Period
 
 Phases = Mapping[int, Sequence[SubscriptionPhase]]  # by subscription
+StretchesOf = dict[int, list[Stretch]]  # by subscription
 
 
 def draft_lines(
     boundaries: Sequence[Boundary], phases: Phases | None = None
 ) -> list[list[DraftLine]]:
     """The lines that are owed at each boundary, in their order."""
-    stretches, versions = _stretches_of(boundaries, phases)
+    stretches, used_in, versions = _stretches_of(boundaries, phases)
     policies = PolicyBook()
     add_ons = AddOnBook((b.subscription.pk for b in boundaries), policies, versions)
     book = add_ons.prices
     passed_by = [(b, stretches[b.subscription.pk]) for b in boundaries]
-    measured = [(b, [*own, *add_ons.usage_stretches(b)]) for b, own in passed_by]
+    measured = [(b, [*used_in[b.subscription.pk], *add_ons.usage_stretches(b)]) for b in boundaries]
     usage = usage_lines(measured, book, policies)
     early = billed_early({(b.subscription.pk, b.closed.start) for b in boundaries if b.closed})
     drafted = []
     for boundary, passed in passed_by:
         found = usage.get(id(boundary), [])
+        if boundary.was_trial:
+            in_trial = [one.line for one in found if one.line.amount]
+            drafted.append([*in_trial, *_begun_lines(boundary, book, policies, add_ons)])
+            continue
         used = [one for one in found if not one.usage.stretch.is_add_on]
         beside = [one for one in found if one.usage.stretch.is_add_on]
         owed = [
@@ -51,20 +56,36 @@ def draft_lines(
         ]
         lines = [
             *owed,
-            *_plan_minimums(boundary, passed, [*owed, *_ahead(used)], book, policies),
+            *_plan_minimums(
+                boundary,
+                passed,
+                [*owed, *_ahead(used)],
+                used_in=used_in[boundary.subscription.pk],
+                book=book,
+                policies=policies,
+            ),
             *add_ons.arrears(boundary),
             *(one.line for one in beside),
             *price_minimums(beside),
-            *_setup_lines(boundary, book),
-            *add_ons.setups(boundary),
-            *advance_lines(boundary, book, policies),
-            *add_ons.advance(boundary),
+            *_begun_lines(boundary, book, policies, add_ons),
         ]
         if boundary.closed is not None:
             key = (boundary.subscription.pk, boundary.closed.start)
             lines.extend(credit_lines_of(early.get(key, ()), lines, boundary))
         drafted.append(lines)
     return drafted
+
+
+def _begun_lines(
+    boundary: Boundary, book: PriceBook, policies: PolicyBook, add_ons: AddOnBook
+) -> Iterator[DraftLine]:
+    """What is due for the period that begins; nothing while a trial goes on."""
+    if boundary.is_trial:
+        return
+    yield from _setup_lines(boundary, book)
+    yield from add_ons.setups(boundary)
+    yield from advance_lines(boundary, book, policies)
+    yield from add_ons.advance(boundary)
 
 
 def _ahead(used: Sequence[UsageLine]) -> Iterator[DraftLine]:
@@ -83,9 +104,9 @@ def usage_so_far(
     of prices that are billed as usage comes, what is not billed yet, else of the others. Add-ons
     have no thresholds, so their usage is asked for apart.
     """
-    stretches, versions = _stretches_of(boundaries)
+    _, used_in, versions = _stretches_of(boundaries)
     policies = PolicyBook()
-    passed_by = [(b, stretches[b.subscription.pk]) for b in boundaries]
+    passed_by = [(b, used_in[b.subscription.pk]) for b in boundaries]
     if with_add_ons:
         add_ons = AddOnBook((b.subscription.pk for b in boundaries), policies, versions)
         passed_by = [(b, [*own, *add_ons.usage_stretches(b)]) for b, own in passed_by]
@@ -103,13 +124,19 @@ def usage_so_far(
 
 def _stretches_of(
     boundaries: Sequence[Boundary], given: Phases | None = None
-) -> tuple[dict[int, list[Stretch]], set[int]]:
-    """The stretches of each subscription's closed period, and the versions that they were on."""
+) -> tuple[StretchesOf, StretchesOf, set[int]]:
+    """The stretches of each closed period, those of its usage, and the versions they were on."""
     phases = given or _phases(boundaries)
     versions = {phase.plan_version_id for group in phases.values() for phase in group}
     versions |= {b.subscription.plan_version_id for b in boundaries}
-    stretches = {b.subscription.pk: _stretches(b, phases[b.subscription.pk]) for b in boundaries}
-    return stretches, versions
+    stretches, used_in = StretchesOf(), StretchesOf()
+    for boundary in boundaries:
+        key, closed, used = boundary.subscription.pk, boundary.closed, boundary.closed_usage
+        stretches[key] = used_in[key] = _stretches(boundary, phases[key])
+        if closed is not None and used != closed:
+            found = _stretches(replace(boundary, closed=used), phases[key])
+            used_in[key] = [stretch for stretch in found if stretch.period.end > closed.start]
+    return stretches, used_in, versions
 
 
 def _phases(boundaries: Sequence[Boundary]) -> Phases:
@@ -185,11 +212,13 @@ def _plan_minimums(
     boundary: Boundary,
     stretches: Sequence[Stretch],
     owed: Sequence[DraftLine],
+    *,
+    used_in: Sequence[Stretch],
     book: PriceBook,
     policies: PolicyBook,
 ) -> Iterator[DraftLine]:
     """What a plan comes to at least: less all that was charged for the time, also in advance."""
-    for joined in on_one_price(stretches):
+    for joined in on_one_price(used_in):
         version = book.version(joined.version_id)
         if version is None or not version.minimum:
             continue
@@ -212,7 +241,8 @@ def _setup_lines(boundary: Boundary, book: PriceBook) -> Iterator[DraftLine]:
     """Set-up fees, once: with the first bill, at the start or at the end of the trial."""
     subscription = boundary.subscription
     is_first = boundary.at <= (subscription.trial_ends_at or subscription.started_at)
-    if boundary.closed is not None or boundary.coming is None or not is_first:
+    is_later = boundary.closed is not None and not boundary.was_trial
+    if is_later or boundary.coming is None or not is_first:
         return
     for loaded in book.setup(subscription.plan_version_id):
         yield setup_line(loaded, boundary.coming, subscription.quantity)

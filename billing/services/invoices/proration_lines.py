@@ -42,14 +42,20 @@ def charge_lines(
     row: BillingPeriods,
     book: PriceBook,
     policy: ProrationPolicy,
+    is_whole: bool = False,
 ) -> list[DraftLine]:
-    """The new plan's fees in advance for the rest of its period."""
+    """The new plan's fees in advance for the rest of its period.
+
+    `is_whole`: a period begins with the change, so that even in the middle of a day, where
+    seconds are counted, all of it is charged.
+    """
     rest = Period(boundary, row.period_at(boundary).end)
+    whole = rest if is_whole else whole_of(rest, periods=row, policy=policy)
     lines = []
     for loaded in book.recurring(plan_version.pk, Price.Timing.ADVANCE):
         part = charge_part(
             price=loaded.fee(quantity),
-            whole=whole_of(rest, periods=row, policy=policy),
+            whole=whole,
             start=rest.start,
             end=rest.end,
             time_zone=row.time_zone,

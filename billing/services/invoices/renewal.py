@@ -318,6 +318,8 @@ def _move_on(boundaries: Sequence[Boundary], at: datetime) -> None:
             ],
         )
     for boundary in moved:
+        if boundary.is_trial:
+            continue
         if boundary.subscription.state == Subscription.State.TRIALING:
             convert_trial(subscription=boundary.subscription, at=at)
         elif boundary.subscription.state == Subscription.State.PAUSED:

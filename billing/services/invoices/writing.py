@@ -10,7 +10,6 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.conf import settings
 from django.db import connection
 from psycopg.types.json import Jsonb
 
@@ -21,6 +20,7 @@ from billing.queries.issuers import company
 from billing.services.credit.credit_balance import use_balance
 from billing.services.credit.prepaid import use_wallets
 from billing.services.invoices.draft_parts import DraftInvoice
+from billing.services.invoices.due_days import due_days
 from billing.services.invoices.numbering import take_invoice_numbers
 from subscriptions.models import Customer, Subscription
 from tiktoktoe.kernel.ids import uuid7
@@ -144,7 +144,7 @@ def finalize_drafts(ids: Sequence[UUID], *, at: datetime) -> int:
             FINALIZE,
             {
                 "at": at,
-                "due_days": settings.INVOICE_DUE_DAYS,
+                "due_days": due_days(),
                 "ids": list(ids),
                 "used": [used.get(invoice_id, ZERO) for invoice_id in ids],
                 "prepaid": [prepaid.get(invoice_id, ZERO) for invoice_id in ids],

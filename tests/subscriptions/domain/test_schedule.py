@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriptions.domain.schedule import next_period, opening, trial_end
+from subscriptions.domain.proration_policy import TrialAnchor, TrialUsage
+from subscriptions.domain.schedule import (
+    in_trial,
+    next_period,
+    opening,
+    trial_end,
+    trial_end_after_change,
+)
 from tests.golden import scenario
 from tests.strategies import instants, intervals, time_zones
 from tiktoktoe.kernel.periods import (
@@ -68,6 +75,52 @@ def test_after_a_trial_calendar_periods_begin_with_the_rest_of_the_month() -> No
     )
 
     assert period == Period(_utc("2026-04-03T00:00Z"), _utc("2026-05-01T00:00Z"))
+
+
+def test_where_usage_of_a_trial_is_billed_its_periods_end_before_it() -> None:
+    begun = opening(
+        started_at=_utc("2026-03-05T12:12Z"),
+        time_zone="UTC",
+        interval=MONTH,
+        trial_days=45,
+        alignment=Alignment.CALENDAR,
+        trial_anchor=TrialAnchor.START,
+        trial_usage=TrialUsage.BILLED,
+    )
+    ends_at = _utc("2026-04-19T00:00Z")
+    april = in_trial(BillingPeriods(begun.anchor_on, "UTC", MONTH), begun.period.end, ends_at)
+
+    assert begun.trial_ends_at == ends_at
+    assert begun.period == Period(_utc("2026-03-05T00:00Z"), _utc("2026-04-01T00:00Z"))
+    assert april == Period(_utc("2026-04-01T00:00Z"), ends_at)
+
+
+def test_no_period_ends_in_a_trial_that_periods_are_counted_from_the_end_of() -> None:
+    begun = opening(
+        started_at=_utc("2026-03-05T12:12Z"),
+        time_zone="UTC",
+        interval=MONTH,
+        trial_days=45,
+        trial_usage=TrialUsage.BILLED,
+    )
+
+    assert begun.period == Period(_utc("2026-03-05T00:00Z"), _utc("2026-04-19T00:00Z"))
+
+
+@pytest.mark.parametrize(
+    ("trial_days", "ends_on"), [(13, "2026-03-18"), (0, "2026-03-11"), (3, "2026-03-11")]
+)
+def test_a_changed_trial_has_the_days_of_the_new_plan_and_today_at_least(
+    trial_days: int, ends_on: str
+) -> None:
+    ends_at = trial_end_after_change(
+        started_at=_utc("2026-03-05T12:12Z"),
+        changed_at=_utc("2026-03-10T00:00Z"),
+        time_zone="UTC",
+        trial_days=trial_days,
+    )
+
+    assert ends_at == _utc(f"{ends_on}T00:00Z")
 
 
 def test_no_trial_days_is_no_trial() -> None:

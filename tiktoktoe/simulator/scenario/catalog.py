@@ -9,6 +9,7 @@ from typing import Literal
 from subscriptions.domain.proration_policy import (
     POLICIES,
     AnchorRule,
+    ChangedTrial,
     CreditBase,
     CreditForm,
     DayGoesTo,
@@ -19,6 +20,7 @@ from subscriptions.domain.proration_policy import (
     ThresholdSpan,
     Timing,
     TrialAnchor,
+    TrialUsage,
     UnusedTime,
 )
 from tiktoktoe.kernel.periods import Interval, IntervalUnit
@@ -57,6 +59,8 @@ class PolicyRules:
     resume_anchor: AnchorRule | None = None
     threshold_span: ThresholdSpan | None = None
     prorates_included: bool | None = None
+    trial_usage: TrialUsage | None = None
+    changed_trial: ChangedTrial | None = None
 
     @property
     def policy(self) -> ProrationPolicy:
@@ -247,11 +251,12 @@ Numbering = Literal["continuous", "per_entity", "per_customer"]
 
 @dataclass(frozen=True, kw_only=True)
 class Company:
-    """Who sells: how its invoices are numbered."""
+    """Who sells: how its invoices are numbered, and when they are due."""
 
     place: Place
     numbering: Numbering = also("document_numbering", default="continuous")
     invoice_prefix: str = also("prefix", "document_number_prefix", default="")
+    due_days: int | None = also("net_terms", "net_payment_term", default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
