@@ -320,9 +320,19 @@ urlpatterns = [
     path("payments/unknown/", monitor.unknown_list, name="unknown_list"),
     path("payments/unknown/<uuid:attempt_id>/look/", monitor.unknown_look, name="unknown_look"),
     path(
-        "payments/unknown/<uuid:attempt_id>/resolution/",
-        monitor.unknown_resolution,
-        name="unknown_resolution",
+        "payments/unknown/<uuid:attempt_id>/claim/",
+        monitor.unknown_claim,
+        name="unknown_claim",
+    ),
+    path(
+        "payments/unknown/claims/<int:claim_id>/agreement/",
+        monitor.unknown_agreement,
+        name="unknown_agreement",
+    ),
+    path(
+        "payments/unknown/claims/<int:claim_id>/refusal/",
+        monitor.unknown_refusal,
+        name="unknown_refusal",
     ),
     path("bank/transfers/", bank.bank_entry_list, name="bank_entry_list"),
     path("bank/transfers/<uuid:entry_id>/match/", bank.bank_entry_match, name="bank_entry_match"),

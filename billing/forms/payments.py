@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 
 from billing.forms.fields import DAY
-from billing.models import CreditNote, Payment
+from billing.models import CreditNote, OutcomeClaim, Payment
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.web.days import DayField
 
@@ -67,9 +67,19 @@ class RefundForm(forms.Form):
         self.fields["credit_note"].queryset = notes  # type: ignore[attr-defined]
 
 
-class NotExecutedForm(forms.Form):
+class OutcomeClaimForm(forms.Form):
     """What a person knows of an attempt whose outcome the gateway does not tell."""
 
+    verdict = forms.ChoiceField(
+        choices=OutcomeClaim.Verdict.choices, label="What became of it", widget=forms.RadioSelect
+    )
+    reference = forms.CharField(
+        max_length=255,
+        strip=True,
+        required=False,
+        label="The gateway's name for the charge",
+        help_text="As its statement has it; only if the money was taken.",
+    )
     proof = forms.CharField(
         max_length=300, strip=True, help_text="What shows it: the gateway's statement and its day."
     )

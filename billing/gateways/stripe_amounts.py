@@ -33,7 +33,7 @@ def is_chargeable(money: Money) -> bool:
     """Whether Stripe can take it: of three decimals the last has to be zero, of ariary both."""
     minor, shift = to_minor(money), _shift(money.currency.code)
     if shift < 0:
-        return minor % 10**-shift == 0
+        return bool(minor % 10**-shift == 0)
     return minor_unit(money.currency) < 3 or minor % 10 == 0
 
 

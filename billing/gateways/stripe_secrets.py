@@ -50,7 +50,8 @@ class SealedText(_Taught):
 
     def from_db_value(self, value: str | None, *_: object) -> str | None:
         """The secret."""
-        return unseal(value.removeprefix(SEALED)) if (value or "").startswith(SEALED) else value
+        is_sealed = value is not None and value.startswith(SEALED)
+        return unseal(value.removeprefix(SEALED)) if value and is_sealed else value
 
 
 def teach_columns() -> None:

@@ -40,6 +40,7 @@ from billing.models.late_usage import LateUsage
 from billing.models.method_events import MethodEvent
 from billing.models.numbering import CustomerNumber, NumberingRule, NumberSeries
 from billing.models.operations import PaymentOperation
+from billing.models.outcome_claims import OutcomeClaim
 from billing.models.overdue import (
     BlockedTime,
     DunningRequest,
@@ -131,6 +132,7 @@ __all__ = [
     "NumberSeries",
     "NumberingRule",
     "OfferMade",
+    "OutcomeClaim",
     "OutcomeStatistic",
     "OverdueChange",
     "OverdueState",

@@ -12,12 +12,16 @@ from django.utils.timesince import timesince
 from django.views.decorators.http import require_GET, require_POST
 
 from billing.charts import decline_mix
-from billing.forms.payments import NotExecutedForm
-from billing.models import PaymentAttempt
+from billing.forms.payments import OutcomeClaimForm
+from billing.models import OutcomeClaim, PaymentAttempt
 from billing.queries.monitor import monitor
 from billing.queries.unknowns import unknown_attempts
 from billing.services.payments.reconciling import look_into
-from billing.services.payments.unknowns import mark_not_executed
+from billing.services.payments.unknowns import (
+    agree_to_claim,
+    claim_outcome,
+    refuse_claim,
+)
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission
@@ -76,32 +80,63 @@ def unknown_look(request: HttpRequest, attempt_id: UUID) -> HttpResponse:
 
 @require_POST
 @requires(Permission.CHANGE_BILLING)
-def unknown_resolution(request: HttpRequest, attempt_id: UUID) -> HttpResponse:
-    """Mark an attempt not executed, by a proof that a person has."""
+def unknown_claim(request: HttpRequest, attempt_id: UUID) -> HttpResponse:
+    """Say what became of an attempt, by evidence that a person has; another has to agree."""
     attempt = _find(attempt_id)
-    form = NotExecutedForm(request.POST)
+    form = OutcomeClaimForm(request.POST)
     if not form.is_valid():
         messages.error(request, "Say what proves it and why you mark it; nothing was changed.")
         return redirect("unknown_list")
+    wanted = form.cleaned_data
     try:
-        mark_not_executed(
+        claim_outcome(
             attempt=attempt,
-            proof=form.cleaned_data["proof"],
-            reason=form.cleaned_data["reason"],
+            verdict=OutcomeClaim.Verdict(wanted["verdict"]),
+            reference=wanted["reference"],
+            proof=wanted["proof"],
+            reason=wanted["reason"],
             actor=_actor(request),
             at=now(),
         )
     except (Conflict, GatewayError) as refusal:
         messages.error(request, f"Nothing was changed: {refusal}.")
     else:
-        messages.success(request, "It is marked as not executed; it can be charged again.")
+        messages.success(request, "It is written down; it counts once another person agrees.")
+    return redirect("unknown_list")
+
+
+@require_POST
+@requires(Permission.CHANGE_BILLING)
+def unknown_agreement(request: HttpRequest, claim_id: int) -> HttpResponse:
+    """Agree to what somebody else says became of an attempt."""
+    claim = get_object_or_404(OutcomeClaim.objects.select_related("attempt"), pk=claim_id)
+    try:
+        settled = agree_to_claim(claim=claim, actor=_actor(request), at=now())
+    except (Conflict, GatewayError) as refusal:
+        messages.error(request, f"Nothing was changed: {refusal}.")
+    else:
+        messages.success(request, f"The attempt is {str(settled.state).replace('_', ' ')} now.")
+    return redirect("unknown_list")
+
+
+@require_POST
+@requires(Permission.CHANGE_BILLING)
+def unknown_refusal(request: HttpRequest, claim_id: int) -> HttpResponse:
+    """Let what somebody says of an attempt count for nothing."""
+    claim = get_object_or_404(OutcomeClaim.objects.select_related("attempt__payment"), pk=claim_id)
+    try:
+        refuse_claim(claim=claim, actor=_actor(request), at=now())
+    except Conflict as refusal:
+        messages.error(request, f"Nothing was changed: {refusal}.")
+    else:
+        messages.success(request, "It does not count; the outcome is still unknown.")
     return redirect("unknown_list")
 
 
 def _inbox(request: HttpRequest) -> HttpResponse:
     # Each row's dialog has fields, and so ids, of its own.
     rows = [
-        (row, NotExecutedForm(auto_id=f"attempt-{row.attempt.pk}-%s"))
+        (row, OutcomeClaimForm(auto_id=f"attempt-{row.attempt.pk}-%s"))
         for row in unknown_attempts(at=now())
     ]
     context: dict[str, Any] = {"rows": rows}

@@ -92,20 +92,61 @@ def prove_not_executed(
     Raises:
         StateMoveNotAllowed: If its outcome is known.
     """
+    locked = _lock_unknown(attempt)
+    _note_proof(locked, proof, reason, actor, at)
+    outcome = Outcome(answer=Answer.NO_SUCH_REQUEST, message="proven by a person")
+    _move_attempt(locked, AttemptState.NOT_SENT, outcome, actor, at)
+    return locked
+
+
+@transaction.atomic
+def prove_executed(
+    *,
+    attempt: PaymentAttempt,
+    reference: str,
+    proof: str,
+    reason: str,
+    actor: Actor,
+    at: datetime,
+) -> PaymentAttempt:
+    """Take people's word, with its proof, that an unknown attempt has taken its amount.
+
+    Raises:
+        StateMoveNotAllowed: If its outcome is known.
+    """
+    locked = _lock_unknown(attempt)
+    _note_proof(locked, proof, reason, actor, at)
+    outcome = Outcome(
+        answer=Answer.SUCCEEDED,
+        reference=reference,
+        amount=locked.payment.amount,
+        message="proven by a person",
+    )
+    held = _is_only_held(locked, outcome)
+    _keep_references(locked, outcome)
+    to_state = AttemptState.AUTHORIZED if held else AttemptState.SUCCEEDED
+    _move_attempt(locked, to_state, outcome, actor, at)
+    return locked
+
+
+def _lock_unknown(attempt: PaymentAttempt) -> PaymentAttempt:
     locked = _lock(attempt)
     if locked.state != AttemptState.UNKNOWN:
         raise StateMoveNotAllowed(f"the attempt is {locked.state}: its outcome is known")
+    return locked
+
+
+def _note_proof(
+    attempt: PaymentAttempt, proof: str, reason: str, actor: Actor, at: datetime
+) -> None:
     record_event(
-        payment=locked.payment,
-        attempt=locked,
+        payment=attempt.payment,
+        attempt=attempt,
         event="proof_given",
         actor=actor,
         at=at,
         details={"reason": reason[:300], "message": f"proof: {proof[:300]}"},
     )
-    outcome = Outcome(answer=Answer.NO_SUCH_REQUEST, message="proven by a person")
-    _move_attempt(locked, AttemptState.NOT_SENT, outcome, actor, at)
-    return locked
 
 
 def end_hold(*, attempt: PaymentAttempt, reason: str, actor: Actor, at: datetime) -> None:

@@ -1,21 +1,21 @@
 """The monitor counts, and the inbox of unknowns offers what is safe and refuses what is not."""
 
 from dataclasses import replace
-from datetime import timedelta
 from fractions import Fraction
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.test import Client
 
 from billing.domain.attempts import Answer
 from billing.domain.declines import DeclineClass
 from billing.errors import ProofMissing, StateMoveNotAllowed
 from billing.gateways.base import Outcome
-from billing.models import Payment, PaymentAttempt
+from billing.models import OutcomeClaim, Payment, PaymentAttempt
 from billing.queries.monitor import monitor
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.collection import collect_due
-from billing.services.payments.unknowns import mark_not_executed
+from billing.services.payments.unknowns import agree_to_claim, claim_outcome, refuse_claim
 from subscriptions.services.transitions import Actor
 from tests.factories.accounts import make_user
 from tests.scripted_gateway import LOST, TwoGateways, declined, gateways
@@ -24,12 +24,36 @@ from tiktoktoe.accounts.roles import Role
 
 __all__ = ["gateways"]  # fixture
 pytestmark = pytest.mark.django_db
+NOT = OutcomeClaim.Verdict.NOT_EXECUTED
 
 
 def _charge(gateways: TwoGateways, *script: Outcome) -> PaymentAttempt:
     gateways.alpha.script = list(script)
     invoice = invoice_of(gateways.customer_with_card())
     return charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+
+
+def _asked_in_vain(gateways: TwoGateways) -> PaymentAttempt:
+    """An attempt of a gateway that cannot be searched and is too late to be sent again."""
+    attempt = _charge(gateways, LOST)
+    gateways.alpha.capabilities = replace(gateways.alpha.capabilities, look_up=None)
+    gateways.alpha.script = [LOST] * 9
+    PaymentAttempt.objects.filter(pk=attempt.pk).update(dispatched_at=NOW)
+    return attempt
+
+
+def _claim(
+    attempt: PaymentAttempt, verdict: OutcomeClaim.Verdict, actor: Actor, reference: str = ""
+) -> OutcomeClaim:
+    return claim_outcome(
+        attempt=attempt,
+        verdict=verdict,
+        reference=reference,
+        proof="statement of 2 January",
+        reason="asked",
+        actor=actor,
+        at=later(days=2),
+    )
 
 
 def _person() -> Actor:
@@ -86,11 +110,8 @@ def test_looking_now_replays_with_the_same_key_and_settles(
     assert gateways.charges <= 1
 
 
-def test_only_a_person_with_a_proof_marks_an_old_unknown(gateways: TwoGateways) -> None:
-    attempt = _charge(gateways, LOST)
-    gateways.alpha.capabilities = replace(gateways.alpha.capabilities, look_up=None)
-    gateways.alpha.script = [LOST] * 9
-    person = _person()
+def test_only_two_people_with_a_proof_mark_an_old_unknown(gateways: TwoGateways) -> None:
+    attempt, person = _asked_in_vain(gateways), _person()
 
     for proof, reason, actor, at in (
         ("", "asked", person, later(days=2)),
@@ -99,25 +120,91 @@ def test_only_a_person_with_a_proof_marks_an_old_unknown(gateways: TwoGateways) 
         ("statement", "asked", person, later(hours=23)),
     ):
         with pytest.raises(ProofMissing):
-            mark_not_executed(attempt=attempt, proof=proof, reason=reason, actor=actor, at=at)
+            claim_outcome(
+                attempt=attempt, verdict=NOT, proof=proof, reason=reason, actor=actor, at=at
+            )
+    claim = _claim(attempt, NOT, person)
+    for actor in (person, PERSON):
+        with pytest.raises(ProofMissing, match="a second person"):
+            agree_to_claim(claim=claim, actor=actor, at=later(days=2))
+    with pytest.raises(ProofMissing, match="somebody has said already"):
+        _claim(attempt, NOT, _person())
     attempt.refresh_from_db()
     assert attempt.state == "unknown"
 
-    mark_not_executed(
-        attempt=attempt,
-        proof="statement of 2 January",
-        reason="asked",
-        actor=person,
-        at=later(days=2),
-    )
+    agree_to_claim(claim=claim, actor=_person(), at=later(days=2))
 
     attempt.refresh_from_db()
     event = attempt.events.get(event="proof_given")
     assert attempt.state == "not_sent"
     assert event.details == {"reason": "asked", "message": "proof: statement of 2 January"}
+    with pytest.raises(ProofMissing, match="agreed already"):
+        agree_to_claim(claim=claim, actor=_person(), at=later(days=2))
     gateways.alpha.script = []
     assert collect_due(at=later(days=3)).succeeded == 1
     assert Payment.objects.get(paid_at__isnull=False).state == "paid"
+
+
+def test_what_two_people_saw_taken_is_paid_and_not_charged_again(gateways: TwoGateways) -> None:
+    attempt = _asked_in_vain(gateways)
+    with pytest.raises(ProofMissing, match="name the charge"):
+        _claim(attempt, OutcomeClaim.Verdict.EXECUTED, _person())
+    claim = _claim(attempt, OutcomeClaim.Verdict.EXECUTED, _person(), reference="alpha-77")
+
+    agree_to_claim(claim=claim, actor=_person(), at=later(days=2))
+
+    attempt.refresh_from_db()
+    invoice = attempt.payment.invoice
+    assert (attempt.state, attempt.gateway_reference) == ("succeeded", "alpha-77")
+    assert (attempt.payment.state, invoice.state) == ("paid", "paid")
+    gateways.alpha.script = []
+    assert collect_due(at=later(days=30)).attempts == 0
+    other = _asked_in_vain(gateways)
+    with pytest.raises(ProofMissing, match="another payment's"):
+        _claim(other, OutcomeClaim.Verdict.EXECUTED, _person(), reference="alpha-77")
+
+
+def test_a_claim_that_is_refused_counts_for_nothing(gateways: TwoGateways) -> None:
+    attempt, person = _asked_in_vain(gateways), _person()
+    claim = _claim(attempt, NOT, person)
+
+    refuse_claim(claim=claim, actor=person, at=later(days=2))
+
+    attempt.refresh_from_db()
+    assert attempt.state == "unknown"
+    with pytest.raises(ProofMissing, match="refused already"):
+        agree_to_claim(claim=claim, actor=_person(), at=later(days=2))
+    assert _claim(attempt, NOT, person).state == "open"
+
+
+def test_the_database_lets_nobody_agree_with_themselves(gateways: TwoGateways) -> None:
+    claim = _claim(_asked_in_vain(gateways), NOT, _person())
+
+    for who in (claim.claimed_by_id, None):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            OutcomeClaim.objects.update(state="agreed", decided_by=who, decided_at=NOW)
+
+
+def test_one_says_it_on_the_page_and_another_agrees_there(
+    gateways: TwoGateways, client: Client
+) -> None:
+    attempt = _asked_in_vain(gateways)
+    said = {"verdict": "not_executed", "proof": "statement of 2 January", "reason": "asked"}
+    client.force_login(make_user(role=Role.FINANCE))
+    client.post(f"/payments/unknown/{attempt.pk}/claim/", said)
+    claim = OutcomeClaim.objects.get()
+    assert "Another person has to agree" in client.get("/payments/unknown/").content.decode()
+    client.post(f"/payments/unknown/claims/{claim.pk}/agreement/")
+    attempt.refresh_from_db()
+    assert attempt.state == "unknown"
+
+    second = Client()
+    second.force_login(make_user(role=Role.FINANCE))
+    assert "Have you seen the proof too?" in second.get("/payments/unknown/").content.decode()
+    second.post(f"/payments/unknown/claims/{claim.pk}/agreement/")
+
+    attempt.refresh_from_db()
+    assert attempt.state == "not_sent"
 
 
 def test_what_the_gateway_says_counts_before_the_person(gateways: TwoGateways) -> None:
@@ -130,13 +217,7 @@ def test_what_the_gateway_says_counts_before_the_person(gateways: TwoGateways) -
     )
 
     with pytest.raises(StateMoveNotAllowed):
-        mark_not_executed(
-            attempt=attempt,
-            proof="none",
-            reason="asked",
-            actor=_person(),
-            at=NOW + timedelta(days=2),
-        )
+        _claim(attempt, NOT, _person())
 
     attempt.refresh_from_db()
     assert attempt.state == "succeeded"
@@ -148,4 +229,4 @@ def test_support_may_look_at_the_inbox_and_not_act(gateways: TwoGateways, client
 
     assert client.get("/payments/unknown/").status_code == 200
     assert client.post(f"/payments/unknown/{attempt.pk}/look/").status_code == 403
-    assert client.post(f"/payments/unknown/{attempt.pk}/resolution/").status_code == 403
+    assert client.post(f"/payments/unknown/{attempt.pk}/claim/").status_code == 403

@@ -9,13 +9,13 @@ import pytest
 from billing.domain.attempts import Answer
 from billing.errors import ProofMissing
 from billing.gateways.base import Capabilities, ChargeRequest, Outcome
-from billing.models import Invoice, Payment, PaymentAttempt
+from billing.models import Invoice, OutcomeClaim, Payment, PaymentAttempt
 from billing.services.payments import collection
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.collection import collect_due
 from billing.services.payments.reconciling import reconcile_attempts
 from billing.services.payments.refunds import reconcile_refunds, refund_payment
-from billing.services.payments.unknowns import mark_not_executed
+from billing.services.payments.unknowns import claim_outcome
 from tests.factories.accounts import make_user
 from tests.scripted_gateway import LOST, TwoGateways, gateways
 from tests.stripe_world import NOW, PERSON, invoice_of, later
@@ -117,8 +117,13 @@ def test_nobody_can_mark_as_not_executed_what_was_sent_again_a_moment_ago(
     person = type(PERSON)(source="finance", user=make_user(role=Role.FINANCE))
 
     with pytest.raises(ProofMissing, match="sent again"):
-        mark_not_executed(
-            attempt=attempt, proof="a statement", reason="asked", actor=person, at=later(days=2)
+        claim_outcome(
+            attempt=attempt,
+            verdict=OutcomeClaim.Verdict.NOT_EXECUTED,
+            proof="a statement",
+            reason="asked",
+            actor=person,
+            at=later(days=2),
         )
 
     assert PaymentAttempt.objects.get().state == "unknown"
