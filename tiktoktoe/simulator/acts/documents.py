@@ -5,18 +5,26 @@ from uuid import UUID
 
 from billing.domain.attempts import Answer
 from billing.gateways.base import Outcome
-from billing.models import CreditEntry, CreditNote, Invoice, NumberingRule, PrepaidCredit
+from billing.models import (
+    CreditEntry,
+    CreditNote,
+    Invoice,
+    NumberingRule,
+    PrepaidCredit,
+    Wallet,
+)
 from billing.services.credit.coupons import redeem_coupon
 from billing.services.credit.credit_notes import issue_credit_note
 from billing.services.credit.credit_refunds import refund_credit_note
 from billing.services.credit.customer_credit import grant_credit, withdraw_credit
-from billing.services.credit.wallets import fill_wallet
+from billing.services.credit.wallets import fill_wallet, limit_wallet
 from billing.services.invoices.invoicing import mark_uncollectible, void_invoice
 from billing.services.invoices.numbering import set_numbering
 from billing.services.invoices.one_off import ChargeLine, OneOffCharge, charge_once
 from billing.services.payments.charging import Channel, open_attempt
 from billing.services.payments.collection import mark_overdue
 from billing.services.payments.settling import settle_attempt
+from subscriptions.models import Meter, Plan
 from tiktoktoe.kernel.money import Money
 from tiktoktoe.simulator.acts.registry import plays
 from tiktoktoe.simulator.errors import ScenarioInvalid
@@ -31,17 +39,11 @@ def charge(world: World, action: actions.ChargeOnce, at: datetime) -> None:
     """Invoice something once."""
     customer = world.customer(action)
     currency = (action.currency or customer.currency).upper()
-    line = ChargeLine(
-        description=action.name,
-        quantity=action.quantity,
-        unit_price=action.amount.exact(currency),
-        tax_category=action.tax_category,
-    )
     charge_once(
         charge=OneOffCharge(
             customer=customer,
             currency=currency,
-            lines=[line],
+            lines=_charge_lines(action, currency),
             takes_coupons=action.coupons,
             due_days=action.due_days,
         ),
@@ -50,6 +52,22 @@ def charge(world: World, action: actions.ChargeOnce, at: datetime) -> None:
         actor=ACTOR,
         at=at,
     )
+
+
+def _charge_lines(action: actions.ChargeOnce, currency: str) -> list[ChargeLine]:
+    """What is charged: the rows under `lines`, or the one thing that the step itself names."""
+    if (action.amount is None) == (not action.lines):
+        raise ScenarioInvalid("needs amount, or lines", action.place, allowed="one of them")
+    return [
+        ChargeLine(
+            description=row.name,
+            quantity=row.quantity,
+            unit_price=row.amount.exact(currency),
+            tax_category=row.tax_category,
+        )
+        for row in (action.lines or [action])
+        if row.amount is not None
+    ]
 
 
 @plays(actions.CreditInvoice)
@@ -119,6 +137,19 @@ def fill(world: World, action: actions.TopUpWallet, at: datetime) -> None:
         at=at,
         expires_at=action.expires.at(customer.time_zone) if action.expires else None,
     )
+    if action.plans or action.meters:
+        _limit(Wallet.objects.get(customer=customer, currency=currency, name=action.wallet), action)
+
+
+def _limit(wallet: Wallet, action: actions.TopUpWallet) -> None:
+    """Let a wallet pay only for what a step names."""
+    plans = Plan.objects.filter(code__in=action.plans)
+    meters = Meter.objects.filter(code__in=action.meters)
+    known = {*plans.values_list("code", flat=True), *meters.values_list("code", flat=True)}
+    for code in (*action.plans, *action.meters):
+        if code not in known:
+            raise ScenarioInvalid(f"{code!r} is not in the file", action.place)
+    limit_wallet(wallet=wallet, plans=list(plans), meters=list(meters))
 
 
 @plays(actions.ApplyCoupon)

@@ -138,10 +138,22 @@ class CreditInvoice(Action):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChargeOnce(Action):
-    """Invoice something once, for no subscription: `quantity` of it at `amount` each."""
+class ChargeRow:
+    """One of several things that are charged on one invoice."""
 
+    place: Place
     amount: Amount = also("unit_price", "price")
+    quantity: Decimal = also("units", default=Decimal(1))
+    name: str = also("description", default="One-off charge")
+    tax_category: str = also("tax", default="")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChargeOnce(Action):
+    """Invoice something once, for no subscription: `quantity` at `amount` each, or `lines`."""
+
+    amount: Amount | None = also("unit_price", "price", default=None)
+    lines: tuple[ChargeRow, ...] = also("fees", "items", default=())
     quantity: Decimal = also("units", default=Decimal(1))
     name: str = also("description", default="One-off charge")
     currency: str = ""
@@ -167,12 +179,17 @@ class WithdrawCredit(GrantCredit):
 
 @dataclass(frozen=True, kw_only=True)
 class TopUpWallet(Action):
-    """Put prepaid credits into a customer's wallet: for nothing, or (`paid`) by an invoice."""
+    """Put prepaid credits into a customer's wallet: for nothing, or (`paid`) by an invoice.
+
+    With `plans` or `meters` the wallet pays only for those from now on.
+    """
 
     amount: Amount = also("credits", "granted_credits")
     wallet: str = "Wallet"
     currency: str = ""
     paid: bool = also("is_paid", "invoiced", default=False)
+    plans: tuple[str, ...] = also("limited_to_plans", default=())
+    meters: tuple[str, ...] = also("metrics", "limited_to_metrics", default=())
     expires: When | None = also("expires_at", "expiration_at", default=None)
     reason: str = "Simulated"
 
