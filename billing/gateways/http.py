@@ -14,10 +14,23 @@ from billing.domain.attempts import Answer
 from billing.domain.declines import Decline, DeclineClass
 from billing.errors import GatewayUnavailable
 from billing.gateways.base import Outcome
+from tiktoktoe.kernel.errors import InvalidInput, InvariantViolation
 
 # Nothing of a request is on the wire before there is a connection.
 _BEFORE_THE_FIRST_BYTE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 ANSWER_MAX = 5_000_000
+# What reading an answer may end in that is not what the gateway has ever said it would be.
+SENSELESS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    httpx.HTTPError,
+    InvalidInput,
+    InvariantViolation,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -392,6 +392,9 @@ def payment_for(
     if any(attempt.state in LIVE_ATTEMPT_STATES for attempt in earlier):
         raise PaymentInFlight(_IN_FLIGHT)
     if live is not None and live.amount == due:
+        if channel == Channel.STORED_METHOD and live.purpose != "off_session":
+            live.purpose = "off_session"  # whoever had opened a page is not there any more
+            live.save(update_fields=["purpose"])
         return live, earlier
     if live is not None:
         _cancel(live, actor, at)

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from billing.domain.attempts import AttemptState
-from billing.errors import GatewayUnavailable, InvoiceNotOpen, PaymentInFlight
+from billing.errors import GatewayUnavailable, InvoiceNotOpen, PaymentHeld, PaymentInFlight
 from billing.gateways.registry import DEFAULT_GATEWAY, gateway_named
 from billing.models import Invoice, Payment, PaymentAttempt
 from billing.services.payments.authentication import authentication_of_page
@@ -31,8 +31,10 @@ def open_payment_page(
     Raises:
         InvoiceNotOpen: If nothing is to be paid.
         PaymentInFlight: If a payment is on its way, or its outcome not known yet.
+        PaymentHeld: If a gateway says that it has taken the money, though it had said no.
         GatewayUnavailable: If no page could be opened.
     """
+    _ensure_not_looked_into(invoice)
     address = _open_page_of(invoice, gateway, actor, at)
     if address:
         return address
@@ -87,6 +89,15 @@ def close_payment_page(*, invoice: Invoice, actor: Actor, at: datetime) -> Payme
         attempt=attempt,
     )
     return settle_attempt(attempt=attempt, outcome=outcome, actor=actor, at=at)
+
+
+def _ensure_not_looked_into(invoice: Invoice) -> None:
+    """Let nobody pay again what a gateway says it has taken, before a person has looked."""
+    looked_into = Payment.objects.filter(
+        invoice=invoice, review__state="open", events__event="gateway_contradicts"
+    )
+    if looked_into.exists():
+        raise PaymentHeld("we are looking into an earlier payment of this invoice")
 
 
 def _live_page(invoice: Invoice) -> PaymentAttempt | None:

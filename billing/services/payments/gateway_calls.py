@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from datetime import datetime
 from time import monotonic
+from traceback import extract_tb
 from typing import Any
 
 from django.db import transaction
@@ -22,6 +23,7 @@ from billing.gateways.base import (
     VoidRequest,
 )
 from billing.gateways.disputes import AcceptRequest, EvidenceRequest
+from billing.gateways.http import SENSELESS
 from billing.models import GatewayCall, GatewayHealth, PaymentAttempt, Refund
 from billing.queries.routing import breaker_of
 from tiktoktoe.kernel.errors import GatewayError
@@ -80,10 +82,8 @@ def ask(
         made.response = {"message": redacted(str(error))}
         _record(made, started)
         raise
-    except (
-        Exception
-    ) as problem:  # what cannot be understood may have moved money: it proves nothing
-        logger.exception("an answer makes no sense", extra={"gateway": gateway, "verb": verb})
+    except SENSELESS as problem:  # it may have moved money: it proves nothing
+        _note_senseless(problem, gateway, verb)
         outcome = Outcome(answer=Answer.INCONCLUSIVE, message=_senseless(problem))
     made.answer, made.is_technical_failure = str(outcome.answer), is_technical_failure(outcome)
     made.response = _answer(outcome)
@@ -146,6 +146,20 @@ def _save(health: GatewayHealth, breaker: Breaker, at: datetime) -> None:
     health.opened_times = breaker.opened_times
     health.opens_until = breaker.opens_until
     health.save()
+
+
+def _note_senseless(problem: Exception, gateway: str, verb: str) -> None:
+    """Log where it was, without its text, which may quote what was answered."""
+    frame = extract_tb(problem.__traceback__)[-1]
+    logger.error(
+        "an answer makes no sense",
+        extra={
+            "gateway": gateway,
+            "verb": verb,
+            "problem": type(problem).__name__,
+            "where": f"{frame.name}:{frame.lineno}",
+        },
+    )
 
 
 def _senseless(problem: Exception) -> str:

@@ -8,8 +8,14 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from billing.domain.attempts import UNPROVEN_ATTEMPT_STATES, Answer, AttemptState
+from billing.domain.attempts import (
+    LIVE_ATTEMPT_STATES,
+    UNPROVEN_ATTEMPT_STATES,
+    Answer,
+    AttemptState,
+)
 from billing.domain.declines import Decline, DeclineClass
+from billing.errors import PaymentInFlight
 from billing.gateways.base import GatewayEvent, Outcome
 from billing.gateways.disputes import report_as_kept, report_kept
 from billing.gateways.registry import gateway_named
@@ -142,8 +148,12 @@ def _handle_operation(event: WebhookEvent, at: datetime) -> str:
 def _note_failed_capture(event: WebhookEvent, at: datetime) -> str:
     """The money of a charge that counts as paid will not come: it is owed again."""
     attempt = _attempt(event)
-    if attempt is None or attempt.is_hold or attempt.state != AttemptState.SUCCEEDED:
+    if attempt is None or attempt.is_hold:
         return "not ours"
+    if attempt.state in LIVE_ATTEMPT_STATES - {AttemptState.SUCCEEDED}:
+        raise PaymentInFlight("it is not known to be paid yet: this has to wait")
+    if attempt.state != AttemptState.SUCCEEDED:
+        return "nothing was paid"
     returned = return_payment(
         attempt=attempt,
         code="CAPTURE_FAILED",

@@ -12,13 +12,15 @@ from billing.gateways.adyen import AdyenGateway
 from billing.gateways.base import CaptureRequest, ChargeRequest, Outcome, RefundRequest
 from billing.gateways.paypal import PayPalGateway
 from billing.gateways.stripe import StripeGateway
-from billing.models import Payment, PaymentAttempt, PaymentReview, Refund
+from billing.models import Payment, PaymentAttempt, PaymentReview, Refund, WebhookEvent
 from billing.services.payments.charging import charge_invoice
+from billing.services.payments.checkout import open_payment_page
 from billing.services.payments.collection import collect_due
 from billing.services.payments.reconciling import reconcile_attempts
 from billing.services.payments.refunds import refund_payment, settle_refund
 from billing.services.payments.settling import settle_attempt
-from tests.scripted_gateway import TwoGateways, declined, gateways
+from billing.services.payments.webhook_inbox import work_off
+from tests.scripted_gateway import LOST, TwoGateways, declined, gateways
 from tests.stripe_world import NOW, PERSON, invoice_of, later
 from tiktoktoe.kernel.money import Money
 
@@ -41,6 +43,8 @@ def test_money_that_was_taken_after_a_proven_no_is_not_taken_again(gateways: Two
     assert (sum(passes), gateways.charges) == (0, 0)
     with pytest.raises(PaymentHeld):
         charge_invoice(invoice=invoice, actor=PERSON, at=later(days=30))
+    with pytest.raises(PaymentHeld, match="looking into an earlier payment"):
+        open_payment_page(invoice=invoice, gateway="alpha", actor=PERSON, at=later(days=30))
 
 
 def test_a_second_success_under_another_name_is_written_down(gateways: TwoGateways) -> None:
@@ -59,7 +63,7 @@ def test_a_second_success_under_another_name_is_written_down(gateways: TwoGatewa
 
 
 def test_an_answer_that_makes_no_sense_leaves_it_unknown_and_is_kept(
-    gateways: TwoGateways, monkeypatch: pytest.MonkeyPatch
+    gateways: TwoGateways, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     invoice = invoice_of(gateways.customer_with_card(held_by="alpha"))
     take = gateways.alpha.charge
@@ -78,10 +82,37 @@ def test_an_answer_that_makes_no_sense_leaves_it_unknown_and_is_kept(
         True,
     )
     assert call.response["message"] == "the answer makes no sense: KeyError"
+    assert "an answer makes no sense" in caplog.text
+    assert "sk_live" not in caplog.text
     monkeypatch.setattr(gateways.alpha, "charge", take)
     reconcile_attempts(at=later(minutes=1))
     invoice.refresh_from_db()
     assert (invoice.state, gateways.charges) == ("paid", 1)
+
+
+def test_that_a_capture_failed_waits_until_its_payment_is_known(gateways: TwoGateways) -> None:
+    invoice = invoice_of(gateways.customer_with_card(held_by="alpha"))
+    gateways.alpha.script = [LOST]
+    attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+    event = WebhookEvent.objects.create(
+        gateway="alpha",
+        event_id="1",
+        name="CAPTURE_FAILED",
+        about="operation",
+        our_reference=str(attempt.pk),
+        is_signed=True,
+        payload="",
+        next_try_at=NOW,
+        received_at=NOW,
+    )
+
+    assert work_off(event=event, at=NOW).state == "waiting"
+    _say_taken(attempt, "alpha-1")
+    assert Payment.objects.get().state == "paid"
+
+    assert work_off(event=event, at=later(hours=1)).result == "payment returned"
+    invoice.refresh_from_db()
+    assert (invoice.state, invoice.amount_due) == ("open", USD99)
 
 
 def test_another_amount_than_was_asked_for_settles_no_refund(gateways: TwoGateways) -> None:

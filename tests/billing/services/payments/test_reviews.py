@@ -1,20 +1,24 @@
 """Risky payments wait for a person or for the customer, and nothing is charged meanwhile."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 from django.db import IntegrityError, transaction
 from django.test import Client
 
+from billing.domain.attempts import Answer
 from billing.domain.declines import DeclineClass
 from billing.errors import NothingToCharge, PaymentHeld, ReviewDecided
+from billing.gateways.base import Outcome
 from billing.models import Payment, PaymentLimit, PaymentReview
 from billing.queries.risk import record_of
 from billing.services.payments import collection
-from billing.services.payments.charging import charge_invoice
+from billing.services.payments.charging import Channel, charge_invoice, open_attempt
 from billing.services.payments.collection import collect_due
 from billing.services.payments.reviews import decide_review, judge_payment
+from billing.services.payments.settling import settle_attempt
 from subscriptions.models import Customer
 from subscriptions.services.transitions import Actor
 from tests.factories.accounts import make_user
@@ -186,3 +190,22 @@ def test_many_held_retries_keep_nobody_else_from_being_charged(
     assert (done.attempts, done.succeeded) == (1, 1)
     assert PaymentReview.objects.filter(state="open").count() == 3
     assert not Payment.objects.filter(next_attempt_at__isnull=False).exists()
+
+
+def test_who_left_a_page_is_not_taken_to_be_there(gateways: TwoGateways) -> None:
+    able = replace(gateways.alpha.capabilities, has_three_d_secure=True)
+    gateways.alpha.capabilities = able
+    customer = gateways.customer_with_card(held_by="alpha")
+    Customer.objects.filter(pk=customer.pk).update(email="somebody@mailinator.com")
+    invoice = invoice_of(customer)
+    left = open_attempt(
+        invoice=invoice, channel=Channel.HOSTED_PAGE, gateway="alpha", actor=PERSON, at=NOW
+    )
+    gone = Outcome(answer=Answer.ABANDONED)
+    settle_attempt(attempt=left, outcome=gone, actor=PERSON, at=later(hours=2))
+
+    collect_due(at=later(hours=3))
+
+    payment = Payment.objects.get()
+    assert (payment.state, payment.purpose) == ("requires_action", "off_session")
+    assert gateways.charges == 0
