@@ -14,6 +14,7 @@ from billing.services.bank.rail import turn_bank_rail
 from billing.services.changes.customer_clocks import at_each_time, bill_by_clocks
 from billing.services.changes.expiring import expire_unpaid
 from billing.services.changes.price_moves import work_on_price_moves
+from billing.services.credit.credit_refunds import refund_promised
 from billing.services.credit.wallets import tend_wallets as tend_wallets_of
 from billing.services.disputes.answers import reconcile_answers
 from billing.services.disputes.reminders import remind_of_disputes
@@ -99,12 +100,14 @@ def collect_payments() -> int:
 
 @shared_task
 def reconcile_payments() -> int:
-    """Look into payments, refunds and answers to disputes that are not known; gives how many."""
+    """Look into payments, refunds and answers to disputes that are not known, and send refunds
+    that were promised and not sent; gives how many."""
     at = now()
 
     def reconcile(instant: datetime, clock: CustomerClock | None) -> int:
+        promised = refund_promised(at=instant, clock=clock)
         attempts = reconcile_attempts(at=instant, clock=clock)
-        return attempts + reconcile_refunds(at=instant, clock=clock)
+        return promised + attempts + reconcile_refunds(at=instant, clock=clock)
 
     looked_into = at_each_time(at, reconcile, outside=True)
     return looked_into + reconcile_answers(at=at) + reconcile_operations(at=at)

@@ -48,6 +48,13 @@ class CreditNote(models.Model):
                 name="credit_note_parts_are_its_total",
             ),
         ]
+        indexes = [
+            models.Index(
+                fields=["issued_at"],
+                condition=models.Q(to_refund__gt=0),
+                name="credit_note_promises_money",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.number

@@ -164,3 +164,19 @@ def test_what_started_long_before_the_first_step_follows_the_policy_of_the_file(
     """
 
     assert told(text) == []
+
+
+def test_an_end_on_a_day_sends_the_money_back_that_it_promises() -> None:
+    text = """
+    plans: [{code: basic, price: 31}]
+    timeline:
+      - {at: 2026-01-01, do: subscribe, plan: basic}
+      - {at: 2026-01-01, do: pay}
+      - {at: 2026-01-05, do: cancel, on: 2026-01-15, unused: refund}
+    run_until: 2026-01-20
+    expect:
+      credit_note: {date: 2026-01-16, total: 16, to_refund: 16}
+      refund: {amount: 16, date: 2026-01-16}
+    """
+
+    assert told(text) == []

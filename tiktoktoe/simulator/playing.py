@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from billing.gateways.registry import standing_in
 from billing.models import BillingFailure
+from billing.services.credit.credit_refunds import refund_promised
 from billing.services.credit.wallets import expire_prepaid, fill_paid_top_ups
 from billing.services.invoices.ahead import bill_usage_ahead
 from billing.services.invoices.draft_review import in_review, issue_all
@@ -168,6 +169,7 @@ class _Player:
                 run_billing(at=instant)
                 # Nobody reviews what is only played.
                 issue_all(ids=list(in_review().values_list("pk", flat=True)), at=instant)
+                refund_promised(at=instant)
                 tend(self._world, instant)
             self._refuse_failures()
             self._at = max(self._at, instant)

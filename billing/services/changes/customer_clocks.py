@@ -28,6 +28,7 @@ from billing.services.announcements.notices import send_notices
 from billing.services.announcements.usage_alerts import raise_alerts
 from billing.services.announcements.webhook_deliveries import deliver_due
 from billing.services.changes.expiring import PATIENCE, expire_unpaid
+from billing.services.credit.credit_refunds import refund_promised
 from billing.services.credit.wallets import fill_paid_top_ups, tend_wallets
 from billing.services.dunning.overdue import next_overdue_at, update_overdue
 from billing.services.dunning.requests import next_request_at, request_overdue
@@ -110,6 +111,7 @@ def _pass(clock: CustomerClock, instant: datetime) -> None:
     bill_thresholds(at=instant, clock=clock)
     bill_usage_ahead(at=instant, clock=clock)
     tend_wallets(at=instant, clock=clock)
+    refund_promised(at=instant, clock=clock)
     reconcile_attempts(at=instant, clock=clock)
     reconcile_refunds(at=instant, clock=clock)
     collect_due(at=instant, clock=clock)

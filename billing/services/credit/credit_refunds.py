@@ -1,13 +1,25 @@
-"""What credit notes promise to give back as money is given back, payment by payment."""
+"""What credit notes promise to give back as money is given back, payment by payment.
 
+Who issues a note sends its refund once the note is written; what nobody has sent, because a
+billing run made the note or somebody died in between, is found and sent by the scheduler.
+"""
+
+import logging
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, OuterRef
 
 from billing.domain.attempts import COUNTED_REFUND_STATES
 from billing.models import CreditNote, Payment, Refund
 from billing.services.payments.refunds import refund_payment
-from subscriptions.services.transitions import Actor
+from subscriptions.models import CustomerClock
+from subscriptions.services.transitions import SCHEDULE, Actor
+from tiktoktoe.kernel.errors import Conflict, GatewayError, InvalidInput
 from tiktoktoe.kernel.money import Money, total
+
+logger = logging.getLogger(__name__)
+LOOKED_BACK = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +49,30 @@ def refund_credit_note(*, note: CreditNote, actor: Actor, at: datetime) -> list[
         )
         for share in _shares(note)
     ]
+
+
+def refund_promised(*, at: datetime, clock: CustomerClock | None = None) -> int:
+    """Refund what credit notes promise and nobody has tried to give yet; gives how many notes.
+
+    What was tried in vain waits for a person. Of customers with a test clock only those of
+    `clock` are looked at, and of it no others. Talks to gateways, so wrap nothing around it.
+    """
+    tried = Refund.objects.filter(credit_note=OuterRef("pk"))
+    promised = CreditNote.objects.filter(
+        ~Exists(tried),
+        to_refund__gt=0,
+        issued_at__gt=at - LOOKED_BACK,
+        issued_at__lte=at,
+        customer__clock=clock,
+    )
+    given = 0
+    for note in promised.order_by("issued_at", "pk"):
+        try:
+            given += bool(refund_credit_note(note=note, actor=SCHEDULE, at=at))
+        except (Conflict, InvalidInput, GatewayError) as refusal:
+            facts = {"note": note.number, "reason": str(refusal)}
+            logger.warning("promised refund not sent", extra=facts)
+    return given
 
 
 def left_to_refund(note: CreditNote) -> Money:
