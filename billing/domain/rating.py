@@ -9,7 +9,7 @@ from decimal import Decimal, localcontext
 from enum import StrEnum
 
 from billing.errors import PriceTermsInvalid, QuantityInvalid
-from subscriptions.domain.metering import LimitedEvents
+from subscriptions.domain.metering import LimitedEvents, TierLevels
 from tiktoktoe.kernel.money import Money, currency_of, quantize_amount
 from tiktoktoe.kernel.rates import EXACT_CONTEXT, TIMES, blocks_of, exact_sum, exact_text
 
@@ -135,6 +135,7 @@ def rate(
     event_count: int = 0,
     event_amount: Decimal = ZERO,
     limited: LimitedEvents | None = None,
+    tiered: TierLevels | None = None,
 ) -> Rated:
     """Rate a quantity.
 
@@ -144,6 +145,7 @@ def rate(
         event_count: How many events made the quantity; a percentage may have a fee on each.
         event_amount: What the events say they cost, together; for a dynamic price.
         limited: What `limit_events` makes of the events, if the price needs each of them.
+        tiered: A prorated level by tiers: units by their days, flat amounts of all it reached.
 
     Raises:
         QuantityInvalid: If the quantity is negative or not finite.
@@ -153,11 +155,12 @@ def rate(
     included = min(quantity, terms.included_units) if limited is None else limited.included
     with localcontext(EXACT_CONTEXT):
         billable = quantity - included
-        steps = (
-            _event_steps(billable, terms, event_count, event_amount, limited)
-            if terms.model in {ChargeModel.PERCENTAGE, ChargeModel.DYNAMIC}
-            else _STEPS[terms.model](billable, terms)
-        )
+        if terms.model in {ChargeModel.PERCENTAGE, ChargeModel.DYNAMIC}:
+            steps = _event_steps(billable, terms, event_count, event_amount, limited)
+        elif tiered is not None:
+            steps = _level_steps(billable, terms, tiered)
+        else:
+            steps = _STEPS[terms.model](billable, terms)
     amount = exact_sum(step.amount for step in steps)
     return Rated(
         quantity=quantity,
@@ -261,6 +264,20 @@ def _graduated(billable: Decimal, terms: PriceTerms) -> tuple[Step, ...]:
         top = billable if tier.up_to is None else min(billable, tier.up_to)
         steps.append(_tier_step(number, below, tier, top - below, terms.model))
         below = top if tier.up_to is None else tier.up_to
+    return tuple(steps)
+
+
+def _level_steps(billable: Decimal, terms: PriceTerms, levels: TierLevels) -> tuple[Step, ...]:
+    """The days of a level: by volume all at the tier of its last day, else each in its own."""
+    if terms.model == ChargeModel.VOLUME:
+        number, below, tier = _tier_of(levels.last, terms.tiers)
+        return (_tier_step(number, below, tier, billable, terms.model),)
+    steps, below = [], ZERO
+    for number, (tier, units) in enumerate(zip(terms.tiers, levels.units, strict=True), start=1):
+        if number > 1 and levels.highest <= below:
+            break
+        steps.append(_tier_step(number, below, tier, units, terms.model))
+        below = below if tier.up_to is None else tier.up_to
     return tuple(steps)
 
 

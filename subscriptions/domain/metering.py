@@ -1,9 +1,9 @@
 """From usage events to a quantity, and when an event counts."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from enum import StrEnum
 from fractions import Fraction
 from functools import lru_cache
@@ -11,7 +11,13 @@ from math import ceil
 
 from subscriptions.errors import EventInFuture, EventInvalid, EventTooLate
 from tiktoktoe.kernel.clock import utc
-from tiktoktoe.kernel.rates import Exact, exact_sum, round_down, round_half_away
+from tiktoktoe.kernel.rates import (
+    EXACT_CONTEXT,
+    Exact,
+    exact_sum,
+    round_down,
+    round_half_away,
+)
 
 
 class Aggregation(StrEnum):
@@ -97,6 +103,59 @@ class LimitedEvents:
     at_minimum: int
     at_maximum: int
     included: Decimal = Decimal(0)  # what of them all is not charged
+
+
+@dataclass(frozen=True, slots=True)
+class TierLevels:
+    """A level by the tiers that it reached: the units of each, by the days that they were there."""
+
+    units: tuple[Decimal, ...]
+    highest: Decimal
+    last: Decimal
+
+
+def levels_in_tiers(
+    changes: Iterable[tuple[date, Decimal]],
+    *,
+    until: date,
+    whole_days: int,
+    bounds: Sequence[Decimal | None],
+    included: Decimal = Decimal(0),
+) -> TierLevels:
+    """Lay a level into tiers, day by day, over the days of the whole period.
+
+    A unit lies in the tier that the level was in when it came, and leaves it first that came
+    last. Source: Lago's prorated_graduated_spec.
+
+    Args:
+        changes: By how much the level changes on which days, in their order.
+        until: The day after the last.
+        whole_days: The days of the whole period.
+        bounds: The upper bounds of the tiers, the last without.
+        included: What of the level is not charged.
+    """
+    known = list(changes)
+    ends = [*(day for day, _ in known[1:]), until]
+    sums = [Decimal(0)] * len(bounds)
+    level = charged = highest = Decimal(0)
+    with localcontext(EXACT_CONTEXT):
+        for (day, change), end in zip(known, ends, strict=False):
+            level += change
+            charged = max(level - included, Decimal(0))
+            highest = max(highest, charged)
+            for number, units in enumerate(_laid_into(charged, bounds)):
+                sums[number] += units * (end - day).days
+    shares = (round_half_away(Fraction(s) / whole_days, QUANTITY_PLACES) for s in sums)
+    return TierLevels(tuple(shares), highest, charged)
+
+
+def _laid_into(level: Decimal, bounds: Iterable[Decimal | None]) -> Iterator[Decimal]:
+    """The units of a level in each tier."""
+    below = Decimal(0)
+    for bound in bounds:
+        top = level if bound is None else min(level, bound)
+        yield max(top - below, Decimal(0))
+        below = level if bound is None else bound
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ in one query for each such way; never one per customer.
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -21,8 +21,10 @@ from subscriptions.domain.metering import (
     Aggregation,
     LimitedEvents,
     QuantityRounding,
+    TierLevels,
     UsageTotal,
     add_up,
+    levels_in_tiers,
     rounded_quantity,
 )
 from subscriptions.models import Meter
@@ -43,6 +45,14 @@ class EventTerms:
     included_events: int
     minimum: Decimal | None
     maximum: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierBounds:
+    """The tiers that the days of a level are laid into, and what of it is not charged."""
+
+    bounds: tuple[Decimal | None, ...]
+    included: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +97,7 @@ class Part:
     measure: Measure
     groups: tuple[DayTotals, ...]
     events: EventTerms | None = None
+    tiers: TierBounds | None = None
 
     @property
     def total(self) -> UsageTotal:
@@ -102,6 +113,7 @@ class Measured:
     event_count: int
     event_amount: Decimal = ZERO
     limited: LimitedEvents | None = None
+    tiered: TierLevels | None = None
 
 
 @dataclass(slots=True)
@@ -111,6 +123,7 @@ class _Found:
     quantity: Fraction | Decimal | None = None
     event_amount: Decimal = ZERO
     limited: LimitedEvents | None = None
+    changes: list[tuple[date, Decimal]] = field(default_factory=list)
 
 
 ROLL_UPS = """
@@ -133,6 +146,25 @@ CROSS JOIN LATERAL (
       AND d.day >= CASE WHEN is_level THEN '-infinity' ELSE from_day END AND d.day < wanted.to_day
 ) AS part
 GROUP BY wanted.position, part.dimensions ORDER BY wanted.position, part.dimensions
+"""
+
+# By how much a level that is a sum changes on which days; what was before comes with the first.
+LEVELS = """
+SELECT wanted.position, greatest(part.day, wanted.from_day) AS day, sum(part.quantity_sum)
+FROM unnest(%(customers)s::bigint[], %(meters)s::bigint[], %(starts)s::date[], %(ends)s::date[],
+            %(keys)s::jsonb[])
+     WITH ORDINALITY AS wanted(customer_id, meter_id, from_day, to_day, keys, position)
+CROSS JOIN LATERAL (
+    SELECT day, dimensions, quantity_sum FROM subscriptions_usageday d
+    WHERE d.customer_id = wanted.customer_id AND d.meter_id = wanted.meter_id
+      AND d.day < wanted.to_day
+    UNION ALL
+    SELECT day, dimensions, quantity_sum FROM subscriptions_usagedelta d
+    WHERE d.customer_id = wanted.customer_id AND d.meter_id = wanted.meter_id
+      AND d.day < wanted.to_day
+) AS part
+WHERE wanted.keys IS NULL OR wanted.keys ? part.dimensions::text
+GROUP BY 1, 2 ORDER BY 1, 2
 """
 
 # The events of each wanted part; {columns} are those that the question needs.
@@ -294,6 +326,19 @@ def _measured(part: Part, found: _Found) -> Measured:
         event_count=total.event_count,
         event_amount=found.event_amount,
         limited=found.limited,
+        tiered=_tiered(part, found),
+    )
+
+
+def _tiered(part: Part, found: _Found) -> TierLevels | None:
+    if part.tiers is None:
+        return None
+    return levels_in_tiers(
+        found.changes,
+        until=part.measure.span.to_day,
+        whole_days=part.measure.whole_days,
+        bounds=part.tiers.bounds,
+        included=part.tiers.included,
     )
 
 
@@ -368,6 +413,11 @@ def _ask_limited(chosen: Chosen) -> None:
         )
 
 
+def _ask_levels(chosen: Chosen) -> None:
+    for (_, found), (day, change) in _answers(LEVELS, chosen):
+        found.changes.append((day, change))
+
+
 def _is(aggregation: Aggregation, *, held: bool | None = None) -> Callable[[Part], bool]:
     """Whether a part's meter counts like this, and has had any event."""
 
@@ -386,6 +436,7 @@ _QUESTIONS: Sequence[tuple[Callable[[Part], bool], Callable[[Chosen], None]]] = 
     (_is(Aggregation.WEIGHTED), _ask_stood),
     (lambda part: part.measure.has_amounts and bool(part.groups), _ask_amounts),
     (lambda part: part.events is not None, _ask_limited),
+    (lambda part: part.tiers is not None, _ask_levels),
 )
 
 

@@ -25,6 +25,7 @@ from subscriptions.queries.quantities import (
     Measure,
     Measured,
     Part,
+    TierBounds,
     measure_of,
     measure_parts,
     roll_ups,
@@ -32,6 +33,8 @@ from subscriptions.queries.quantities import (
 from subscriptions.services.policies import PolicyBook
 from tiktoktoe.kernel.money import Money
 from tiktoktoe.kernel.periods import Period
+
+LEVELLED = frozenset({ChargeModel.GRADUATED, ChargeModel.GRADUATED_PERCENTAGE, ChargeModel.VOLUME})
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +174,10 @@ def _shares(usage: UsageOf, groups: Sequence[DayTotals]) -> Iterator[_Share]:
         if index in taken or (index == len(variants) and not taken):
             terms = loaded.terms_for_share(usage.included)
             part = Part(
-                measure=usage.measure, groups=tuple(taken[index]), events=_event_terms(terms)
+                measure=usage.measure,
+                groups=tuple(taken[index]),
+                events=_event_terms(terms),
+                tiers=_tier_bounds(usage.measure, terms),
             )
             yield _Share(usage, loaded, terms, part)
 
@@ -189,6 +195,15 @@ def _event_terms(terms: PriceTerms) -> EventTerms | None:
     )
 
 
+def _tier_bounds(measure: Measure, terms: PriceTerms) -> TierBounds | None:
+    """The tiers that a prorated level is laid into; a sum only, whose changes the days know."""
+    is_level = measure.is_prorated and measure.meter.is_carried_over
+    if not is_level or measure.aggregation != Aggregation.SUM or terms.model not in LEVELLED:
+        return None
+    bounds = tuple(tier.up_to for tier in terms.tiers)
+    return TierBounds(bounds=bounds, included=terms.included_units)
+
+
 def _key(share: _Share) -> AheadKey:
     """What usage that was billed as it came is known by."""
     subscription = share.usage.boundary.subscription
@@ -203,6 +218,7 @@ def _line(share: _Share, found: Measured, before: Money | None) -> UsageLine:
         event_count=found.event_count,
         event_amount=found.event_amount,
         limited=found.limited,
+        tiered=found.tiered,
     )
     derivation = rated_derivation(
         rated, terms, kind="usage", price=loaded.identity, events=_events(share)

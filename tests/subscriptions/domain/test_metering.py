@@ -1,6 +1,6 @@
 """Many events make one quantity, in whichever order and batches they came."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -13,6 +13,7 @@ from subscriptions.domain.metering import (
     UsageTotal,
     add_up,
     counted_at,
+    levels_in_tiers,
     quantity_of,
     total_of,
 )
@@ -146,3 +147,38 @@ def test_an_event_five_minutes_ahead_is_taken_and_a_second_more_is_not() -> None
         _counted(NOON + timedelta(seconds=301))
 
     assert refused.value.field == "occurred_at"
+
+
+# Lago's prorated_graduated_spec: five units at 10 and 100 flat, ten at 5 and 50, more at 2.
+SEPTEMBER = [(10, 2), (16, 5), (20, -6), (25, 10), (26, 4), (30, 60)]
+
+
+@pytest.mark.parametrize(
+    ("known", "amount"),
+    [(0, "100"), (1, "114"), (2, "184"), (3, "165.67"), (4, "179.67"), (5, "183"), (6, "187")],
+)
+def test_a_prorated_level_is_laid_into_tiers_by_its_days(known: int, amount: str) -> None:
+    changes = [(date(2023, 9, day), Decimal(units)) for day, units in SEPTEMBER[:known]]
+
+    levels = levels_in_tiers(
+        changes,
+        until=date(2023, 10, 1),
+        whole_days=30,
+        bounds=[Decimal(5), Decimal(15), None],
+    )
+
+    reached = 100 + 50 * (levels.highest > 5)
+    first, second, third = levels.units
+    assert round(reached + first * 10 + second * 5 + third * 2, 2) == Decimal(amount)
+
+
+def test_what_is_included_is_taken_off_a_level_first() -> None:
+    levels = levels_in_tiers(
+        [(date(2026, 4, 1), Decimal(8)), (date(2026, 4, 16), Decimal(-6))],
+        until=date(2026, 5, 1),
+        whole_days=30,
+        bounds=[Decimal(2), None],
+        included=Decimal(3),
+    )
+
+    assert (levels.units, levels.highest, levels.last) == ((1, Decimal("1.5")), 5, 0)
