@@ -83,7 +83,7 @@ def record_of(customers: Collection[int], *, at: datetime) -> Record:
     live = Payment.objects.live().filter(customer__in=customers).order_by()
     decided = live.annotate(rounds=Count("decisions"))
     rows = list(decided.values_list("pk", "rounds", "review"))
-    reviewed = [review for _, __, review in rows if review is not None]
+    reviewed = {review for _, __, review in rows} - {None}
     reviews = PaymentReview.objects.in_bulk(reviewed) if reviewed else {}
     methods = _methods(customers, at)
     return Record(

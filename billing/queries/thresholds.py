@@ -78,7 +78,7 @@ def usage_billed_before(periods: Collection[PeriodKey]) -> Mapping[int, Decimal]
     )
     found: dict[int, Decimal] = defaultdict(Decimal)
     for subscription_id, period_end, charged, off in rows:
-        if subscription_id is not None and period_end <= starts[subscription_id]:
+        if period_end <= starts[subscription_id]:
             found[subscription_id] += charged + off
     return found
 

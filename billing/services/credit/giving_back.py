@@ -259,7 +259,8 @@ def _due(invoice: Invoice) -> Money:
     )
     prepaid = lots.aggregate(left=Sum("amount_left"))["left"] or Decimal(0)
     held: Money = credit_of(invoice.customer_id, invoice.currency)
-    return max(invoice.total - held - Money(prepaid, invoice.currency), zero(invoice.currency))
+    still_owed: Money = invoice.total - held - Money(prepaid, invoice.currency)
+    return max(still_owed, zero(invoice.currency))
 
 
 def _waiting(plan: NotePlan) -> NotePlan:

@@ -93,7 +93,8 @@ def _restrict(run: DunningRun, _due_at: datetime, at: datetime) -> Performed:
 
 def _hold_back(run: DunningRun, at: datetime) -> None:
     """What the invoice is for; of one for no subscription, everything."""
-    for subscription in [*subscriptions_of(run.invoice)] or [None]:
+    billed: list[Subscription | None] = [*subscriptions_of(run.invoice)]
+    for subscription in billed or [None]:
         restrict_service(
             customer=run.customer,
             subscription=subscription,

@@ -107,10 +107,11 @@ def usage_so_far(
     _, used_in, versions = _stretches_of(boundaries)
     policies = PolicyBook()
     passed_by = [(b, used_in[b.subscription.pk]) for b in boundaries]
+    book = PriceBook(versions)
     if with_add_ons:
         add_ons = AddOnBook((b.subscription.pk for b in boundaries), policies, versions)
         passed_by = [(b, [*own, *add_ons.usage_stretches(b)]) for b, own in passed_by]
-    book = add_ons.prices if with_add_ons else PriceBook(versions)
+        book = add_ons.prices
     usage = usage_lines(passed_by, book, policies)
     return {
         b.subscription.pk: [

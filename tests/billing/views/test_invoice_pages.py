@@ -280,8 +280,8 @@ def test_a_dry_run_says_what_changed_since_the_period_before_and_why() -> None:
 
     (changed,) = [one for one in rehearsal.rehearsed if one.draft.subscription == subscription]
     assert [(c.before.amount, c.after.amount, c.why) for c in changed.changes] == [
-        (10, 30, "quantity 1 → 3"),
-        (0, 5, "quantity 0 → 10005"),
+        (Decimal(10), Decimal(30), "quantity 1 → 3"),
+        (Decimal(0), Decimal(5), "quantity 0 → 10005"),
     ]
     (other,) = [one for one in rehearsal.rehearsed if one.draft.subscription == fresh]
     assert (other.before, other.changes) == (None, ())

@@ -104,9 +104,9 @@ def test_what_was_remade_for_python_code_serves_the_next_until_something_changes
     add_field("place")
     later = shop_seen()
 
-    assert first._meta.get_field("name")
+    assert "name" in {field.name for field in first._meta.get_fields()}
     assert first is again is not later
-    assert later._meta.get_field("place")
+    assert "place" in {field.name for field in later._meta.get_fields()}
 
 
 def test_whether_a_model_is_swappable_is_looked_up_as_ever_afterwards() -> None:

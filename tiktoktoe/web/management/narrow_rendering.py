@@ -70,7 +70,7 @@ def _kept_for_what_follows() -> Iterator[None]:
         to_state.is_delayed = False
         run(operation, app_label, editor, to_state, to_state)
 
-    RunPython.database_forwards = run_and_keep  # type: ignore[method-assign]
+    RunPython.database_forwards = run_and_keep  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:
