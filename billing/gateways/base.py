@@ -18,6 +18,7 @@ class Capabilities:
     Attributes:
         kinds: Which kinds of method it takes: card, bank_debit, wallet.
         countries: Where the customer may be.
+        names_captures: Whether what is captured of a hold is refunded by a name of its own.
         remembers_keys_for: How long the same key surely gives the first answer again.
         look_up: When a search by our reference proves something; without one, only its
             answers and its signed events tell.
@@ -36,6 +37,7 @@ class Capabilities:
     has_partial_refund: bool
     has_partial_capture: bool = False
     has_multi_capture: bool = False
+    names_captures: bool = False
     remembers_keys_for: timedelta
     look_up: LookUpRule | None
     refunds_within: timedelta | None = None

@@ -76,6 +76,7 @@ class PayPalGateway:
             has_partial_refund=True,
             has_partial_capture=True,
             has_multi_capture=True,
+            names_captures=True,
             remembers_keys_for=timedelta(hours=6),
             look_up=None,
             refunds_within=timedelta(days=180),

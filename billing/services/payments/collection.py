@@ -187,8 +187,9 @@ def _due_invoices(at: datetime, clock: CustomerClock | None, share: Share) -> In
         | Q(review__state="open")  # a person has to look first
     )
     tried = attempts.filter(channel=Channel.STORED_METHOD)
-    # What was paid, or taken back, is over; only a payment beside it can be due.
-    under_way = attempts.live().exclude(payment__state__in=["paid", "returned"])
+    # What was taken back is over, and what was paid in part; what was given back is for people.
+    under_way = attempts.live().exclude(payment__state="returned")
+    under_way = under_way.exclude(payment__state="paid", payment__invoice__amount_refunded=0)
     ours = Invoice.objects.collectable().filter(customer__clock=clock, finalized_at__lte=at)
     if share.of > 1:
         ours = ours.alias(rest=Mod(F("customer"), share.of)).filter(rest=share.number)

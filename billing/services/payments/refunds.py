@@ -241,11 +241,24 @@ def _check_note(payment: Payment, amount: Money, credit_note: CreditNote) -> Non
 def _request(refund: Refund) -> RefundRequest:
     return RefundRequest(
         our_reference=str(refund.pk),
-        charge_reference=refund.attempt.gateway_reference,
+        charge_reference=_charge_reference(refund.attempt),
         amount=refund.amount,
         metadata={"refund_id": str(refund.pk), "payment_id": str(refund.payment_id)},
         idempotency_key=f"refund:{refund.pk}",
     )
+
+
+def _charge_reference(attempt: PaymentAttempt) -> str:
+    """The gateway's name for what is refunded: of a hold perhaps the largest capture's.
+
+    The captures of a hold that has ended stay as they are, so that a repeated request names
+    the same one. More than that one brought has to be refunded at the gateway's own pages.
+    """
+    if not attempt.is_hold or not gateway_named(attempt.gateway).capabilities.names_captures:
+        return attempt.gateway_reference
+    captures = attempt.operations.filter(kind="capture", state="succeeded")
+    largest = captures.exclude(gateway_reference="").order_by("-amount", "requested_at").first()
+    return largest.gateway_reference if largest is not None else attempt.gateway_reference
 
 
 def _move(refund: Refund, to_state: RefundState, actor: Actor, at: datetime) -> None:

@@ -24,6 +24,7 @@ from billing.services.payments.checkout import (
     confirm_payment,
     open_payment_page,
 )
+from billing.services.payments.holds import capture_hold, hold_invoice
 from billing.services.payments.payment_methods import open_setup_page, remove_method
 from billing.services.payments.reconciling import look_into, reconcile_attempts
 from billing.services.payments.refunds import refund_payment
@@ -196,6 +197,27 @@ def test_a_refund_is_given_once_and_never_above_what_was_paid(paypal: PayPalWorl
     refund.refresh_from_db()
     assert refund.state == "succeeded"
     assert paypal.control.payments()[0]["refunded"] == "30.00"
+
+
+@db
+def test_what_was_captured_of_a_hold_is_refunded_by_its_capture(paypal: PayPalWorld) -> None:
+    invoice = second_invoice(paypal)
+    method = PaymentMethod.objects.get()
+    held = hold_invoice(invoice=invoice, method=method, actor=PERSON, at=NOW)
+    usd = {"amount": Money("60.00", "USD")}
+    capture_hold(attempt=held, **usd, actor=PERSON, idempotency_key="c", at=NOW)
+
+    refund = refund_payment(
+        payment=held.payment,
+        amount=Money("20.00", "USD"),
+        reason="goodwill",
+        actor=PERSON,
+        idempotency_key="r",
+        at=NOW,
+    )
+
+    assert refund.state == "succeeded"
+    assert "20.00" in [made["refunded"] for made in paypal.control.payments()]
 
 
 @db

@@ -10,7 +10,7 @@ from billing.gateways.base import Outcome
 from billing.models import BankDelivery, BankEntry, Invoice, Payment, PaymentMethod
 from billing.services.bank.transfers import take_transfer
 from billing.services.payments.charging import charge_invoice
-from billing.services.payments.collection import collect_due
+from billing.services.payments.collection import collect_due, resume_collection
 from billing.services.payments.refunds import refund_payment
 from tests.factories.subscriptions import make_customer
 from tests.scripted_gateway import TwoGateways, declined, gateways
@@ -62,13 +62,15 @@ def test_what_was_given_up_or_has_no_card_is_left_alone(gateways: TwoGateways) -
     assert not Payment.objects.filter(state="open").exists()
 
 
-def test_a_part_that_is_refunded_is_not_collected_by_itself(gateways: TwoGateways) -> None:
+def test_what_is_refunded_is_not_collected_by_itself(gateways: TwoGateways) -> None:
     customer = gateways.customer_with_card(held_by="alpha")
     invoice = invoice_of(customer)
+    gateways.alpha.script = [declined(DeclineClass.DATA_FIX)]  # given up, then paid after all
+    charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
     charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
     gateways.alpha.refund = lambda _: _given_back()  # type: ignore[attr-defined]
     refund_payment(
-        payment=Payment.objects.get(),
+        payment=Payment.objects.get(state="paid"),
         amount=Money("99.00", "USD"),
         reason="goodwill",
         actor=PERSON,
@@ -76,6 +78,7 @@ def test_a_part_that_is_refunded_is_not_collected_by_itself(gateways: TwoGateway
         at=NOW,
     )
 
+    resume_collection(customer=customer, actor=PERSON, at=later(days=8))  # another default card
     assert collect_due(at=later(days=9)).attempts == 0
     invoice.refresh_from_db()
     assert invoice.state == "open"
