@@ -63,10 +63,6 @@ class UsageNotPriceable(Conflict):
     """What usage costs depends on its single events; a person has to say."""
 
 
-class DraftNotDiscardable(Conflict):
-    """Time that the draft bills was given back meanwhile, on another document."""
-
-
 class PeriodNotBilledAgain(Conflict):
     """The invoice is no discarded draft of a period."""
 

@@ -12,6 +12,7 @@ class InvoiceEvent(models.Model):
     class Kind(models.TextChoices):
         CHARGED = "charged", "Written by hand"
         HELD = "held", "Held for review"
+        JOINED = "joined", "First bill put on it"
         LINE_ADDED = "line_added", "Line added"
         LINE_REMOVED = "line_removed", "Line removed"
         REFRESHED = "refreshed", "Worked out again"

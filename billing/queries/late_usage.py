@@ -19,8 +19,12 @@ UNBILLED = """
 SELECT s.id, price.id, event.source_id, event.event_id, event.quantity, event.occurred_at
 FROM subscriptions_subscription s
 JOIN LATERAL (
-    SELECT phase.plan_version_id FROM subscriptions_subscriptionphase phase
-    WHERE phase.subscription_id = s.id ORDER BY phase.starts_at DESC LIMIT 1
+    (SELECT phase.plan_version_id FROM subscriptions_subscriptionphase phase
+     WHERE phase.subscription_id = s.id ORDER BY phase.starts_at DESC LIMIT 1)
+    UNION
+    SELECT beside.plan_version_id FROM subscriptions_subscriptionaddon beside
+    WHERE beside.subscription_id = s.id
+      AND (beside.ends_at IS NULL OR beside.ends_at > s.current_period_start)
 ) AS last ON true
 JOIN subscriptions_price price ON price.plan_version_id = last.plan_version_id
  AND price.meter_id IS NOT NULL AND price.variant_of_id IS NULL
@@ -40,10 +44,16 @@ WHERE s.ended_at IS NOT NULL AND s.ended_at > coalesce(s.trial_ends_at, '-infini
   ))
   AND NOT EXISTS (
       SELECT FROM subscriptions_subscription other
-      JOIN subscriptions_subscriptionphase phase ON phase.subscription_id = other.id
-       AND phase.starts_at <= event.counted_at
-       AND (phase.ends_at IS NULL OR phase.ends_at > s.ended_at)
-      JOIN subscriptions_price sold ON sold.plan_version_id = phase.plan_version_id
+      JOIN (
+          SELECT subscription_id, plan_version_id, starts_at, ends_at
+          FROM subscriptions_subscriptionphase
+          UNION ALL
+          SELECT subscription_id, plan_version_id, starts_at, ends_at
+          FROM subscriptions_subscriptionaddon
+      ) AS served ON served.subscription_id = other.id
+       AND served.starts_at <= event.counted_at
+       AND (served.ends_at IS NULL OR served.ends_at > s.ended_at)
+      JOIN subscriptions_price sold ON sold.plan_version_id = served.plan_version_id
        AND sold.meter_id = price.meter_id
       WHERE other.customer_id = s.customer_id AND other.id <> s.id
   )
@@ -83,7 +93,11 @@ def unbilled_usage(subscription: Subscription | None = None) -> list[Unbilled]:
         cursor.execute(UNBILLED, {"subscription": given, "limit": EVENTS_MAX})
         rows = cursor.fetchall()
     found: dict[tuple[int, int], list[LateEvent]] = {}
+    seen = set[tuple[int, str]]()
     for key, price, source, event, quantity, occurred in rows:
+        if (source, event) in seen:  # two prices on one meter: the first one bills it
+            continue
+        seen.add((source, event))
         late = LateEvent(source_id=source, event_id=event, quantity=quantity, occurred_at=occurred)
         found.setdefault((key, price), []).append(late)
     return _loaded(found)

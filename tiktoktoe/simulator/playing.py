@@ -173,6 +173,10 @@ class _Player:
                 tend(self._world, instant)
             self._refuse_failures()
             self._at = max(self._at, instant)
+        # First bills of a day wait until it is over, for others to be put on them.
+        with clock.moved_to(at):
+            over = in_review().filter(review_until__lte=at)
+            issue_all(ids=list(over.values_list("pk", flat=True)), at=at)
         expire_prepaid(at=at)
         self._at = max(self._at, at)
 

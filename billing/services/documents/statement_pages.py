@@ -44,9 +44,9 @@ def statement_content(statement: Statement) -> Row:
         "headline": wording.say("{amount} owed on {day}", amount=closing, day=last_day),
         "lines": rows,
         "totals": [
+            *_in_all(statement.taxed, currency, wording),
             total_row("Opening", statement.opening.amount, currency, wording, strong=False),
             total_row("Closing", statement.closing.amount, currency, wording, strong=True),
-            *_in_all(statement.taxed, currency, wording),
         ],
         "notes": [],
     }
@@ -64,7 +64,7 @@ def _in_all(taxed: DocumentTax, currency: str, wording: Wording) -> list[Row]:
             )
             for part in taxed.parts
         ),
-        total_row("Documents with tax", taxed.gross.amount, currency, wording, strong=True),
+        total_row("Documents with tax", taxed.gross.amount, currency, wording, strong=False),
     ]
 
 

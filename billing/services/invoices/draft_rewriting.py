@@ -35,10 +35,12 @@ def rewrite(
     *,
     worked_out: Collection[str],
     at: datetime,
+    coupons_by: datetime | None = None,
 ) -> None:
     """Put fresh lines of each subscription where its old ones of the same kinds were.
 
-    Of a locked draft, in the caller's transaction. Coupons are shared out anew over what they
+    Of a locked draft, in the caller's transaction. Coupons, those that the customer had by an
+    instant or when it was drafted, are shared out anew over what they
     cover, and tax is worked out on the whole. What people wrote comes last, as it is.
     """
     written = [row for row in rows if row.kind == InvoiceLine.Kind.ONE_OFF]
@@ -47,7 +49,7 @@ def rewrite(
         pk: list(_items(draft, [row for row in rows if row not in written], pk, lines, worked_out))
         for pk, lines in fresh.items()
     }
-    items = list(_less_coupons(draft, parts))
+    items = list(_less_coupons(draft, parts, coupons_by or draft.created_at))
     InvoiceLine.objects.filter(pk__in=[row.pk for row in old]).delete()
     InvoiceLine.objects.filter(invoice=draft).update(position=F("position") + OUT_OF_THE_WAY)
     _write(draft, items)
@@ -91,11 +93,11 @@ def _as_it_was(row: InvoiceLine) -> DraftLine:
 
 
 def _less_coupons(
-    draft: Invoice, parts: Mapping[int, Sequence[_Item]]
+    draft: Invoice, parts: Mapping[int, Sequence[_Item]], redeemed_by: datetime
 ) -> Iterator[tuple[int, _Item]]:
-    """All lines less the coupons that the customer had when it was drafted."""
+    """All lines less the coupons that the customer had by an instant."""
     return_coupons(invoice=draft)
-    book = CouponBook([draft.customer_id], redeemed_by=draft.created_at)
+    book = CouponBook([draft.customer_id], redeemed_by=redeemed_by)
     subscriptions = Subscription.objects.in_bulk(list(parts))
     taken, counted = list[CouponTaken](), set[int]()
     made = list[tuple[int, _Item]]()

@@ -25,6 +25,7 @@ from billing.services.invoices.boundaries import start_boundary
 from billing.services.invoices.consolidating import billed_with
 from billing.services.invoices.draft_parts import DraftInvoice
 from billing.services.invoices.drafting import draft_invoices, with_credit
+from billing.services.invoices.first_bills import join_first_bill
 from billing.services.invoices.writing import finalize_drafts, write_drafts
 from billing.services.payments.settling import recover_subscription
 from subscriptions.models import Subscription
@@ -36,12 +37,16 @@ logger = logging.getLogger(__name__)
 def bill_start(*, subscription: Subscription, at: datetime) -> Invoice | None:
     """Bill the fee in advance of a subscription's first period; None if nothing is due yet.
 
-    Billing it again gives the invoice that is there.
+    Billing it again gives the invoice that is there; of a customer who wants one invoice, it is
+    the draft of that day.
     """
     locked = _load(subscription)
     boundary = start_boundary(locked)
     if boundary is None:
         return None
+    joined = join_first_bill(boundary, at=at)
+    if joined is not None:
+        return joined
     drafts = draft_invoices([boundary])
     if not drafts:
         return None

@@ -142,7 +142,7 @@ def _charged(
     found: dict[int, list[InvoiceLine]] = defaultdict(list)
     for line in rows.order_by("pk"):
         key = line.subscription_id
-        if key is not None and line.period_start >= stretches[key].start:
+        if key is not None and line.period_end > stretches[key].start:
             found[key].append(line)
     return found
 

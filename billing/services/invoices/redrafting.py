@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from billing.errors import DraftNotDiscardable, PeriodNotBilledAgain
+from billing.errors import PeriodNotBilledAgain
 from billing.models import DraftBoundary, Invoice, InvoiceEvent, InvoicePart, UnusedCredit
 from billing.services.credit.coupons import return_coupons
 from billing.services.invoices.draft_edits import ensure_reason, locked_draft, record
@@ -41,7 +41,6 @@ def discard_draft(
     Raises:
         InvoiceNotDraft: If it is final already, or discarded.
         ChargeInvalid: If no reason is given.
-        DraftNotDiscardable: If time that it bills was given back meanwhile.
         PeriodNotBilledAgain: If it was drafted for no period.
     """
     if not bills_again:
@@ -56,9 +55,6 @@ def discard_draft(
 def _discard(invoice: Invoice, reason: str, actor: Actor, at: datetime) -> Invoice:
     draft = locked_draft(invoice)
     ensure_reason(reason)
-    given_back = UnusedCredit.objects.filter(invoice_line__invoice=draft, counts=True)
-    if given_back.exists():
-        raise DraftNotDiscardable("time that it bills was given back; issue it, and credit it")
     return_coupons(invoice=draft)
     UnusedCredit.objects.filter(invoice=draft).update(counts=False)
     InvoicePart.objects.filter(invoice=draft).update(counts=False)

@@ -38,11 +38,17 @@ METERS = """
 FROM billing_draftboundary boundary
 JOIN billing_invoice invoice ON invoice.id = boundary.invoice_id AND invoice.state = 'draft'
 JOIN subscriptions_subscription subscription ON subscription.id = boundary.subscription_id
-JOIN subscriptions_subscriptionphase phase ON phase.subscription_id = boundary.subscription_id
- AND phase.starts_at < boundary.at
- AND (phase.ends_at IS NULL OR phase.ends_at > boundary.closed_from)
+JOIN (
+    SELECT subscription_id, plan_version_id, starts_at, ends_at
+    FROM subscriptions_subscriptionphase
+    UNION ALL
+    SELECT subscription_id, plan_version_id, starts_at, ends_at
+    FROM subscriptions_subscriptionaddon
+) AS served ON served.subscription_id = boundary.subscription_id
+ AND served.starts_at < boundary.at
+ AND (served.ends_at IS NULL OR served.ends_at > boundary.closed_from)
 JOIN subscriptions_price price
-  ON price.plan_version_id = phase.plan_version_id AND price.meter_id IS NOT NULL
+  ON price.plan_version_id = served.plan_version_id AND price.meter_id IS NOT NULL
 """
 CLOSINGS = f"""
 SELECT DISTINCT invoice.customer_id, price.meter_id, boundary.at {METERS}

@@ -1,5 +1,6 @@
 """One invoice for all subscriptions of a customer: one number, one payment, each line its own."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -20,11 +21,13 @@ from billing.models import (
 )
 from billing.services.changes.cancelling import cancel_subscription
 from billing.services.changes.pausing import pause
+from billing.services.changes.subscribing import Started, start_subscription
 from billing.services.credit.coupons import CouponDetails, create_coupon, redeem_coupon
 from billing.services.documents.invoice_pages import invoice_content
 from billing.services.dunning.campaigns import assign_campaign, publish_campaign
 from billing.services.dunning.runs import run_dunning
 from billing.services.invoices.consolidating import set_invoicing
+from billing.services.invoices.draft_review import issue_reviewed
 from billing.services.invoices.dry_run import dry_run
 from billing.services.invoices.invoicing import bill_start, preview_next_invoice, void_invoice
 from billing.services.invoices.renewal import open_run, run_billing, work_on
@@ -33,7 +36,7 @@ from billing.services.payments.collection import mark_overdue
 from billing.services.payments.settling import settle_attempt
 from finance.queries import unposted_count
 from finance.services.posting import post_documents
-from subscriptions.models import Customer, ServiceRestriction, Subscription
+from subscriptions.models import Customer, PlanVersion, ServiceRestriction, Subscription
 from tests.factories.dunning import campaign_in_force, campaign_terms
 from tests.factories.subscriptions import (
     JAN_1,
@@ -48,6 +51,7 @@ from tiktoktoe.kernel.money import Money
 
 pytestmark = pytest.mark.django_db
 FEB_1 = datetime(2026, 2, 1, tzinfo=UTC)
+NOON = FEB_1 + timedelta(hours=12)
 MAR_1 = datetime(2026, 3, 1, tzinfo=UTC)
 
 
@@ -331,3 +335,98 @@ def test_plans_on_one_invoice_that_share_a_campaign_go_by_it_else_by_the_company
     run_dunning(at=FEB_1 + timedelta(days=15))
 
     assert DunningRun.objects.get().campaign.code == "plans"
+
+
+def begin(customer: Customer, fee: str, at: datetime, **terms: Any) -> Started:
+    version = published_version(recurring(fee), plan=make_plan(name=f"Plan {fee}"))
+    return start_subscription(
+        customer=customer, plan_version=version, at=at, actor=TEST_ACTOR, **terms
+    )
+
+
+def test_first_bills_of_a_day_come_on_one_invoice_when_the_day_is_over() -> None:
+    customer = make_customer()
+    together(customer)
+    first = begin(customer, "30.00", NOON)
+    second = begin(customer, "12.00", NOON + timedelta(hours=3))
+    tomorrow = begin(customer, "7.00", NOON + timedelta(days=1))
+
+    early = issue_reviewed(at=FEB_1 + timedelta(hours=23))
+    issue_reviewed(at=FEB_1 + timedelta(days=1))
+
+    assert early == 0
+    assert first.invoice == second.invoice != tomorrow.invoice
+    invoice = Invoice.objects.get(state="open")
+    assert (invoice, invoice.total) == (first.invoice, Money(42, "USD"))
+    assert [x.amount.amount for x in invoice.lines.order_by("position")] == [30, 12]
+    parts = {part.subscription for part in invoice.parts.all()}
+    assert parts == {first.subscription, second.subscription}
+    run_billing(at=MAR_1)
+    assert [i.total.amount for i in renewed(MAR_1)] == [42]
+
+
+def test_a_first_bill_is_joined_to_a_runs_draft_that_still_waits(settings: Any) -> None:
+    settings.INVOICE_REVIEW_DAYS = 3
+    team, _ = two()
+    run_billing(at=FEB_1)
+    begin(team.customer, "7.00", NOON)
+
+    (draft,) = renewed()
+    assert (draft.state, draft.total) == ("draft", Money(49, "USD"))
+    assert draft.events.order_by("pk").last().kind == "joined"
+
+
+def test_a_coupon_is_shared_out_over_all_first_bills() -> None:
+    customer = make_customer()
+    together(customer)
+    details = CouponDetails(code="OFF", name="Off", amount=Money("21.00", "USD"))
+    create_coupon(details=details, at=JAN_1)
+    begin(customer, "30.00", NOON)
+    begin(customer, "12.00", NOON, coupon_code="OFF")
+
+    (draft,) = renewed()
+    assert draft.total == Money("21.00", "USD")
+    assert [x.amount.amount for x in draft.lines.order_by("position")] == [
+        Decimal("9.00"),
+        Decimal("12.00"),
+    ]
+
+
+def test_where_the_first_payment_is_waited_for_nothing_is_joined() -> None:
+    customer = make_customer()
+    together(customer)
+    begin(customer, "30.00", NOON)
+    alone = begin(customer, "12.00", NOON, needs_payment=True)
+
+    assert alone.invoice is not None
+    assert (alone.invoice.state, alone.invoice.total) == ("open", Money(12, "USD"))
+
+
+def test_billed_again_the_start_is_on_the_same_draft_once() -> None:
+    customer = make_customer()
+    together(customer)
+    started = begin(customer, "30.00", NOON)
+
+    again = bill_start(subscription=started.subscription, at=NOON)
+
+    assert again == started.invoice
+    assert InvoicePart.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_subscriptions_begun_at_once_share_the_draft() -> None:
+    customer = make_customer()
+    together(customer)
+    versions = [published_version(recurring("10.00"), plan=make_plan()) for _ in range(4)]
+
+    def start(version: PlanVersion) -> None:
+        try:
+            start_subscription(customer=customer, plan_version=version, at=NOON, actor=TEST_ACTOR)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(start, versions))
+
+    (draft,) = renewed()
+    assert (draft.total, draft.parts.count()) == (Money(40, "USD"), 4)

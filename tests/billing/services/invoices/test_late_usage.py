@@ -13,6 +13,7 @@ from billing.errors import NothingUnbilled, UsageNotPriceable
 from billing.models import Invoice, InvoiceLine, LateUsage
 from billing.queries.explanation import explain_line
 from billing.queries.late_usage import unbilled_usage
+from billing.services.changes.add_ons import change_add_on
 from billing.services.changes.cancelling import cancel_subscription
 from billing.services.invoices.invoicing import bill_start, void_invoice
 from billing.services.invoices.late_usage import bill_late_usage, late_charges
@@ -27,6 +28,7 @@ from tests.factories.subscriptions import (
     JAN_1,
     TEST_ACTOR,
     make_meter,
+    make_plan,
     per_call,
     published_version,
     recurring,
@@ -129,6 +131,24 @@ def test_another_subscription_on_the_meter_bills_it_as_it_bills_everything() -> 
     run_billing(at=datetime(2026, 3, 10, tzinfo=UTC))
     usage = InvoiceLine.objects.get(subscription=other, kind="usage")
     assert usage.quantity == Decimal(20_000)
+
+
+def test_an_add_ons_usage_is_billed_too() -> None:
+    version = published_version(recurring())
+    subscription = subscription_since(JAN_1, version=version)
+    beside = published_version(
+        per_call("0.01", included="0"), plan=make_plan(name="Calls", is_add_on=True)
+    )
+    change_add_on(
+        subscription=subscription, plan_version=beside, quantity=1, actor=TEST_ACTOR, at=JAN_1
+    )
+    use(subscription.customer, 100, datetime(2026, 1, 5, tzinfo=UTC))
+    cancel_subscription(subscription=subscription, actor=TEST_ACTOR, at=JAN_10)
+    subscription.refresh_from_db()
+    used_at = datetime(2026, 1, 6, tzinfo=UTC)
+    use(subscription.customer, 50, used_at, received_at=JAN_10 + timedelta(days=2))
+
+    assert bill_late_usage(subscription=subscription, at=FEB_10).total == Money("0.50", "USD")
 
 
 def test_usage_of_time_after_the_end_is_not_of_the_subscription() -> None:
