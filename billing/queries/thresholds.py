@@ -4,11 +4,12 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
 from django.db.models import Case, DecimalField, ExpressionWrapper, F, Sum, When
 
 from billing.domain.thresholds import BilledEarly
-from billing.models import Invoice, InvoiceLine, ThresholdCrossing
+from billing.models import Coupon, CouponUse, Invoice, InvoiceLine, ThresholdCrossing
 from billing.models.invoices import UNBILLED_STATES
 from subscriptions.models import Price
 from tiktoktoe.kernel.money import Money
@@ -20,8 +21,10 @@ AMOUNT: "DecimalField[Decimal, Decimal]" = DecimalField(max_digits=19, decimal_p
 def billed_early(periods: Collection[PeriodKey]) -> Mapping[PeriodKey, list[BilledEarly]]:
     """What threshold invoices charged for usage, by subscription and start of the period.
 
-    Less what later threshold invoices took off; void and discarded ones charge nothing. A credit
-    note gives money back, not usage: what it took off is not charged a second time.
+    With what coupons of an amount took off, which is used up and not charged again; a percentage
+    comes off the closing invoice too. Less what later threshold invoices took off; void and
+    discarded ones charge nothing. A credit note gives money back, not usage: what it took off is
+    not charged a second time.
     """
     wanted = set(periods)
     rows = ThresholdCrossing.objects.filter(subscription__in={key[0] for key in wanted})
@@ -41,11 +44,13 @@ def billed_early(periods: Collection[PeriodKey]) -> Mapping[PeriodKey, list[Bill
         .values_list("invoice", "includes_tax")
         .annotate(amount=Sum(_charged("includes_tax")))
     }
+    paid_by_coupons = _amounts_off(of_invoice)
     found: dict[PeriodKey, list[BilledEarly]] = defaultdict(list)
     for invoice in invoices.order_by("created_at", "pk"):
         for includes_tax in (False, True):
             key = (invoice.pk, includes_tax)
             if key in charged:
+                charged[key] += paid_by_coupons.pop(invoice.pk, Decimal(0))
                 found[of_invoice[invoice.pk]].append(
                     BilledEarly(
                         invoice_id=str(invoice.pk),
@@ -89,6 +94,14 @@ def _charged(includes_tax: str) -> Case:
         **{includes_tax: True}, then=ExpressionWrapper(F("amount") + F("tax_amount"), AMOUNT)
     )
     return Case(with_tax, default=ExpressionWrapper(F("amount"), AMOUNT), output_field=AMOUNT)
+
+
+def _amounts_off(invoices: Collection[UUID]) -> dict[UUID, Decimal]:
+    """What coupons of an amount took off each invoice."""
+    uses = CouponUse.objects.filter(
+        invoice__in=invoices, is_returned=False, redemption__coupon__kind=Coupon.Kind.AMOUNT
+    )
+    return dict(uses.values_list("invoice").annotate(off=Sum("amount")))
 
 
 AheadKey = tuple[int, int, datetime]

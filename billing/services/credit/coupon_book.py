@@ -13,6 +13,8 @@ from billing.models import Coupon, CouponRedemption, Invoice
 from subscriptions.models import Customer, Subscription
 from tiktoktoe.kernel.money import Money
 
+EARLY = frozenset({Invoice.Kind.THRESHOLD, Invoice.Kind.AHEAD})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CouponTaken:
@@ -86,7 +88,8 @@ class CouponBook:
         """What is taken off the lines of one invoice, if anything.
 
         An invoice for a change of plan, or for usage that is billed early, is no period of its
-        own: percentages that go on count for it, and amounts and what is given once wait.
+        own: percentages that go on count for it, and amounts and what is given once wait; but an
+        amount that is given once comes off early usage too, since it is used up only once.
         One-off charges use those too, but up none of the periods of a repeating one. `counted`
         are redemptions of which this invoice has used up one time for another subscription.
         """
@@ -94,7 +97,7 @@ class CouponBook:
         found = {
             left.row.pk: left
             for left in self._by_customer[buyer.customer.pk]
-            if left.is_there(counted) and _counts_for(left.row, buyer, is_whole=is_whole)
+            if left.is_there(counted) and _counts_for(left.row, buyer, kind, is_whole=is_whole)
         }
         if not found or not lines:
             return None, ()
@@ -125,14 +128,16 @@ def per_redemption(taken: Iterable[CouponTaken]) -> tuple[CouponTaken, ...]:
     return tuple(sums.values())
 
 
-def _counts_for(row: CouponRedemption, buyer: Buyer, *, is_whole: bool) -> bool:
+def _counts_for(row: CouponRedemption, buyer: Buyer, kind: str, *, is_whole: bool) -> bool:
     coupon = row.coupon
     wanted = buyer.subscription.pk if buyer.subscription else None
     if row.subscription_id not in {None, wanted}:
         return False
+    is_once = coupon.duration == Coupon.Duration.ONCE
     if coupon.kind == Coupon.Kind.AMOUNT:
-        return is_whole and coupon.currency == buyer.currency
-    return is_whole or coupon.duration != Coupon.Duration.ONCE
+        counts = is_whole or (is_once and kind in EARLY)
+        return counts and coupon.currency == buyer.currency
+    return is_whole or not is_once
 
 
 def _uses_up(row: CouponRedemption, kind: str) -> bool:
