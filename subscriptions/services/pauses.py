@@ -1,6 +1,6 @@
 """A subscription is paused, and resumed; money follows in billing."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from django.db import transaction
 
@@ -9,7 +9,7 @@ from subscriptions.models import Subscription, SubscriptionPhase
 from subscriptions.services.changes import ensure_live, ensure_not_paused
 from subscriptions.services.lifecycle import close_phase, lock_subscription, move
 from subscriptions.services.transitions import SCHEDULE, Actor, record_transition
-from tiktoktoe.kernel.periods import Period
+from tiktoktoe.kernel.periods import Period, local_date, local_midnight
 
 
 def ensure_pausable(
@@ -163,12 +163,14 @@ def resume_subscription(
     locked = lock_subscription(subscription)
     ensure_paused(locked)
     _open_phase(locked, period.start)
+    locked.usage_from = _usage_from(locked, period.start)
     locked.paused_from = locked.resume_at = None
     locked.current_period_start, locked.current_period_end = period.start, period.end
     locked.next_billing_at, locked.anchor_on = period.end, anchor_on
     locked.save(
         update_fields=[
             "anchor_on",
+            "usage_from",
             "resume_at",
             "current_period_start",
             "current_period_end",
@@ -185,6 +187,17 @@ def resume_subscription(
         reason=reason,
         details={"billed_from": period.start.isoformat()},
     )
+
+
+def _usage_from(subscription: Subscription, resumed_at: datetime) -> datetime | None:
+    """From when its usage counts: what goes on within the day that a pause cut has billed it."""
+    paused_from, zone = subscription.paused_from, subscription.time_zone
+    assert paused_from is not None
+    day = local_date(paused_from, zone)
+    is_cut = local_midnight(day, zone) < paused_from
+    if is_cut and local_date(resumed_at, zone) == day:
+        return local_midnight(day + timedelta(days=1), zone)
+    return subscription.usage_from
 
 
 def _open_phase(subscription: Subscription, starts_at: datetime) -> None:

@@ -133,7 +133,7 @@ def preview_pause(
     found: list[Unused] = []
     choice = unused or policy.unused_time
     if not at_period_end:
-        lines = closing_lines(early_boundary(loaded, paused_from, is_last=False))
+        lines = closing_lines(early_boundary(loaded, paused_from, is_last=True))
         found = unused_time(loaded, paused_from, policy)
     notes = plan_notes(found, choice)
     return PausePreview(

@@ -75,6 +75,21 @@ def test_usage_up_to_the_pause_is_billed_at_once_and_none_of_it_again() -> None:
     ]
 
 
+@pytest.mark.parametrize("again", ["2026-01-15T18:00", "2026-01-20T10:00"])
+def test_to_the_second_the_day_of_the_pause_is_billed_with_its_usage_once(again: str) -> None:
+    version = fee_of("31.00", "stripe", per_call("1.00", included="0"))
+    subscription = begin(version, "2026-01-01")
+    use(subscription.customer, 5, at("2026-01-15T08:00"))
+
+    done = stop(subscription, "2026-01-15T12:00")
+    go_on(subscription, again)
+    use(subscription.customer, 1, at("2026-01-25"))
+    run_billing(at=at("2026-02-01"))
+
+    assert lines_of(done.invoice) == [("usage", "5.00")]
+    assert [line[2] for line in billed(subscription, "usage")] == ["5.00", "1.00"]
+
+
 @pytest.mark.parametrize("policy", ["own", "killbill"])
 def test_paused_and_resumed_on_one_day_costs_and_gives_nothing(policy: str) -> None:
     subscription = begin(fee_of("31.00", policy, timing="arrears"), "2026-01-01")
