@@ -104,7 +104,7 @@ TEMPLATES = [
             ],
             "builtins": [
                 "django.templatetags.static",
-                "heroicons.templatetags.heroicons",
+                "tiktoktoe.web.templatetags.icons",
                 "tiktoktoe.web.templatetags.numbers",
                 "tiktoktoe.web.templatetags.moments",
                 "tiktoktoe.web.templatetags.pages",
