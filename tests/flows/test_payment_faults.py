@@ -1,18 +1,16 @@
 """Faults, kills and crowds: nobody is charged twice, and what can be collected is collected."""
 
-import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from multiprocessing import get_context
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 
+from billing.gateways.http import http_client
+from billing.gateways.stripe_client import client_for
 from billing.models import Invoice, Payment, PaymentAttempt
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.checkout import confirm_payment, open_payment_page
@@ -20,22 +18,12 @@ from billing.services.payments.collection import collect_due
 from billing.services.payments.reconciling import reconcile_attempts
 from tests.factories.subscriptions import make_customer
 from tests.gateway_world import GatewayWorld, customer_with
-from tests.stripe_world import NOW, PERSON, ROOT, invoice_of, later
-from tests.web.management.scratch import address
+from tests.stripe_world import NOW, PERSON, invoice_of, later
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.errors import TikTokToeError
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-COLLECT = """
-import sys, django
-django.setup()
-from datetime import datetime
-from billing.services.payments.collection import collect_due
-print("ready", flush=True)
-collect_due(at=datetime.fromisoformat(sys.argv[1]), workers=2)
-print("done", flush=True)
-"""
 FAULTS = [
     "reset_before",
     "reset_after",
@@ -66,7 +54,7 @@ def test_killed_workers_neither_double_nor_lose_a_payment(world: GatewayWorld, s
     world.control.add_fault(world.charges, "slow", times=100, seconds=0.15)
 
     for _ in range(3):
-        _collect_and_kill(world, after_seconds=chance.uniform(0.05, 0.6))
+        _collect_and_kill(after_seconds=chance.uniform(0.05, 0.6))
     killed_live = PaymentAttempt.objects.filter(state__in=["dispatched", "unknown"]).count()
     world.control.clear_faults()
     _let_time_pass(world, hours=48)
@@ -138,20 +126,22 @@ def _assert_charged_once(world: GatewayWorld, invoices: Iterable[Invoice]) -> No
     assert not PaymentAttempt.objects.filter(state__in=["dispatched", "unknown"]).exists()
 
 
-def _collect_and_kill(world: GatewayWorld, *, after_seconds: float) -> None:
-    worker = subprocess.Popen(
-        [sys.executable, "-c", COLLECT, _instant().isoformat()],
-        cwd=ROOT,
-        env=_environment(world),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert worker.stdout is not None
-    assert worker.stdout.readline().strip() == "ready"
+def _collect_and_kill(*, after_seconds: float) -> None:
+    worker = get_context("fork").Process(target=_collect)
+    worker.start()
     _await_attempts()
     time.sleep(after_seconds)
-    worker.send_signal(signal.SIGKILL)
-    worker.communicate()
+    worker.kill()
+    worker.join()
+
+
+def _collect() -> None:
+    """The task, in a process that has nothing of its parent's on the wire."""
+    for inherited in connections.all():
+        inherited.connection = None  # the parent's, and not ours to close
+    client_for.cache_clear()
+    http_client.cache_clear()
+    collect_due(at=later(seconds=1), workers=2)
 
 
 def _await_attempts() -> None:
@@ -159,19 +149,6 @@ def _await_attempts() -> None:
     deadline = time.monotonic() + 20
     while not PaymentAttempt.objects.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
-
-
-def _instant() -> datetime:
-    return later(seconds=1)
-
-
-def _environment(world: GatewayWorld) -> dict[str, str]:
-    return {
-        **os.environ,
-        "DATABASE_URL": address(connection.settings_dict["NAME"]),
-        "DJANGO_SETTINGS_MODULE": "tests.settings",
-        **world.environment(),
-    }
 
 
 def _at_once(calls: list[Callable[[], object]]) -> list[object]:
