@@ -25,6 +25,15 @@ __all__ = [
 ]  # fixtures
 
 
+# What takes seconds a test.
+LONG = ("tests/browser/", "tests/demo/", "tests/flows/", "tests/launcher/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long ones: all workers would wait for the one that ends with them."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+
 def pytest_collection_finish() -> None:
     """Spare what is loaded by now from the search for circular garbage: an eighth of the time."""
     gc.collect()

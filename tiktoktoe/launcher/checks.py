@@ -18,6 +18,7 @@ from tiktoktoe.launcher.stack import STRIPE_NAMES, Stack, interrupt_on_signals
 
 BIN = Path(sys.executable).parent
 FAILURE_CHARACTERS = 8_000
+WORKERS = 3  # for two cores: now and then each waits for PostgreSQL, Chromium or a stand-in
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,8 @@ def run_all(console: Console, checks: Sequence[Check], env: Mapping[str, str]) -
 def run_tests(console: Console, arguments: Sequence[str], env: Mapping[str, str]) -> Result:
     """Run pytest on both cores, showing what it prints; the output kept is its closing line."""
     started = time.monotonic()
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", *arguments]
+    options = ["-q", f"-n{WORKERS}", "--dist=worksteal"]
+    command = [sys.executable, "-m", "pytest", *options, *arguments]
     closing = ""
     with subprocess.Popen(
         command,
