@@ -48,7 +48,10 @@ class SaleLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sale:
-    """What is sold to whom on which day; the key names it, however often it is asked about."""
+    """What is sold to whom on which day; the key names it, however often it is asked about.
+
+    An estimate is for a preview: nothing is sold yet, and an engine need not keep it.
+    """
 
     key: str
     payer: TaxPayer
@@ -57,6 +60,7 @@ class Sale:
     rounding: TaxRounding
     lines: Sequence[SaleLine]
     seller_country: str = ""
+    is_estimate: bool = False
 
 
 class TaxEngine(Protocol):

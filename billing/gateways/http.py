@@ -5,6 +5,7 @@ Each request is sent once: whether to send it again is for the caller to say.
 
 from dataclasses import dataclass
 from functools import cache
+from time import perf_counter
 from typing import Any
 
 import httpx
@@ -66,6 +67,24 @@ def send(client: httpx.Client, method: str, url: str, **parts: Any) -> Reply:
     """
     answer = client.request(method, url, **parts)
     return Reply(status=answer.status_code, body=_object(answer.content), text=answer.text)
+
+
+def send_within(
+    client: httpx.Client, method: str, url: str, *, seconds: float, **parts: Any
+) -> Reply:
+    """Make a request, and give up when a time is over, however slowly the answer drips.
+
+    Raises:
+        httpx.TransportError: If no whole answer came in time.
+    """
+    ends, content = perf_counter() + seconds, bytearray()
+    with client.stream(method, url, timeout=seconds, **parts) as answer:
+        for chunk in answer.iter_bytes():
+            content += chunk
+            if perf_counter() > ends or len(content) > ANSWER_MAX:
+                raise httpx.ReadTimeout("the answer is too slow, or has no end")
+    text = content.decode("utf-8", errors="replace")
+    return Reply(status=answer.status_code, body=_object(bytes(content)), text=text)
 
 
 def outcome_of_transport_error(error: httpx.TransportError) -> Outcome:

@@ -3,7 +3,8 @@
 It gets the sale as JSON, with amounts as strings, and answers for each line its net amount and
 its taxes: `{"lines": [{"net": "100.00", "taxes": [{"code": "us-tx", "name": "Sales tax",
 "jurisdiction": "US-TX", "percentage": "8.25", "tax": "8.25"}]}]}`. No tax at all is a row too,
-with a percentage and a tax of 0 and, where there is one, a note that is printed.
+with a percentage and a tax of 0 and, where there is one, a note that is printed. What is asked
+for a preview says `"is_estimate": true`: nothing is sold yet.
 """
 
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from billing.domain.tax import TaxedLine, TaxRate
 from billing.domain.tax_engine import Sale, SaleLine, TaxEngine, checked
 from billing.domain.totals import Totals
 from billing.errors import TaxAnswerWrong, TaxEngineUnavailable
-from billing.gateways.http import Reply, http_client, send
+from billing.gateways.http import Reply, http_client, send_within
 from tiktoktoe.kernel.money import Money
 
 AMOUNT_MAX = Decimal(10) ** 13
@@ -39,9 +40,16 @@ class HttpTaxEngine:
             TaxAnswerWrong: If the answer is not one to this sale.
         """
         headers = {"Authorization": f"Bearer {self.key}", "Idempotency-Key": sale.key}
-        client = http_client(self.timeout_seconds)
+        client = http_client(settings.TAX_ENGINE_TIMEOUT_SECONDS)
         try:
-            reply = send(client, "POST", self.url, json=_asked(sale), headers=headers)
+            reply = send_within(
+                client,
+                "POST",
+                self.url,
+                seconds=self.timeout_seconds,
+                json=_asked(sale),
+                headers=headers,
+            )
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise TaxEngineUnavailable(f"no answer came: {type(error).__name__}") from error
         if not reply.is_success:
@@ -49,19 +57,24 @@ class HttpTaxEngine:
         return checked(sale, _answered(sale, reply))
 
 
-def tax_engine() -> TaxEngine | None:
-    """The engine of the settings; None where our own table says it."""
+def tax_engine(*, within_seconds: float | None = None) -> TaxEngine | None:
+    """The engine of the settings; None where our own table says it.
+
+    It is waited for as the settings say, or shorter where somebody looks at a page meanwhile.
+    """
     if not settings.TAX_ENGINE_URL:
         return None
-    return HttpTaxEngine(
-        settings.TAX_ENGINE_URL, settings.TAX_ENGINE_KEY, settings.TAX_ENGINE_TIMEOUT_SECONDS
-    )
+    patience = float(settings.TAX_ENGINE_TIMEOUT_SECONDS)
+    if within_seconds is not None:
+        patience = min(patience, within_seconds)
+    return HttpTaxEngine(settings.TAX_ENGINE_URL, settings.TAX_ENGINE_KEY, patience)
 
 
 def _asked(sale: Sale) -> dict[str, Any]:
     payer = sale.payer
     return {
         "key": sale.key,
+        "is_estimate": sale.is_estimate,
         "date": sale.on.isoformat(),
         "currency": sale.currency,
         "rounding": str(sale.rounding),

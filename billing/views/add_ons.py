@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from billing.forms.add_ons import AddOnForm
 from billing.services.changes.add_ons import AddOnPreview, change_add_on, preview_add_on
+from billing.services.invoices.tax_previews import with_taxes
 from billing.views.portal_access import acting_customers, portal_actor
 from subscriptions.errors import PlanVersionNotOnSale
 from subscriptions.models import Subscription
@@ -93,11 +94,13 @@ def _load(reference: str) -> Subscription:
 
 def _preview(subscription: Subscription, form: AddOnForm) -> AddOnPreview | None:
     try:
-        return preview_add_on(
-            subscription=subscription,
-            plan_version=form.cleaned_data["plan_version"],
-            quantity=form.cleaned_data["quantity"],
-            at=now(),
+        return with_taxes(
+            preview_add_on(
+                subscription=subscription,
+                plan_version=form.cleaned_data["plan_version"],
+                quantity=form.cleaned_data["quantity"],
+                at=now(),
+            )
         )
     except REFUSALS as refusal:
         if not form.non_field_errors():

@@ -23,6 +23,7 @@ from billing.services.changes.trials import convert_trial_now
 from billing.services.credit.giving_back import NotePlan
 from billing.services.invoices.coming_invoices import preview_next_invoices
 from billing.services.invoices.draft_parts import DraftInvoice
+from billing.services.invoices.tax_previews import taxed_drafts, with_taxes
 from subscriptions.domain.proration_policy import UnusedTime
 from subscriptions.models import Subscription
 from subscriptions.services.lifecycle import change_token
@@ -116,7 +117,7 @@ def subscription_invoices_ahead(request: HttpRequest, reference: str) -> HttpRes
 def _coming(subscription: Subscription) -> dict[str, object]:
     """The next invoices, or why they cannot be worked out."""
     try:
-        return {"drafts": preview_next_invoices(subscription=subscription)}
+        return {"drafts": taxed_drafts(preview_next_invoices(subscription=subscription))}
     except (InvalidInput, Conflict) as refusal:
         return {"drafts": [], "refusal": str(refusal)}
 
@@ -161,7 +162,9 @@ def _page(request: HttpRequest, reference: str, act: Act) -> HttpResponse:
 
 
 def _show_cancellation(subscription: Subscription, given: Given) -> Shown:
-    seen = preview_cancellation(subscription=subscription, at=now(), **_cancel_terms(given))
+    seen = with_taxes(
+        preview_cancellation(subscription=subscription, at=now(), **_cancel_terms(given))
+    )
     is_now = seen.when == CancelWhen.NOW
     return Shown(
         heading="It ends now" if is_now else f"It ends on {_day(seen.subscription, seen.ends_at)}",
@@ -204,7 +207,7 @@ def _cancel_terms(given: Given) -> dict[str, Any]:
 
 
 def _show_pause(subscription: Subscription, given: Given) -> Shown:
-    seen = preview_pause(subscription=subscription, at=now(), **_pause_terms(given))
+    seen = with_taxes(preview_pause(subscription=subscription, at=now(), **_pause_terms(given)))
     return Shown(
         heading=f"Nothing is billed from {_day(seen.subscription, seen.paused_from)} on",
         token=seen.token,
@@ -236,7 +239,7 @@ def _pause_terms(given: Given) -> dict[str, Any]:
 
 
 def _show_resumption(subscription: Subscription, _given: Given) -> Shown:
-    seen = preview_resumption(subscription=subscription, at=now())
+    seen = with_taxes(preview_resumption(subscription=subscription, at=now()))
     return Shown(
         heading=f"It goes on, billed from {_day(seen.subscription, seen.period.start)}",
         token=seen.token,

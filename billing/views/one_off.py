@@ -9,6 +9,7 @@ from billing.forms.one_off import OneOffForm
 from billing.models import Invoice
 from billing.services.invoices.draft_parts import DraftInvoice
 from billing.services.invoices.one_off import charge_once, preview_one_off
+from billing.services.invoices.tax_previews import taxed_drafts
 from subscriptions.models import Customer
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
@@ -38,10 +39,11 @@ def one_off_create(request: HttpRequest, customer_id: int) -> HttpResponse:
 
 def _preview(form: OneOffForm) -> DraftInvoice | None:
     try:
-        return preview_one_off(charge=form.charge(), at=now())
+        (draft,) = taxed_drafts([preview_one_off(charge=form.charge(), at=now())])
     except InvalidInput as refusal:
         form.add_error(None, str(refusal))
         return None
+    return draft
 
 
 def _charge(request: HttpRequest, form: OneOffForm, *, is_draft: bool) -> Invoice | None:

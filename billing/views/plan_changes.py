@@ -13,6 +13,7 @@ from billing.services.changes.plan_changes import (
     preview_plan_change,
     withdraw_plan_change,
 )
+from billing.services.invoices.tax_previews import with_taxes
 from subscriptions.errors import PlanVersionNotOnSale
 from subscriptions.models import Subscription
 from subscriptions.services.transitions import Actor
@@ -66,11 +67,13 @@ def plan_change_withdrawal(request: HttpRequest, change_id: int) -> HttpResponse
 
 def _preview(subscription: Subscription, form: PlanChangeForm) -> PlanChangePreview | None:
     try:
-        return preview_plan_change(
-            subscription=subscription,
-            plan_version=form.cleaned_data["plan_version"],
-            quantity=form.cleaned_data["quantity"],
-            at=now(),
+        return with_taxes(
+            preview_plan_change(
+                subscription=subscription,
+                plan_version=form.cleaned_data["plan_version"],
+                quantity=form.cleaned_data["quantity"],
+                at=now(),
+            )
         )
     except (InvalidInput, Conflict, PlanVersionNotOnSale) as refusal:
         form.add_error(None, str(refusal))

@@ -37,7 +37,7 @@ from billing.services.payments.payment_methods import (
 from billing.views.portal_access import (
     acting_customer,
     acting_customers,
-    estimated_invoice,
+    estimated_invoices,
     issued_invoices,
     portal_actor,
 )
@@ -57,7 +57,7 @@ UNREACHABLE = "The payment service cannot be reached right now. Please try again
 def portal_home(request: HttpRequest) -> HttpResponse:
     """Plan, usage so far, the next invoice, and what needs attention."""
     customer = acting_customer(request)
-    subscriptions = (
+    subscriptions = list(
         Subscription.objects.live()
         .filter(customer=customer)
         .select_related("customer", "plan_version__plan")
@@ -74,9 +74,11 @@ def portal_home(request: HttpRequest) -> HttpResponse:
                 "meters": usage_so_far(subscription),
                 "alerts": alerts_of_period(subscription),
                 "budget": UsageBudget.objects.filter(subscription=subscription).first(),
-                "next_invoice": estimated_invoice(subscription=subscription),
+                "next_invoice": estimate,
             }
-            for subscription in subscriptions
+            for subscription, estimate in zip(
+                subscriptions, estimated_invoices(subscriptions), strict=True
+            )
         ],
         "ended": ended_for_good(customer),
         "entitlements": [e for e in entitlements(customer.pk, at=now()) if e.terms.is_granted],

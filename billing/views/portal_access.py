@@ -1,7 +1,7 @@
 """For whom somebody acts in the portal; what is not theirs is not there: 404."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
@@ -12,6 +12,7 @@ from billing.models.invoices import InvoiceQuerySet
 from billing.queries.dunning import Banner, portal_banners
 from billing.services.invoices.draft_parts import DraftInvoice
 from billing.services.invoices.invoicing import preview_next_invoice
+from billing.services.invoices.tax_previews import taxed_drafts
 from subscriptions.models import Customer, Subscription
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
@@ -48,7 +49,19 @@ def portal_actor(request: HttpRequest) -> Actor:
 
 
 def estimated_invoice(subscription: Subscription) -> DraftInvoice | None:
-    """The next invoice so far; None if there is none, or it cannot be worked out.
+    """The next invoice so far; None if there is none, or it cannot be worked out."""
+    return estimated_invoices([subscription])[0]
+
+
+def estimated_invoices(subscriptions: Sequence[Subscription]) -> list[DraftInvoice | None]:
+    """The next invoice of each so far; a tax engine is waited for once for all of them."""
+    found = [_estimated(subscription) for subscription in subscriptions]
+    taxed = iter(taxed_drafts(draft for draft in found if draft))
+    return [next(taxed) if draft else None for draft in found]
+
+
+def _estimated(subscription: Subscription) -> DraftInvoice | None:
+    """Before the tax of an engine that is not ours.
 
     A tax rate that staff have not entered yet must not close the portal to a customer.
     """

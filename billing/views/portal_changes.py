@@ -29,6 +29,7 @@ from billing.services.changes.plan_changes import (
 )
 from billing.services.changes.retention import decline_offers, make_offer
 from billing.services.changes.returning import preview_return, start_again
+from billing.services.invoices.tax_previews import with_taxes
 from billing.views.portal_access import acting_customers, estimated_invoice, portal_actor
 from subscriptions.models import Subscription
 from subscriptions.services.changes import withdraw_cancellation
@@ -166,7 +167,7 @@ def portal_resumption(request: HttpRequest, reference: str) -> HttpResponse:
             messages.success(request, "It goes on from today.")
         return redirect("portal_home")
     try:
-        preview = preview_resumption(subscription=subscription, at=at)
+        preview = with_taxes(preview_resumption(subscription=subscription, at=at))
     except REFUSALS as refusal:
         messages.error(request, _sentence(refusal))
         return redirect("portal_home")
@@ -188,7 +189,7 @@ def portal_return(request: HttpRequest, reference: str) -> HttpResponse:
             messages.success(request, "Welcome back: it runs from today.")
         return redirect("portal_home")
     try:
-        preview = preview_return(subscription=subscription, actor=actor, at=at)
+        preview = with_taxes(preview_return(subscription=subscription, actor=actor, at=at))
     except REFUSALS as refusal:
         messages.error(request, _sentence(refusal))
         return redirect("portal_home")
@@ -216,11 +217,13 @@ def _scheduled(subscription: Subscription) -> PlanChange | None:
 
 def _preview(subscription: Subscription, form: PortalPlanForm) -> PlanChangePreview | None:
     try:
-        return preview_plan_change(
-            subscription=subscription,
-            plan_version=form.cleaned_data["plan_version"],
-            quantity=form.cleaned_data["quantity"],
-            at=now(),
+        return with_taxes(
+            preview_plan_change(
+                subscription=subscription,
+                plan_version=form.cleaned_data["plan_version"],
+                quantity=form.cleaned_data["quantity"],
+                at=now(),
+            )
         )
     except REFUSALS as refusal:
         form.add_error(None, _sentence(refusal))
@@ -258,11 +261,13 @@ def _offered(
 
 
 def _end_of(subscription: Subscription) -> object:
-    return preview_cancellation(subscription=subscription, at=now(), when=CancelWhen.PERIOD_END)
+    return with_taxes(
+        preview_cancellation(subscription=subscription, at=now(), when=CancelWhen.PERIOD_END)
+    )
 
 
 def _pause_of(subscription: Subscription) -> object:
-    return preview_pause(subscription=subscription, at=now(), at_period_end=True)
+    return with_taxes(preview_pause(subscription=subscription, at=now(), at_period_end=True))
 
 
 def _asked(

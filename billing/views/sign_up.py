@@ -20,6 +20,7 @@ from billing.services.changes.offers import interval_key, shelf
 from billing.services.changes.start_previews import StartPreview, preview_sign_up, preview_start
 from billing.services.changes.subscribing import sign_up as take_in
 from billing.services.changes.subscribing import start_subscription
+from billing.services.invoices.tax_previews import with_taxes
 from billing.views.portal_access import acting_customers, portal_actor
 from subscriptions.models import Customer
 from tiktoktoe.accounts.models import User
@@ -160,8 +161,8 @@ def _estimate(form: ChoiceForm, at: datetime) -> tuple[StartPreview | None, str]
     }
     try:
         if isinstance(form, AnotherForm):
-            return preview_start(customer=_buyer(form), **wanted), ""
-        return preview_sign_up(details=asked.details(), **wanted), ""
+            return with_taxes(preview_start(customer=_buyer(form), **wanted)), ""
+        return with_taxes(preview_sign_up(details=asked.details(), **wanted)), ""
     except REFUSALS as refusal:
         return None, str(refusal)
 

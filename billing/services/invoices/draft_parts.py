@@ -43,8 +43,8 @@ class DraftInvoice:
 
     One for several subscriptions has none of its own either; `parts` are those.
 
-    `from_balance` and `from_wallets` are what credit would pay of it; only previews work them
-    out, since finalising takes what is there then.
+    `from_balance` and `from_wallets` are what credit would pay of it, `credit_at_hand` the
+    balance that there is; only previews work them out, since finalising takes what is there then.
     """
 
     subscription: Subscription | None
@@ -58,6 +58,7 @@ class DraftInvoice:
     idempotency_key: str
     from_balance: Money | None = None
     from_wallets: Money | None = None
+    credit_at_hand: Money | None = None
     coupons: tuple[CouponTaken, ...] = ()
     parts: tuple[Subscription, ...] = ()
     due_days: int | None = None  # where it is not due as the company's setting says

@@ -85,6 +85,7 @@ def with_credit(
     return replace(
         draft,
         from_balance=from_balance,
+        credit_at_hand=held,
         from_wallets=wallets.take(gross, left, draft.boundary),
     )
 
@@ -134,7 +135,15 @@ def taxed_totals(
 
     Where a tax engine says it that is not ours, it comes later: nobody is asked in a transaction.
     """
-    sale = Sale(
+    sale = sale_of_lines(buyer, lines, boundary, seller_country)
+    return taxes.tax(sale) if tax_engine() is None else untaxed(sale)
+
+
+def sale_of_lines(
+    buyer: Buyer, lines: Sequence[DraftLine], boundary: datetime, seller_country: str
+) -> Sale:
+    """Lines to be, as their tax is asked about."""
+    return Sale(
         key="",
         payer=buyer.customer,
         on=local_date(boundary, buyer.customer.time_zone),
@@ -152,7 +161,6 @@ def taxed_totals(
             for line in lines
         ],
     )
-    return taxes.tax(sale) if tax_engine() is None else untaxed(sale)
 
 
 def _draft(

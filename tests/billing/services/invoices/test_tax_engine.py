@@ -1,7 +1,7 @@
 """A tax engine over HTTP: asked outside of transactions; while it does not answer, drafts wait."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast
@@ -34,45 +34,14 @@ from tests.factories.subscriptions import (
     recurring,
     subscription_since,
 )
-from tests.http_receiver import Receiver, http_receiver
+from tests.factories.tax import sales_tax
+from tests.http_receiver import Receiver
 from tiktoktoe.accounts.roles import Role
 
 pytestmark = pytest.mark.django_db
 FEB_1 = datetime(2026, 2, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 D = Decimal
-
-
-def sales_tax(body: bytes) -> bytes:
-    """8.25 %, on the price or in it, as a state and a city charge it."""
-    lines = []
-    for line in json.loads(body)["lines"]:
-        amount = D(line["amount"])
-        tax = (amount * D("8.25") / (D("108.25") if line["includes_tax"] else 100)).quantize(
-            D(".01")
-        )
-        state = (tax * D("6.25") / D("8.25")).quantize(D(".01"))
-        net = amount - tax if line["includes_tax"] else amount
-        lines.append(
-            {
-                "net": str(net),
-                "taxes": [
-                    {"code": "tx", "name": "Texas", "percentage": "6.25", "tax": str(state)},
-                    {"code": "austin", "name": "City", "percentage": "2", "tax": str(tax - state)},
-                ],
-            }
-        )
-    return json.dumps({"lines": lines}).encode()
-
-
-@pytest.fixture
-def engine(settings: Settings) -> Iterator[Receiver]:
-    with http_receiver() as box:
-        box.answer = sales_tax
-        settings.TAX_ENGINE_URL = box.url
-        settings.TAX_ENGINE_KEY = "secret"
-        settings.TAX_ENGINE_TIMEOUT_SECONDS = 1
-        yield box
 
 
 def billed(**terms: Any) -> Subscription:
