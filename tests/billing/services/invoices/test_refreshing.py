@@ -11,6 +11,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.test import Client
 
 from billing.models import CouponRedemption, DraftBoundary, Invoice, InvoiceEvent, InvoiceLine
+from billing.services.changes.add_ons import change_add_on
 from billing.services.changes.plan_changes import change_plan
 from billing.services.credit.coupons import CouponDetails, create_coupon, redeem_coupon
 from billing.services.invoices.consolidating import set_invoicing
@@ -32,6 +33,7 @@ from tests.factories.subscriptions import (
     JAN_1,
     TEST_ACTOR,
     make_customer,
+    make_plan,
     per_call,
     published_version,
     recurring,
@@ -86,6 +88,20 @@ def test_late_usage_comes_on_the_draft_and_the_draft_says_so(held: Subscription)
     assert draft.total == Money("106.00", "USD")
     assert event.details == {"line": "Team: API calls: 5.00 → 7.00", "amount": "104.00 → 106.00"}
     assert (event.reason, event.actor) == ("usage came late", "schedule")
+
+
+def test_late_usage_of_an_add_on_comes_on_the_draft_too(settings: Any) -> None:
+    settings.INVOICE_REVIEW_DAYS = 3
+    subscription = subscription_since(JAN_1, version=published_version(recurring("30.00")))
+    calls = published_version(per_call("0.10", included="0"), plan=make_plan(is_add_on=True))
+    change_add_on(
+        subscription=subscription, plan_version=calls, quantity=1, actor=TEST_ACTOR, at=JAN_1
+    )
+    draft = drafted()
+    late(subscription, 70)
+
+    assert refresh_held(at=FEB_2) == 1
+    assert ("usage", Decimal("7.00")) in amounts(draft)
 
 
 def test_nothing_new_changes_nothing(held: Subscription) -> None:
