@@ -11,7 +11,7 @@ from billing.models import NumberingRule, TaxRate
 from billing.services.credit.coupons import CouponDetails, create_coupon
 from billing.services.invoices.consolidating import set_invoicing
 from billing.services.invoices.numbering import set_numbering
-from subscriptions.models import Customer, Meter, Plan, PlanVersion, Product
+from subscriptions.models import Customer, Meter, Plan, PlanVersion, Price, Product
 from subscriptions.services.catalog import (
     MeterSpec,
     ThresholdSpec,
@@ -197,11 +197,18 @@ def _make_coupons(scenario: Scenario, meters: dict[str, Meter], at: datetime) ->
             expires_at=row.expires.at(scenario.time_zone) if row.expires else None,
             plans=[_known(plans, code, row.place) for code in row.plans],
             meters=[_known(meters, code, row.place) for code in row.meters],
+            price_codes=[_known(_price_codes(), code, row.place) for code in row.prices],
         )
         try:
             create_coupon(details=details, at=at)
         except (InvalidInput, Conflict) as problem:
             raise StepRefused(row.place, problem) from problem
+
+
+def _price_codes() -> dict[str, str]:
+    """The codes of all prices of the file."""
+    prices = Price.objects.filter(plan_version__plan__product__code="simulated")
+    return {code: code for code in prices.order_by("pk").values_list("code", flat=True)}
 
 
 def _known(rows: Mapping[str, T], code: str, place: Place) -> T:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from billing.gateways.registry import standing_in
-from billing.models import BillingFailure
+from billing.models import BillingFailure, Wallet
 from billing.services.credit.credit_refunds import refund_promised
-from billing.services.credit.wallets import expire_prepaid, fill_paid_top_ups
+from billing.services.credit.wallets import expire_prepaid, fill_paid_top_ups, top_up_due
 from billing.services.invoices.ahead import bill_usage_ahead
 from billing.services.invoices.draft_review import in_review, issue_all
 from billing.services.invoices.due_days import due_in
@@ -23,7 +23,7 @@ from subscriptions.models import Subscription
 from tiktoktoe.kernel import clock
 from tiktoktoe.kernel.errors import Conflict, InvalidInput
 from tiktoktoe.kernel.periods import local_date, local_midnight
-from tiktoktoe.simulator.acts import documents, dunning, subscribing, usage
+from tiktoktoe.simulator.acts import documents, dunning, subscribing, usage, wallets
 from tiktoktoe.simulator.acts.registry import PLAYERS
 from tiktoktoe.simulator.cash_desk import CashDesk
 from tiktoktoe.simulator.dunning import dunning_instants, tend
@@ -37,7 +37,7 @@ from tiktoktoe.simulator.seen import Seen, StepSeen
 from tiktoktoe.simulator.verdict import Difference, differences
 from tiktoktoe.simulator.world import World
 
-__all__ = ["PLAYERS", "Played", "documents", "dunning", "play", "subscribing", "usage"]
+__all__ = ["PLAYERS", "Played", "documents", "dunning", "play", "subscribing", "usage", "wallets"]
 
 MOMENT = timedelta(microseconds=1)
 RUNS_MAX = 20_000
@@ -156,6 +156,7 @@ class _Player:
             bill_thresholds(at=at)
             bill_usage_ahead(at=at)
             fill_paid_top_ups(at=at)
+            self._buy_credits(at)
             tend(self._world, at)
         self._run_to(at)
         with clock.moved_to(at):
@@ -170,6 +171,7 @@ class _Player:
                 # Nobody reviews what is only played.
                 issue_all(ids=list(in_review().values_list("pk", flat=True)), at=instant)
                 refund_promised(at=instant)
+                self._buy_credits(instant)
                 tend(self._world, instant)
             self._refuse_failures()
             self._at = max(self._at, instant)
@@ -186,12 +188,20 @@ class _Player:
             first = due(until).order_by("next_billing_at").first()
             if first is not None and first.next_billing_at is not None:
                 coming.append(max(first.next_billing_at, self._at))
+            if self._world.buys_credits:
+                buying = Wallet.objects.filter(topup_next_at__lte=until)
+                coming += buying.values_list("topup_next_at", flat=True)
             if not coming:
                 return
             yield min(coming)
         raise InvalidInput(
             f"more than {RUNS_MAX} billing runs", field="run_until", remedy="an earlier day"
         )
+
+    def _buy_credits(self, at: datetime) -> None:
+        """Top up the wallets that say so, as the scheduler does."""
+        if self._world.buys_credits:
+            top_up_due(at=at)
 
     def _refuse_failures(self) -> None:
         failure = BillingFailure.objects.filter(

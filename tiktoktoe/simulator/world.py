@@ -29,6 +29,7 @@ class World:
     subscriptions: dict[str, int] = field(default_factory=dict)
     events_sent: int = 0
     cards: dict[str, str] = field(default_factory=dict)
+    buys_credits: bool = False  # whether a wallet buys more by itself
 
     def customer(self, action: Action) -> Customer:
         """The customer that an action is about: the one it names, or the only one.

@@ -5,6 +5,7 @@ from datetime import datetime
 from billing.models import PlanChange
 from billing.services.changes.add_ons import change_add_on
 from billing.services.changes.cancelling import CancelWhen, cancel_subscription
+from billing.services.changes.first_add_ons import AddOnWanted
 from billing.services.changes.pausing import pause, resume
 from billing.services.changes.plan_changes import change_plan, withdraw_plan_change
 from billing.services.changes.subscribing import start_subscription
@@ -31,6 +32,10 @@ def subscribe(world: World, action: actions.Subscribe, at: datetime) -> None:
         alignment=Alignment(action.alignment),
         anchor_day=action.billing_day,
         starts_at=action.starts.at(customer.time_zone) if action.starts else None,
+        add_ons=[
+            AddOnWanted(world.version(code, customer.currency, action.place), quantity)
+            for code, quantity in (action.add_ons or {}).items()
+        ],
         at=at,
         actor=ACTOR,
     )

@@ -36,6 +36,7 @@ class Subscribe(Action):
     alignment: Literal["anniversary", "calendar"] = also("billing_time", default="anniversary")
     billing_day: int | None = also("bill_cycle_day", "bcd", "anchor_day", default=None)
     starts: When | None = also("starts_at", "starts_on", "start", default=None)
+    add_ons: Mapping[str, int] = also(default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,6 +196,23 @@ class TopUpWallet(Action):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SetWallet(Action):
+    """Open a wallet, or change one: what it may pay for, and when it buys more by itself."""
+
+    wallet: str = "Wallet"
+    currency: str = ""
+    priority: int | None = None
+    plans: tuple[str, ...] = also("limited_to_plans", default=())
+    meters: tuple[str, ...] = also("metrics", "limited_to_metrics", default=())
+    top_up: Amount | None = also("top_up_amount", "recurring_credits", default=None)
+    top_up_below: Amount | None = also("threshold_credits", default=None)
+    top_up_every: Literal["", "week", "month", "quarter", "year"] = also(
+        "top_up_interval", default=""
+    )
+    top_up_from: date | None = also("top_up_starts", default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ApplyCoupon(Action):
     """A customer redeems a coupon; with `subscription`, for that one only."""
 
@@ -270,6 +288,7 @@ ACTIONS: Mapping[str, type[Action]] = {
     "grant_credit": GrantCredit,
     "withdraw_credit": WithdrawCredit,
     "top_up_wallet": TopUpWallet,
+    "set_wallet": SetWallet,
     "apply_coupon": ApplyCoupon,
     "pay": Pay,
     "void_invoice": VoidInvoice,
@@ -304,6 +323,8 @@ SPELLINGS: Mapping[str, str] = {
     "credit_customer": "grant_credit",
     "grant_prepaid": "top_up_wallet",
     "create_wallet": "top_up_wallet",
+    "open_wallet": "set_wallet",
+    "limit_wallet": "set_wallet",
     "redeem_coupon": "apply_coupon",
     "pay_invoice": "pay",
     "payment": "pay",

@@ -241,6 +241,7 @@ class CouponRow:
     periods: int | None = also("frequency_duration", "times", default=None)
     plans: tuple[str, ...] = also("limited_to_plans", default=())
     meters: tuple[str, ...] = also("metrics", "limited_to_metrics", default=())
+    prices: tuple[str, ...] = also("charges", "limited_to_charges", default=())
     max_redemptions: int | None = None
     max_per_customer: int = 1
     expires: When | None = also("expires_at", "expiration_at", default=None)
