@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 
 from billing.models import PriceMove
-from billing.services.changes.price_moves import MoveTerms
+from billing.services.changes.price_move_previews import MoveTerms
 from subscriptions.models import PlanVersion
 from tiktoktoe.web.days import DayField
 
@@ -26,7 +26,12 @@ class PriceMoveForm(forms.Form):
     from_version = VersionChoice(PlanVersion.objects.none(), label="From")
     to_version = VersionChoice(PlanVersion.objects.none(), label="To")
     when = forms.ChoiceField(choices=PriceMove.When.choices, initial=PriceMove.When.RENEWAL)
-    on = DayField(required=False, label="On", widget=forms.DateInput({"type": "date"}))
+    on = DayField(
+        required=False,
+        label="The day",
+        widget=forms.DateInput({"type": "date"}),
+        help_text="On each customer's calendar. After the notice that you owe them.",
+    )
     prorates = forms.ChoiceField(
         required=False,
         choices=[

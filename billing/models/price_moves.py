@@ -15,12 +15,16 @@ class PriceMove(models.Model):
     class When(models.TextChoices):
         NOW = "now", "Now"
         RENEWAL = "renewal", "At each one's next renewal"
-        ON_DAY = "on_day", "On a day"
+        ON_DAY = "on_day", "On a day, in the middle of the period"
+        FROM_DAY = "from_day", "At each one's first renewal on or after a day"
 
     class State(models.TextChoices):
         RUNNING = "running"
         DONE = "done"
         UNDONE = "undone", "Taken back"
+
+    AT_RENEWAL = (When.RENEWAL, When.FROM_DAY)
+    WITH_DAY = (When.ON_DAY, When.FROM_DAY)
 
     from_version = models.ForeignKey(PlanVersion, on_delete=models.PROTECT, related_name="+")
     to_version = models.ForeignKey(PlanVersion, on_delete=models.PROTECT, related_name="+")
@@ -46,7 +50,7 @@ class PriceMove(models.Model):
         ordering = ["-started_at", "-id"]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(when="on_day") ^ models.Q(on__isnull=True),
+                condition=models.Q(when__in=["on_day", "from_day"]) ^ models.Q(on__isnull=True),
                 name="price_move_on_a_day_names_it",
             ),
             models.CheckConstraint(
@@ -62,6 +66,11 @@ class PriceMove(models.Model):
 
     def __str__(self) -> str:
         return f"{self.from_version} to {self.to_version}"
+
+    @property
+    def is_at_renewal(self) -> bool:
+        """Whether it begins with a period."""
+        return self.when in self.AT_RENEWAL
 
 
 class PriceMoveRowQuerySet(models.QuerySet["PriceMoveRow"]):

@@ -9,12 +9,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from billing.errors import PriceMoveInvalid
 from billing.forms.price_moves import PriceMoveForm
 from billing.models import PriceMove
-from billing.services.changes.price_moves import (
-    MovePreview,
-    preview_price_move,
-    start_price_move,
-    undo_price_move,
-)
+from billing.services.changes.price_move_previews import MovePreview, preview_price_move
+from billing.services.changes.price_moves import start_price_move, undo_price_move
 from billing.tasks import move_prices
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission

@@ -9,7 +9,8 @@ import pytest
 from django.urls import reverse
 
 from billing.models import Invoice, PriceMove, TaxRate
-from billing.services.changes.price_moves import MoveTerms, start_price_move, work_on_price_moves
+from billing.services.changes.price_move_previews import MoveTerms
+from billing.services.changes.price_moves import start_price_move, work_on_price_moves
 from billing.services.invoices.invoicing import bill_start
 from finance.services.posting import post_documents
 from subscriptions.services.issuers import IssuerDetails, assign_customer, create_issuer

@@ -7,27 +7,18 @@ taken back.
 """
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from billing.domain.price_moves import (
-    TRIES_MAX,
-    WAIT_MINUTES,
-    Candidate,
-    Effect,
-    obstacle,
-    summed,
-)
+from billing.domain.price_moves import TRIES_MAX, WAIT_MINUTES
 from billing.errors import PriceMoveInvalid, PriceMoveNotRunning
 from billing.models import PlanChange, PriceMove, PriceMoveRow
-from billing.services.changes.plan_changes import change_plan, recurring_fee, withdraw_plan_change
-from billing.services.invoices.terms import PriceBook
+from billing.services.changes.plan_changes import change_plan, withdraw_plan_change
+from billing.services.changes.price_move_previews import MoveTerms, preview_price_move
 from subscriptions.domain.proration_policy import Timing
-from subscriptions.models import Meter, PlanVersion, Subscription, SubscriptionAddOn
+from subscriptions.models import Subscription
 from subscriptions.services.policies import ChangeOverride
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
@@ -38,159 +29,6 @@ logger = logging.getLogger(__name__)
 BATCH_SIZE = 100
 LEASE = timedelta(minutes=5)
 WAIT = timedelta(minutes=WAIT_MINUTES)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MoveTerms:
-    """Whom to move where, when and how."""
-
-    from_version: PlanVersion
-    to_version: PlanVersion
-    when: str
-    reason: str
-    on: date | None = None
-    prorates: bool | None = None
-    countries: Sequence[str] = field(default_factory=tuple)
-    quantity_min: int | None = None
-    quantity_max: int | None = None
-    started_before: date | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MoveRow:
-    """One subscription: what its fees would be, or why it is not moved."""
-
-    subscription: Subscription
-    effect: Effect
-    why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MovePreview:
-    """What a move would do; the sums are of those that are moved."""
-
-    terms: MoveTerms
-    rows: Sequence[MoveRow]
-    effect: Effect
-
-    @property
-    def moved(self) -> list[MoveRow]:
-        """Those that can be moved."""
-        return [row for row in self.rows if not row.why]
-
-    @property
-    def refused(self) -> list[MoveRow]:
-        """Those that cannot, each with its reason."""
-        return [row for row in self.rows if row.why]
-
-
-def preview_price_move(*, terms: MoveTerms, at: datetime) -> MovePreview:
-    """What a move would do to each subscription and to the fees of all; nothing is written.
-
-    Raises:
-        PriceMoveInvalid: If nobody could be moved like this; names the field.
-    """
-    _check(terms, at)
-    subscriptions = list(_subscribers(terms))
-    ids = [s.pk for s in subscriptions]
-    scheduled = set(
-        PlanChange.objects.filter(subscription__in=ids, state="scheduled").values_list(
-            "subscription", flat=True
-        )
-    )
-    clashes = _clashes(terms.to_version, subscriptions, at)
-    book = PriceBook([terms.from_version.pk, terms.to_version.pk])
-    fees: dict[int, Effect] = {}
-    rows = []
-    for subscription in subscriptions:
-        quantity = subscription.quantity
-        if quantity not in fees:
-            fees[quantity] = Effect(
-                before=recurring_fee(book, terms.from_version, quantity),
-                after=recurring_fee(book, terms.to_version, quantity),
-            )
-        why = obstacle(
-            Candidate(
-                state=subscription.state,
-                cancel_at=subscription.cancel_at,
-                pause_at=subscription.pause_at,
-                has_scheduled_change=subscription.pk in scheduled,
-                clashing_meter=clashes.get(subscription.pk),
-            )
-        )
-        rows.append(MoveRow(subscription=subscription, effect=fees[quantity], why=why))
-    moved = (row.effect for row in rows if not row.why)
-    return MovePreview(terms=terms, rows=rows, effect=summed(moved, terms.from_version.currency))
-
-
-def _check(terms: MoveTerms, at: datetime) -> None:
-    source, target = terms.from_version, terms.to_version
-    if source.pk == target.pk:
-        raise PriceMoveInvalid("these are the same prices", field="to_version")
-    if source.currency != target.currency:
-        raise PriceMoveInvalid(
-            f"they are in {target.currency}, the subscriptions in {source.currency}",
-            field="to_version",
-            remedy=f"choose prices in {source.currency}",
-        )
-    if target.published_at is None or target.effective_from > at:
-        raise PriceMoveInvalid(f"{target} is not on sale yet", field="to_version")
-    if terms.when not in PriceMove.When.values:
-        raise PriceMoveInvalid(f"{terms.when!r} is no time", field="when")
-    if (terms.when == PriceMove.When.ON_DAY) != (terms.on is not None):
-        raise PriceMoveInvalid("a day goes with a move on a day, and only with it", field="on")
-    if terms.on is not None and terms.on < at.date():
-        raise PriceMoveInvalid(f"{terms.on} is over", field="on", remedy="a day to come")
-    crosses = source.plan.billing_interval != target.plan.billing_interval
-    if crosses and terms.prorates is False and terms.when != PriceMove.When.RENEWAL:
-        raise PriceMoveInvalid(
-            "another interval begins a period that must be charged",
-            field="prorates",
-            remedy="prorate it, or move at renewal",
-        )
-
-
-def _subscribers(terms: MoveTerms) -> "QuerySet[Subscription]":
-    found = Subscription.objects.live().filter(plan_version=terms.from_version)
-    if terms.countries:
-        found = found.filter(customer__country__in=list(terms.countries))
-    if terms.quantity_min is not None:
-        found = found.filter(quantity__gte=terms.quantity_min)
-    if terms.quantity_max is not None:
-        found = found.filter(quantity__lte=terms.quantity_max)
-    if terms.started_before is not None:
-        found = found.filter(started_at__date__lt=terms.started_before)
-    return found.select_related("customer").order_by("customer__name", "pk")
-
-
-def _clashes(
-    version: PlanVersion, subscriptions: Sequence[Subscription], at: datetime
-) -> dict[int, str]:
-    """Where something else of the customer's bills one of the new prices' meters."""
-    meters = Meter.objects.filter(prices__plan_version=version).distinct()
-    by_customer: dict[int, list[tuple[int, str]]] = {}
-    others = Subscription.objects.live().filter(
-        customer__in={s.customer_id for s in subscriptions},
-        plan_version__prices__meter__in=meters,
-    )
-    for pk, customer, meter in others.values_list(
-        "pk", "customer", "plan_version__prices__meter__name"
-    ):
-        by_customer.setdefault(customer, []).append((pk, meter))
-    add_ons = SubscriptionAddOn.objects.at(at).filter(
-        subscription__customer__in={s.customer_id for s in subscriptions},
-        plan_version__prices__meter__in=meters,
-    )
-    for customer, meter in add_ons.values_list(
-        "subscription__customer", "plan_version__prices__meter__name"
-    ):
-        by_customer.setdefault(customer, []).append((0, meter))
-    found = {}
-    for subscription in subscriptions:
-        for pk, meter in by_customer.get(subscription.customer_id, ()):
-            if pk != subscription.pk:
-                found[subscription.pk] = meter
-    return found
 
 
 @transaction.atomic
@@ -233,7 +71,7 @@ def start_price_move(*, terms: MoveTerms, user: User | None, at: datetime) -> Pr
                 currency=terms.from_version.currency,
                 fee_before=row.effect.before.amount,
                 fee_after=row.effect.after.amount,
-                due_at=_due_at(terms, row.subscription, at),
+                due_at=_due_at(move, row.subscription, at),
                 done_at=at if row.why else None,
             )
             for row in preview.rows
@@ -244,10 +82,14 @@ def start_price_move(*, terms: MoveTerms, user: User | None, at: datetime) -> Pr
     return move
 
 
-def _due_at(terms: MoveTerms, subscription: Subscription, at: datetime) -> datetime:
-    if terms.on is None:
+def _due_at(move: PriceMove, subscription: Subscription, at: datetime) -> datetime:
+    """When a subscription is to be looked at: on the day, or once its renewal is the next one."""
+    if move.on is None:
         return at
-    return max(local_midnight(terms.on, subscription.time_zone), at)
+    day = local_midnight(move.on, subscription.time_zone)
+    if move.when == PriceMove.When.ON_DAY:
+        return max(day, at)
+    return at if subscription.current_period_end >= day else subscription.current_period_end
 
 
 def work_on_price_moves(*, at: datetime, limit: int = BATCH_SIZE) -> int:
@@ -281,7 +123,10 @@ def _move(row: PriceMoveRow, at: datetime) -> None:
     if why := _left(row):
         _settle(row, PriceMoveRow.State.REFUSED, at, why=why)
         return
-    is_renewal = move.when == PriceMove.When.RENEWAL
+    due_at = _due_at(move, row.subscription, at)
+    if due_at > at:
+        _wait(row, due_at)
+        return
     try:
         change = change_plan(
             subscription=row.subscription,
@@ -289,7 +134,7 @@ def _move(row: PriceMoveRow, at: datetime) -> None:
             quantity=row.subscription.quantity,
             actor=Actor(source="price_move", user=move.actor),
             override=ChangeOverride(
-                timing=Timing.PERIOD_END if is_renewal else Timing.IMMEDIATE,
+                timing=Timing.PERIOD_END if move.is_at_renewal else Timing.IMMEDIATE,
                 prorates=move.prorates,
             ),
             reason=move.reason,
@@ -359,6 +204,12 @@ def _put_off(row: PriceMoveRow, why: str, at: datetime) -> None:
     PriceMoveRow.objects.waiting().filter(pk=row.pk).update(
         tries=row.tries + 1, why=why[:300], due_at=at + WAIT
     )
+
+
+@transaction.atomic
+def _wait(row: PriceMoveRow, due_at: datetime) -> None:
+    """Look at it again when its period has ended; that is no try."""
+    PriceMoveRow.objects.waiting().filter(pk=row.pk).update(due_at=due_at)
 
 
 @transaction.atomic

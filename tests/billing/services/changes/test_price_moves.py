@@ -16,9 +16,8 @@ from billing.models import Invoice, PlanChange, PriceMove, PriceMoveRow
 from billing.services.changes import price_moves
 from billing.services.changes.cancelling import CancelWhen, cancel_subscription
 from billing.services.changes.plan_changes import change_plan
+from billing.services.changes.price_move_previews import MoveTerms, preview_price_move
 from billing.services.changes.price_moves import (
-    MoveTerms,
-    preview_price_move,
     start_price_move,
     undo_price_move,
     work_on_price_moves,
@@ -41,6 +40,7 @@ from tiktoktoe.accounts.roles import Role
 
 pytestmark = pytest.mark.django_db
 JAN_17 = datetime(2026, 1, 17, 9, tzinfo=UTC)
+JAN_20 = datetime(2026, 1, 20, 9, tzinfo=UTC)
 FEB_1 = datetime(2026, 2, 1, tzinfo=UTC)
 MAR_1 = datetime(2026, 3, 1, tzinfo=UTC)
 D = Decimal
@@ -177,6 +177,76 @@ def test_on_a_day_it_waits_for_the_customers_midnight(
     assert moved(utc)
 
 
+def subscriber_since(day: int, old: PlanVersion) -> Subscription:
+    begun = JAN_1.replace(day=day)
+    made = subscription_since(begun, version=old)
+    bill_start(subscription=made, at=begun)
+    return made
+
+
+def test_from_a_day_on_each_is_moved_by_its_first_renewal_on_or_after_it(
+    prices: tuple[PlanVersion, PlanVersion],
+) -> None:
+    """With notice until February 20th: renewed then, on March 1st and on March 19th."""
+    on_the_day = subscriber_since(20, prices[0])
+    first, day_before = subscriber_since(1, prices[0]), subscriber_since(19, prices[0])
+    wanted = terms(prices, "from_day", on=date(2026, 2, 20))
+    preview = preview_price_move(terms=wanted, at=JAN_20)
+    start_price_move(terms=wanted, user=None, at=JAN_20)
+
+    for day in range(60):
+        at = JAN_20 + timedelta(days=day, hours=1)
+        run_billing(at=at)
+        work_on_price_moves(at=at)
+
+    begun = {
+        change.subscription_id: change.effective_at
+        for change in PlanChange.objects.filter(state="applied")
+    }
+    assert begun == {
+        on_the_day.pk: datetime(2026, 2, 20, tzinfo=UTC),
+        first.pk: MAR_1,
+        day_before.pk: datetime(2026, 3, 19, tzinfo=UTC),
+    }
+    assert begun == {row.subscription.pk: row.effective_at for row in preview.moved}
+    assert later_totals(first) == [D("31.00"), D("62.00")]
+    assert later_totals(on_the_day) == [D("62.00"), D("62.00")]
+    assert PriceMove.objects.get().state == "done"
+
+
+def test_from_a_day_on_it_can_be_taken_back_while_it_waits_and_once_it_is_scheduled(
+    prices: tuple[PlanVersion, PlanVersion],
+) -> None:
+    waits, scheduled = subscriber_since(1, prices[0]), subscriber_since(20, prices[0])
+    wanted = terms(prices, "from_day", on=date(2026, 2, 15))
+    move = start_price_move(terms=wanted, user=None, at=JAN_20)
+    work_on_price_moves(at=JAN_20)
+    assert states(move) == ["waiting", "moved"]
+
+    undo_price_move(move=move, at=JAN_20)
+    work_on_price_moves(at=JAN_20)
+    run_billing(at=MAR_1)
+
+    assert states(move) == ["taken_back", "taken_back"]
+    assert not moved(waits)
+    assert not moved(scheduled)
+
+
+def test_the_preview_says_what_it_comes_to_in_a_year_and_from_when(
+    prices: tuple[PlanVersion, PlanVersion],
+) -> None:
+    subscriber(prices[0], quantity=2)
+    subscriber_since(20, prices[0])
+    year = published_version(recurring("300.00"), plan=make_plan(interval="year"))
+
+    by_month = preview_price_move(terms=terms(prices, "renewal"), at=JAN_20)
+    by_year = preview_price_move(terms=terms((prices[0], year), "renewal"), at=JAN_20)
+
+    assert by_month.effect_in_a_year.amount == 3 * 12 * 31
+    assert by_year.effect_in_a_year.amount == 2 * 300 - 3 * 12 * 31
+    assert by_month.effective_days == (FEB_1, datetime(2026, 2, 20, tzinfo=UTC))
+
+
 def test_only_those_that_are_asked_for_are_moved(prices: tuple[PlanVersion, PlanVersion]) -> None:
     wanted_one = subscriber(prices[0], country="CA", quantity=5)
     small = subscriber(prices[0], country="CA")
@@ -283,11 +353,12 @@ def test_a_meter_that_another_subscription_bills_stands_in_the_way() -> None:
     ("change", "field"),
     [
         ({"when": "on_day"}, "on"),
+        ({"when": "from_day"}, "on"),
         ({"on": date(2026, 2, 1)}, "on"),
         ({"when": "on_day", "on": date(2026, 1, 1)}, "on"),
         ({"when": "someday"}, "when"),
     ],
-    ids=["no day", "a day too many", "a day that is over", "no time"],
+    ids=["no day", "no day either", "a day too many", "a day that is over", "no time"],
 )
 def test_a_move_that_makes_no_sense_is_refused_by_its_field(
     prices: tuple[PlanVersion, PlanVersion], change: dict[str, Any], field: str
