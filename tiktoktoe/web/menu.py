@@ -48,7 +48,7 @@ STAFF_MENU = (
             MenuEntry("Drafts", "document-magnifying-glass", "draft_list", Permission.VIEW_BILLING),
             MenuEntry("Billing runs", "queue-list", "billing_run_list", Permission.VIEW_BILLING),
             MenuEntry(
-                "Usage after the end",
+                "Late usage",
                 "inbox-arrow-down",
                 "late_usage_list",
                 Permission.VIEW_BILLING,

@@ -373,7 +373,7 @@ def test_a_first_bill_is_joined_to_a_runs_draft_that_still_waits(settings: Any) 
 
     (draft,) = renewed()
     assert (draft.state, draft.total) == ("draft", Money(49, "USD"))
-    assert draft.events.order_by("pk").last().kind == "joined"
+    assert draft.events.order_by("-pk")[0].kind == "joined"
 
 
 def test_a_coupon_is_shared_out_over_all_first_bills() -> None:
