@@ -29,6 +29,7 @@ from billing.services.invoices.renewal import finish_run, run_in_hand, work_on
 from billing.services.invoices.taxing import tax_waiting
 from billing.services.invoices.thresholds import bill_thresholds
 from billing.services.payments.collection import collect_due, mark_overdue
+from billing.services.payments.gateway_mandates import refresh_mandates
 from billing.services.payments.holds import let_go_of_lapsing, reconcile_operations
 from billing.services.payments.outcomes import count_outcomes
 from billing.services.payments.payment_methods import refresh_expiring
@@ -115,8 +116,8 @@ def reconcile_payments() -> int:
 
 @shared_task
 def refresh_expiring_methods() -> int:
-    """Ask gateways about cards that expire soon; gives how many."""
-    return refresh_expiring(at=now())
+    """Ask gateways about cards that expire soon, and mandates; gives how many."""
+    return refresh_expiring(at=now()) + refresh_mandates(at=now())
 
 
 @shared_task

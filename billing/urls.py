@@ -546,6 +546,9 @@ urlpatterns = [
     path("portal/payment-methods/new/", portal.portal_method_add, name="portal_method_add"),
     path("portal/payment-methods/mandate/", portal_mandates.portal_mandate, name="portal_mandate"),
     path(
+        "portal/payment-methods/debit/", portal_mandates.portal_debit_add, name="portal_debit_add"
+    ),
+    path(
         "portal/payment-methods/return/", portal.portal_method_return, name="portal_method_return"
     ),
     path(

@@ -71,7 +71,8 @@ class RepresentmentRule:
 REPRESENTMENTS: tuple[RepresentmentRule, ...] = (
     RepresentmentRule(
         brand="ach_debit",
-        codes=frozenset({"R01", "R09"}),
+        # As Stripe calls both.
+        codes=frozenset({"R01", "R09", "insufficient_funds"}),
         tries=2,
         within=timedelta(days=180),
         valid_from=date(2015, 9, 18),

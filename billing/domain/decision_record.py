@@ -202,6 +202,11 @@ def _method_to_json(method: MethodFacts) -> Json:
         "needs_mandate": method.needs_mandate,
         "mandate_state": method.mandate_state,
         "spent_budgets": sorted(method.spent_budgets),
+        "currencies": sorted(method.currencies),
+        "limits": {
+            gateway: [str(limit.amount), limit.currency.code]
+            for gateway, limit in (method.limits or {}).items()
+        },
     }
 
 
@@ -218,6 +223,9 @@ def _method_from_json(row: Json) -> MethodFacts:
         needs_mandate=row["needs_mandate"],
         mandate_state=row["mandate_state"],
         spent_budgets=frozenset(row["spent_budgets"]),
+        # Decisions of before these were known have none.
+        currencies=frozenset(row.get("currencies", ())),
+        limits={gateway: Money(*limit) for gateway, limit in row.get("limits", {}).items()},
     )
 
 

@@ -1,6 +1,8 @@
 """Stripe's words for a decline, by what they mean here.
 
-Source: docs.stripe.com/declines/codes and docs.stripe.com/error-codes.
+Source: docs.stripe.com/declines/codes and docs.stripe.com/error-codes; of bank debits
+docs.stripe.com/payments/ach-direct-debit/blocked-bank-accounts, and the reasons that Stripe's
+OpenAPI document has for disputes, mandates and blocked accounts.
 """
 
 from collections.abc import Mapping
@@ -35,6 +37,7 @@ _CODES: Mapping[DeclineClass, tuple[str, ...]] = {
     ),
     DeclineClass.SOFT_FUNDS: ("insufficient_funds",),
     DeclineClass.SOFT_LIMIT: (
+        "charge_exceeds_source_limit",
         "card_velocity_exceeded",
         "withdrawal_count_limit_exceeded",
         "do_not_try_again_today",
@@ -46,6 +49,11 @@ _CODES: Mapping[DeclineClass, tuple[str, ...]] = {
         "try_again_later",
         "call_issuer",
         "no_action_taken",
+        "refer_to_customer",
+        # A bank that cannot, and does not say why.
+        "bank_cannot_process",
+        "could_not_process",
+        "generic_could_not_process",
     ),
     DeclineClass.AUTH_REQUIRED: (
         "authentication_required",
@@ -68,6 +76,10 @@ _CODES: Mapping[DeclineClass, tuple[str, ...]] = {
         "offline_pin_required",
         "online_or_offline_pin_required",
         "invalid_account",
+        "no_account",
+        "incorrect_account_details",
+        "bank_account_invalid_details",
+        "invalid_bank_account_iban",
     ),
     DeclineClass.HARD_INSTRUMENT: (
         "expired_card",
@@ -84,11 +96,20 @@ _CODES: Mapping[DeclineClass, tuple[str, ...]] = {
         "new_account_information_available",
         "account_closed",
         "payment_method_unactivated",
+        "bank_account_closed",
+        "bank_account_frozen",
+        "bank_account_restricted",
+        "bank_account_unusable",
+        "payment_method_bank_account_blocked",
+        "tokenized_account_number_deactivated",
     ),
     DeclineClass.HARD_REVOKED: (
         "revocation_of_authorization",
         "revocation_of_all_authorizations",
         "stop_payment_order",
+        "bank_ownership_changed",
+        "debit_not_authorized",
+        "payment_intent_mandate_invalid",
     ),
     DeclineClass.FRAUD: (
         "fraudulent",
@@ -108,6 +129,7 @@ _CODES: Mapping[DeclineClass, tuple[str, ...]] = {
         "parameter_invalid_string_empty",
         "amount_too_large",
         "amount_too_small",
+        "charge_exceeds_transaction_limit",
         "api_key_expired",
         "resource_missing",
     ),

@@ -46,7 +46,7 @@ POLICIES: Mapping[DeclineClass, DeclinePolicy] = {
         instrument_is_dead=False,
         needs="nobody",
         counts_against_gateway=False,
-        advice="The card's limit was reached. We will try again, or pay another way.",
+        advice="A limit was reached. We will try again, or pay another way.",
     ),
     DeclineClass.SOFT_GENERIC: DeclinePolicy(
         retry_later=True,
@@ -54,7 +54,7 @@ POLICIES: Mapping[DeclineClass, DeclinePolicy] = {
         instrument_is_dead=False,
         needs="nobody",
         counts_against_gateway=True,
-        advice="The card's issuer declined without a reason. We will try again.",
+        advice="The bank declined without a reason. We will try again.",
     ),
     DeclineClass.AUTH_REQUIRED: DeclinePolicy(
         retry_later=False,
@@ -70,7 +70,7 @@ POLICIES: Mapping[DeclineClass, DeclinePolicy] = {
         instrument_is_dead=False,
         needs="customer",
         counts_against_gateway=False,
-        advice="The card's details are wrong. Please enter them again.",
+        advice="The details of the payment method are wrong. Please enter them again.",
     ),
     DeclineClass.HARD_INSTRUMENT: DeclinePolicy(
         retry_later=False,
@@ -78,7 +78,7 @@ POLICIES: Mapping[DeclineClass, DeclinePolicy] = {
         instrument_is_dead=True,
         needs="customer",
         counts_against_gateway=False,
-        advice="This card can no longer be used. Please pay with another one.",
+        advice="This payment method can no longer be used. Please pay with another one.",
     ),
     DeclineClass.HARD_REVOKED: DeclinePolicy(
         retry_later=False,

@@ -78,6 +78,7 @@ class DisputeClass(StrEnum):
     CANCELED = "canceled"  # a subscription that was to have ended
     CREDIT_MISSING = "credit_missing"
     DUPLICATE = "duplicate"
+    RETURNED = "returned"  # a debit that a bank has taken back: final, and still owed
     PROCESSING = "processing"  # amount, account or authorisation are said to be wrong
     OTHER = "other"
 
@@ -88,16 +89,16 @@ C = DisputeClass
 _CLASS_OF_REASON: Mapping[str, DisputeClass] = {
     "fraudulent": C.FRAUD,
     "unrecognized": C.FRAUD,
-    "debit_not_authorized": C.FRAUD,
     "product_not_received": C.NOT_RECEIVED,
     "product_unacceptable": C.NOT_AS_DESCRIBED,
     "subscription_canceled": C.CANCELED,
     "credit_not_processed": C.CREDIT_MISSING,
     "duplicate": C.DUPLICATE,
-    "bank_cannot_process": C.PROCESSING,
-    "check_returned": C.PROCESSING,
-    "incorrect_account_details": C.PROCESSING,
-    "insufficient_funds": C.PROCESSING,
+    "debit_not_authorized": C.RETURNED,
+    "bank_cannot_process": C.RETURNED,
+    "check_returned": C.RETURNED,
+    "incorrect_account_details": C.RETURNED,
+    "insufficient_funds": C.RETURNED,
     "4837": C.FRAUD,
     "4840": C.FRAUD,
     "4849": C.FRAUD,

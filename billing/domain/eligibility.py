@@ -14,6 +14,7 @@ class Why(StrEnum):
     GATEWAY_DISABLED = "gateway_disabled"
     KIND_NOT_TAKEN = "kind_not_taken"
     CURRENCY_NOT_TAKEN = "currency_not_taken"
+    NOT_ITS_CURRENCY = "not_its_currency"
     COUNTRY_NOT_TAKEN = "country_not_taken"
     AMOUNT_TOO_SMALL = "amount_too_small"
     AMOUNT_TOO_LARGE = "amount_too_large"
@@ -35,6 +36,7 @@ WORDS: Mapping[Why, str] = {
     Why.GATEWAY_DISABLED: "the gateway is switched off",
     Why.KIND_NOT_TAKEN: "the gateway does not take this kind of method",
     Why.CURRENCY_NOT_TAKEN: "the gateway does not take this currency",
+    Why.NOT_ITS_CURRENCY: "such an account is debited in another currency",
     Why.COUNTRY_NOT_TAKEN: "the gateway does not take methods of this country",
     Why.AMOUNT_TOO_SMALL: "the amount is below what the gateway takes",
     Why.AMOUNT_TOO_LARGE: "the amount is above what the gateway takes",
@@ -84,6 +86,8 @@ class MethodFacts:
     needs_mandate: bool = False
     mandate_state: str = ""  # "" is none at all
     spent_budgets: frozenset[str] = frozenset()  # gateways where no try is left
+    currencies: frozenset[str] = frozenset()  # in which it can be charged, wherever it is held
+    limits: Mapping[str, Money] | None = None  # the most by one payment, by gateway
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,11 +110,16 @@ _CHECKS: Mapping[Why, _Check] = {
     Why.CURRENCY_NOT_TAKEN: lambda gateway, _, need: _is_outside(
         need.amount.currency.code, gateway.currencies
     ),
+    Why.NOT_ITS_CURRENCY: lambda _, method, need: _is_outside(
+        need.amount.currency.code, method.currencies
+    ),
     Why.COUNTRY_NOT_TAKEN: lambda gateway, method, _: (
         bool(method.country) and _is_outside(method.country, gateway.countries)
     ),
     Why.AMOUNT_TOO_SMALL: lambda gateway, _, need: _is_below(need.amount, gateway.minimum),
-    Why.AMOUNT_TOO_LARGE: lambda gateway, _, need: _is_above(need.amount, gateway.maximum),
+    Why.AMOUNT_TOO_LARGE: lambda gateway, method, need: (
+        _is_above(need.amount, gateway.maximum) or _is_above_limit(gateway, method, need)
+    ),
     Why.NOT_HELD: lambda gateway, method, _: gateway.name not in method.held_by,
     Why.METHOD_REMOVED: lambda _, method, __: method.is_removed,
     Why.METHOD_EXPIRED: lambda _, method, need: (
@@ -136,6 +145,12 @@ def reasons_against(gateway: GatewayFacts, method: MethodFacts, need: Need) -> t
 
 def _is_outside(value: str, allowed: frozenset[str]) -> bool:
     return bool(allowed) and value not in allowed
+
+
+def _is_above_limit(gateway: GatewayFacts, method: MethodFacts, need: Need) -> bool:
+    """Whether a debit is larger than the gateway takes by such a method."""
+    limit = (method.limits or {}).get(gateway.name)
+    return limit is not None and limit.currency == need.amount.currency and need.amount > limit
 
 
 def _is_below(amount: Money, bounds: Mapping[str, Money] | None) -> bool:

@@ -12,24 +12,21 @@ _CONSENTS: Mapping[str, str] = {
         "bank to debit your account and (B) your bank to debit your account in accordance with "
         "the instructions from {creditor}. As part of your rights, you are entitled to a refund "
         "from your bank under the terms and conditions of your agreement with your bank. A refund "
-        "must be claimed within 8 weeks starting from the date on which your account was debited. "
-        "You are told of each debit at least {days} days before it is due."
+        "must be claimed within 8 weeks starting from the date on which your account was debited."
     ),
     # ACH: Regulation E, 12 CFR 1005.10(b), wants a readily identifiable authorization that says how
     # to withdraw it; the words are ours.
     "us": (
         "I authorize {creditor} to debit my account at the bank named here electronically for the "
-        "amounts that I owe it, and to correct errors by credits and debits. I am told of each "
-        "debit at least {days} days before. This authorization stays in force until I withdraw it, "
-        "in the portal or in writing."
+        "amounts that I owe it, and to correct errors by credits and debits. This authorization "
+        "stays in force until I withdraw it, in the portal or in writing."
     ),
     "de": (
         "Ich ermächtige (A) {creditor}, Zahlungen von meinem Konto mittels Lastschrift "
         "einzuziehen. Zugleich (B) weise ich mein Kreditinstitut an, die von {creditor} auf mein "
         "Konto gezogenen Lastschriften einzulösen. Hinweis: Ich kann innerhalb von acht Wochen, "
         "beginnend mit dem Belastungsdatum, die Erstattung des belasteten Betrages verlangen. Es "
-        "gelten dabei die mit meinem Kreditinstitut vereinbarten Bedingungen. Jede Lastschrift "
-        "wird mindestens {days} Tage vor Fälligkeit angekündigt."
+        "gelten dabei die mit meinem Kreditinstitut vereinbarten Bedingungen."
     ),
     "fr": (
         "En signant ce formulaire de mandat, vous autorisez (A) {creditor} à envoyer des "
@@ -37,9 +34,21 @@ _CONSENTS: Mapping[str, str] = {
         "votre compte conformément aux instructions de {creditor}. Vous bénéficiez du droit "
         "d'être remboursé par votre banque suivant les conditions décrites dans la convention que "
         "vous avez passée avec elle. Une demande de remboursement doit être présentée dans les 8 "
-        "semaines suivant la date de débit de votre compte. Chaque prélèvement vous est annoncé "
-        "au moins {days} jours avant son échéance."
+        "semaines suivant la date de débit de votre compte."
     ),
+}
+_NOTICES: Mapping[str, str] = {
+    "en": "You are told of each debit at least {days} days before it is due.",
+    "us": "I am told of each debit at least {days} days before.",
+    "de": "Jede Lastschrift wird mindestens {days} Tage vor Fälligkeit angekündigt.",
+    "fr": "Chaque prélèvement vous est annoncé au moins {days} jours avant son échéance.",
+}
+# Where a gateway debits, its own days count; what we say ourselves is the invoice.
+_INVOICES: Mapping[str, str] = {
+    "en": "You are told of each debit by its invoice.",
+    "us": "I am told of each debit by its invoice.",
+    "de": "Jede Lastschrift wird mit ihrer Rechnung angekündigt.",
+    "fr": "Chaque prélèvement vous est annoncé par sa facture.",
 }
 
 
@@ -49,6 +58,7 @@ def consent_language(locale: str) -> str:
     return language if language in _CONSENTS else "en"
 
 
-def consent_text(*, language: str, creditor: str, days: int) -> str:
-    """What is agreed to."""
-    return _CONSENTS[language].format(creditor=creditor, days=days)
+def consent_text(*, language: str, creditor: str, days: int | None) -> str:
+    """What is agreed to; without days where a gateway debits for us."""
+    notice = _INVOICES[language] if days is None else _NOTICES[language].format(days=days)
+    return f"{_CONSENTS[language].format(creditor=creditor)} {notice}"

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 from billing.domain.attempts import Answer, LookUpRule
 from billing.domain.declines import Decline
 from billing.gateways.disputes import DisputeReport
+from billing.gateways.mandates import MandateDetails
 from tiktoktoe.kernel.money import Money
 
 
@@ -26,6 +27,8 @@ class Capabilities:
         authorization_lasts: How long authorized money can be captured; None: it cannot be.
         settles_after_days: How many days until the money is paid out.
         needs_mandate: Whether nothing is taken without a mandate that is kept here.
+        keeps_mandates: Whether it keeps the mandates of bank debits itself.
+        debit_currencies: In which currencies it debits bank accounts, if not in all of its own.
         minimum: The smallest payment, by currency; likewise `maximum`.
     """
 
@@ -44,6 +47,8 @@ class Capabilities:
     authorization_lasts: timedelta | None = None
     settles_after_days: int = 0
     needs_mandate: bool = False
+    keeps_mandates: bool = False
+    debit_currencies: frozenset[str] = frozenset()
     minimum: Mapping[str, Money] | None = None
     maximum: Mapping[str, Money] | None = None
 
@@ -53,6 +58,8 @@ class Capabilities:
             return f"takes no {kind.replace('_', ' ')}"
         if self.currencies and currency not in self.currencies:
             return f"takes no {currency}"
+        if kind == "bank_debit" and self.debit_currencies and currency not in self.debit_currencies:
+            return f"takes no bank debit in {currency}"
         if country and self.countries and country not in self.countries:
             return f"takes nothing from {country}"
         return ""
@@ -96,6 +103,8 @@ class PageRequest:
     expires_at: datetime
     saves_method: bool
     authentication: str = ""  # challenge, low_value, low_risk; empty: as the gateway judges
+    kinds: frozenset[str] = frozenset()  # only methods of these; empty: whatever it takes
+    consent: str = ""  # what whoever gives a bank account agrees to, in our words
     idempotency_key: str
 
 
@@ -141,6 +150,7 @@ class MethodDetails:
     last4: str = ""
     expires_on: date | None = None
     country: str = ""
+    mandate: MandateDetails | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +181,7 @@ class Page:
     is_complete: bool
     url: str = ""
     method: MethodDetails | None = None
+    consent: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 

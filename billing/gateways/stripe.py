@@ -21,6 +21,7 @@ from billing.gateways.base import (
     VoidRequest,
 )
 from billing.gateways.disputes import AcceptRequest, DisputeReport, EvidenceRequest
+from billing.gateways.mandates import MandateDetails
 from billing.gateways.stripe_amounts import is_chargeable, to_stripe
 from billing.gateways.stripe_client import (
     body,
@@ -33,6 +34,7 @@ from billing.gateways.stripe_client import (
 from billing.gateways.stripe_disputes import evidence_of, outcome_of_dispute, report_of
 from billing.gateways.stripe_objects import (
     Json,
+    mandate_details,
     method_details,
     outcome_of_intent,
     outcome_of_refund,
@@ -42,7 +44,9 @@ from billing.gateways.stripe_objects import (
 
 INTENT_DETAILS = ["latest_charge.balance_transaction", "payment_method"]
 SESSION_DETAILS = [f"payment_intent.{part}" for part in INTENT_DETAILS]
-SETUP_DETAILS = ["setup_intent.payment_method"]
+SETUP_DETAILS = ["setup_intent.payment_method", "setup_intent.mandate"]
+# What stands for a bank debit in a currency. Source: docs.stripe.com/payments/bank-debits.
+DEBITS = {"EUR": "sepa_debit", "USD": "us_bank_account"}
 OUR_REFERENCE = "our_reference"
 CLOCKS_DIFFER_BY = timedelta(minutes=5)
 # Lists are current at once; this is for a request of ours that is still on its way.
@@ -74,6 +78,8 @@ class StripeGateway:
             look_up=LookUpRule(consistency_delay=NOTHING_STAYS_ON_ITS_WAY),
             authorization_lasts=timedelta(days=7),
             settles_after_days=2,
+            keeps_mandates=True,
+            debit_currencies=frozenset(DEBITS),
         )
 
     def create_customer(self, request: CustomerRequest) -> str:
@@ -222,6 +228,10 @@ class StripeGateway:
             lambda: self._client().disputes.close(reference, {}, options), outcome_of_dispute
         )
 
+    def read_mandate(self, reference: str) -> MandateDetails:
+        """A Mandate as it is now."""
+        return mandate_details(self._ask(lambda: self._client().mandates.retrieve(reference)))
+
     def detach_method(self, reference: str, *, customer_reference: str) -> None:
         """Detach a PaymentMethod from its customer."""
         try:
@@ -311,6 +321,10 @@ def _page_params(request: PageRequest) -> dict[str, Any]:
         "expires_at": int(request.expires_at.timestamp()),
         "expand": SETUP_DETAILS if request.amount is None else SESSION_DETAILS,
     }
+    if request.kinds:
+        common["payment_method_types"] = _types(request.kinds, request.currency)
+    if request.consent:
+        common["custom_text"] = {"submit": {"message": request.consent}}
     if request.amount is None:
         setup = {"setup_intent_data": {"metadata": metadata}, "currency": request.currency.lower()}
         return {"mode": "setup", **common, **setup}
@@ -333,6 +347,12 @@ def _page_params(request: PageRequest) -> dict[str, Any]:
         "line_items": [{"quantity": 1, "price_data": price}],
         "payment_intent_data": intent,
     }
+
+
+def _types(kinds: frozenset[str], currency: str) -> list[str]:
+    """What Stripe calls methods of these kinds in a currency."""
+    known = {"card": "card", "bank_debit": DEBITS.get(currency, "")}
+    return [known[kind] for kind in sorted(kinds) if known.get(kind)]
 
 
 def _amount_refused() -> Outcome:

@@ -3,12 +3,14 @@
 from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from fractions import Fraction
 from typing import Any
 
 from billing.domain.attempts import Answer
+from billing.domain.debit_schemes import ACH_DEBIT, SEPA_DEBIT
 from billing.gateways.base import MethodDetails, Outcome, Page
+from billing.gateways.mandates import MandateDetails
 from billing.gateways.stripe_amounts import from_stripe
 from billing.gateways.stripe_client import decline_of
 from tiktoktoe.kernel.money import Money, quantize_amount
@@ -33,6 +35,8 @@ _KINDS: Mapping[str, str] = {
     "sepa_debit": "bank_debit",
     "bacs_debit": "bank_debit",
 }
+# Debits are known by their scheme, as those of our own bank rail are.
+_SCHEMES: Mapping[str, str] = {"us_bank_account": ACH_DEBIT, "sepa_debit": SEPA_DEBIT}
 Json = Mapping[str, Any]
 
 
@@ -88,28 +92,50 @@ def page_of_session(session: Json) -> Page:
     """A Checkout session, whatever its mode."""
     intent = session.get("setup_intent") or session.get("payment_intent")
     method = intent.get("payment_method") if isinstance(intent, Mapping) else None
+    agreed = ((session.get("custom_text") or {}).get("submit") or {}).get("message")
+    mandate = intent.get("mandate") if isinstance(intent, Mapping) else None
     return Page(
         reference=str(session["id"]),
         customer_reference=_id(session.get("customer")),
         is_complete=session.get("status") == "complete",
         url=str(session.get("url") or ""),
-        method=method_details(method) if isinstance(method, Mapping) else None,
+        method=method_details(method, mandate) if isinstance(method, Mapping) else None,
+        consent=str(agreed or ""),
         metadata=dict(session.get("metadata") or {}),
     )
 
 
-def method_details(method: Json) -> MethodDetails:
-    """What of a PaymentMethod may be shown."""
+def method_details(method: Json, mandate: object = None) -> MethodDetails:
+    """What of a PaymentMethod may be shown, with the mandate that it goes by, if it is told."""
     kind = str(method["type"])
     parts = method.get(kind) or {}
     return MethodDetails(
         reference=str(method["id"]),
         customer_reference=_id(method.get("customer")),
         kind=_KINDS.get(kind, "wallet"),
-        brand=str(parts.get("brand") or parts.get("bank_name") or ""),
+        brand=_SCHEMES.get(kind) or str(parts.get("brand") or parts.get("bank_name") or ""),
         last4=str(parts.get("last4") or ""),
         expires_on=_last_day(parts.get("exp_year"), parts.get("exp_month")),
-        country=str(parts.get("country") or ""),
+        country="US" if kind == "us_bank_account" else str(parts.get("country") or ""),
+        mandate=mandate_details(mandate) if mandate else None,
+    )
+
+
+def mandate_details(mandate: object) -> MandateDetails:
+    """What a Mandate says, or only its name where it was not expanded."""
+    if not isinstance(mandate, Mapping):
+        return MandateDetails(reference=str(mandate))
+    details = mandate.get("payment_method_details") or {}
+    sepa = details.get("sepa_debit") or {}
+    acceptance = mandate.get("customer_acceptance") or {}
+    agreed = acceptance.get("accepted_at")
+    return MandateDetails(
+        reference=str(mandate["id"]),
+        scheme_reference=str(sepa.get("reference") or ""),
+        url=str(sepa.get("url") or ""),
+        state=str(mandate["status"]),
+        accepted_at=datetime.fromtimestamp(int(agreed), UTC) if agreed else None,
+        accepted_from=str((acceptance.get("online") or {}).get("ip_address") or ""),
     )
 
 
@@ -137,8 +163,12 @@ def _fee(charge: object) -> Money | None:
 
 
 def _method_of_intent(intent: Json) -> MethodDetails | None:
-    method = intent.get("payment_method")
-    return method_details(method) if isinstance(method, Mapping) else None
+    method, charge = intent.get("payment_method"), intent.get("latest_charge")
+    if not isinstance(method, Mapping):
+        return None
+    details = charge.get("payment_method_details") if isinstance(charge, Mapping) else None
+    mandate = ((details or {}).get(str(method["type"])) or {}).get("mandate")
+    return method_details(method, mandate)
 
 
 def _last_error(intent: object) -> str:

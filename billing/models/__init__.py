@@ -33,6 +33,7 @@ from billing.models.dunning import (
 )
 from billing.models.fees import ProcessorFeeRule
 from billing.models.gateway_calls import GatewayCall
+from billing.models.gateway_mandates import GatewayMandate
 from billing.models.invoice_events import InvoiceEvent
 from billing.models.invoices import Invoice, InvoiceLine
 from billing.models.invoicing_terms import InvoicePart, InvoicingTerms
@@ -117,6 +118,7 @@ __all__ = [
     "GatewayCall",
     "GatewayCustomer",
     "GatewayHealth",
+    "GatewayMandate",
     "InstrumentToken",
     "Invoice",
     "InvoiceEvent",

@@ -317,7 +317,7 @@ class PaymentReturn(models.Model):
     attempt = models.OneToOneField(PaymentAttempt, on_delete=models.PROTECT, related_name="+")
     currency = models.CharField(max_length=3)
     amount = money_field()
-    code = models.CharField(max_length=16, help_text="as the bank said it")
+    code = models.CharField(max_length=64, help_text="as the bank said it")
     decline_class = models.CharField(max_length=32)
     message = models.CharField(max_length=300, blank=True)
     returned_on = models.DateField()

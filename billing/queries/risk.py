@@ -1,9 +1,10 @@
 """What risk rules and retry budgets ask about customers, in four queries for any number."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from uuid import UUID
 
 from django.db.models import Count, Q
@@ -11,6 +12,7 @@ from django.db.models import Count, Q
 from billing.domain.budgets import LONGEST, REPRESENTMENTS
 from billing.domain.declines import DeclineClass
 from billing.models import (
+    Dispute,
     Payment,
     PaymentAttempt,
     PaymentLimit,
@@ -120,9 +122,37 @@ def returns_of(
         attempt__method__brand__in=brands,
     )
     fields = ("payment__invoice_id", "attempt__method__brand", "code", "returned_at")
-    for invoice, brand, code, returned_at in rows.values_list(*fields):
+    for invoice, brand, code, returned_at in chain(
+        rows.values_list(*fields), _refused(methods, brands), _taken_back(methods, brands)
+    ):
         found[invoice, str(brand)].append((code, returned_at))
     return found
+
+
+def _refused(
+    methods: Collection[PaymentMethod], brands: Collection[str]
+) -> Iterable[tuple[UUID, str, str, datetime]]:
+    """Debits that a gateway says have come back, before they counted as paid."""
+    attempts = PaymentAttempt.objects.filter(
+        payment__customer__in={method.customer_id for method in methods},
+        method__brand__in=brands,
+        state="declined",
+        resolved_at__isnull=False,
+    )
+    fields = ("payment__invoice_id", "method__brand", "decline_code", "resolved_at")
+    return attempts.values_list(*fields)
+
+
+def _taken_back(
+    methods: Collection[PaymentMethod], brands: Collection[str]
+) -> Iterable[tuple[UUID, str, str, datetime]]:
+    """Debits that a gateway says have come back, by way of a dispute."""
+    disputes = Dispute.objects.filter(
+        payment__customer__in={method.customer_id for method in methods},
+        attempt__method__brand__in=brands,
+    )
+    fields = ("payment__invoice_id", "attempt__method__brand", "reason", "opened_at")
+    return disputes.values_list(*fields)
 
 
 def _returns(

@@ -8,6 +8,7 @@ from itertools import chain
 
 from billing.domain.breakers import Breaker, BreakerState
 from billing.domain.budgets import spent_budget
+from billing.domain.debit_schemes import SCHEMES, amount_limit
 from billing.domain.declines import POLICIES
 from billing.domain.eligibility import GatewayFacts, MethodFacts
 from billing.domain.experiments import is_variant
@@ -22,6 +23,7 @@ from billing.gateways.registry import gateway_named, gateway_names
 from billing.models import (
     GatewayCustomer,
     GatewayHealth,
+    GatewayMandate,
     InstrumentToken,
     Mandate,
     OutcomeStatistic,
@@ -189,6 +191,8 @@ def stored_methods(record: Record) -> Mapping[int, list[StoredMethod]]:
             needs_mandate=row.pk in mandates,
             mandate_state=mandates.get(row.pk, ""),
             spent_budgets=held_by if budget else frozenset(),
+            currencies=_currencies(row),
+            limits=_limits(row, at),
         )
         found[row.customer_id].append(StoredMethod(row=row, facts=facts))
     return found
@@ -228,6 +232,17 @@ def _rule_of(row: RoutingRule) -> Rule:
     )
 
 
+def _currencies(row: PaymentMethod) -> frozenset[str]:
+    scheme = SCHEMES.get(row.brand) if row.kind == "bank_debit" else None
+    return frozenset({scheme.currency}) if scheme else frozenset()
+
+
+def _limits(row: PaymentMethod, at: datetime) -> Mapping[str, Money]:
+    """The most that the method's own gateway takes by one debit."""
+    limit = amount_limit(gateway=row.gateway, scheme=row.brand, on=at.date())
+    return {row.gateway: Money(limit.amount, SCHEMES[row.brand].currency)} if limit else {}
+
+
 def _mandate_states(rows: Sequence[PaymentMethod], at: datetime) -> Mapping[int, str]:
     """What the mandates of methods that need one are; empty where there is none."""
     used = {row.gateway for row in rows} & set(gateway_names())
@@ -240,6 +255,18 @@ def _mandate_states(rows: Sequence[PaymentMethod], at: datetime) -> Mapping[int,
         ):
             known = state_on(at.date(), state=state, signed_on=signed, last_used_on=used)
             found[method] = str(known)
+    return {**found, **_kept_mandates(rows)}
+
+
+def _kept_mandates(rows: Sequence[PaymentMethod]) -> Mapping[int, str]:
+    """What the mandates of debits are that their gateways keep themselves."""
+    debits = [row for row in rows if row.kind == "bank_debit"]
+    used = {row.gateway for row in debits} & set(gateway_names())
+    keeping = {name for name in used if gateway_named(name).capabilities.keeps_mandates}
+    found = {row.pk: "" for row in debits if row.gateway in keeping}
+    if found:
+        rows_of = GatewayMandate.objects.filter(method__in=found)
+        found |= dict(rows_of.values_list("method", "state"))
     return found
 
 

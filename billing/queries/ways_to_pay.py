@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from billing.domain.debit_schemes import SCHEMES
 from billing.gateways.registry import gateway_named, gateway_names
 from billing.models import GatewayHealth, Invoice, PaymentMethod
+from subscriptions.models import Customer
 from tiktoktoe.web.tones import label_of
 
 
@@ -21,6 +23,18 @@ class Way:
 def ways_to_pay(invoice: Invoice, *, at: datetime) -> list[Way]:
     """Every way that is eligible, stored ones first; what a gateway does not take is left out."""
     return [*_stored(invoice, at), *_pages(invoice)]
+
+
+def debit_page_for(customer: Customer) -> str:
+    """The gateway on whose page a customer can give a bank account to be debited; else ""."""
+    for name in _open_gateways():
+        able = gateway_named(name).capabilities
+        schemes = [s for s in SCHEMES.values() if s.currency == customer.currency]
+        is_there = any(customer.country in scheme.countries for scheme in schemes)
+        is_taken = customer.currency in able.debit_currencies
+        if able.keeps_mandates and able.has_hosted_page and is_taken and is_there:
+            return name
+    return ""
 
 
 def _stored(invoice: Invoice, at: datetime) -> list[Way]:

@@ -7,7 +7,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from billing.models import BankDelivery, BankEntry, BankFile, Invoice, Mandate
+from billing.models import (
+    BankDelivery,
+    BankEntry,
+    BankFile,
+    GatewayMandate,
+    Invoice,
+    Mandate,
+)
 from billing.queries.transfers import candidates
 from billing.services.bank.mandates import revoke_mandate
 from billing.services.bank.transfers import put_aside, take_transfer
@@ -95,7 +102,12 @@ def mandate_list(request: HttpRequest) -> HttpResponse:
         mandates = mandates.filter(reference__iexact=text) | mandates.filter(
             customer__name__icontains=text
         )
-    context = {"page": paginate(request, mandates), "q": text}
+    kept = GatewayMandate.objects.select_related("method__customer")
+    if text:
+        kept = kept.filter(reference__iexact=text) | kept.filter(
+            method__customer__name__icontains=text
+        )
+    context = {"page": paginate(request, mandates), "q": text, "kept": kept[:50]}
     return render(request, "billing/mandate_list.html", context)
 
 

@@ -18,7 +18,7 @@ from billing.queries.portal import (
     usage_so_far,
     why_declined,
 )
-from billing.queries.ways_to_pay import Way, ways_to_pay
+from billing.queries.ways_to_pay import Way, debit_page_for, ways_to_pay
 from billing.services.bank.banks import bank_for
 from billing.services.bank.mandates import withdraw_with_method
 from billing.services.payments.charging import charge_invoice
@@ -40,6 +40,7 @@ from billing.views.portal_access import (
     estimated_invoices,
     issued_invoices,
     portal_actor,
+    see_other,
 )
 from subscriptions.models import Subscription
 from subscriptions.queries.entitlements import entitlements
@@ -147,7 +148,7 @@ def portal_pay(request: HttpRequest, number: str) -> HttpResponse:
     except GatewayError:
         messages.error(request, UNREACHABLE)
     else:
-        return _see_other(address)
+        return see_other(address)
     return redirect("portal_invoice", number)
 
 
@@ -195,10 +196,12 @@ def portal_payment_methods(request: HttpRequest) -> HttpResponse:
     """The stored ways to pay."""
     customer = acting_customer(request)
     methods = PaymentMethod.objects.usable().filter(customer=customer)
+    has_bank = bank_for(customer.currency) is not None
     context = {
         "customer": customer,
-        "methods": methods,
-        "offers_debit": bank_for(customer.currency) is not None,
+        "methods": methods.select_related("gateway_mandate"),
+        "offers_debit": has_bank,
+        "offers_debit_page": not has_bank and debit_page_for(customer) != "",
     }
     return render(request, "portal/payment_methods.html", context)
 
@@ -208,7 +211,7 @@ def portal_payment_methods(request: HttpRequest) -> HttpResponse:
 def portal_method_add(request: HttpRequest) -> HttpResponse:
     """Go to the gateway's page to store a way to pay."""
     try:
-        return _see_other(open_setup_page(customer=acting_customer(request), at=now()))
+        return see_other(open_setup_page(customer=acting_customer(request), at=now()))
     except GatewayError:
         messages.error(request, UNREACHABLE)
         return redirect("portal_payment_methods")
@@ -267,8 +270,3 @@ def portal_method_removal(request: HttpRequest, method_id: int) -> HttpResponse:
 def _method(request: HttpRequest, method_id: int) -> PaymentMethod:
     mine = PaymentMethod.objects.usable().filter(customer__in=acting_customers(request))
     return get_object_or_404(mine.select_related("customer"), pk=method_id)
-
-
-def _see_other(address: str) -> HttpResponse:
-    """On to a page of the gateway, by GET."""
-    return HttpResponse(status=303, headers={"Location": address})

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 
 from billing.errors import TaxRateMissing
@@ -79,3 +79,8 @@ def banners(request: HttpRequest) -> dict[str, Callable[[], list[Banner]]]:
     if not isinstance(user, User):
         return {"portal_banners": list}
     return {"portal_banners": lambda: portal_banners(user.pk)}
+
+
+def see_other(address: str) -> HttpResponse:
+    """On to a page of a gateway, by GET."""
+    return HttpResponse(status=303, headers={"Location": address})

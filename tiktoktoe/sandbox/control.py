@@ -96,6 +96,10 @@ class SandboxControl:
         body = {"charge": charge, "reason": reason, "inquiry": is_inquiry}
         return self._post("dispute", body)
 
+    def fail_late(self, intent: str, *, reason: str = "insufficient_funds") -> dict[str, Any]:
+        """Let a bank debit that had succeeded fail after all; gives the intent."""
+        return self._post("late_failure", {"intent": intent, "reason": reason})
+
     def renew_card(self, method: str, *, last4: str, year: int, month: int) -> dict[str, Any]:
         """Let a card's network replace it: another number and expiry under the same token."""
         return self._post("renew", {"method": method, "last4": last4, "year": year, "month": month})

@@ -10,9 +10,11 @@ from uuid import UUID
 
 from django.db import transaction
 
+from billing.domain.declines import stripe_decline
 from billing.domain.disputes import (
     LOST_STATES,
     OPEN_DISPUTE_STATES,
+    DisputeClass,
     DisputeState,
     LossRule,
     LossTerms,
@@ -25,6 +27,7 @@ from billing.gateways.disputes import DisputeReport, TellsOfDisputes
 from billing.gateways.registry import gateway_named
 from billing.models import Dispute, DisputeEntry, DisputeRule, Invoice, Payment, PaymentAttempt
 from billing.services.payments.payment_events import record_event
+from billing.services.payments.payment_returns import collect_again
 from billing.services.payments.reconciling import look_into
 from billing.services.payments.refunds import follow_invoice
 from billing.services.payments.settling import note_overpayment
@@ -81,9 +84,11 @@ def record_dispute(
     for movement in report.movements:
         _add(dispute, movement.kind, movement.reference, movement.amount, at)
     _follow_report(dispute, report, actor, at)
-    _bear_or_take_back(dispute, payment, at)
+    owed_again = _bear_or_take_back(dispute, payment, at)
     _mark(payment)
     note_overpayment(payment, actor, at)
+    if owed_again.amount > 0 and dispute.reason_class == DisputeClass.RETURNED:
+        _collect_returned(dispute, payment, actor, at)
     return dispute
 
 
@@ -184,8 +189,23 @@ def conclude_dispute(
     _mark(dispute.payment)
 
 
-def _bear_or_take_back(dispute: Dispute, payment: Payment, at: datetime) -> None:
-    """Make the loss what it is: of a lost dispute all that is withheld, of any other nothing."""
+def _collect_returned(dispute: Dispute, payment: Payment, actor: Actor, at: datetime) -> None:
+    """A debit that its bank took back is collected again, where its reason lets it help."""
+    decline_class = stripe_decline(code=dispute.reason).decline_class
+    collect_again(
+        payment=payment,
+        attempt=PaymentAttempt.objects.select_related("method").get(pk=dispute.attempt_id),
+        decline_class=decline_class,
+        actor=actor,
+        at=at,
+    )
+
+
+def _bear_or_take_back(dispute: Dispute, payment: Payment, at: datetime) -> Money:
+    """Make the loss what it is: of a lost dispute all that is withheld, of any other nothing.
+
+    Gives how much more the invoice owes again by it.
+    """
     entries = list(dispute.entries.all())
     held = _sum(dispute, entries, DisputeEntry.Kind.FUNDS)
     reopened = _sum(dispute, entries, DisputeEntry.Kind.REOPENING)
@@ -201,6 +221,7 @@ def _bear_or_take_back(dispute: Dispute, payment: Payment, at: datetime) -> None
     _add(dispute, DisputeEntry.Kind.LOSS, turn, missing - again, at)
     payment.amount_charged_back += missing
     payment.save(update_fields=["amount_charged_back"])
+    return again
 
 
 def _owed_again(dispute: Dispute, payment: Payment, loss: Money, at: datetime) -> Money:

@@ -57,8 +57,19 @@ def make_known(
         return GatewayCustomer.objects.get(customer=customer, gateway=gateway)
 
 
-def open_setup_page(*, customer: Customer, at: datetime, gateway: str = DEFAULT_GATEWAY) -> str:
+def open_setup_page(
+    *,
+    customer: Customer,
+    at: datetime,
+    gateway: str = DEFAULT_GATEWAY,
+    kinds: frozenset[str] = frozenset(),
+    consent: str = "",
+) -> str:
     """Open the gateway's page on which a customer stores a method; gives its address.
+
+    Args:
+        kinds: Only methods of these; empty: whatever the gateway takes.
+        consent: What whoever gives a bank account there agrees to, in our words.
 
     Raises:
         GatewayUnavailable: If the gateway cannot be reached.
@@ -78,6 +89,8 @@ def open_setup_page(*, customer: Customer, at: datetime, gateway: str = DEFAULT_
             cancel_url=methods_page_address(),
             expires_at=at + SETUP_PAGE_IS_OPEN_FOR,
             saves_method=True,
+            kinds=kinds,
+            consent=consent,
             idempotency_key=f"setup:{reference}",
         )
     )
@@ -104,7 +117,13 @@ def take_over_method(
         return None
     if customer is not None and owner.customer_id != customer.pk:
         return None
-    return keep_method(customer_id=owner.customer_id, details=page.method, at=at, gateway=gateway)
+    return keep_method(
+        customer_id=owner.customer_id,
+        details=page.method,
+        at=at,
+        gateway=gateway,
+        consent=page.consent,
+    )
 
 
 @transaction.atomic

@@ -8,11 +8,12 @@ from django.db import transaction
 from billing.domain.attempts import PaymentState, ensure_payment_move
 from billing.domain.bank_reasons import bank_decline
 from billing.domain.budgets import spent_representments
-from billing.domain.declines import DeclineClass
+from billing.domain.declines import POLICIES, Decline, DeclineClass
 from billing.domain.dunning import Retry, next_retry
 from billing.domain.mandates import beyond_refund_right
 from billing.models import Invoice, Payment, PaymentAttempt, PaymentReturn
 from billing.queries.risk import returns_of
+from billing.services.payments.gateway_mandates import end_kept_mandate
 from billing.services.payments.payment_events import record_event
 from subscriptions.services.lifecycle import mark_past_due
 from subscriptions.services.transitions import Actor
@@ -32,11 +33,13 @@ def return_payment(
     returned_on: date,
     actor: Actor,
     at: datetime,
+    decline: Decline | None = None,
 ) -> PaymentReturn | None:
     """Record that a payment was taken back, and let its invoice be owed again.
 
     Collected again is only what trying again can help with; a second payment does that, since
-    the first one has been paid and is over. None if it has been returned already.
+    the first one has been paid and is over. None if it has been returned already. `decline` is
+    what the code means, where it is not a bank's own.
     """
     invoice = Invoice.objects.select_for_update(of=("self",)).get(payments__attempts=attempt.pk)
     payment = Payment.objects.select_for_update(of=("self",)).get(attempts=attempt.pk)
@@ -44,14 +47,14 @@ def return_payment(
     if payment.state == PaymentState.RETURNED:
         return None
     ensure_payment_move(payment.state, PaymentState.RETURNED)
-    decline = bank_decline(code)
+    decline = decline or bank_decline(code)
     made = PaymentReturn.objects.create(
         id=uuid7(),
         payment=payment,
         attempt=attempt,
         currency=payment.currency,
         amount=payment.amount.amount,
-        code=code[:16],
+        code=code[:64],
         decline_class=decline.decline_class,
         message=message[:300],
         returned_on=returned_on,
@@ -59,7 +62,9 @@ def return_payment(
     )
     _move(payment, made, debited_on, actor, at)
     _reopen(invoice, payment)
-    _collect_again(payment, attempt, decline.decline_class, actor, at)
+    collect_again(
+        payment=payment, attempt=attempt, decline_class=decline.decline_class, actor=actor, at=at
+    )
     logger.info("payment returned", extra={"payment": str(payment.pk), "code": code})
     return made
 
@@ -102,15 +107,22 @@ def _reopen(invoice: Invoice, payment: Payment) -> None:
     invoice.save(update_fields=["amount_paid", "state", "paid_at"])
 
 
-def _collect_again(
+def collect_again(
+    *,
     payment: Payment,
     attempt: PaymentAttempt,
     decline_class: DeclineClass,
     actor: Actor,
     at: datetime,
 ) -> None:
-    """Open the payment that collects what is owed again, or leave it to the customer."""
+    """Open the payment that collects what is owed again, or leave it to the customer.
+
+    A debit whose bank says that the account or the permission is gone ends the mandate. The
+    caller holds the invoice's lock.
+    """
     invoice = payment.invoice
+    if attempt.method is not None and POLICIES[decline_class].instrument_is_dead:
+        end_kept_mandate(method=attempt.method, at=at)
     if invoice.state != Invoice.State.OPEN or invoice.amount_due.amount <= 0:
         return
     retry = _next_try(payment, attempt, decline_class, at)

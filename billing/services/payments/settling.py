@@ -22,15 +22,19 @@ from billing.domain.attempts import (
     payment_state_of,
     settled_state,
 )
+from billing.domain.budgets import spent_representments
 from billing.domain.campaigns import plan_retry
-from billing.domain.declines import POLICIES, DeclineClass
+from billing.domain.declines import POLICIES, Decline, DeclineClass
+from billing.domain.dunning import Retry
 from billing.errors import StateMoveNotAllowed
 from billing.gateways.base import Outcome
 from billing.gateways.registry import gateway_named
 from billing.models import Invoice, Payment, PaymentAttempt, PaymentDecision
+from billing.queries.risk import returns_of
 from billing.services.dunning.campaigns import terms_of
 from billing.services.invoices.consolidating import subscriptions_of
 from billing.services.payments.payment_events import record_event
+from billing.services.payments.payment_returns import return_payment
 from billing.services.payments.reviews import hold_for_person
 from billing.services.payments.stored_methods import keep_method
 from billing.services.payments.strategy import (
@@ -78,6 +82,7 @@ def settle_attempt(
     else:
         _look_again(locked, at)
         _note_contradiction(locked, outcome, actor, at)
+        _note_late_failure(locked, outcome, actor, at)
     return locked
 
 
@@ -291,6 +296,27 @@ def _is_second_charge(attempt: PaymentAttempt, outcome: Outcome) -> bool:
     return is_again and not attempt.is_hold and bool(known and told) and known != told
 
 
+def _note_late_failure(
+    attempt: PaymentAttempt, outcome: Outcome, actor: Actor, at: datetime
+) -> None:
+    """A debit that had succeeded has failed after all: what it paid is owed again."""
+    is_debit = attempt.method is not None and attempt.method.kind == "bank_debit"
+    was_paid = attempt.state == AttemptState.SUCCEEDED and not attempt.is_hold
+    if outcome.answer != Answer.DECLINED or not (is_debit and was_paid):
+        return
+    decline = outcome.decline or Decline(code="unknown", decline_class=DeclineClass.UNCLASSIFIED)
+    return_payment(
+        attempt=attempt,
+        code=decline.code,
+        decline=decline,
+        message=outcome.message,
+        debited_on=None,
+        returned_on=at.date(),
+        actor=actor,
+        at=at,
+    )
+
+
 def _follow(attempt: PaymentAttempt, outcome: Outcome, actor: Actor, at: datetime) -> None:
     """Move the payment after its attempt, and what hangs on it."""
     payment = attempt.payment
@@ -429,6 +455,11 @@ def _plan_next_try(attempt: PaymentAttempt, actor: Actor, at: datetime) -> None:
         failed_at=at,
         time_zone=payment.customer.time_zone,
     )
+    if retry.at is not None and attempt.method is not None:
+        brand = attempt.method.brand
+        returns = returns_of([attempt.method]).get((payment.invoice_id, brand), [])
+        rule = spent_representments(brand=brand, returns=returns, at=retry.at)
+        retry = Retry(at=None, reason=f"{rule.words()} ({rule.source})") if rule else retry
     payment.next_attempt_at = retry.at
     to_state = PaymentState.OPEN if retry.at else PaymentState.FAILED
     _move_payment(payment, to_state, actor, at, {"reason": retry.reason})

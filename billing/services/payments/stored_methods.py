@@ -2,19 +2,38 @@
 
 from datetime import datetime
 
+from django.db import transaction
+
 from billing.gateways.base import MethodDetails
 from billing.gateways.registry import DEFAULT_GATEWAY
 from billing.models import GatewayCustomer, PaymentMethod
+from billing.services.payments.gateway_mandates import keep_mandate
 
 
+@transaction.atomic
 def keep_method(
-    *, customer_id: int, details: MethodDetails, at: datetime, gateway: str = DEFAULT_GATEWAY
+    *,
+    customer_id: int,
+    details: MethodDetails,
+    at: datetime,
+    gateway: str = DEFAULT_GATEWAY,
+    consent: str = "",
 ) -> PaymentMethod | None:
     """Store a method of a customer, or refresh what is shown of it; the first is the default.
 
     A method that the gateway does not hold for this very customer is not taken: None. One
-    that was removed here stays removed.
+    that was removed here stays removed. A mandate that the gateway names is kept with it, and
+    `consent` as what was agreed to.
     """
+    method = _keep(customer_id, details, at, gateway)
+    if method is not None and details.mandate is not None:
+        keep_mandate(method=method, details=details.mandate, at=at, consent=consent)
+    return method
+
+
+def _keep(
+    customer_id: int, details: MethodDetails, at: datetime, gateway: str
+) -> PaymentMethod | None:
     owner = GatewayCustomer.objects.filter(
         gateway=gateway, gateway_reference=details.customer_reference, customer_id=customer_id
     )

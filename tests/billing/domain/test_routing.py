@@ -36,6 +36,7 @@ _BROKEN: dict[Why, tuple[GatewayFacts, MethodFacts, Need]] = {
     Why.GATEWAY_DISABLED: (replace(ALPHA, is_enabled=False), CARD, NEED),
     Why.KIND_NOT_TAKEN: (replace(ALPHA, kinds=frozenset({"wallet"})), CARD, NEED),
     Why.CURRENCY_NOT_TAKEN: (replace(ALPHA, currencies=frozenset({"EUR"})), CARD, NEED),
+    Why.NOT_ITS_CURRENCY: (ALPHA, replace(DEBIT, currencies=frozenset({"EUR"})), NEED),
     Why.COUNTRY_NOT_TAKEN: (
         replace(ALPHA, countries=frozenset({"DE"})),
         replace(CARD, country="US"),

@@ -65,7 +65,10 @@ def test_home_says_what_failed_and_where_to_fix_it(stripe: StripeWorld) -> None:
 
     text = member_of(customer).get(reverse("portal_home")).content.decode()
 
-    assert f"Invoice {invoice} could not be collected. This card can no longer be used." in text
+    assert (
+        f"Invoice {invoice} could not be collected. This payment method can no longer be used."
+        in text
+    )
     assert reverse("portal_invoice", args=[invoice.number]) in text
 
 

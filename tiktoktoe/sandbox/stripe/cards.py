@@ -88,6 +88,7 @@ BOUNCES = {
         "insufficient_funds", "insufficient_funds", network_code="AM04"
     ),
 }
+BANK_CODES = {refusal.code: refusal.network_code for refusal in BOUNCES.values()}
 # Paid, and taken back at once: the reason that the bank gives.
 TAKEN_BACK = {
     "000555555559": "debit_not_authorized",

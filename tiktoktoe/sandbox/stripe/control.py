@@ -7,7 +7,9 @@ from tiktoktoe.sandbox.core.control import Control as CoreControl
 from tiktoktoe.sandbox.core.faults import Faults
 from tiktoktoe.sandbox.core.webhooks import Webhooks
 from tiktoktoe.sandbox.stripe.api import Api
+from tiktoktoe.sandbox.stripe.cards import BANK_CODES, Refusal
 from tiktoktoe.sandbox.stripe.pages import methods_by_number
+from tiktoktoe.sandbox.stripe.resources.charges import fail_late
 from tiktoktoe.sandbox.stripe.resources.checkout import next_address, submit
 from tiktoktoe.sandbox.stripe.resources.disputes import decide, open_dispute
 from tiktoktoe.sandbox.stripe.resources.payment_intents import finish_challenge
@@ -30,6 +32,7 @@ class Control(CoreControl):
             "challenge": self._answer_challenge,
             "checkout": self._complete_checkout,
             "dispute": self._dispute,
+            "late_failure": self._fail_late,
             "payout": self._pay_out,
             "renew": self._renew,
             "payouts": self._set_payouts,
@@ -57,6 +60,14 @@ class Control(CoreControl):
         charge = self._sandbox.store.get(body["charge"], "charge")
         reason, is_inquiry = body.get("reason", "fraudulent"), bool(body.get("inquiry"))
         return open_dispute(self._sandbox, charge, reason, is_inquiry=is_inquiry)
+
+    def _fail_late(self, body: Json) -> Json:
+        """A bank tells only now that a debit, which had succeeded, has failed."""
+        intent = self._sandbox.store.get(body["intent"], "payment_intent")
+        reason = body.get("reason", "insufficient_funds")
+        refusal = Refusal(reason, reason, network_code=BANK_CODES.get(reason))
+        fail_late(self._sandbox, intent, refusal)
+        return intent
 
     def _decide(self, body: Json) -> Json:
         dispute = self._sandbox.store.get(body["dispute"], "dispute")

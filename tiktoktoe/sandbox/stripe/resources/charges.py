@@ -5,7 +5,7 @@ from tiktoktoe.sandbox.stripe.errors import ApiError
 from tiktoktoe.sandbox.stripe.fees import fee_of
 from tiktoktoe.sandbox.stripe.resources.balance import DAY, book
 from tiktoktoe.sandbox.stripe.resources.disputes import open_dispute
-from tiktoktoe.sandbox.stripe.resources.mandates import end_mandate
+from tiktoktoe.sandbox.stripe.resources.mandates import DEBITS, end_mandate
 from tiktoktoe.sandbox.stripe.resources.payment_methods import attach, declined, number_of
 from tiktoktoe.sandbox.stripe.routes import change, readable, route
 from tiktoktoe.sandbox.stripe.sandbox import Sandbox, action, snapshot
@@ -133,6 +133,22 @@ def clear_debit(sandbox: Sandbox, intent: Json) -> None:
         decline(sandbox, intent, method, bounce, charge)
     else:
         capture(sandbox, intent, charge, intent["amount"])
+
+
+def fail_late(sandbox: Sandbox, intent: Json, refusal: cards.Refusal) -> None:
+    """A debit that had succeeded fails after all: its money goes back, and is booked so.
+
+    Raises:
+        ApiError: 400, if it is no debit that has succeeded.
+    """
+    charge = sandbox.store.get(intent["latest_charge"], "charge")
+    method = sandbox.store.get(charge["payment_method"], "payment_method")
+    if intent["status"] != "succeeded" or method["type"] not in DEBITS:
+        raise ApiError(400, "Only a debit that has succeeded can fail late.", param="intent")
+    book(sandbox, "payment_failure_refund", charge, -charge["amount_captured"])
+    intent["amount_received"] = 0
+    block(sandbox, method, refusal)
+    decline(sandbox, intent, method, refusal, charge)
 
 
 def is_blocked(method: Json) -> bool:
