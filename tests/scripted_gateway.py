@@ -62,6 +62,14 @@ class ScriptedGateway:
         self.taken[request.our_reference] = outcome
         return outcome
 
+    def authorize(self, request: ChargeRequest) -> Outcome:
+        """Hold the money, unless the script says otherwise."""
+        self.asked.append(request)
+        if self.script:
+            return self.script.pop(0)
+        reference = f"{self.name}-{len(self.asked)}"
+        return Outcome(answer=Answer.AUTHORIZED, reference=reference, amount=request.amount)
+
     def read_charge(self, reference: str) -> Outcome:
         """What was taken."""
         found = [outcome for outcome in self.taken.values() if outcome.reference == reference]

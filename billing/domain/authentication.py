@@ -102,13 +102,21 @@ class Authentication:
     reason: str
     source: str = ""
 
-    def as_kept(self) -> dict[str, str]:
-        """As the attempt keeps it."""
+    @property
+    def wish(self) -> str:
+        """As a gateway is told it: challenge, the exemption that is asked for, or nothing."""
+        if self.ask == Ask.EXEMPTION:
+            return str(self.exemption)
+        return str(self.ask) if self.ask == Ask.CHALLENGE else ""
+
+    def as_kept(self, *, sent: Mapping[str, str] | None = None) -> dict[str, object]:
+        """As the decision and the attempt keep it, with the fields by which it is sent."""
         return {
             "ask": str(self.ask),
             "exemption": str(self.exemption),
             "reason": self.reason,
             "source": self.source,
+            "sent": dict(sent or {}),
         }
 
 

@@ -128,7 +128,11 @@ _CHECKS: Mapping[Why, _Check] = {
     Why.METHOD_IS_DEAD: lambda _, method, __: method.is_dead,
     Why.MANDATE_MISSING: lambda _, method, __: method.needs_mandate and not method.mandate_state,
     Why.MANDATE_INACTIVE: lambda _, method, __: method.mandate_state not in {"", "active"},
-    Why.CAPABILITY_MISSING: lambda gateway, _, need: not need.abilities <= gateway.abilities,
+    # A bank account is debited or not: nothing of it can be held.
+    Why.CAPABILITY_MISSING: lambda gateway, method, need: (
+        not need.abilities <= gateway.abilities
+        or ("hold" in need.abilities and method.kind == "bank_debit")
+    ),
     Why.BREAKER_OPEN: lambda gateway, _, __: gateway.breaker_is_open,
     Why.BUDGET_USED_UP: lambda gateway, method, _: gateway.name in method.spent_budgets,
     Why.TRIED_ALREADY: lambda gateway, method, need: (gateway.name, method.reference) in need.tried,

@@ -243,6 +243,10 @@ class AdyenGateway:
         )
         return methods_of(listing)
 
+    def authentication_fields(self, wish: str, *, is_on_page: bool) -> dict[str, Any]:
+        """What a request says about confirming."""
+        return _wish(wish) if is_on_page else _without_customer(wish)
+
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
         """The events of a standard notification."""
         del headers
@@ -267,8 +271,7 @@ class AdyenGateway:
             "reference": request.our_reference,
             "paymentMethod": {"type": "scheme", "storedPaymentMethodId": request.method_reference},
             "shopperReference": request.customer_reference,
-            "shopperInteraction": "ContAuth",
-            "recurringProcessingModel": "Subscription",
+            **_without_customer(request.authentication),
             "returnUrl": settings.BASE_URL,
             "metadata": _metadata(request.metadata),
             **terms,
@@ -326,6 +329,15 @@ def adyen_gateway(name: str, terms: Mapping[str, str]) -> AdyenGateway:
 
 # EMV 3-D Secure's challenge indicator: mandated; none wanted; none, the risk was analysed.
 _INDICATORS = {"challenge": "04", "low_value": "02", "low_risk": "05"}
+
+
+def _without_customer(exemption: str) -> dict[str, str]:
+    """Why nobody need confirm: the merchant initiates it, in a row of payments or beside one.
+
+    Source: docs.adyen.com/online-payments/tokenization, recurringProcessingModel.
+    """
+    model = "UnscheduledCardOnFile" if exemption == "merchant_initiated" else "Subscription"
+    return {"shopperInteraction": "ContAuth", "recurringProcessingModel": model}
 
 
 def _wish(authentication: str) -> dict[str, Any]:

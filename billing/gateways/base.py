@@ -85,6 +85,7 @@ class ChargeRequest:
     amount: Money
     description: str
     metadata: Mapping[str, str]
+    authentication: str = ""  # recurring, merchant_initiated: why nobody need confirm
     idempotency_key: str
 
 

@@ -48,6 +48,9 @@ SETUP_DETAILS = ["setup_intent.payment_method", "setup_intent.mandate"]
 # What stands for a bank debit in a currency. Source: docs.stripe.com/payments/bank-debits.
 DEBITS = {"EUR": "sepa_debit", "USD": "us_bank_account"}
 OUR_REFERENCE = "our_reference"
+# The customer is not there: Stripe asks for the exemption of payments that merchants initiate.
+# Source: docs.stripe.com/payments/payment-intents/off-session, and its API's `off_session`.
+_WITHOUT_CUSTOMER: dict[str, Any] = {"off_session": True}
 CLOCKS_DIFFER_BY = timedelta(minutes=5)
 # Lists are current at once; this is for a request of ours that is still on its way.
 NOTHING_STAYS_ON_ITS_WAY = timedelta(minutes=2)
@@ -228,6 +231,10 @@ class StripeGateway:
             lambda: self._client().disputes.close(reference, {}, options), outcome_of_dispute
         )
 
+    def authentication_fields(self, wish: str, *, is_on_page: bool) -> dict[str, Any]:
+        """What a request says about confirming."""
+        return _authentication_on_page(wish) if is_on_page else _WITHOUT_CUSTOMER
+
     def read_mandate(self, reference: str) -> MandateDetails:
         """A Mandate as it is now."""
         return mandate_details(self._ask(lambda: self._client().mandates.retrieve(reference)))
@@ -265,7 +272,7 @@ class StripeGateway:
             "customer": request.customer_reference,
             "payment_method": request.method_reference,
             "confirm": True,
-            "off_session": True,
+            **_WITHOUT_CUSTOMER,
             "description": request.description,
             "metadata": {**request.metadata, OUR_REFERENCE: request.our_reference},
             "expand": INTENT_DETAILS,
@@ -336,17 +343,24 @@ def _page_params(request: PageRequest) -> dict[str, Any]:
         "unit_amount": to_stripe(request.amount),
         "product_data": {"name": request.description},
     }
-    if request.authentication:
-        # Stripe asks for exemptions by itself; what it can be told is to challenge.
-        is_challenge = request.authentication == "challenge"
-        wish = "challenge" if is_challenge else "automatic"
-        common["payment_method_options"] = {"card": {"request_three_d_secure": wish}}
     return {
         "mode": "payment",
+        **_authentication_on_page(request.authentication),
         **common,
         "line_items": [{"quantity": 1, "price_data": price}],
         "payment_intent_data": intent,
     }
+
+
+def _authentication_on_page(wish: str) -> dict[str, Any]:
+    """What the holder's bank is asked; Stripe asks for exemptions itself, unless told to challenge.
+
+    Source: docs.stripe.com/api/checkout/sessions/create, request_three_d_secure.
+    """
+    if not wish:
+        return {}
+    how = "challenge" if wish == "challenge" else "automatic"
+    return {"payment_method_options": {"card": {"request_three_d_secure": how}}}
 
 
 def _types(kinds: frozenset[str], currency: str) -> list[str]:

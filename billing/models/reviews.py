@@ -61,6 +61,9 @@ class PaymentReview(models.Model):
 
     payment = models.OneToOneField(Payment, on_delete=models.PROTECT, related_name="review")
     state = models.CharField(max_length=16, choices=State.choices, default=State.OPEN)
+    is_hold = models.BooleanField(
+        default=False, help_text="money was only to be held: approving charges nothing by itself"
+    )
     points = models.PositiveSmallIntegerField()
     hits = models.JSONField(help_text="the rules that hit, and their points")
     created_at = models.DateTimeField(default=now)

@@ -35,6 +35,8 @@ class DecisionView:
 
     decision: PaymentDecision
     candidates: tuple[CandidateRow, ...]
+    asked: Mapping[str, Any]  # what the holder's bank is asked; empty where nothing was chosen
+    is_of_hold: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,8 @@ def decisions_of(payment: Payment) -> list[DecisionView]:
         DecisionView(
             decision=decision,
             candidates=_rows(decision.candidates, methods, payment.currency),
+            asked=decision.inputs.get("authentication") or {},
+            is_of_hold="hold" in decision.inputs.get("abilities", ()),
         )
         for decision in decisions
     ]

@@ -19,6 +19,7 @@ from billing.domain.routing_rules import Effect
 from billing.domain.routing_rules import RoutingRule as Rule
 from billing.domain.scoring import Economics, Objectives
 from billing.domain.success import Cell, SuccessRates
+from billing.gateways.base import Capabilities
 from billing.gateways.registry import gateway_named, gateway_names
 from billing.models import (
     GatewayCustomer,
@@ -208,9 +209,15 @@ def _facts_of(name: str, health: GatewayHealth | None, at: datetime) -> GatewayF
         countries=able.countries,
         minimum=able.minimum,
         maximum=able.maximum,
+        abilities=_abilities(able),
         has_authentication=able.has_three_d_secure,
         breaker_is_open=health is not None and breaker_of(health).blocks(at),
     )
+
+
+def _abilities(able: Capabilities) -> frozenset[str]:
+    """What a gateway can do beside charging."""
+    return frozenset({"hold"}) if able.authorization_lasts is not None else frozenset()
 
 
 def _rule_of(row: RoutingRule) -> Rule:

@@ -34,6 +34,7 @@ def flight_recorder(request: HttpRequest, payment_id: UUID) -> HttpResponse:
         "views": views,
         "policies": RoutingPolicy.objects.all()[:20],
         "replay": replay(views[0].decision, policy) if policy and views else None,
+        "attempts": payment.attempts.exclude(authentication={}).order_by("sequence"),
         "calls": calls.select_related("attempt").order_by("started_at", "pk")[:200],
         "events": payment.events.order_by("pk"),
         "broken": broken_seals(payment.pk),

@@ -7,10 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 
-from billing.errors import PaymentMethodMissing
 from billing.forms.holds import CaptureForm
 from billing.models import PaymentAttempt
-from billing.services.payments.charging import default_method
 from billing.services.payments.holds import capture_hold, hold_invoice, void_hold
 from billing.views.invoices import find_invoice
 from subscriptions.services.transitions import Actor
@@ -28,10 +26,7 @@ def invoice_hold(request: HttpRequest, key: str) -> HttpResponse:
     """Hold what is due on an invoice, on the customer's default method."""
     invoice = find_invoice(key)
     try:
-        method = default_method(invoice)
-        if method is None:
-            raise PaymentMethodMissing("there is no stored payment method")
-        attempt = hold_invoice(invoice=invoice, method=method, actor=_actor(request), at=now())
+        attempt = hold_invoice(invoice=invoice, actor=_actor(request), at=now())
     except (Conflict, GatewayError) as refusal:
         messages.error(request, f"Nothing is held: {refusal}.")
         return redirect("invoice_detail", invoice.address_key)

@@ -8,7 +8,8 @@ from django.urls import reverse
 from django.utils.module_loading import import_string
 
 from billing.models import Invoice, Payment, PaymentAttempt
-from billing.services.payments.charging import Channel, charge_invoice, open_attempt
+from billing.services.payments.channels import Channel
+from billing.services.payments.charging import charge_invoice, open_attempt
 from billing.tasks import (
     SCHEDULES,
     collect_payments,

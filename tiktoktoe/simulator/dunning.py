@@ -20,7 +20,8 @@ from billing.models.invoices import LEFT_TO_PAY
 from billing.services.dunning.campaigns import assign_campaign, publish_campaign
 from billing.services.dunning.overdue import next_overdue_at, update_overdue
 from billing.services.dunning.runs import run_dunning
-from billing.services.payments.charging import Channel, open_attempt
+from billing.services.payments.channels import Channel
+from billing.services.payments.charging import open_attempt
 from billing.services.payments.settling import settle_attempt
 from tiktoktoe.kernel.errors import InvalidInput
 from tiktoktoe.kernel.money import minor_unit

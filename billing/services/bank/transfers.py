@@ -18,13 +18,8 @@ from billing.gateways.base import Outcome
 from billing.models import BankEntry, Invoice, Payment
 from billing.queries.transfers import invoices_named
 from billing.services.bank.banks import BANK
-from billing.services.payments.charging import (
-    PAYABLE_STATES,
-    Channel,
-    new_attempt,
-    payment_for,
-    start_attempt,
-)
+from billing.services.payments.channels import PAYABLE_STATES, Channel
+from billing.services.payments.charging import new_attempt, payment_for, start_attempt
 from billing.services.payments.part_payments import collect_rest
 from billing.services.payments.settling import settle_attempt
 from subscriptions.services.transitions import Actor

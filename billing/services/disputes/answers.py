@@ -32,9 +32,9 @@ from billing.models import Dispute, DisputeAnswer, Invoice
 from billing.services.disputes.evidence import SECTIONS, gather_evidence
 from billing.services.disputes.records import conclude_dispute, look_at_dispute
 from billing.services.documents.pdf import evidence_pdf
-from billing.services.payments.charging import send_deadline
 from billing.services.payments.gateway_calls import ask
 from billing.services.payments.payment_events import RECONCILER, record_event
+from billing.services.payments.sending import send_deadline
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.ids import uuid7
 

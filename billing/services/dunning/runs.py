@@ -33,7 +33,7 @@ from billing.services.dunning.steps import (
     perform,
     stopped_by,
 )
-from billing.services.payments.charging import Channel
+from billing.services.payments.channels import Channel
 from billing.services.payments.payment_events import actor_name
 from subscriptions.models import CustomerClock, Subscription
 from subscriptions.services.restrictions import lift_restrictions

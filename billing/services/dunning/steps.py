@@ -12,7 +12,8 @@ from billing.services.changes.cancelling import cancel_subscription
 from billing.services.changes.pausing import pause
 from billing.services.invoices.consolidating import subscriptions_of
 from billing.services.invoices.invoicing import mark_uncollectible
-from billing.services.payments.charging import Channel, default_method
+from billing.services.payments.channels import Channel
+from billing.services.payments.charging import default_method
 from subscriptions.models import Subscription
 from subscriptions.services.restrictions import restrict_service
 from subscriptions.services.transitions import SCHEDULE

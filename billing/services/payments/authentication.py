@@ -13,6 +13,8 @@ from billing.domain.authentication import (
     decide_authentication,
 )
 from billing.domain.declines import DeclineClass
+from billing.gateways.authentication_fields import TellsBanks, in_names
+from billing.gateways.registry import gateway_named
 from billing.models import ExemptionRule, Invoice, Payment, PaymentAttempt, PaymentMethod
 from tiktoktoe.kernel.money import Money
 
@@ -31,6 +33,17 @@ def authentication_of_charge(
         is_subscription=invoice.subscription_id is not None,
     )
     return decide_authentication(facts, (), on=at.astimezone(UTC).date())
+
+
+def as_kept(found: Authentication, *, gateway: str, is_on_page: bool) -> dict[str, object]:
+    """What was decided, with the fields that the gateway is sent for it."""
+    source = gateway_named(gateway)
+    fields = (
+        source.authentication_fields(found.wish, is_on_page=is_on_page)
+        if isinstance(source, TellsBanks)
+        else {}
+    )
+    return found.as_kept(sent=in_names(fields))
 
 
 def authentication_of_page(

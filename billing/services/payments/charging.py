@@ -1,28 +1,23 @@
 """Collecting a payment in three steps: open (a row is committed), send (no transaction), settle.
 
-Whatever dies in between leaves an attempt that is live, and so nobody can charge twice; the
-reconciler sends the same request with the same key, or asks what became of it.
+This is the first: what is written down before a byte leaves, so that nobody can charge twice.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from enum import StrEnum
 from time import monotonic
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F
 
 from billing.domain.attempts import (
     LIVE_ATTEMPT_STATES,
     LIVE_PAYMENT_STATES,
-    UNPROVEN_ATTEMPT_STATES,
     PaymentState,
     ensure_payment_move,
 )
-from billing.domain.authentication import Ask, Authentication
+from billing.domain.authentication import Authentication
 from billing.domain.scoring import Objectives
 from billing.errors import (
     InvoiceNotOpen,
@@ -32,10 +27,7 @@ from billing.errors import (
     PaymentInFlight,
     PaymentMethodMissing,
 )
-from billing.gateways.base import ChargeRequest, Outcome, PageRequest
-from billing.gateways.registry import gateway_named
 from billing.models import (
-    GatewayCustomer,
     Invoice,
     Payment,
     PaymentAttempt,
@@ -43,12 +35,12 @@ from billing.models import (
     PaymentMethod,
     PaymentReview,
 )
-from billing.services.payments.addresses import payment_page_address
-from billing.services.payments.authentication import authentication_of_charge
-from billing.services.payments.gateway_calls import ask
+from billing.services.payments.authentication import as_kept, authentication_of_charge
+from billing.services.payments.channels import PAYABLE_STATES, Channel
 from billing.services.payments.payment_events import record_event
 from billing.services.payments.reviews import held_back, judge_payment
-from billing.services.payments.settling import settle_attempt, wait_for_a_way
+from billing.services.payments.sending import send_attempt, send_deadline
+from billing.services.payments.settling import wait_for_a_way
 from billing.services.payments.strategy import (
     Pool,
     find_route,
@@ -62,25 +54,7 @@ from tiktoktoe.kernel.money import Money
 
 logger = logging.getLogger(__name__)
 
-PAGE_IS_OPEN_FOR = timedelta(hours=1)  # Stripe allows 30 minutes to 24 hours
-_GRACE = timedelta(seconds=10)
 REQUEST_DEADLINE = timedelta(seconds=25)  # no second gateway is asked in a request after this
-
-
-class Channel(StrEnum):
-    """Where the customer is while paying."""
-
-    STORED_METHOD = "stored_method"
-    HOSTED_PAGE = "hosted_page"
-    BANK_TRANSFER = "bank_transfer"  # the customer sends it; it has arrived
-
-
-# What was given up is not collected any more, but whoever wants to pay it may.
-PAYABLE_STATES: Mapping[Channel, frozenset[str]] = {
-    Channel.STORED_METHOD: frozenset({"open"}),
-    Channel.HOSTED_PAGE: frozenset({"open", "uncollectible"}),
-    Channel.BANK_TRANSFER: frozenset({"open", "uncollectible", "paid"}),
-}
 
 
 def charge_invoice(
@@ -137,6 +111,7 @@ def open_routed_attempt(
     at: datetime,
     method: PaymentMethod | None = None,
     objectives: Objectives | None = None,
+    is_hold: bool = False,
 ) -> PaymentAttempt:
     """Commit an attempt where the strategy says, with the decision, before anything is sent.
 
@@ -150,12 +125,19 @@ def open_routed_attempt(
         locked = Invoice.objects.select_for_update(of=("self",)).get(pk=invoice.pk)
         pool = load_pool(customers=[locked.customer_id], at=at)
         written = write_routed_attempt(
-            invoice=locked, pool=pool, method=method, objectives=objectives, actor=actor, at=at
+            invoice=locked,
+            pool=pool,
+            method=method,
+            objectives=objectives,
+            is_hold=is_hold,
+            actor=actor,
+            at=at,
         )
     if isinstance(written, PaymentReview):
         raise PaymentHeld("a person has to look at this payment first; it is in the review queue")
     if isinstance(written, PaymentDecision):
-        raise NothingToCharge(f"no method can be charged: {reasons_in_words(written)}")
+        what = "held" if is_hold else "charged"
+        raise NothingToCharge(f"no method can be {what}: {reasons_in_words(written)}")
     return written
 
 
@@ -169,7 +151,6 @@ def open_attempt(
     method: PaymentMethod | None = None,
     saves_method: bool = False,
     amount: Money | None = None,
-    is_hold: bool = False,
     authentication: Authentication | None = None,
 ) -> PaymentAttempt:
     """Commit an attempt at a given gateway to collect what is due, or part of it.
@@ -188,9 +169,8 @@ def open_attempt(
                 invoice=locked, method=method, gateway=gateway, amount=payment.amount, at=at
             )
         if authentication is not None:
-            attempt.authentication = authentication.as_kept()
-        if is_hold:
-            attempt.is_hold, attempt.amount_authorized = True, payment.amount
+            is_on_page = channel == Channel.HOSTED_PAGE
+            attempt.authentication = as_kept(authentication, gateway=gateway, is_on_page=is_on_page)
         return start_attempt(attempt, earlier, actor=actor, at=at)
 
 
@@ -202,15 +182,17 @@ def write_routed_attempt(
     at: datetime,
     method: PaymentMethod | None = None,
     objectives: Objectives | None = None,
+    is_hold: bool = False,
 ) -> PaymentAttempt | PaymentDecision | PaymentReview:
     """Write an attempt down where the strategy says; the caller holds the invoice's lock.
 
     Gives the review where risk rules hold the payment back, and the decision where nothing
-    can be charged: the payment then waits, or is given up.
+    can be charged: the payment then waits, or is given up. A hold is decided and judged like a
+    charge, among the gateways that can hold money; one for which there is no way is given up.
     """
     channel = Channel.STORED_METHOD
     payment, earlier = _payment_to_collect(invoice, channel, actor, at)
-    payment.customer = invoice.customer
+    payment.customer, payment.invoice = invoice.customer, invoice
     record = pool.record
     verdict = judge_payment(
         payment=payment,
@@ -220,7 +202,11 @@ def write_routed_attempt(
         at=at,
     )
     review = held_back(
-        payment=payment, known=record.reviews.get(payment.pk), verdict=verdict, at=at
+        payment=payment,
+        known=record.reviews.get(payment.pk),
+        verdict=verdict,
+        is_hold=is_hold,
+        at=at,
     )
     if review is not None:
         return review
@@ -231,74 +217,21 @@ def write_routed_attempt(
         wanted=method,
         objectives=objectives,
         verdict=verdict,
+        abilities=frozenset({"hold"}) if is_hold else frozenset(),
         at=at,
     )
     if isinstance(route, PaymentDecision):
-        wait_for_a_way(payment=payment, decision=route, actor=actor, at=at)
+        if not is_hold:
+            wait_for_a_way(payment=payment, decision=route, actor=actor, at=at)
         return route
     attempt = new_attempt(payment, earlier, channel=channel, gateway=route.gateway, at=at)
     attempt.method, attempt.decision, attempt.segment = route.method, route.decision, route.segment
     attempt.is_fallback = route.is_fallback
-    attempt.authentication = authentication_of_charge(
-        invoice=invoice,
-        method=route.method,
-        gateway=route.gateway,
-        amount=payment.amount,
-        at=at,
-    ).as_kept()
+    attempt.authentication = dict(route.authentication)
+    if is_hold:
+        attempt.is_hold, attempt.amount_authorized = True, payment.amount
     attempt.fee_expected = Money(route.fee_expected, payment.currency)
     return start_attempt(attempt, earlier, actor=actor, at=at)
-
-
-def send_attempt(*, attempt: PaymentAttempt, actor: Actor, at: datetime) -> PaymentAttempt:
-    """Send an attempt's request and settle what is answered; safe to repeat.
-
-    Each sending is counted before it leaves: from the second on, a refusal proves nothing
-    about the first. The request is made of stored values only, so that it is always the same.
-    """
-    claimed = _claim(attempt, at)
-    if claimed is None:
-        return PaymentAttempt.objects.get(pk=attempt.pk)
-    outcome = request_for(claimed, at)
-    return settle_attempt(attempt=claimed, outcome=outcome, actor=actor, at=at)
-
-
-def request_for(attempt: PaymentAttempt, at: datetime) -> Outcome:
-    """Send what the attempt stands for to its gateway, outside of any transaction."""
-    gateway = gateway_named(attempt.gateway)
-    if attempt.channel == Channel.STORED_METHOD:
-        charge = _charge_request(attempt)
-        return ask(
-            gateway=attempt.gateway,
-            verb="authorize" if attempt.is_hold else "charge",
-            request=charge,
-            call=lambda: (gateway.authorize if attempt.is_hold else gateway.charge)(charge),
-            at=at,
-            attempt=attempt,
-        )
-    page = _page_request(attempt)
-    return ask(
-        gateway=attempt.gateway,
-        verb="open_page",
-        request=page,
-        call=lambda: gateway.open_page(page),
-        at=at,
-        attempt=attempt,
-    )
-
-
-def send_deadline() -> timedelta:
-    """After this long, whoever was sending an attempt has stopped waiting, or is dead."""
-    seconds = max(settings.STRIPE_TIMEOUT_SECONDS, settings.GATEWAY_TIMEOUT_SECONDS)
-    return timedelta(seconds=seconds) + _GRACE
-
-
-def method_reference(attempt: PaymentAttempt) -> str:
-    """How the attempt's gateway names the method."""
-    assert attempt.method is not None
-    if attempt.method.gateway == attempt.gateway:
-        return attempt.method.gateway_reference
-    return attempt.method.tokens.get(gateway=attempt.gateway).gateway_reference
 
 
 @contextmanager
@@ -449,69 +382,4 @@ def _start_processing(
             "channel": str(attempt.channel),
             **({"reason": "another gateway said no"} if attempt.is_fallback else {}),
         },
-    )
-
-
-@transaction.atomic(durable=True)
-def _claim(attempt: PaymentAttempt, at: datetime) -> PaymentAttempt | None:
-    """Count a sending of an attempt that is not proven; None if it is settled already."""
-    unproven = PaymentAttempt.objects.filter(pk=attempt.pk, state__in=UNPROVEN_ATTEMPT_STATES)
-    counted = {"sends": F("sends") + 1, "sent_at": at, "next_check_at": at + send_deadline()}
-    if not unproven.update(**counted):
-        return None
-    related = ("payment__invoice", "payment__customer", "method")
-    return PaymentAttempt.objects.select_related(*related).get(pk=attempt.pk)
-
-
-def _metadata(attempt: PaymentAttempt) -> dict[str, str]:
-    return {
-        "payment_id": str(attempt.payment_id),
-        "attempt_id": str(attempt.pk),
-        "invoice": str(attempt.payment.invoice),
-    }
-
-
-def customer_reference(attempt: PaymentAttempt) -> str:
-    """How the attempt's gateway names the customer."""
-    known = GatewayCustomer.objects.get(
-        customer_id=attempt.payment.customer_id, gateway=attempt.gateway
-    )
-    return known.gateway_reference
-
-
-def _charge_request(attempt: PaymentAttempt) -> ChargeRequest:
-    return ChargeRequest(
-        our_reference=str(attempt.pk),
-        customer_reference=customer_reference(attempt),
-        method_reference=method_reference(attempt),
-        amount=attempt.payment.amount,
-        description=f"Invoice {attempt.payment.invoice}",
-        metadata=_metadata(attempt),
-        idempotency_key=attempt.idempotency_key,
-    )
-
-
-def _asked_of_banks(attempt: PaymentAttempt) -> str:
-    """As a gateway is told it: challenge, the exemption that is asked for, or nothing."""
-    kept = attempt.authentication
-    if kept.get("ask") == Ask.CHALLENGE:
-        return str(Ask.CHALLENGE)
-    return str(kept.get("exemption", "")) if kept.get("ask") == Ask.EXEMPTION else ""
-
-
-def _page_request(attempt: PaymentAttempt) -> PageRequest:
-    back = payment_page_address(attempt.payment)
-    return PageRequest(
-        our_reference=str(attempt.pk),
-        customer_reference=customer_reference(attempt),
-        amount=attempt.payment.amount,
-        currency=attempt.payment.currency,
-        description=f"Invoice {attempt.payment.invoice}",
-        metadata=_metadata(attempt),
-        success_url=back,
-        cancel_url=back,
-        expires_at=attempt.dispatched_at + PAGE_IS_OPEN_FOR,
-        authentication=_asked_of_banks(attempt),
-        saves_method=attempt.saves_method,
-        idempotency_key=attempt.idempotency_key,
     )

@@ -7,10 +7,12 @@ from billing.errors import GatewayUnavailable, InvoiceNotOpen, PaymentHeld, Paym
 from billing.gateways.registry import DEFAULT_GATEWAY, gateway_named
 from billing.models import Invoice, Payment, PaymentAttempt
 from billing.services.payments.authentication import authentication_of_page
-from billing.services.payments.charging import Channel, open_attempt, send_attempt
+from billing.services.payments.channels import Channel
+from billing.services.payments.charging import open_attempt
 from billing.services.payments.gateway_calls import ask
 from billing.services.payments.payment_methods import make_known
 from billing.services.payments.reconciling import look_into
+from billing.services.payments.sending import send_attempt
 from billing.services.payments.settling import settle_attempt
 from subscriptions.services.transitions import Actor
 

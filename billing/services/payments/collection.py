@@ -23,8 +23,10 @@ from billing.models import (
 )
 from billing.models.invoices import LEFT_TO_PAY, InvoiceQuerySet
 from billing.services.credit.customer_credit import pay_from_balance
-from billing.services.payments.charging import Channel, send_attempt, write_routed_attempt
+from billing.services.payments.channels import Channel
+from billing.services.payments.charging import write_routed_attempt
 from billing.services.payments.payment_events import record_event
+from billing.services.payments.sending import send_attempt
 from billing.services.payments.strategy import Pool, load_pool
 from subscriptions.models import Customer, CustomerClock, Subscription
 from subscriptions.services.lifecycle import mark_past_due

@@ -28,10 +28,11 @@ from billing.errors import CaptureExceedsHold, HoldNotPossible, PaymentMethodMis
 from billing.gateways.base import CaptureRequest, Outcome, VoidRequest
 from billing.gateways.registry import gateway_named
 from billing.models import Invoice, Payment, PaymentAttempt, PaymentMethod, PaymentOperation
-from billing.services.payments.charging import Channel, open_attempt, send_attempt, send_deadline
+from billing.services.payments.charging import default_method, open_routed_attempt
 from billing.services.payments.gateway_calls import Request, ask
 from billing.services.payments.payment_events import RECONCILER, record_event
 from billing.services.payments.refunds import follow_invoice
+from billing.services.payments.sending import send_attempt, send_deadline
 from billing.services.payments.settling import end_hold, note_overpayment
 from subscriptions.services.transitions import SCHEDULE, Actor
 from tiktoktoe.kernel.clock import running_from
@@ -48,29 +49,26 @@ Kind = PaymentOperation.Kind
 
 
 def hold_invoice(
-    *, invoice: Invoice, method: PaymentMethod, actor: Actor, at: datetime
+    *, invoice: Invoice, actor: Actor, at: datetime, method: PaymentMethod | None = None
 ) -> PaymentAttempt:
     """Authorise what is due on an invoice by a stored method, without taking it.
 
+    It is judged and routed as a charge is, among the gateways that can hold money.
+
+    Args:
+        method: The one to hold on; by default as for a charge.
+
     Raises:
         PaymentMethodMissing: If it is not the customer's, or was removed.
-        HoldNotPossible: If its gateway cannot hold money.
+        PaymentHeld: If risk rules keep it back for a person.
+        NothingToCharge: If nothing can be held anywhere; says why.
         InvoiceNotOpen: If nothing is to be collected on the invoice.
         PaymentInFlight: If an attempt may have moved this money already.
     """
-    if method.customer_id != invoice.customer_id or method.state != "active":
+    chosen = method or default_method(invoice)
+    if chosen is None or chosen.customer_id != invoice.customer_id or chosen.state != "active":
         raise PaymentMethodMissing("there is no such stored payment method")
-    if gateway_named(method.gateway).capabilities.authorization_lasts is None:
-        raise HoldNotPossible(f"{method.gateway} cannot hold money")
-    attempt = open_attempt(
-        invoice=invoice,
-        channel=Channel.STORED_METHOD,
-        gateway=method.gateway,
-        method=method,
-        is_hold=True,
-        actor=actor,
-        at=at,
-    )
+    attempt = open_routed_attempt(invoice=invoice, method=method, is_hold=True, actor=actor, at=at)
     return send_attempt(attempt=attempt, actor=actor, at=at)
 
 

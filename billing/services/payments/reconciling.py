@@ -14,15 +14,10 @@ from billing.domain.attempts import (
 from billing.gateways.base import Outcome
 from billing.gateways.registry import DEFAULT_GATEWAY, gateway_named
 from billing.models import Invoice, PaymentAttempt
-from billing.services.payments.charging import (
-    PAYABLE_STATES,
-    Channel,
-    customer_reference,
-    send_attempt,
-    send_deadline,
-)
+from billing.services.payments.channels import PAYABLE_STATES, Channel
 from billing.services.payments.gateway_calls import ask
 from billing.services.payments.payment_events import RECONCILER
+from billing.services.payments.sending import customer_reference, send_attempt, send_deadline
 from billing.services.payments.settling import settle_attempt
 from subscriptions.models import CustomerClock
 from subscriptions.services.transitions import Actor

@@ -22,9 +22,9 @@ from billing.errors import PaymentDisputed, PaymentNotRefundable, RefundExceedsP
 from billing.gateways.base import Outcome, RefundRequest
 from billing.gateways.registry import gateway_named
 from billing.models import CreditNote, Invoice, Payment, PaymentAttempt, Refund
-from billing.services.payments.charging import send_deadline
 from billing.services.payments.gateway_calls import Request, ask
 from billing.services.payments.payment_events import RECONCILER, record_event
+from billing.services.payments.sending import send_deadline
 from billing.services.payments.settling import note_overpayment, recover_subscription
 from subscriptions.models import CustomerClock
 from subscriptions.services.transitions import Actor

@@ -21,7 +21,7 @@ from billing.gateways.disputes import report_as_kept, report_kept
 from billing.gateways.registry import gateway_named
 from billing.models import PaymentAttempt, PaymentOperation, Refund, WebhookEvent
 from billing.services.disputes.records import look_at_dispute, tell_of_dispute
-from billing.services.payments.charging import Channel
+from billing.services.payments.channels import Channel
 from billing.services.payments.holds import hold_has_lapsed, settle_operation
 from billing.services.payments.intake import kind_of_event, look_at_reported
 from billing.services.payments.payment_events import WEBHOOK

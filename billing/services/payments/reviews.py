@@ -56,7 +56,12 @@ def _charged_in_a_day(payment: Payment, at: datetime) -> Decimal:
 
 
 def held_back(
-    *, payment: Payment, known: PaymentReview | None, verdict: RiskVerdict, at: datetime
+    *,
+    payment: Payment,
+    known: PaymentReview | None,
+    verdict: RiskVerdict,
+    at: datetime,
+    is_hold: bool = False,
 ) -> PaymentReview | None:
     """The review that keeps a payment from being sent; None if it may go.
 
@@ -65,6 +70,7 @@ def held_back(
 
     Args:
         known: The payment's review, if there is one.
+        is_hold: Whether money is only to be held: then approving it charges nothing by itself.
     """
     if known is not None:
         if known.state != PaymentReview.State.APPROVED and payment.next_attempt_at is not None:
@@ -73,10 +79,12 @@ def held_back(
         return None if known.state == PaymentReview.State.APPROVED else known
     if verdict.action not in {RiskAction.REVIEW, RiskAction.BLOCK}:
         return None
-    return hold_for_person(payment=payment, hits=verdict.hits, at=at)
+    return hold_for_person(payment=payment, hits=verdict.hits, is_hold=is_hold, at=at)
 
 
-def hold_for_person(*, payment: Payment, hits: Mapping[str, int], at: datetime) -> PaymentReview:
+def hold_for_person(
+    *, payment: Payment, hits: Mapping[str, int], at: datetime, is_hold: bool = False
+) -> PaymentReview:
     """Keep a payment from being charged until a person has decided, whatever was decided before.
 
     No next try is planned meanwhile. The caller holds the invoice's lock.
@@ -88,6 +96,7 @@ def hold_for_person(*, payment: Payment, hits: Mapping[str, int], at: datetime) 
             "state": PaymentReview.State.OPEN,
             "points": points,
             "hits": dict(hits),
+            "is_hold": is_hold,
             "created_at": at,
             "decided_at": None,
             "decided_by": None,
@@ -112,6 +121,8 @@ def decide_review(
 ) -> PaymentReview:
     """Let a held payment go at once, or give it up; with a reason, by a person.
 
+    One that was to be held only is held by whoever asked for it, once it is approved.
+
     Raises:
         ReviewDecided: If somebody was quicker, or nobody says who and why.
     """
@@ -129,7 +140,7 @@ def decide_review(
     if not approve:
         ensure_payment_move(from_state, PaymentState.FAILED)
         payment.state = Payment.State.FAILED
-    payment.next_attempt_at = at if approve else None
+    payment.next_attempt_at = at if approve and not locked.is_hold else None
     payment.save(update_fields=["state", "next_attempt_at"])
     record_event(
         payment=payment,

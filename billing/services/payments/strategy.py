@@ -28,6 +28,7 @@ from billing.models import (
 )
 from billing.queries.risk import Record, record_of
 from billing.queries.routing import StoredMethod, Surroundings, stored_methods, surroundings
+from billing.services.payments.authentication import as_kept, authentication_of_charge
 from billing.services.payments.gateway_calls import start_probe
 from subscriptions.models import Customer
 
@@ -65,6 +66,7 @@ class Route:
     method: PaymentMethod
     segment: str
     fee_expected: Decimal
+    authentication: Mapping[str, object]
     is_fallback: bool = False
 
 
@@ -89,27 +91,38 @@ def find_route(
     wanted: PaymentMethod | None = None,
     objectives: Objectives | None = None,
     verdict: RiskVerdict = HARMLESS,
+    abilities: frozenset[str] = frozenset(),
 ) -> Route | PaymentDecision:
     """Where the payment's next attempt goes; a decision without a choice if nowhere.
 
     After a no that another gateway may answer differently, the earlier decision's next
     candidate is tried, once; else a new round is decided. The caller holds the invoice's lock.
+
+    Args:
+        abilities: What the gateway must be able to do beside charging.
     """
     policy_row, policy, _ = pool.around.policy_for(str(payment.pk))
     chosen = _candidates_among(pool, policy_row, payment.customer_id, wanted)
-    fallback = _fallback(earlier, chosen, pool, at)
+    fallback = _fallback(payment, earlier, chosen, pool, at)
     if fallback is not None:
         return fallback
     situation = _situation(payment, chosen, pool, objectives, at)
+    situation = replace(situation, need=replace(situation.need, abilities=abilities))
     if verdict.action == RiskAction.CONFIRM and not _is_approved(payment):
         situation = replace(situation, need=replace(situation.need, needs_authentication=True))
     decided = route(situation, policy)
     if decided.chosen is not None and decided.chosen.gateway in pool.around.troubled:
         start_probe(gateway=decided.chosen.gateway, at=at)
-    decision = _record(payment, situation, decided, pool=pool, verdict=verdict, at=at)
-    if decided.chosen is None:
+    candidate, asked = decided.chosen, {}
+    if candidate is not None:
+        held = _held(chosen, candidate.method)
+        asked = dict(_authentication(payment, candidate.gateway, held, at=at))
+    decision = _record(
+        payment, situation, decided, pool=pool, verdict=verdict, authentication=asked, at=at
+    )
+    if candidate is None:
         return decision
-    return _route(decision, decision.candidates[0], chosen)
+    return _route(decision, decision.candidates[0], chosen, authentication=asked)
 
 
 def has_fallback(attempt: PaymentAttempt) -> bool:
@@ -218,6 +231,24 @@ def _is_approved(payment: Payment) -> bool:
     return PaymentReview.objects.filter(payment=payment, state="approved").exists()
 
 
+def _authentication(
+    payment: Payment, gateway: str, method: StoredMethod, *, at: datetime
+) -> Mapping[str, object]:
+    """What the holder's bank is asked, and the fields by which the gateway is told so."""
+    found = authentication_of_charge(
+        invoice=payment.invoice,
+        method=method.row,
+        gateway=gateway,
+        amount=payment.amount,
+        at=at,
+    )
+    return as_kept(found, gateway=gateway, is_on_page=False)
+
+
+def _held(methods: Sequence[StoredMethod], reference: str) -> StoredMethod:
+    return next(method for method in methods if method.facts.reference == reference)
+
+
 def _record(
     payment: Payment,
     situation: Situation,
@@ -225,6 +256,7 @@ def _record(
     *,
     pool: Pool,
     verdict: RiskVerdict,
+    authentication: Mapping[str, object],
     at: datetime,
 ) -> PaymentDecision:
     chosen = decided.chosen
@@ -235,7 +267,11 @@ def _record(
         at=at,
         policy=policy,
         arm=arm,
-        inputs={**situation_to_json(situation), "risk": dict(verdict.hits)},
+        inputs={
+            **situation_to_json(situation),
+            "risk": dict(verdict.hits),
+            "authentication": dict(authentication),
+        },
         candidates=candidates_to_json(decided.candidates),
         rule=decided.rule,
         chosen_gateway=chosen.gateway if chosen else "",
@@ -251,21 +287,27 @@ def _route(
     candidate: Mapping[str, Any],
     methods: Sequence[StoredMethod],
     *,
+    authentication: Mapping[str, object],
     is_fallback: bool = False,
 ) -> Route:
-    method = next(m for m in methods if m.facts.reference == candidate["method"])
+    method = _held(methods, candidate["method"])
     return Route(
         decision=decision,
         gateway=candidate["gateway"],
         method=method.row,
         segment=_segment(decision.payment, method),
         fee_expected=Decimal(candidate["fee"]),
+        authentication=authentication,
         is_fallback=is_fallback,
     )
 
 
 def _fallback(
-    earlier: Sequence[PaymentAttempt], methods: Sequence[StoredMethod], pool: Pool, at: datetime
+    payment: Payment,
+    earlier: Sequence[PaymentAttempt],
+    methods: Sequence[StoredMethod],
+    pool: Pool,
+    at: datetime,
 ) -> Route | None:
     last = max(earlier, key=lambda attempt: attempt.sequence, default=None)
     if last is None or last.decision is None or not _may_try_elsewhere(last):
@@ -281,7 +323,10 @@ def _fallback(
     held = {method.facts.reference for method in methods}
     if candidate["gateway"] not in usable or candidate["method"] not in held:
         return None
-    return _route(last.decision, candidate, methods, is_fallback=True)
+    asked = _authentication(
+        payment, candidate["gateway"], _held(methods, candidate["method"]), at=at
+    )
+    return _route(last.decision, candidate, methods, authentication=asked, is_fallback=True)
 
 
 def _may_try_elsewhere(attempt: PaymentAttempt) -> bool:

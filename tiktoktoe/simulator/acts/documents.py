@@ -21,7 +21,8 @@ from billing.services.credit.wallets import fill_wallet, limit_wallet
 from billing.services.invoices.invoicing import mark_uncollectible, void_invoice
 from billing.services.invoices.numbering import set_numbering
 from billing.services.invoices.one_off import ChargeLine, OneOffCharge, charge_once
-from billing.services.payments.charging import Channel, open_attempt
+from billing.services.payments.channels import Channel
+from billing.services.payments.charging import open_attempt
 from billing.services.payments.collection import mark_overdue
 from billing.services.payments.settling import settle_attempt
 from subscriptions.models import Meter, Plan

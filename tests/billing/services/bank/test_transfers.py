@@ -15,7 +15,8 @@ from billing.models import BankEntry, Invoice, Payment, PaymentAttempt
 from billing.queries.transfers import candidates
 from billing.services.bank.rail import turn_bank_rail
 from billing.services.bank.transfers import put_aside, take_transfer
-from billing.services.payments.charging import Channel, open_attempt
+from billing.services.payments.channels import Channel
+from billing.services.payments.charging import open_attempt
 from billing.services.payments.refunds import refund_payment
 from billing.services.payments.settling import settle_attempt
 from finance.queries import trial_balance, unposted_count

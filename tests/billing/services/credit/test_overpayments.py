@@ -14,7 +14,8 @@ from billing.queries.credit_balance import credit_of
 from billing.queries.statements import statement_of
 from billing.services.credit.overpayments import credit_overpayment
 from billing.services.dunning.runs import run_dunning
-from billing.services.payments.charging import Channel, open_attempt
+from billing.services.payments.channels import Channel
+from billing.services.payments.charging import open_attempt
 from billing.services.payments.refunds import open_refund, settle_refund
 from billing.services.payments.settling import settle_attempt
 from finance.models import Posting

@@ -31,7 +31,8 @@ from billing.services.invoices.draft_review import issue_reviewed
 from billing.services.invoices.dry_run import dry_run
 from billing.services.invoices.invoicing import bill_start, preview_next_invoice, void_invoice
 from billing.services.invoices.renewal import open_run, run_billing, work_on
-from billing.services.payments.charging import Channel, open_attempt
+from billing.services.payments.channels import Channel
+from billing.services.payments.charging import open_attempt
 from billing.services.payments.collection import mark_overdue
 from billing.services.payments.settling import settle_attempt
 from finance.queries import unposted_count

@@ -11,10 +11,12 @@ from billing.domain.declines import stripe_decline
 from billing.errors import InvoiceNotOpen, PaymentInFlight, PaymentMethodMissing
 from billing.gateways.base import Outcome
 from billing.models import Invoice, Payment, PaymentAttempt
-from billing.services.payments.charging import Channel, charge_invoice, open_attempt, send_attempt
+from billing.services.payments.channels import Channel
+from billing.services.payments.charging import charge_invoice, open_attempt
 from billing.services.payments.collection import collect_due
 from billing.services.payments.reconciling import look_into, reconcile_attempts
 from billing.services.payments.refunds import refund_payment
+from billing.services.payments.sending import send_attempt
 from billing.services.payments.settling import settle_attempt
 from subscriptions.models import Subscription
 from tests.factories.billing import open_invoice

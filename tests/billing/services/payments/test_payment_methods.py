@@ -5,7 +5,8 @@ import pytest
 from billing.errors import GatewayUnavailable, PaymentInFlight, PaymentMethodMissing
 from billing.gateways.registry import gateway_named
 from billing.models import GatewayCustomer, PaymentMethod
-from billing.services.payments.charging import Channel, charge_invoice, open_attempt
+from billing.services.payments.channels import Channel
+from billing.services.payments.charging import charge_invoice, open_attempt
 from billing.services.payments.intake import look_at_reported
 from billing.services.payments.payment_methods import (
     make_known,

@@ -1,0 +1,142 @@
+"""Sending what an attempt stands for to its gateway, outside of any transaction.
+
+Whoever dies in between leaves an attempt that is live; the same request with the same key is sent
+again, or the gateway is asked what became of it.
+"""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+
+from billing.domain.attempts import UNPROVEN_ATTEMPT_STATES
+from billing.domain.authentication import Ask
+from billing.gateways.base import ChargeRequest, Outcome, PageRequest
+from billing.gateways.registry import gateway_named
+from billing.models import GatewayCustomer, PaymentAttempt
+from billing.services.payments.addresses import payment_page_address
+from billing.services.payments.channels import Channel
+from billing.services.payments.gateway_calls import ask
+from billing.services.payments.settling import settle_attempt
+from subscriptions.services.transitions import Actor
+
+PAGE_IS_OPEN_FOR = timedelta(hours=1)  # Stripe allows 30 minutes to 24 hours
+_GRACE = timedelta(seconds=10)
+
+
+def send_attempt(*, attempt: PaymentAttempt, actor: Actor, at: datetime) -> PaymentAttempt:
+    """Send an attempt's request and settle what is answered; safe to repeat.
+
+    Each sending is counted before it leaves: from the second on, a refusal proves nothing
+    about the first. The request is made of stored values only, so that it is always the same.
+    """
+    claimed = _claim(attempt, at)
+    if claimed is None:
+        return PaymentAttempt.objects.get(pk=attempt.pk)
+    outcome = request_for(claimed, at)
+    return settle_attempt(attempt=claimed, outcome=outcome, actor=actor, at=at)
+
+
+def request_for(attempt: PaymentAttempt, at: datetime) -> Outcome:
+    """Send what the attempt stands for to its gateway, outside of any transaction."""
+    gateway = gateway_named(attempt.gateway)
+    if attempt.channel == Channel.STORED_METHOD:
+        charge = _charge_request(attempt)
+        return ask(
+            gateway=attempt.gateway,
+            verb="authorize" if attempt.is_hold else "charge",
+            request=charge,
+            call=lambda: (gateway.authorize if attempt.is_hold else gateway.charge)(charge),
+            at=at,
+            attempt=attempt,
+        )
+    page = _page_request(attempt)
+    return ask(
+        gateway=attempt.gateway,
+        verb="open_page",
+        request=page,
+        call=lambda: gateway.open_page(page),
+        at=at,
+        attempt=attempt,
+    )
+
+
+def send_deadline() -> timedelta:
+    """After this long, whoever was sending an attempt has stopped waiting, or is dead."""
+    seconds = max(settings.STRIPE_TIMEOUT_SECONDS, settings.GATEWAY_TIMEOUT_SECONDS)
+    return timedelta(seconds=seconds) + _GRACE
+
+
+def method_reference(attempt: PaymentAttempt) -> str:
+    """How the attempt's gateway names the method."""
+    assert attempt.method is not None
+    if attempt.method.gateway == attempt.gateway:
+        return attempt.method.gateway_reference
+    return attempt.method.tokens.get(gateway=attempt.gateway).gateway_reference
+
+
+@transaction.atomic(durable=True)
+def _claim(attempt: PaymentAttempt, at: datetime) -> PaymentAttempt | None:
+    """Count a sending of an attempt that is not proven; None if it is settled already."""
+    unproven = PaymentAttempt.objects.filter(pk=attempt.pk, state__in=UNPROVEN_ATTEMPT_STATES)
+    counted = {"sends": F("sends") + 1, "sent_at": at, "next_check_at": at + send_deadline()}
+    if not unproven.update(**counted):
+        return None
+    related = ("payment__invoice", "payment__customer", "method")
+    return PaymentAttempt.objects.select_related(*related).get(pk=attempt.pk)
+
+
+def _metadata(attempt: PaymentAttempt) -> dict[str, str]:
+    return {
+        "payment_id": str(attempt.payment_id),
+        "attempt_id": str(attempt.pk),
+        "invoice": str(attempt.payment.invoice),
+    }
+
+
+def customer_reference(attempt: PaymentAttempt) -> str:
+    """How the attempt's gateway names the customer."""
+    known = GatewayCustomer.objects.get(
+        customer_id=attempt.payment.customer_id, gateway=attempt.gateway
+    )
+    return known.gateway_reference
+
+
+def _charge_request(attempt: PaymentAttempt) -> ChargeRequest:
+    return ChargeRequest(
+        our_reference=str(attempt.pk),
+        customer_reference=customer_reference(attempt),
+        method_reference=method_reference(attempt),
+        amount=attempt.payment.amount,
+        description=f"Invoice {attempt.payment.invoice}",
+        metadata=_metadata(attempt),
+        authentication=_asked_of_banks(attempt),
+        idempotency_key=attempt.idempotency_key,
+    )
+
+
+def _asked_of_banks(attempt: PaymentAttempt) -> str:
+    """As a gateway is told it: challenge, the exemption that is asked for, or nothing."""
+    kept = attempt.authentication
+    if kept.get("ask") == Ask.CHALLENGE:
+        return str(Ask.CHALLENGE)
+    return str(kept.get("exemption", "")) if kept.get("ask") == Ask.EXEMPTION else ""
+
+
+def _page_request(attempt: PaymentAttempt) -> PageRequest:
+    back = payment_page_address(attempt.payment)
+    return PageRequest(
+        our_reference=str(attempt.pk),
+        customer_reference=customer_reference(attempt),
+        amount=attempt.payment.amount,
+        currency=attempt.payment.currency,
+        description=f"Invoice {attempt.payment.invoice}",
+        metadata=_metadata(attempt),
+        success_url=back,
+        cancel_url=back,
+        expires_at=attempt.dispatched_at + PAGE_IS_OPEN_FOR,
+        authentication=_asked_of_banks(attempt),
+        saves_method=attempt.saves_method,
+        idempotency_key=attempt.idempotency_key,
+    )
