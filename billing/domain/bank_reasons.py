@@ -38,13 +38,17 @@ _CODES: Mapping[DeclineClass, tuple[str, ...]] = {
     ),
 }
 # The R codes of ACH returns. Source: Nacha Operating Rules, appendix four, as in moov-io/ach's
-# table (addenda99, 2026); R01 and R09 may be presented again twice within 180 days.
+# table (addenda99, 2026); how often R01 and R09 may be presented again, and until when a bank may
+# return, is in billing.domain.debit_schemes and billing.domain.return_windows.
 _NACHA_CODES: Mapping[DeclineClass, tuple[str, ...]] = {
     DeclineClass.SOFT_FUNDS: ("R01", "R09"),
     DeclineClass.DATA_FIX: ("R03", "R04", "R13", "R28"),
     DeclineClass.HARD_INSTRUMENT: ("R02", "R14", "R15", "R16", "R20"),
-    DeclineClass.HARD_REVOKED: ("R05", "R07", "R08", "R10", "R11", "R29"),
-    DeclineClass.REVIEW: ("R24",),
+    DeclineClass.HARD_REVOKED: ("R05", "R07", "R08", "R10", "R29"),
+    # R24 may be a second entry. R11 is an error in an entry that was authorised: the amount, the
+    # day; it is corrected by a person and presented again, and the permission stands. Source:
+    # Nacha, Differentiating Unauthorized Return Reasons, in force since 1 April 2020.
+    DeclineClass.REVIEW: ("R11", "R24"),
     DeclineClass.CONFIG: ("R06", "R17", "R18", "R19", "R26", "R27"),
 }
 CLASS_OF_NACHA_CODE: Mapping[str, DeclineClass] = {
@@ -57,7 +61,7 @@ CLASS_OF_ISO_CODE: Mapping[str, DeclineClass] = {
 ENDS_MANDATE = frozenset(
     {
         *("AC04", "AC05", "MD01", "MD07", "MS02", "SL01", "CN01"),
-        *("R02", "R05", "R07", "R08", "R10", "R11", "R14", "R15", "R20", "R29"),
+        *("R02", "R05", "R07", "R08", "R10", "R14", "R15", "R20", "R29"),
     }
 )
 # Taken back by the debtor's wish, for which they need give no reason.

@@ -3,11 +3,11 @@
 Source of all rules here: SEPA Direct Debit Core Scheme Rulebook, EPC016-06, 2019 version 1.0, in
 force since 17 November 2019: section 4.1 (a mandate without a collection for 36 months must not
 be used any more) and 4.3 (pre-notification at least 14 calendar days before the due day, unless
-another time is agreed); refunds within 8 weeks of the debit, without a mandate within 13 months.
+another time is agreed).
 """
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 
 from billing.errors import MandateNotUsable, StateMoveNotAllowed
@@ -15,8 +15,6 @@ from tiktoktoe.kernel.periods import add_months
 
 UNUSED_MONTHS = 36
 NOTICE_DAYS = 14
-REFUND_WITHIN = timedelta(weeks=8)
-UNAUTHORISED_MONTHS = 13
 REFERENCE_LENGTH = 35
 
 
@@ -90,19 +88,3 @@ def ensure_collectable(
         f"nothing can be collected by mandate {reference}: {why}; "
         "the customer has to give a new one"
     )
-
-
-def beyond_refund_right(*, code: str, debited_on: date | None, returned_on: date) -> str:
-    """What is to be said where money was taken back later than the scheme allows; else nothing.
-
-    Within 8 weeks a debtor need give no reason; up to 13 months only if there was no mandate
-    (MD01), which the creditor may contest. The money is gone all the same: a person objects.
-    """
-    is_ach = code[:1] == "R" and code[1:].isdigit()
-    if is_ach or debited_on is None or returned_on <= debited_on + REFUND_WITHIN:
-        return ""
-    if returned_on > add_months(debited_on, UNAUTHORISED_MONTHS):
-        return f"taken back more than {UNAUTHORISED_MONTHS} months after the debit: object to it"
-    if code == "MD01":
-        return "taken back for want of a mandate after 8 weeks: send the bank the mandate"
-    return "taken back more than 8 weeks after the debit: object to it"

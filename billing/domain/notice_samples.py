@@ -42,6 +42,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "due_on": "2026-03-18",
         "account": "3000",
         "mandate": "MND-7K2M9X4Q1R8T",
+        "creditor_id": "DE98ZZZ09999999999",
     },
     "payment.returned": {**INVOICE, "decline_class": "soft_funds", "returned_on": "2026-03-24"},
     "dunning.request": {

@@ -38,6 +38,7 @@ class Mandate(models.Model):
     consent = models.TextField(help_text="the words that were agreed to")
     language = models.CharField(max_length=8)
     notice_days = models.PositiveSmallIntegerField(help_text="between notice and due day")
+    creditor_id = models.CharField(max_length=35, help_text="who debits, as banks know us")
     last_used_on = models.DateField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_because = models.CharField(max_length=200, blank=True)

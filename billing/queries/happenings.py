@@ -113,7 +113,7 @@ DEBITS = f"""
 SELECT 'debit.upcoming', o.id::text, y.customer_id, o.created_at,
     jsonb_build_object({INVOICE}, 'payment_id', y.id, 'due_on', o.due_on,
         'amount', {AMOUNT.format("o.amount", "o.currency")},
-        'account', m.last4, 'mandate', m.reference)
+        'account', m.last4, 'mandate', m.reference, 'creditor_id', m.creditor_id)
 FROM billing_bankorder o JOIN billing_paymentattempt a ON a.id = o.attempt_id
 JOIN billing_payment y ON y.id = a.payment_id
 JOIN billing_invoice i ON i.id = y.invoice_id JOIN billing_mandate m ON m.id = o.mandate_id

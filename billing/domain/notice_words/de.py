@@ -70,8 +70,9 @@ NOTICES = {
     "debit.upcoming": Words(
         "Wir buchen am {due_on} {amount} ab",
         (
-            "Wir ziehen {amount} für die Rechnung {invoice} am {due_on} per SEPA-Lastschrift ein.",
-            "Belastet wird Ihr Konto mit den Endziffern {account}, nach Mandat {mandate}.",
+            "Wir ziehen {amount} für die Rechnung {invoice} am {due_on} per Lastschrift ein.",
+            "Belastet wird Ihr Konto mit den Endziffern {account}, nach Mandat {mandate}; unsere "
+            "Gläubiger-Identifikationsnummer ist {creditor_id}.",
             "Bitte sorgen Sie an diesem Tag für ausreichende Deckung.",
         ),
         "Zur Rechnung",

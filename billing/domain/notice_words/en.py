@@ -67,8 +67,9 @@ NOTICES = {
     "debit.upcoming": Words(
         "We debit {amount} on {due_on}",
         (
-            "We will collect {amount} for invoice {invoice} by SEPA direct debit on {due_on}.",
-            "It is taken from your account ending {account}, by mandate {mandate}.",
+            "We will collect {amount} for invoice {invoice} by direct debit on {due_on}.",
+            "It is taken from your account ending {account}, by mandate {mandate}; our "
+            "creditor identifier is {creditor_id}.",
             "Please see that there are enough funds on that day.",
         ),
         "See the invoice",

@@ -69,8 +69,9 @@ NOTICES = {
     "debit.upcoming": Words(
         "Nous prélevons {amount} le {due_on}",
         (
-            "Nous prélèverons {amount} pour la facture {invoice} par prélèvement SEPA le {due_on}.",
-            "Votre compte se terminant par {account} sera débité, selon le mandat {mandate}.",
+            "Nous prélèverons {amount} pour la facture {invoice} par prélèvement le {due_on}.",
+            "Votre compte se terminant par {account} sera débité, selon le mandat {mandate} ; "
+            "notre identifiant créancier est {creditor_id}.",
             "Veuillez veiller à ce que le compte soit approvisionné ce jour-là.",
         ),
         "Voir la facture",

@@ -163,6 +163,7 @@ def _record(
             ),
             language="en" if language == "us" else language,
             notice_days=terms.notice_days,
+            creditor_id=terms.creditor_id,
             created_at=at,
         )
         note_mandate(mandate, event="given", actor=actor, at=at)

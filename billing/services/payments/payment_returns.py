@@ -10,7 +10,7 @@ from billing.domain.bank_reasons import bank_decline
 from billing.domain.budgets import spent_representments
 from billing.domain.declines import POLICIES, Decline, DeclineClass
 from billing.domain.dunning import Retry, next_retry
-from billing.domain.mandates import beyond_refund_right
+from billing.domain.return_windows import late_return
 from billing.models import Invoice, Payment, PaymentAttempt, PaymentReturn
 from billing.queries.risk import returns_of
 from billing.services.payments.gateway_mandates import end_kept_mandate
@@ -76,9 +76,7 @@ def _move(
     actor: Actor,
     at: datetime,
 ) -> None:
-    beyond = beyond_refund_right(
-        code=made.code, debited_on=debited_on, returned_on=made.returned_on
-    )
+    late = late_return(code=made.code, debited_on=debited_on, returned_on=made.returned_on)
     payment.state = Payment.State.RETURNED
     payment.save(update_fields=["state"])
     record_event(
@@ -95,7 +93,7 @@ def _move(
             "amount": str(quantize(payment.amount).amount),
             "returned_on": made.returned_on.isoformat(),
             **({"message": made.message} if made.message else {}),
-            **({"reason": beyond} if beyond else {}),
+            **({"reason": late} if late else {}),
         },
     )
 
