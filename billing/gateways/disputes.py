@@ -1,7 +1,7 @@
 """What gateways tell of disputes: plain values, as in billing.gateways.base."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -71,6 +71,9 @@ class EvidenceRequest:
     Attributes:
         texts: What is said, by section, in the order in which it is read.
         document: The same as PDF, for gateways that take documents.
+        files: Documents that the gateway holds already, its names by what they are: receipt,
+            communication, service.
+        purchase_address: From where the customer paid, if that is known.
     """
 
     our_reference: str
@@ -80,6 +83,8 @@ class EvidenceRequest:
     customer_email: str
     texts: Mapping[str, str]
     document: bytes
+    files: Mapping[str, str] = field(default_factory=dict)
+    purchase_address: str = ""
     idempotency_key: str
 
 
@@ -105,6 +110,20 @@ class AnswersDisputes(Protocol):
 
     def accept_dispute(self, request: AcceptRequest) -> "Outcome":
         """Give a dispute up, for good."""
+        ...
+
+
+@runtime_checkable
+class TakesFiles(Protocol):
+    """A gateway that is given the documents of an answer one by one, before the answer."""
+
+    def upload_evidence(self, *, name: str, content: bytes) -> str:
+        """Upload a PDF; gives the gateway's name of it.
+
+        Raises:
+            GatewayUnavailable: If no answer came.
+            GatewayRefused: If it is not taken.
+        """
         ...
 
 

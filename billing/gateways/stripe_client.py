@@ -28,7 +28,8 @@ _REFUSALS = (
 @cache
 def client_for(secret: str, api_host: str, version: str, timeout_seconds: int) -> Any:
     """A client that sends each request once: whether to send it again is for us to say."""
-    addresses = {"base_addresses": {"api": api_host}} if api_host else {}
+    hosts = {"api": api_host, "files": api_host}
+    addresses = {"base_addresses": hosts} if api_host else {}
     return stripe.StripeClient(
         secret,
         stripe_version=version,

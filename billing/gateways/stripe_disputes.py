@@ -69,9 +69,19 @@ def evidence_of(request: EvidenceRequest) -> dict[str, str]:
         **{field: request.texts.get(name, "") for name, field in own.items()},
         "customer_name": request.customer_name,
         "customer_email_address": request.customer_email,
+        "customer_purchase_ip": request.purchase_address,
+        **{field: request.files.get(name, "") for name, field in _FILES.items()},
         "uncategorized_text": "\n\n".join(part for part in rest if part.partition("\n")[2]),
     }
     return {field: text for field, text in given.items() if text}
+
+
+# Which part of Stripe's evidence a document of ours is.
+_FILES: Mapping[str, str] = {
+    "receipt": "receipt",
+    "communication": "customer_communication",
+    "service": "service_documentation",
+}
 
 
 def _state(dispute: Json, details: Json) -> DisputeState | None:

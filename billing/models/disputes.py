@@ -192,6 +192,7 @@ class DisputeAnswer(models.Model):
     state = models.CharField(max_length=16, choices=State.choices, default=State.DRAFT)
     texts = models.JSONField(default=dict, help_text="what is said, by section")
     document = models.BinaryField(null=True, help_text="the pack as it was sent, as PDF")
+    files = models.JSONField(default=dict, help_text="documents that the gateway holds, by name")
     tries = models.PositiveSmallIntegerField(default=0, help_text="proven not taken, each")
     sends = models.PositiveSmallIntegerField(default=0, help_text="how often it left, or may have")
     checks = models.PositiveSmallIntegerField(default=0, help_text="how often it was looked into")

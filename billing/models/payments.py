@@ -266,6 +266,9 @@ class PaymentAttempt(models.Model):
     authentication = models.JSONField(
         default=dict, blank=True, help_text="what banks were asked about confirming, and why"
     )
+    customer_address = models.GenericIPAddressField(
+        null=True, blank=True, help_text="from where the customer paid on a page"
+    )
     is_hold = models.BooleanField(default=False, help_text="money is held, and taken by hand")
     amount_authorized = money_field(help_text="of a hold")
     amount_captured = money_field(help_text="of a hold: taken, or may be")

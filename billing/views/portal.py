@@ -48,6 +48,7 @@ from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.errors import Conflict, GatewayError
 from tiktoktoe.web.access import requires
+from tiktoktoe.web.limits import client_address
 from tiktoktoe.web.pagination import paginate
 
 UNREACHABLE = "The payment service cannot be reached right now. Please try again in a minute."
@@ -140,6 +141,7 @@ def portal_pay(request: HttpRequest, number: str) -> HttpResponse:
             invoice=invoice,
             saves_method=request.POST.get("save") == "yes",
             gateway=way.gateway,
+            customer_address=client_address(request),
             actor=portal_actor(request),
             at=now(),
         )

@@ -25,11 +25,13 @@ from billing.gateways.disputes import (
     AcceptRequest,
     AnswersDisputes,
     EvidenceRequest,
+    TakesFiles,
     TellsOfDisputes,
 )
 from billing.gateways.registry import gateway_named
 from billing.models import Dispute, DisputeAnswer, Invoice
 from billing.services.disputes.evidence import SECTIONS, gather_evidence
+from billing.services.disputes.evidence_files import upload_documents
 from billing.services.disputes.records import conclude_dispute, look_at_dispute
 from billing.services.documents.pdf import evidence_pdf
 from billing.services.payments.gateway_calls import ask
@@ -113,6 +115,7 @@ def open_answer(
     answer.kind, answer.dispatched_at, answer.next_check_at = kind, at, at + send_deadline()
     answer.document = evidence_pdf(answer=answer, at=at) if is_evidence else None
     answer.sends = answer.checks = 0
+    answer.files = {}
     _move(answer, AnswerState.DISPATCHED, actor, at)
     return answer
 
@@ -223,6 +226,10 @@ def _request(answer: DisputeAnswer, at: datetime) -> Outcome:
             at=at,
             attempt=dispute.attempt,
         )
+    if isinstance(gateway, TakesFiles) and not answer.files:
+        refusal = upload_documents(answer=answer, gateway=gateway)
+        if refusal is not None:
+            return refusal
     evidence = _evidence(answer)
     return ask(
         gateway=dispute.gateway,
@@ -244,6 +251,8 @@ def _evidence(answer: DisputeAnswer) -> EvidenceRequest:
         customer_email=str(to.get("email") or ""),
         texts={name: answer.texts.get(name, "") for name in SECTIONS},
         document=bytes(answer.document or b""),
+        files=answer.files,
+        purchase_address=dispute.attempt.customer_address or "",
         idempotency_key=answer.idempotency_key,
     )
 

@@ -60,7 +60,7 @@ def _payment(payment: Payment) -> str:
         rows.append(
             f"{_instant(attempt.dispatched_at)}: {_money(payment.amount)} by {how}, "
             f"{attempt.get_state_display().lower()}; {attempt.gateway} calls it "
-            f"{attempt.gateway_reference or 'nothing'}.{_confirmed(attempt)}"
+            f"{attempt.gateway_reference or 'nothing'}.{_confirmed(attempt)}{_whence(attempt)}"
         )
     earlier = Payment.objects.filter(
         customer=payment.customer_id, state="paid", contested="", created_at__lt=payment.created_at
@@ -68,6 +68,15 @@ def _payment(payment: Payment) -> str:
     if earlier:
         rows.append(f"{earlier} earlier payments of this customer were not contested.")
     return "\n".join(rows)
+
+
+def _whence(attempt: PaymentAttempt) -> str:
+    """From where it was paid, and by whom, as far as we know."""
+    if not attempt.customer_address:
+        return ""
+    asked = attempt.events.filter(event="attempt_dispatched").first()
+    who = f", signed in as {asked.actor}" if asked and "@" in asked.actor else ""
+    return f" It was asked for from the address {attempt.customer_address}{who}."
 
 
 def _confirmed(attempt: PaymentAttempt) -> str:

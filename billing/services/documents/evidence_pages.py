@@ -1,5 +1,6 @@
 """What is printed of our answer to a dispute; banks read English."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from billing.models import DisputeAnswer
@@ -7,8 +8,10 @@ from billing.services.documents.letters import Row, letter, seller_of
 from billing.services.documents.words import Wording
 
 
-def evidence_content(answer: DisputeAnswer, at: datetime) -> Row:
-    """What is printed of an answer; banks read English."""
+def evidence_content(
+    answer: DisputeAnswer, at: datetime, only: Collection[str] | None = None
+) -> Row:
+    """What is printed of an answer, or of some of its sections; banks read English."""
     payment = answer.dispute.payment
     to = {**payment.invoice.bill_to, "locale": "en", "time_zone": "UTC"}
     wording = Wording.of(to)
@@ -28,6 +31,6 @@ def evidence_content(answer: DisputeAnswer, at: datetime) -> Row:
         "sections": [
             {"name": name.capitalize(), "lines": text.splitlines()}
             for name, text in answer.texts.items()
-            if text.strip()
+            if text.strip() and (only is None or name in only)
         ],
     }

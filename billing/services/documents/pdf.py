@@ -5,6 +5,7 @@ markup. The compiler is kept: a document takes some ten milliseconds.
 """
 
 import json
+from collections.abc import Collection
 from datetime import datetime
 from functools import lru_cache
 from importlib.resources import files
@@ -50,9 +51,11 @@ def statement_pdf(*, statement: Statement) -> bytes:
     return _compile("statement.typ", statement_content(statement), statement.end)
 
 
-def evidence_pdf(*, answer: DisputeAnswer, at: datetime) -> bytes:
-    """What we hold against a dispute, as PDF."""
-    return _compile("evidence.typ", evidence_content(answer, at), at)
+def evidence_pdf(
+    *, answer: DisputeAnswer, at: datetime, only: Collection[str] | None = None
+) -> bytes:
+    """What we hold against a dispute, or some sections of it, as PDF."""
+    return _compile("evidence.typ", evidence_content(answer, at, only), at)
 
 
 def _compile(template: str, content: Row, issued: datetime | None) -> bytes:

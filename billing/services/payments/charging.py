@@ -152,6 +152,7 @@ def open_attempt(
     saves_method: bool = False,
     amount: Money | None = None,
     authentication: Authentication | None = None,
+    customer_address: str = "",
 ) -> PaymentAttempt:
     """Commit an attempt at a given gateway to collect what is due, or part of it.
 
@@ -164,6 +165,7 @@ def open_attempt(
         payment, earlier = _payment_to_collect(locked, channel, actor, at, amount=amount)
         attempt = new_attempt(payment, earlier, channel=channel, gateway=gateway, at=at)
         attempt.method, attempt.saves_method = method, saves_method
+        attempt.customer_address = customer_address or None
         if method is not None:
             authentication = authentication_of_charge(
                 invoice=locked, method=method, gateway=gateway, amount=payment.amount, at=at

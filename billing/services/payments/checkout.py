@@ -24,8 +24,11 @@ def open_payment_page(
     at: datetime,
     saves_method: bool = False,
     gateway: str = DEFAULT_GATEWAY,
+    customer_address: str = "",
 ) -> str:
     """Open a payment page for what is due on an invoice; gives its address.
+
+    `customer_address` is from where the customer asked for it, which is evidence in a dispute.
 
     A second click, or another tab, gets the page that is open already. One of another gateway
     is closed first; where that cannot be done, as at PayPal, it is the page to pay on.
@@ -47,6 +50,7 @@ def open_payment_page(
             channel=Channel.HOSTED_PAGE,
             gateway=gateway,
             saves_method=saves_method,
+            customer_address=customer_address,
             authentication=authentication_of_page(
                 invoice=invoice, gateway=gateway, stores_method=saves_method, at=at
             ),

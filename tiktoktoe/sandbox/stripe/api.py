@@ -66,11 +66,14 @@ class Api(CoreApi):
         return body
 
     def _parameters(self, request: Request, operation: Operation) -> Json:
-        text = request.content.decode() if request.method == "POST" else request.query
-        tree = forms.nested(parse_qsl(text, keep_blank_values=True))
-        parameters = dict(forms.typed(tree, operation.schema, self._sandbox.spec))
+        if request.content.startswith(b"--"):
+            fields, uploaded = forms.multipart(request.content)
+        else:
+            text = request.content.decode() if request.method == "POST" else request.query
+            fields, uploaded = parse_qsl(text, keep_blank_values=True), b""
+        parameters = dict(forms.typed(forms.nested(fields), operation.schema, self._sandbox.spec))
         self._sandbox.spec.check_request(operation, parameters)
-        return parameters
+        return {**parameters, "content": uploaded} if uploaded else parameters
 
 
 def _check_key(authorization: str) -> None:

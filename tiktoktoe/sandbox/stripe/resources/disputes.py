@@ -3,6 +3,7 @@
 from tiktoktoe.sandbox.stripe.errors import ApiError
 from tiktoktoe.sandbox.stripe.fees import dispute_fee
 from tiktoktoe.sandbox.stripe.resources.balance import DAY, book
+from tiktoktoe.sandbox.stripe.resources.files import check_files
 from tiktoktoe.sandbox.stripe.resources.mandates import DEBITS, end_mandate
 from tiktoktoe.sandbox.stripe.routes import change, readable, route
 from tiktoktoe.sandbox.stripe.sandbox import Sandbox, action, snapshot
@@ -22,6 +23,7 @@ def update(sandbox: Sandbox, parameters: Json, identity: str) -> Json:
     """Hand in evidence; the text "winning_evidence" wins, "losing_evidence" loses."""
     dispute = _open(sandbox, identity)
     evidence = parameters.get("evidence") or {}
+    check_files(sandbox, evidence)
     change(dispute, {"metadata": parameters.get("metadata")})
     if evidence:
         dispute["evidence"] |= evidence
