@@ -163,6 +163,10 @@ class NothingToCharge(Conflict):
     """No stored method can be charged anywhere now; says why."""
 
 
+class NothingMeasured(Conflict):
+    """No other fee than the rule's was measured."""
+
+
 class PaymentHeld(Conflict):
     """Risk rules hold the payment back: a person has to look at it first."""
 

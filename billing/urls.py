@@ -385,6 +385,11 @@ urlpatterns = [
     ),
     path("payments/routing/", routing.policy_list, name="routing_policies"),
     path("payments/routing/new/", routing.policy_create, name="routing_policy_create"),
+    path(
+        "payments/routing/fees/<int:rule_id>/acceptance/",
+        routing.fee_rule_acceptance,
+        name="fee_rule_acceptance",
+    ),
     path("payments/routing/<int:version>/", routing.policy_detail, name="routing_policy"),
     path(
         "payments/routing/<int:version>/weights/",

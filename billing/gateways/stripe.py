@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from io import BytesIO
 from typing import Any
 
 import stripe
@@ -54,6 +55,14 @@ _WITHOUT_CUSTOMER: dict[str, Any] = {"off_session": True}
 CLOCKS_DIFFER_BY = timedelta(minutes=5)
 # Lists are current at once; this is for a request of ours that is still on its way.
 NOTHING_STAYS_ON_ITS_WAY = timedelta(minutes=2)
+
+
+class _Document(BytesIO):
+    """A file as stripe-python takes it: something to be read, with a name."""
+
+    def __init__(self, name: str, content: bytes) -> None:
+        super().__init__(content)
+        self.name = name
 
 
 class StripeGateway:
@@ -216,7 +225,7 @@ class StripeGateway:
 
     def upload_evidence(self, *, name: str, content: bytes) -> str:
         """Upload a PDF as evidence; gives `file_…`."""
-        params = {"purpose": "dispute_evidence", "file": (name, content, "application/pdf")}
+        params = {"purpose": "dispute_evidence", "file": _Document(name, content)}
         return str(self._ask(lambda: self._client().files.create(params))["id"])
 
     def submit_evidence(self, request: EvidenceRequest) -> Outcome:

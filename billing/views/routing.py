@@ -9,9 +9,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from billing.forms.routing import PolicyForm, RuleForm
 from billing.gateways.registry import gateway_names
-from billing.models import RoutingPolicy, RoutingRule
+from billing.models import ProcessorFeeRule, RoutingPolicy, RoutingRule
 from billing.queries.back_test import back_test
+from billing.queries.fee_truth import fee_truths
 from billing.queries.trials import trial_of
+from billing.services.payments.fee_rules import accept_measured
 from billing.services.payments.routing_policies import (
     activate_policy,
     add_rule,
@@ -34,7 +36,22 @@ from tiktoktoe.web.access import requires
 def policy_list(request: HttpRequest) -> HttpResponse:
     """Every version, the newest first."""
     policies = RoutingPolicy.objects.select_related("created_by", "activated_by")
-    return render(request, "billing/routing_policy_list.html", {"policies": policies[:100]})
+    context = {"policies": policies[:100], "truths": fee_truths(now())}
+    return render(request, "billing/routing_policy_list.html", context)
+
+
+@require_POST
+@requires(Permission.CHANGE_BILLING)
+def fee_rule_acceptance(request: HttpRequest, rule_id: int) -> HttpResponse:
+    """Let a fee that was measured be the rule from tomorrow on."""
+    rule = get_object_or_404(ProcessorFeeRule, pk=rule_id)
+    try:
+        made = accept_measured(rule=rule, user=_person(request), at=now())
+    except Conflict as refusal:
+        messages.error(request, f"Nothing was changed: {refusal}.")
+    else:
+        messages.success(request, f"It holds from {made.valid_from:%d %B %Y} on.")
+    return redirect("routing_policies")
 
 
 @require_POST

@@ -1,6 +1,6 @@
 """The documents of an answer, uploaded one by one where the gateway takes files."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from billing.domain.attempts import Answer
 from billing.errors import GatewayRefused, GatewayUnavailable
@@ -41,8 +41,8 @@ def upload_documents(*, answer: DisputeAnswer, gateway: TakesFiles) -> Outcome |
 def _documents(answer: DisputeAnswer) -> dict[str, bytes]:
     """What there is to be shown, as PDF; sections without a word make none."""
     invoice, at = answer.dispute.payment.invoice, answer.dispatched_at or answer.created_at
-    make: dict[str, Callable[[], bytes]] = {"receipt": lambda: invoice_pdf(invoice=invoice)}
+    made = {"receipt": invoice_pdf(invoice=invoice)}
     for name, sections in _SECTIONS.items():
         if any(answer.texts.get(section, "").strip() for section in sections):
-            make[name] = lambda only=sections: evidence_pdf(answer=answer, at=at, only=only)
-    return {name: made() for name, made in make.items()}
+            made[name] = evidence_pdf(answer=answer, at=at, only=sections)
+    return made

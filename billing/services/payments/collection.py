@@ -187,6 +187,7 @@ def _due_invoices(at: datetime, clock: CustomerClock | None, share: Share) -> In
         Q(state__in=["processing", "requires_action", "paid", "failed"])
         | Q(next_attempt_at__gt=at)  # nothing could be charged: it waits
         | Q(review__state="open")  # a person has to look first
+        | Q(review__state="approved", review__is_hold=True)  # and holds it by hand
     )
     tried = attempts.filter(channel=Channel.STORED_METHOD)
     # What was taken back is over, and what was paid in part; what was given back is for people.

@@ -90,5 +90,5 @@ class Keys:
 
 
 def _fingerprint(request: Request) -> str:
-    parts = (request.method, request.path, request.query, request.content.decode())
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    named = "\n".join((request.method, request.path, request.query)).encode()
+    return hashlib.sha256(named + b"\n" + request.content).hexdigest()

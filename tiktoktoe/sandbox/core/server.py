@@ -131,7 +131,8 @@ class Handler(BaseHTTPRequestHandler):
         content = self.rfile.read(int(length))
         address = urlsplit(self.path)
         try:
-            content.decode()
+            if not content.startswith(b"--"):  # files, which come in parts, are no text
+                content.decode()
             if address.path.startswith(PREFIX):
                 self._refuse_browsers()
                 body = json.loads(content or b"{}")

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0063_creditor_id")]
+    dependencies = [("billing", "0068_creditor_id")]
     operations = [
         migrations.AddField(
             model_name="disputeanswer",

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0062_gateway_mandates")]
+    dependencies = [("billing", "0066_gateway_mandates")]
     operations = [
         migrations.AddField(
             model_name="paymentreview",

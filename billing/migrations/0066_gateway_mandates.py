@@ -45,7 +45,7 @@ def seed(apps, _schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0061_late_usage'),
+        ('billing', '0065_price_move_days'),
     ]
 
     operations = [

@@ -20,7 +20,7 @@ def fill(apps, _schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0062_review_holds")]
+    dependencies = [("billing", "0067_review_holds")]
     operations = [
         migrations.AddField(
             model_name="mandate",
