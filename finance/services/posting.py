@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from finance.domain.journal import Entry
 from finance.errors import DocumentInconsistent, EntryAlreadyReversed, EntryReused
 from finance.models import MAIN_BOOKS, Entity, NothingToPost
-from finance.queries import DOCUMENT_KINDS, DocumentKind, final_rows, unposted
+from finance.queries import DocumentKind, final_rows, kinds_in_use, unposted
 from finance.services.document_entries import Found, entries_of
 from finance.services.journal import SourcedEntry, post_entries
 from tiktoktoe.kernel.errors import InvariantViolation
@@ -49,7 +49,7 @@ def post_documents(*, at: datetime, limit: int | None = None) -> PostingReport:
     """
     report = PostingReport()
     left = limit
-    for document in DOCUMENT_KINDS:
+    for document in kinds_in_use():
         after: UUID | None = None
         is_more = unposted(document, at=at).exists()
         while is_more and (left is None or left > 0):

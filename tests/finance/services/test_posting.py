@@ -6,13 +6,14 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 from django.db.models import Sum
+from pytest_django import DjangoAssertNumQueries
 
 from billing.models import CreditBalance, Invoice, Payment, PaymentAttempt, Refund
 from billing.services.credit.credit_notes import issue_credit_note
 from billing.services.credit.customer_credit import grant_credit
 from billing.services.invoices.invoicing import mark_uncollectible, void_invoice
 from finance.models import Account, Entity, JournalEntry, NothingToPost, Posting
-from finance.queries import unposted_count, unposted_documents, unposted_list
+from finance.queries import kinds_in_use, unposted_count, unposted_documents, unposted_list
 from finance.services.posting import post_documents
 from tests.factories.billing import open_invoice
 from tests.factories.subscriptions import (
@@ -84,6 +85,23 @@ def balances() -> dict[str, int]:
     """The balance of each account that has moved, in minor units."""
     rows = Posting.objects.values_list("account__code").annotate(Sum("amount_minor"))
     return dict(rows.order_by("account__code"))
+
+
+def test_tables_without_a_document_are_asked_about_together(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    with django_assert_num_queries(1):
+        assert post_documents(at=LATER).total == 0
+
+    open_invoice()
+    in_use = {document.kind for document in kinds_in_use()}
+
+    assert in_use == {
+        "invoice_finalized",
+        "invoice_finalized_reversal",
+        "invoice_written_off",
+        "invoice_written_off_reversal",
+    }
 
 
 def test_post_documents_posts_an_invoice_in_advance_as_deferred() -> None:
