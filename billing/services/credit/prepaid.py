@@ -67,9 +67,14 @@ def use_wallets(
 ) -> Mapping[UUID, Decimal]:
     """Take what drafts owe beyond what was taken for them already from their customers' wallets.
 
-    Two queries, however many invoices; a few more where wallets are limited.
+    One query where nobody has any, else two, however many invoices; a few more where wallets
+    are limited.
     """
-    limited = _use_limited(invoice_ids, taken, at=at)
+    lots = _lock_lots(invoice_ids, at)
+    limited_lots = [lot for lot in lots if lot.wallet.is_limited]
+    limited = _use_limited(invoice_ids, limited_lots, taken, at=at) if limited_lots else {}
+    if len(limited_lots) == len(lots):
+        return limited
     gone = {pk: taken.get(pk, Decimal(0)) + limited.get(pk, Decimal(0)) for pk in invoice_ids}
     with connection.cursor() as cursor:
         cursor.execute(
@@ -87,23 +92,25 @@ def use_wallets(
     return used
 
 
+def _lock_lots(invoice_ids: Sequence[UUID], at: datetime) -> list[PrepaidCredit]:
+    """What is left of the prepaid credits that may pay these drafts, in the order of their ids."""
+    owing = Invoice.objects.filter(pk__in=invoice_ids).exclude(kind=Invoice.Kind.TOP_UP)
+    left = PrepaidCredit.objects.filter(
+        amount_left__gt=0, wallet__customer__in=owing.values("customer")
+    ).exclude(expires_at__lte=at)
+    return list(left.select_for_update(of=("self",)).select_related("wallet").order_by("pk"))
+
+
 def _use_limited(
-    invoice_ids: Sequence[UUID], taken: Mapping[UUID, Decimal], *, at: datetime
+    invoice_ids: Sequence[UUID],
+    locked: Sequence[PrepaidCredit],
+    taken: Mapping[UUID, Decimal],
+    *,
+    at: datetime,
 ) -> dict[UUID, Decimal]:
     """What limited wallets pay of drafts, written down lot by lot."""
     owing = Invoice.objects.filter(pk__in=invoice_ids).exclude(kind=Invoice.Kind.TOP_UP)
-    limited = (
-        PrepaidCredit.objects.filter(
-            amount_left__gt=0, wallet__customer__in=owing.values("customer")
-        )
-        .exclude(wallet__plan_codes=[], wallet__meter_codes=[])
-        .exclude(expires_at__lte=at)
-    )
-    # Locked in the order of their ids, as those of the other wallets are.
-    locked = limited.select_for_update(of=("self",)).select_related("wallet").order_by("pk")
     lots = sorted(locked, key=order_of_use)
-    if not lots:
-        return {}
     held = {lot.pk: lot.amount_left.amount for lot in lots}
     charges = charges_of(invoice_ids)
     entries: list[PrepaidEntry] = []

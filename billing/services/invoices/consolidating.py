@@ -3,7 +3,7 @@
 Who wants it is locked first, so that no two workers share out one customer's subscriptions.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -47,8 +47,13 @@ def set_invoicing(
 
 
 def together(boundaries: Sequence[Boundary]) -> list[list[Boundary]]:
-    """The boundaries that are billed on one invoice, in the order that they came in."""
-    wanted = consolidated_of({b.subscription.customer_id for b in boundaries})
+    """The boundaries that are billed on one invoice, in the order that they came in.
+
+    No query where every customer has but one.
+    """
+    counted = Counter(b.subscription.customer_id for b in boundaries)
+    several = [customer for customer, count in counted.items() if count > 1]
+    wanted = consolidated_of(several) if several else set()
     groups: dict[object, list[Boundary]] = defaultdict(list)
     for boundary in boundaries:
         subscription = boundary.subscription

@@ -7,7 +7,7 @@ one subscription that cannot be billed stands alone; it is set aside with its er
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.conf import settings
@@ -80,6 +80,7 @@ class ChunkResult:
     billed: int
     invoices: int
     failures: int
+    is_over: bool = False  # nothing was due any more
 
     def plus(self, other: "ChunkResult") -> "ChunkResult":
         """Both together."""
@@ -100,7 +101,7 @@ def run_billing(*, at: datetime, clock: CustomerClock | None = None) -> BillingR
     with a test clock only those of `clock` are billed, and of it no others.
     """
     run = open_run(at=at, clock=clock)
-    while work_on(run=run, at=at).billed:
+    while (done := work_on(run=run, at=at)).billed and not done.is_over:
         pass
     return finish_run(run=run, at=at)
 
@@ -147,7 +148,7 @@ def work_on(*, run: BillingRun, at: datetime) -> ChunkResult:
         )
         result = _first_chunk(ids, run, at)
         if not result.billed and not result.failures:
-            return done
+            return replace(done, is_over=not ids)
         done = done.plus(result)
 
 

@@ -115,14 +115,15 @@ def _open_batch(at: datetime, clock: CustomerClock | None, share: Share) -> Batc
 
     What is on a customer's credit balance is used first.
     """
-    locked = _due_invoices(at, clock, share).select_for_update(skip_locked=True, of=("self",))
+    due = _due_invoices(at, clock, share)
+    locked = due.select_for_update(skip_locked=True, of=("self",))
     claimed = [invoice.pk for invoice in locked.order_by("finalized_at", "pk")[:BATCH]]
     if not claimed:
         return Batch()
     # Asked again now that they are locked: another pass may have been here since.
-    due = _due_invoices(at, clock, share).filter(pk__in=claimed).select_related("customer")
-    before = list(due.order_by("finalized_at", "pk"))
-    invoices = list(due.all()) if pay_from_balance(before, at=at) else before
+    still_due = due.filter(pk__in=claimed).select_related("customer")
+    before = list(still_due.order_by("finalized_at", "pk"))
+    invoices = list(still_due.all()) if pay_from_balance(before, at=at) else before
     pool = load_pool(customers=[invoice.customer_id for invoice in invoices], at=at)
     written = [_write(invoice, pool, at) for invoice in invoices]
     return Batch(
