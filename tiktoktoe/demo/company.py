@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from math import exp, expm1
 from random import Random
 
 from analytics.services.movements import record_movements
@@ -33,11 +34,14 @@ from tiktoktoe.demo.people import Directory
 from tiktoktoe.demo.usage import Habit, days
 from tiktoktoe.kernel import clock
 from tiktoktoe.kernel.money import Money
+from tiktoktoe.kernel.periods import Alignment
 from tiktoktoe.sandbox.control import SandboxControl
 
 GOOD, EUROPEAN, DECLINING = "4242424242424242", "4000002500000003", "4000000000000341"
 FINANCE = Actor(source="finance")
 MORNING = time(6, 0)
+GROWTH = 2.0  # of sign-ups over the whole time, as the exponent of e: they double every 4 months
+BY_CALENDAR = {"team", "scale"}  # billed on the first of the month, as companies like it
 APPETITE = {"starter": 60_000, "team": 900_000, "scale": 6_000_000}
 CHURN_A_MONTH = {"starter": 0.055, "team": 0.032, "scale": 0.015, "team-yearly": 0.0}
 UPGRADE_A_MONTH = 0.03
@@ -120,7 +124,12 @@ class Company:
         code = version.plan.code
         seats = self.dice.randint(2, 14) if code != "starter" else 1
         started = start_subscription(
-            customer=customer, plan_version=version, quantity=seats, at=at, actor=PORTAL
+            customer=customer,
+            plan_version=version,
+            quantity=seats,
+            alignment=Alignment.CALENDAR if code in BY_CALENDAR else Alignment.ANNIVERSARY,
+            at=at,
+            actor=PORTAL,
         )
         self._choose_how_to_pay(customer)
         if code in APPETITE:
@@ -324,4 +333,5 @@ class Company:
         """Sign-ups expected on a day; over the whole time they add up to those wanted."""
         length = (self.last_day - self.first_day).days + 1
         weekday = 1.25 if day.weekday() < 5 else 0.375
-        return self.customers_wanted / length * (0.55 + 0.9 * self._share(day)) * weekday
+        growth = GROWTH * exp(GROWTH * self._share(day)) / expm1(GROWTH)
+        return self.customers_wanted / length * growth * weekday
