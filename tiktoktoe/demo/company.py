@@ -41,7 +41,8 @@ GOOD, EUROPEAN, DECLINING = "4242424242424242", "4000002500000003", "40000000000
 FINANCE = Actor(source="finance")
 MORNING = time(6, 0)
 GROWTH = 2.0  # of sign-ups over the whole time, as the exponent of e: they double every 4 months
-BY_CALENDAR = {"team", "scale"}  # billed on the first of the month, as companies like it
+# Billed on the first of the month, as companies like it, and not from the day they signed up.
+BY_CALENDAR = {"starter": 0.5, "team": 1.0, "scale": 1.0, "team-yearly": 0.0}
 APPETITE = {"starter": 60_000, "team": 900_000, "scale": 6_000_000}
 CHURN_A_MONTH = {"starter": 0.055, "team": 0.032, "scale": 0.015, "team-yearly": 0.0}
 UPGRADE_A_MONTH = 0.03
@@ -77,14 +78,18 @@ class Company:
         self._directory = Directory(self.dice)
         self._is_raised = False
 
-    def live(self, progress: Callable[[date], None]) -> None:
-        """Live through every day from the first to the last."""
+    def live(self, progress: Callable[[date], None], last_deed: Callable[[], None]) -> None:
+        """Live through every day from the first to the last.
+
+        Args:
+            last_deed: What is left to do then; the books are brought up to date beside it.
+        """
         for day in days(self.first_day, self.last_day):
             at = datetime.combine(day, MORNING, UTC)
             with clock.moved_to(at):
                 self.live_day(day, at)
             progress(day)
-        self._close_books(datetime.combine(self.last_day, MORNING, UTC))
+        self._close_books(datetime.combine(self.last_day, MORNING, UTC), last_deed)
 
     def live_day(self, day: date, at: datetime) -> None:
         """One day: yesterday's usage arrives, what is due is billed, people act, and pay.
@@ -127,7 +132,7 @@ class Company:
             customer=customer,
             plan_version=version,
             quantity=seats,
-            alignment=Alignment.CALENDAR if code in BY_CALENDAR else Alignment.ANNIVERSARY,
+            alignment=self._alignment(code),
             at=at,
             actor=PORTAL,
         )
@@ -141,6 +146,10 @@ class Company:
                 storage_gb=0.0 if code == "starter" else self.dice.uniform(20, 260),
             )
         return started.subscription
+
+    def _alignment(self, code: str) -> Alignment:
+        is_by_calendar = self.dice.random() < BY_CALENDAR[code]
+        return Alignment.CALENDAR if is_by_calendar else Alignment.ANNIVERSARY
 
     def _choose_how_to_pay(self, customer: Customer) -> None:
         """Most store a good card; some a declining one; some pay each invoice by hand."""
@@ -238,10 +247,17 @@ class Company:
         cards, self.new_cards = list(self.new_cards.items()), {}
         pages = self._pages()
         if self.helpers is not None:
-            self.helpers.begin_chores(cards=cards, pages=pages, at=at)
+            due = self._likely_due(at)
+            self.helpers.begin_chores(cards=cards, pages=pages, due=due, at=at)
             return
         wanted = [page[:2] for page in pages]
         do_chores(sandbox=self.sandbox, cards=cards, pages=wanted, share=EVERYBODY, at=at)
+
+    def _likely_due(self, at: datetime) -> set[int]:
+        """Who will be charged today, at a quick look, to share the work out by."""
+        invoiced = Invoice.objects.filter(finalized_at=at).values_list("customer_id", flat=True)
+        again = Payment.objects.due_for_attempt(at).values_list("customer_id", flat=True)
+        return {*invoiced, *again} - self.by_hand
 
     def _wait(self) -> None:
         """Until the helpers have done the day before's chores."""
@@ -311,11 +327,12 @@ class Company:
             at=at,
         )
 
-    def _close_books(self, at: datetime) -> None:
+    def _close_books(self, at: datetime, last_deed: Callable[[], None]) -> None:
         self._wait()
         self._post(at)
         while record_movements(at=at):
             pass
+        last_deed()
         self._wait()
 
     def _choose_plan(self) -> PlanVersion:

@@ -3,7 +3,8 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 
@@ -15,6 +16,7 @@ from tiktoktoe.demo.chores import CardOfCustomer
 
 DONE = "done"
 PageOfCustomer = tuple[str, str, int]
+CARD, CHARGE, PAGE = 2, 3, 5  # what each takes, roughly
 
 
 class Helper:
@@ -48,7 +50,7 @@ class Helper:
 
 
 class Helpers:
-    """Several of them, each with the customers of its share, by id."""
+    """Several of them, who share a day's work by customer, each about as much."""
 
     def __init__(self, helpers: Sequence[Helper]) -> None:
         self._helpers = helpers
@@ -58,27 +60,50 @@ class Helpers:
         *,
         cards: Sequence[CardOfCustomer],
         pages: Sequence[PageOfCustomer],
+        due: Collection[int],
         at: datetime,
     ) -> None:
-        """Let them do a day's chores; see tiktoktoe.demo.chores."""
-        of = len(self._helpers)
-        for number, helper in enumerate(self._helpers):
-            helper.begin(
-                "chores",
-                at,
-                cards=[card for card in cards if card[0] % of == number],
-                pages=[page[:2] for page in pages if page[2] % of == number],
-                share=(number, of),
-            )
+        """Let them do a day's chores; see tiktoktoe.demo.chores.
+
+        Args:
+            due: Customers who will likely be charged. The first helper collects from everybody
+                whom no other collects from, so that nobody is forgotten.
+        """
+        work = Counter(dict.fromkeys(due, CHARGE))
+        work.update({customer: CARD for customer, _ in cards})
+        work.update({customer: PAGE for _, __, customer in pages})
+        rest, *few = shared_out(work, len(self._helpers))
+        taken = sorted(set[int]().union(*few))
+        shares = [(rest, taken, True), *((mine, sorted(mine), False) for mine in few)]
+        for helper, (mine, named, is_rest) in zip(self._helpers, shares, strict=True):
+            if mine or is_rest:
+                helper.begin(
+                    "chores",
+                    at,
+                    cards=[card for card in cards if card[0] in mine],
+                    pages=[page[:2] for page in pages if page[2] in mine],
+                    share={"customers": named, "is_rest": is_rest},
+                )
 
     def begin_posting(self, at: datetime) -> None:
         """Let one of them bring the books up to an instant."""
-        self._helpers[0].begin("posting", at)
+        self._helpers[-1].begin("posting", at)
 
     def finish(self) -> None:
         """Wait until everything begun is done."""
         for helper in self._helpers:
             helper.finish()
+
+
+def shared_out(work: Mapping[int, int], count: int) -> list[set[int]]:
+    """Customers in so many shares of about the same work: the most first, to who has least."""
+    shares: list[set[int]] = [set() for _ in range(count)]
+    loads = [0] * count
+    for customer, effort in sorted(work.items(), key=lambda item: (-item[1], item[0])):
+        lightest = loads.index(min(loads))
+        shares[lightest].add(customer)
+        loads[lightest] += effort
+    return shares
 
 
 @contextmanager

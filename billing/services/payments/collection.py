@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef, Q
-from django.db.models.functions import Mod
+from django.db.models import Exists, OuterRef, Q
 
 from billing.domain.attempts import PaymentState, ensure_payment_move
 from billing.errors import InvoiceNotOpen, PaymentDisputed, PaymentInFlight
@@ -41,10 +40,10 @@ BATCH = 40
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """The customers that one of several passes looks after: every n-th, by id."""
+    """The customers that one of several passes looks after: these, or all but these."""
 
-    number: int = 0
-    of: int = 1
+    customers: frozenset[int] = frozenset()
+    is_rest: bool = True
 
 
 EVERYBODY = Share()
@@ -195,8 +194,10 @@ def _due_invoices(at: datetime, clock: CustomerClock | None, share: Share) -> In
     under_way = attempts.live().exclude(payment__state="returned")
     under_way = under_way.exclude(payment__state="paid", payment__invoice__amount_refunded=0)
     ours = Invoice.objects.collectable().filter(customer__clock=clock, finalized_at__lte=at)
-    if share.of > 1:
-        ours = ours.alias(rest=Mod(F("customer"), share.of)).filter(rest=share.number)
+    if not share.is_rest:
+        ours = ours.filter(customer__in=share.customers)
+    elif share.customers:
+        ours = ours.exclude(customer__in=share.customers)
     return (
         ours.alias(left=LEFT_TO_PAY)
         .filter(left__gt=0)

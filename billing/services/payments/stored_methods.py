@@ -48,8 +48,7 @@ def _keep(
     }
     mine = PaymentMethod.objects.filter(customer_id=customer_id)
     known = mine.filter(gateway=gateway, gateway_reference=details.reference)
-    if known.exists():
-        known.update(**shown)
+    if known.update(**shown):
         return known.get()
     has_default = mine.usable().filter(is_default=True).exists()
     return PaymentMethod.objects.create(

@@ -48,5 +48,6 @@ class Command(BaseCommand):
                 fold_deltas()
                 post_documents(at=moment)
             else:
-                share = Share(*terms.pop("share"))
+                named = terms.pop("share")
+                share = Share(frozenset(named["customers"]), is_rest=named["is_rest"])
                 do_chores(sandbox=sandbox, share=share, at=moment, **terms)

@@ -58,9 +58,8 @@ class Command(BaseCommand):
         self.style = no_style()
         helpers = options["processes"] - 1
         with helping(address, helpers) if helpers else nullcontext() as company.helpers:
-            company.live(self._progress(first, last))
+            company.live(self._progress(first, last), self._make_people)
         company.sandbox.set_clock(clock.now())
-        self._make_people()
         self._report()
 
     def _found(self, address: str, first: date, last: date, options: dict[str, Any]) -> Company:
