@@ -25,9 +25,10 @@ NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 def cases() -> Iterator[Any]:
     for path in [*FILES, *OTHERS]:
         texts = path.read_text(encoding="utf-8").split("\n---\n")
+        whole = path.relative_to(FOLDER).with_suffix("").as_posix()
         for number, text in enumerate(texts, start=1):
-            name = f"{path.stem}-{number}" if len(texts) > 1 else path.stem
-            reason = WAITING.get(name) or WAITING.get(path.stem)
+            name = f"{whole}-{number}" if len(texts) > 1 else whole
+            reason = WAITING.get(name) or WAITING.get(whole)
             marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
             yield pytest.param(text, id=name, marks=marks)
 
