@@ -38,6 +38,14 @@ timeline:
 run_until: 1999-02-03
 expect: {payments: 2}
 """
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
+# Functions of ours that take a row of a table: a temporary copy's row is another type.
+TAKING_A_ROW = """
+SELECT DISTINCT p.proname FROM pg_proc p
+JOIN pg_type t ON t.oid = ANY(p.proargtypes) AND t.typtype = 'c'
+JOIN pg_class c ON c.oid = t.typrelid AND c.relkind IN ('r', 'p')
+WHERE p.pronamespace = 'public'::regnamespace
+"""
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
 
 
@@ -78,6 +86,19 @@ def test_what_is_paid_there_by_card_or_by_hand_is_kept_there_too(tmp_path: Path)
 
     assert "as expected" in simulated(tmp_path, PAID)
     assert rows_of_everything() == before
+
+
+@pytest.mark.parametrize("name", ["KB-DUN-63", "LAGO-WALLET-55"])
+def test_what_the_services_play_in_earnest_they_play_there_too(tmp_path: Path, name: str) -> None:
+    text = (GOLDEN / f"{name}.yaml").read_text(encoding="utf-8")
+
+    assert "as expected" in simulated(tmp_path, text)
+
+
+def test_no_function_takes_only_rows_of_the_real_tables() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(TAKING_A_ROW)
+        assert cursor.fetchall() == []
 
 
 def test_it_neither_sees_nor_waits_for_what_others_do_meanwhile(tmp_path: Path) -> None:
