@@ -189,8 +189,9 @@ class _Player:
             if first is not None and first.next_billing_at is not None:
                 coming.append(max(first.next_billing_at, self._at))
             if self._world.buys_credits:
-                buying = Wallet.objects.filter(topup_next_at__lte=until)
-                coming += buying.values_list("topup_next_at", flat=True)
+                for wallet in Wallet.objects.filter(topup_next_at__lte=until):
+                    assert wallet.topup_next_at is not None
+                    coming.append(wallet.topup_next_at)
             if not coming:
                 return
             yield min(coming)

@@ -204,8 +204,8 @@ def test_what_was_captured_of_a_hold_is_refunded_by_its_capture(paypal: PayPalWo
     invoice = second_invoice(paypal)
     method = PaymentMethod.objects.get()
     held = hold_invoice(invoice=invoice, method=method, actor=PERSON, at=NOW)
-    usd = {"amount": Money("60.00", "USD")}
-    capture_hold(attempt=held, **usd, actor=PERSON, idempotency_key="c", at=NOW)
+    amount = Money("60.00", "USD")
+    capture_hold(attempt=held, amount=amount, actor=PERSON, idempotency_key="c", at=NOW)
 
     refund = refund_payment(
         payment=held.payment,

@@ -181,4 +181,8 @@ def test_what_is_included_is_taken_off_a_level_first() -> None:
         included=Decimal(3),
     )
 
-    assert (levels.units, levels.highest, levels.last) == ((1, Decimal("1.5")), 5, 0)
+    assert (levels.units, levels.highest, levels.last) == (
+        (Decimal(1), Decimal("1.5")),
+        Decimal(5),
+        Decimal(0),
+    )

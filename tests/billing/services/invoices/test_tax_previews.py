@@ -139,7 +139,7 @@ def test_the_total_at_sign_up_is_asked_for_and_nothing_is_kept(
 ) -> None:
     version = published_version(recurring("100.00"))
 
-    page = client.get("/sign-up/", {"plan_version": version.pk, "country": "US"})
+    page = client.get(f"/sign-up/?plan_version={version.pk}&country=US")
 
     assert page.context["estimate"].today.totals.total == Money("108.25", "USD")
     assert json.loads(engine.requests[0].body)["is_estimate"] is True

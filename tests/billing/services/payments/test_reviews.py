@@ -15,7 +15,8 @@ from billing.gateways.base import Outcome
 from billing.models import Payment, PaymentLimit, PaymentReview
 from billing.queries.risk import record_of
 from billing.services.payments import collection
-from billing.services.payments.charging import Channel, charge_invoice, open_attempt
+from billing.services.payments.channels import Channel
+from billing.services.payments.charging import charge_invoice, open_attempt
 from billing.services.payments.collection import collect_due
 from billing.services.payments.reviews import decide_review, judge_payment
 from billing.services.payments.settling import settle_attempt
