@@ -13,11 +13,13 @@ from billing.models import (
     PrepaidCredit,
     Wallet,
 )
+from billing.models.invoices import InvoiceQuerySet
 from billing.services.credit.coupons import redeem_coupon
 from billing.services.credit.credit_notes import issue_credit_note
 from billing.services.credit.credit_refunds import refund_credit_note
 from billing.services.credit.customer_credit import grant_credit, withdraw_credit
 from billing.services.credit.wallets import fill_wallet, limit_wallet
+from billing.services.invoices.draft_review import in_review, issue_all
 from billing.services.invoices.invoicing import mark_uncollectible, void_invoice
 from billing.services.invoices.numbering import set_numbering
 from billing.services.invoices.one_off import ChargeLine, OneOffCharge, charge_once
@@ -169,13 +171,21 @@ def redeem(world: World, action: actions.ApplyCoupon, at: datetime) -> None:
 def pay(world: World, action: actions.Pay, at: datetime) -> None:
     """A payment comes in: an attempt that the gateway says has succeeded."""
     if action.invoice.strip() == "all":
+        _issue_held(in_review().filter(customer=world.customer(action)), at)
         owed = Invoice.objects.owed().filter(customer=world.customer(action))
         for invoice in owed.order_by("finalized_at", "pk"):
             _pay(invoice, None, at)
         return
     invoice = world.invoice(action.invoice, action)
+    if _issue_held(in_review().filter(pk=invoice.pk), at):
+        invoice.refresh_from_db()
     part = action.amount.payable(invoice.currency) if action.amount else None
     _pay(invoice, Money(part, invoice.currency) if part is not None else None, at)
+
+
+def _issue_held(held: InvoiceQuerySet, at: datetime) -> int:
+    """Issue what waits for the rest of its day: who pays it has got it."""
+    return issue_all(ids=list(held.values_list("pk", flat=True)), at=at)
 
 
 def _pay(invoice: Invoice, amount: Money | None, at: datetime) -> None:
