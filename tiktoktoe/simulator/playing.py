@@ -175,10 +175,6 @@ class _Player:
                 tend(self._world, instant)
             self._refuse_failures()
             self._at = max(self._at, instant)
-        # First bills of a day wait until it is over, for others to be put on them.
-        with clock.moved_to(at):
-            over = in_review().filter(review_until__lte=at)
-            issue_all(ids=list(over.values_list("pk", flat=True)), at=at)
         expire_prepaid(at=at)
         self._at = max(self._at, at)
 
@@ -188,6 +184,10 @@ class _Player:
             first = due(until).order_by("next_billing_at").first()
             if first is not None and first.next_billing_at is not None:
                 coming.append(max(first.next_billing_at, self._at))
+            # First bills of a day wait until it is over, for others to be put on them.
+            held = in_review().filter(review_until__lte=until, awaits_tax=False)
+            ends = held.values_list("review_until", flat=True)
+            coming += [max(end, self._at) for end in ends if end is not None]
             if self._world.buys_credits:
                 for wallet in Wallet.objects.filter(topup_next_at__lte=until):
                     assert wallet.topup_next_at is not None
