@@ -20,7 +20,8 @@ class BalanceRow:
 
 def credit_of(customer_id: int, currency: str) -> Money:
     """What is on a customer's credit balance in a currency."""
-    found = CreditBalance.objects.filter(customer_id=customer_id, currency=currency).first()
+    held = CreditBalance.objects.filter(customer_id=customer_id, currency=currency)
+    found = held.order_by("pk").first()
     return found.amount if found else zero(currency)
 
 

@@ -25,7 +25,7 @@ class TaxTable:
 
     def __init__(self, countries: Iterable[str]) -> None:
         self.issuers = IssuerBook()
-        self._rates = list(TaxRate.objects.filter(country__in=set(countries)))
+        self._rates = list(TaxRate.objects.filter(country__in=set(countries)).order_by("pk"))
 
     def tax(self, sale: Sale) -> Totals:
         """The tax of a sale by the rates of its day.

@@ -30,7 +30,7 @@ def billed_early(periods: Collection[PeriodKey]) -> Mapping[PeriodKey, list[Bill
     rows = ThresholdCrossing.objects.filter(subscription__in={key[0] for key in wanted})
     of_invoice = {
         invoice_id: (subscription_id, period_start)
-        for subscription_id, period_start, invoice_id in rows.values_list(
+        for subscription_id, period_start, invoice_id in rows.order_by().values_list(
             "subscription", "period_start", "invoice"
         )
         if (subscription_id, period_start) in wanted

@@ -29,7 +29,7 @@ class Purse:
         lots = PrepaidCredit.objects.filter(
             wallet__customer=customer_id, wallet__currency=currency, amount_left__gt=0
         )
-        self._lots = sorted(lots.select_related("wallet"), key=order_of_use)
+        self._lots = sorted(lots.order_by().select_related("wallet"), key=order_of_use)
         self._held = {lot.pk: lot.amount_left.amount for lot in self._lots}
         self._currency = currency
 

@@ -13,24 +13,20 @@ from datetime import datetime
 from django.db import transaction
 
 from billing.models import CreditNote, Invoice, PlanChange, UnusedCredit
-from billing.queries.tax_table import TaxTable
-from billing.services.changes.plan_changes import bears, may_net
+from billing.services.changes.change_drafts import draft_change
 from billing.services.credit.giving_back import (
     NotePlan,
     Unused,
     close_drafts,
     issue_notes,
     keep_unused,
-    plan_notes,
     refund_notes,
-    to_come,
     unused_time,
 )
 from billing.services.invoices.draft_parts import DraftInvoice, DraftLine
-from billing.services.invoices.drafting import make_draft, with_credit
 from billing.services.invoices.fee_lines import setup_line
 from billing.services.invoices.invoicing import issue
-from billing.services.invoices.proration_lines import charge_lines, credit_lines
+from billing.services.invoices.proration_lines import charge_lines
 from billing.services.invoices.terms import PriceBook
 from subscriptions.domain.lifecycle import BILLED_STATES
 from subscriptions.domain.proration import change_boundary
@@ -239,21 +235,22 @@ def _at_once(wanted: _Wanted, book: PriceBook, at: datetime) -> _Done:
     lines, unused = _charges(wanted, boundary, book), list[Unused]()
     if wanted.terms.prorates:
         plan = wanted.plan_version.plan
-        unused = unused_time(subscription, boundary, policy, lambda p: p.pk == plan.pk)
-    charged = _draft(subscription, boundary, lines, [])
-    is_netted = may_net(wanted.terms) and bears(charged, unused, subscription.currency)
-    if is_netted:
-        both = [*credit_lines(unused), *lines]
-        draft = _draft(subscription, boundary, both, [])
-        return _Done(
-            effective_at=boundary, draft=draft, unused=tuple(unused), is_netted=bool(unused)
-        )
-    notes = plan_notes(unused, wanted.terms.unused_time)
+        unused = unused_time(subscription, boundary, policy, lambda p: p.pk == plan.pk, book=book)
+    made = draft_change(
+        subscription=subscription,
+        boundary=boundary,
+        period_end=subscription.billing_periods.period_at(boundary).end,
+        lines=lines,
+        unused=unused,
+        terms=wanted.terms,
+        key=f"add-on:{subscription.pk}:{change_token(subscription)}",
+    )
     return _Done(
         effective_at=boundary,
-        draft=_draft(subscription, boundary, lines, notes),
+        draft=made.draft,
         unused=tuple(unused),
-        notes=tuple(notes),
+        notes=made.notes,
+        is_netted=made.is_netted and bool(unused),
     )
 
 
@@ -371,26 +368,6 @@ def _scheduled_versions(subscription: Subscription) -> list[PlanVersion]:
     """The prices of the plans that it is to go to."""
     changes = PlanChange.objects.filter(subscription=subscription, state="scheduled")
     return [change.plan_version for change in changes.select_related("plan_version__plan")]
-
-
-def _draft(
-    subscription: Subscription,
-    boundary: datetime,
-    lines: Sequence[DraftLine],
-    notes: Sequence[NotePlan],
-) -> DraftInvoice | None:
-    if not lines:
-        return None
-    draft = make_draft(
-        subscription=subscription,
-        kind=Invoice.Kind.CHANGE,
-        boundary=boundary,
-        period_end=subscription.billing_periods.period_at(boundary).end,
-        lines=lines,
-        taxes=TaxTable([subscription.customer.country]),
-        idempotency_key=f"add-on:{subscription.pk}:{change_token(subscription)}",
-    )
-    return with_credit(draft, to_come(notes, subscription))
 
 
 def _fee(book: PriceBook, version_id: int, quantity: int, currency: str) -> Money:

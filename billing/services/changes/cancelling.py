@@ -24,6 +24,7 @@ from billing.services.credit.giving_back import (
     to_come,
     unused_time,
 )
+from billing.services.invoices.add_on_lines import AddOnBook
 from billing.services.invoices.closing import close_usage_until, closing_lines, early_boundary
 from billing.services.invoices.drafting import make_draft, with_credit
 from billing.services.invoices.invoicing import issue
@@ -39,7 +40,7 @@ from subscriptions.services.lifecycle import (
     ensure_unchanged,
     lock_subscription,
 )
-from subscriptions.services.policies import policy_of
+from subscriptions.services.policies import PolicyBook
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.periods import local_date, local_midnight
 
@@ -103,23 +104,26 @@ def preview_cancellation(
         pk=subscription.pk
     )
     ensure_live(loaded)
-    policy = policy_of(loaded.plan_version.plan, at)
+    policies = PolicyBook()
+    policy = policies.of_plan(loaded.plan_version.plan_id, at)
     choice = unused or policy.unused_time
     if when != CancelWhen.NOW:
         return _later(loaded, when, _later_end(loaded, when, on, policy, at), choice)
     if loaded.state in BILLED_STATES and not loaded.current_period.contains(at):
         raise PeriodNotBilled("its period is over and not billed yet; try again shortly")
-    return _now(loaded, policy, choice, at)
+    return _now(loaded, policies, choice, at)
 
 
 def _now(
-    subscription: Subscription, policy: ProrationPolicy, choice: UnusedTime, at: datetime
+    subscription: Subscription, policies: PolicyBook, choice: UnusedTime, at: datetime
 ) -> CancellationPreview:
     if not _is_billed(subscription):
         return _later(subscription, CancelWhen.NOW, at, choice)
+    policy = policies.of_plan(subscription.plan_version.plan_id, at)
+    known = AddOnBook([subscription.pk], policies, [subscription.plan_version_id])
     ends_at = max(end_of_service(subscription, policy, at), subscription.current_period_start)
     boundary = early_boundary(subscription, ends_at, is_last=True)
-    lines = closing_lines(boundary)
+    lines = closing_lines(boundary, known)
     draft = make_draft(
         subscription=subscription,
         kind=Invoice.Kind.FINAL,
@@ -129,7 +133,7 @@ def _now(
         taxes=TaxTable([subscription.customer.country]),
         idempotency_key=f"final:{subscription.pk}",
     )
-    found = unused_time(subscription, ends_at, policy)
+    found = unused_time(subscription, ends_at, policy, book=known.prices)
     notes = plan_notes(found, choice)
     return CancellationPreview(
         subscription=subscription,

@@ -49,7 +49,7 @@ from subscriptions.services.pauses import (
     resume_subscription,
     schedule_pause,
 )
-from subscriptions.services.policies import PolicyBook, policy_of
+from subscriptions.services.policies import PolicyBook
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.periods import Period, local_midnight
 
@@ -122,7 +122,8 @@ def preview_pause(
     """
     loaded = _load(subscription)
     resume_at = local_midnight(resume_on, loaded.time_zone) if resume_on else None
-    policy = policy_of(loaded.plan_version.plan, at)
+    policies = PolicyBook()
+    policy = policies.of_plan(loaded.plan_version.plan_id, at)
     end = loaded.current_period_end
     paused_from = end if at_period_end else end_of_service(loaded, policy, at)
     paused_from = max(paused_from, loaded.current_period_start)
@@ -133,8 +134,9 @@ def preview_pause(
     found: list[Unused] = []
     choice = unused or policy.unused_time
     if not at_period_end:
-        lines = closing_lines(early_boundary(loaded, paused_from, is_last=True))
-        found = unused_time(loaded, paused_from, policy)
+        known = AddOnBook([loaded.pk], policies, [loaded.plan_version_id])
+        lines = closing_lines(early_boundary(loaded, paused_from, is_last=True), known)
+        found = unused_time(loaded, paused_from, policy, book=known.prices)
     notes = plan_notes(found, choice)
     return PausePreview(
         subscription=loaded,

@@ -16,7 +16,7 @@ from django.db import transaction
 
 from billing.errors import PlanChangeInvalid, PlanChangeNotNow
 from billing.models import CreditNote, Invoice, PlanChange, UnusedCredit
-from billing.queries.tax_table import TaxTable
+from billing.services.changes.change_drafts import ChangeDraft, draft_change
 from billing.services.changes.effects import Effect
 from billing.services.credit.giving_back import (
     NotePlan,
@@ -24,16 +24,13 @@ from billing.services.credit.giving_back import (
     close_drafts,
     issue_notes,
     keep_unused,
-    plan_notes,
     refund_notes,
-    to_come,
     unused_time,
 )
 from billing.services.invoices.closing import close_usage_until, closing_lines, early_boundary
 from billing.services.invoices.draft_parts import DraftInvoice, DraftLine
-from billing.services.invoices.drafting import make_draft, with_credit
 from billing.services.invoices.invoicing import issue
-from billing.services.invoices.proration_lines import charge_lines, credit_lines
+from billing.services.invoices.proration_lines import charge_lines
 from billing.services.invoices.terms import PriceBook
 from subscriptions.domain.change_kind import change_kind, yearly
 from subscriptions.domain.lifecycle import BILLED_STATES
@@ -42,7 +39,6 @@ from subscriptions.domain.proration_policy import (
     AnchorRule,
     ChangedTrial,
     ChangeKind,
-    CreditForm,
     Timing,
     UnusedTime,
 )
@@ -216,7 +212,7 @@ def _at_once(plan: _Plan, book: PriceBook, at: datetime) -> _WorkedOut:
         lines += closing_lines(early_boundary(subscription, boundary, is_last=False))
     unused: list[Unused] = []
     if plan.terms.prorates:  # what is sold beside the plan stays
-        unused = unused_time(subscription, boundary, policy, lambda p: not p.is_add_on)
+        unused = unused_time(subscription, boundary, policy, lambda p: not p.is_add_on, book=book)
     if plan.terms.prorates:
         lines += charge_lines(
             plan_version=plan.plan_version,
@@ -228,16 +224,27 @@ def _at_once(plan: _Plan, book: PriceBook, at: datetime) -> _WorkedOut:
             is_whole=plan.changes_interval
             and row.anchor_on == local_date(boundary, subscription.time_zone),
         )
-    notes: list[NotePlan] = []
-    both = [*credit_lines(unused), *lines]
-    charged = _draft(subscription, boundary, row, lines, [])
-    is_netted = may_net(plan.terms) and bears(charged, unused, subscription.currency)
-    if is_netted:
-        draft = _draft(subscription, boundary, row, both, [])
-    else:
-        notes = plan_notes(unused, plan.terms.unused_time)
-        draft = _draft(subscription, boundary, row, lines, notes)
-    return _WorkedOut(boundary, row, closes, draft, tuple(unused), tuple(notes), is_netted)
+    made = _draft(plan, boundary, row, lines, unused)
+    return _WorkedOut(boundary, row, closes, made.draft, tuple(unused), made.notes, made.is_netted)
+
+
+def _draft(
+    plan: _Plan,
+    boundary: datetime,
+    row: BillingPeriods,
+    lines: Sequence[DraftLine],
+    unused: Sequence[Unused],
+) -> ChangeDraft:
+    subscription = plan.subscription
+    return draft_change(
+        subscription=subscription,
+        boundary=boundary,
+        period_end=row.period_at(boundary).end,
+        lines=lines,
+        unused=unused,
+        terms=plan.terms,
+        key=f"change:{subscription.pk}:{subscription.plan_changes.count() + 1}",
+    )
 
 
 def _in_trial(plan: _Plan, boundary: datetime, row: BillingPeriods) -> _WorkedOut:
@@ -246,7 +253,7 @@ def _in_trial(plan: _Plan, boundary: datetime, row: BillingPeriods) -> _WorkedOu
     if not subscription.bills_trial_usage:
         return _WorkedOut(boundary, row, closes=False)
     lines = closing_lines(early_boundary(subscription, boundary, is_last=False))
-    draft = _draft(subscription, boundary, row, lines, [])
+    draft = _draft(plan, boundary, row, lines, []).draft
     ends_at = subscription.trial_ends_at
     if plan.terms.policy.changed_trial == ChangedTrial.NEW_PLAN:
         ends_at = trial_end_after_change(
@@ -256,22 +263,6 @@ def _in_trial(plan: _Plan, boundary: datetime, row: BillingPeriods) -> _WorkedOu
             trial_days=plan.plan_version.plan.trial_days,
         )
     return _WorkedOut(boundary, row, closes=True, draft=draft, trial_ends_at=ends_at)
-
-
-def may_net(terms: ChangeTerms) -> bool:
-    """Whether unused time is given back beside the charge, where the invoice can bear it."""
-    is_line = terms.policy.credit_form == CreditForm.LINE
-    return is_line and terms.unused_time == UnusedTime.CREDIT
-
-
-def bears(charged: DraftInvoice | None, unused: Sequence[Unused], currency: str) -> bool:
-    """Whether what is charged, less coupons, is at least what is given back, said the same way."""
-    lines = charged.lines if charged else ()
-    with_tax = {line.includes_tax for line in lines} | {item.line.includes_tax for item in unused}
-    if len(with_tax) > 1:
-        return False
-    given_back = total((item.part.amount for item in unused), currency)
-    return total((line.amount for line in lines), currency) >= given_back
 
 
 def _row_after(plan: _Plan, boundary: datetime) -> BillingPeriods:
@@ -476,27 +467,6 @@ def _ensure_no_add_ons(subscription: Subscription, at: datetime) -> None:
             field="plan_version",
             remedy="remove the add-on first",
         )
-
-
-def _draft(
-    subscription: Subscription,
-    boundary: datetime,
-    row: BillingPeriods,
-    lines: Sequence[DraftLine],
-    notes: Sequence[NotePlan],
-) -> DraftInvoice | None:
-    if not lines:
-        return None
-    draft = make_draft(
-        subscription=subscription,
-        kind=Invoice.Kind.CHANGE,
-        boundary=boundary,
-        period_end=row.period_at(boundary).end,
-        lines=lines,
-        taxes=TaxTable([subscription.customer.country]),
-        idempotency_key=f"change:{subscription.pk}:{subscription.plan_changes.count() + 1}",
-    )
-    return with_credit(draft, to_come(notes, subscription))
 
 
 def recurring_fee(book: PriceBook, version: PlanVersion, quantity: int) -> Money:

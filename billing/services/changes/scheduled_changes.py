@@ -21,7 +21,7 @@ def scheduled_changes(subscriptions: Iterable[Subscription]) -> list[PlanChange]
     by_id = {s.pk: s for s in subscriptions if s.next_billing_at is not None}
     changes = PlanChange.objects.filter(subscription__in=by_id, state="scheduled")
     due = []
-    for change in changes.select_related("plan_version__plan", "actor"):
+    for change in changes.order_by("pk").select_related("plan_version__plan", "actor"):
         change.subscription = by_id[change.subscription_id]
         boundary = change.subscription.next_billing_at
         if boundary is not None and change.effective_at <= boundary:

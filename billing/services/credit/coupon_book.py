@@ -78,6 +78,11 @@ class CouponBook:
                 )
             )
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether none of the customers has a coupon."""
+        return not any(self._by_customer.values())
+
     def take(
         self,
         buyer: Buyer,

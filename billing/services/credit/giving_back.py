@@ -73,14 +73,17 @@ def unused_time(
     unused_from: datetime,
     policy: ProrationPolicy,
     counts: Callable[[Plan], bool] = lambda _: True,
+    *,
+    book: PriceBook | None = None,
 ) -> list[Unused]:
     """What was billed in advance beyond an instant, and has not been given back yet.
 
-    `counts` says of which plans and add-ons; of all by default.
+    `counts` says of which plans and add-ons; of all by default. A `book` of prices that are
+    loaded already is asked first.
     """
     billed = _billed_beyond(subscription, unused_from)
     lines = [line for line in billed if line.price and counts(line.price.plan_version.plan)]
-    return _found(subscription, lines, unused_from, policy)
+    return _found(subscription, lines, unused_from, policy, book=book)
 
 
 def blocked_time(
@@ -102,8 +105,10 @@ def _found(
     policy: ProrationPolicy,
     *,
     until: datetime | None = None,
+    book: PriceBook | None = None,
 ) -> list[Unused]:
-    book = PriceBook({line.price.plan_version_id for line in lines if line.price})
+    book = book or PriceBook([])
+    book.load({line.price.plan_version_id for line in lines if line.price})
     loaded = {
         p.price.pk: p
         for line in lines

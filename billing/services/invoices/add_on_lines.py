@@ -28,7 +28,7 @@ class AddOnBook:
             self._rows[row.subscription_id].append(row)
         own = {row.plan_version_id for group in self._rows.values() for row in group}
         self.prices = PriceBook(own.union(plan_versions))
-        self._policies = policies
+        self.policies = policies
 
     def usage_stretches(self, boundary: Boundary) -> list[Stretch]:
         """The parts of the closed period in which something was there that prices usage."""
@@ -90,7 +90,7 @@ class AddOnBook:
         boundary: Boundary,
         periods: BillingPeriods,
     ) -> DraftLine:
-        policy = self._policies.of_plan(loaded.plan_id, boundary.at)
+        policy = self.policies.of_plan(loaded.plan_id, boundary.at)
         return fee_line(
             loaded,
             part,

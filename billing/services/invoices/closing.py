@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db.models import Q
 
+from billing.services.invoices.add_on_lines import AddOnBook
 from billing.services.invoices.draft_parts import Boundary, DraftLine
 from billing.services.invoices.period_lines import draft_lines
 from subscriptions.models import Price, Subscription
@@ -19,9 +20,9 @@ def early_boundary(subscription: Subscription, at: datetime, *, is_last: bool) -
     return Boundary(subscription, at, closed, None, row, is_last=is_last)
 
 
-def closing_lines(boundary: Boundary) -> list[DraftLine]:
-    """Fees in arrears and usage of a period that is closed early."""
-    (lines,) = draft_lines([boundary])
+def closing_lines(boundary: Boundary, known: AddOnBook | None = None) -> list[DraftLine]:
+    """Fees in arrears and usage of a period that is closed early; of prices `known` already."""
+    (lines,) = draft_lines([boundary], known=known)
     return lines
 
 

@@ -4,13 +4,17 @@ The first has the usage so far; of later periods none is known yet. What is sche
 when its time comes, coupons and credit are used up in turn, and nothing is written.
 """
 
+from billing.queries.credit_balance import credit_of
+from billing.queries.tax_table import TaxTable
 from billing.queries.wallets import Purse
 from billing.services.changes.scheduled_changes import rehearsed_boundaries
 from billing.services.credit.coupon_book import CouponBook
+from billing.services.invoices.add_on_lines import AddOnBook
 from billing.services.invoices.boundaries import ends_at, pauses_at
 from billing.services.invoices.draft_parts import Boundary, DraftInvoice
 from billing.services.invoices.drafting import draft_invoices, with_credit
 from subscriptions.models import Subscription, SubscriptionPhase
+from subscriptions.services.policies import PolicyBook
 from tiktoktoe.kernel.money import zero
 
 SHOWN = 3
@@ -23,15 +27,20 @@ def preview_next_invoices(*, subscription: Subscription, count: int = SHOWN) -> 
     )
     coupons = CouponBook([loaded.customer_id])
     phases: dict[int, list[SubscriptionPhase]] | None = None
-    from_balance = zero(loaded.currency)
+    taxes = TaxTable([loaded.customer.country])
+    known = AddOnBook([loaded.pk], PolicyBook(), [loaded.plan_version_id])
+    balance, from_balance = credit_of(loaded.customer_id, loaded.currency), zero(loaded.currency)
     purse = Purse(loaded.customer_id, loaded.currency)
     found: list[DraftInvoice] = []
     while len(found) < count:
         boundary = next(iter(rehearsed_boundaries([loaded])), None)
         if boundary is None:
             break
-        for draft in draft_invoices([boundary], coupons=coupons, phases=phases):
-            less = with_credit(draft, to_come=-from_balance, purse=purse)
+        drafts = draft_invoices(
+            [boundary], coupons=coupons, phases=phases, taxes=taxes, known=known
+        )
+        for draft in drafts:
+            less = with_credit(draft, to_come=-from_balance, purse=purse, balance=balance)
             from_balance += less.from_balance or zero(loaded.currency)
             found.append(less)
         if not _move_on(loaded, boundary):

@@ -86,7 +86,7 @@ def subscriptions_of(invoice: Invoice) -> list[Subscription]:
 def consolidated_of(customer_ids: Iterable[int]) -> set[tuple[int, str]]:
     """Which of these customers want one invoice, in which currency."""
     rows = InvoicingTerms.objects.filter(customer__in=set(customer_ids), is_consolidated=True)
-    return set(rows.values_list("customer_id", "currency"))
+    return set(rows.order_by().values_list("customer_id", "currency"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from billing.queries.credit_balance import credit_of
 from billing.queries.tax_table import TaxTable
 from billing.queries.wallets import Purse
 from billing.services.credit.coupon_book import CouponBook, CouponTaken, per_redemption
+from billing.services.invoices.add_on_lines import AddOnBook
 from billing.services.invoices.consolidating import together
 from billing.services.invoices.coupon_lines import less_coupons
 from billing.services.invoices.draft_parts import Boundary, Buyer, DraftInvoice, DraftLine
@@ -33,19 +34,22 @@ def draft_invoices(
     *,
     coupons: CouponBook | None = None,
     phases: Phases | None = None,
+    taxes: TaxTable | None = None,
+    known: AddOnBook | None = None,
 ) -> list[DraftInvoice]:
     """Work out what is owed at each boundary; one without any line gives no invoice.
 
     The subscriptions must have their customer and plan version loaded. Queries: a fixed
     number, however many boundaries. A rehearsal of later boundaries brings its own coupons,
-    of which some are used up by then, and the phases that the closed periods will have had.
+    of which some are used up by then, the phases that the closed periods will have had, and what
+    was read for the boundary before.
 
     Raises:
         TaxRateMissing: If tax is due in a customer's country and no rate is known.
     """
-    taxes = TaxTable(b.subscription.customer.country for b in boundaries)
+    taxes = taxes or TaxTable(b.subscription.customer.country for b in boundaries)
     book = coupons or CouponBook(b.subscription.customer_id for b in boundaries)
-    lines = dict(zip(map(id, boundaries), draft_lines(boundaries, phases), strict=True))
+    lines = dict(zip(map(id, boundaries), draft_lines(boundaries, phases, known), strict=True))
     drafted = []
     for group in together(boundaries):
         owed = [(boundary, lines[id(boundary)]) for boundary in group if lines[id(boundary)]]
@@ -68,15 +72,20 @@ def _by_issuer(owed: Iterable[Owed], taxes: TaxTable) -> Iterable[list[Owed]]:
 
 
 def with_credit(
-    draft: DraftInvoice, to_come: Money | None = None, purse: Purse | None = None
+    draft: DraftInvoice,
+    to_come: Money | None = None,
+    purse: Purse | None = None,
+    balance: Money | None = None,
 ) -> DraftInvoice:
     """For a preview: the draft with what the credit balance and wallets would pay of it now.
 
     `to_come` is put on the balance before the invoice is made; a `purse` knows what earlier
-    invoices took of prepaid credits.
+    invoices took of prepaid credits; a `balance` was read before.
     """
     nothing = zero(draft.currency)
-    held = credit_of(draft.customer.pk, draft.currency) + (to_come or nothing)
+    if balance is None:
+        balance = credit_of(draft.customer.pk, draft.currency)
+    held = balance + (to_come or nothing)
     from_balance = min(held, draft.totals.total)
     wallets = purse or Purse(draft.customer.pk, draft.currency)
     priced = zip(draft.lines, draft.totals.lines, strict=True)

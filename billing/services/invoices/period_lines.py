@@ -29,13 +29,18 @@ StretchesOf = dict[int, list[Stretch]]  # by subscription
 
 
 def draft_lines(
-    boundaries: Sequence[Boundary], phases: Phases | None = None
+    boundaries: Sequence[Boundary],
+    phases: Phases | None = None,
+    known: AddOnBook | None = None,
 ) -> list[list[DraftLine]]:
-    """The lines that are owed at each boundary, in their order."""
+    """The lines that are owed at each boundary, in their order.
+
+    `known` is what was read for an earlier rehearsal of the same subscriptions.
+    """
     stretches, used_in, versions = _stretches_of(boundaries, phases)
-    policies = PolicyBook()
-    add_ons = AddOnBook((b.subscription.pk for b in boundaries), policies, versions)
-    book = add_ons.prices
+    add_ons = known or AddOnBook((b.subscription.pk for b in boundaries), PolicyBook(), versions)
+    policies, book = add_ons.policies, add_ons.prices
+    book.load(versions)
     passed_by = [(b, stretches[b.subscription.pk]) for b in boundaries]
     measured = [(b, [*used_in[b.subscription.pk], *add_ons.usage_stretches(b)]) for b in boundaries]
     usage = usage_lines(measured, book, policies)

@@ -6,9 +6,12 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
+from django.db.models import Prefetch
+
 from billing.domain.included import included_share
-from billing.domain.rating import ChargeModel, PriceTerms, Tier, rate
-from subscriptions.models import Meter, PlanVersion, Price
+from billing.domain.rating import ChargeModel, PriceTerms, rate
+from billing.domain.rating import Tier as TierTerms
+from subscriptions.models import Meter, PlanVersion, Price, Tier
 from tiktoktoe.kernel.money import Money
 
 
@@ -66,14 +69,23 @@ class PriceBook:
     """The prices of plan versions, in the order that they are billed in."""
 
     def __init__(self, version_ids: Iterable[int]) -> None:
-        prices = (
-            Price.objects.filter(plan_version__in=set(version_ids))
-            .select_related("meter", "plan_version__plan")
-            .prefetch_related("tiers")
-            .order_by("plan_version", "position", "pk")
-        )
         self._by_version: dict[int, list[LoadedPrice]] = defaultdict(list)
         self._versions: dict[int, LoadedVersion] = {}
+        self._known: set[int] = set()
+        self.load(version_ids)
+
+    def load(self, version_ids: Iterable[int]) -> None:
+        """The prices of these too; two queries where some are not known yet."""
+        wanted = set(version_ids) - self._known
+        if not wanted:
+            return
+        self._known |= wanted
+        prices = (
+            Price.objects.filter(plan_version__in=wanted)
+            .select_related("meter", "plan_version__plan")
+            .prefetch_related(Prefetch("tiers", Tier.objects.order_by("price_id", "position")))
+            .order_by("plan_version_id", "position", "pk")
+        )
         variants: dict[int, list[LoadedPrice]] = defaultdict(list)
         loaded = list(prices)
         for price in loaded:
@@ -113,7 +125,7 @@ def _load(price: Price, variants: tuple[LoadedPrice, ...] = ()) -> LoadedPrice:
         currency=version.currency,
         unit_amount=price.unit_amount.amount,
         tiers=[
-            Tier(
+            TierTerms(
                 up_to=tier.up_to,
                 unit_amount=tier.unit_amount.amount,
                 flat_amount=tier.flat_amount.amount,
