@@ -155,6 +155,10 @@ class PaymentInFlight(Conflict):
     """An attempt may already have moved this money; its outcome must be known first."""
 
 
+class MethodInvalid(InvalidInput):
+    """A stored way to pay cannot be taken over like this."""
+
+
 class PaymentMethodMissing(Conflict):
     """The customer has no stored way to pay."""
 

@@ -27,6 +27,7 @@ from billing.views import (
     late_usage,
     lifecycle,
     monitor,
+    moving_in,
     notices,
     numbering,
     one_off,
@@ -79,6 +80,7 @@ urlpatterns = [
         name="tax_waiting_again",
     ),
     path("api/v1/clocks/<slug:code>/advance", clocks_api.clock_advance, name="clock_advance_api"),
+    path("customers/moving-in/belongings/", moving_in.belongings, name="moving_in_belongings"),
     path("sign-up/", sign_up.sign_up, name="sign_up"),
     path(
         "customers/<int:customer_id>/subscriptions/new/",

@@ -6,6 +6,7 @@ A row is read into values of the right kind; what cannot be read is an error by 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal, DecimalException
 from enum import StrEnum
 from typing import Any
 
@@ -15,6 +16,7 @@ from tiktoktoe.kernel.errors import InvalidInput
 from tiktoktoe.kernel.periods import BillingPeriods, Interval, Period, local_date, local_midnight
 
 YEARS = range(1900, 2200)  # a day beyond is a slip of the pen, and no calendar goes on for ever
+AMOUNT_MAX = Decimal(10) ** 12
 TRUE, FALSE = {"true", "yes", "1", "y"}, {"", "false", "no", "0", "n"}
 
 
@@ -34,28 +36,44 @@ class RowError:
     message: str
 
 
-def _text(value: str) -> str:
+def text(value: str) -> str:
+    """As it stands."""
     return value
 
 
-def _capitals(value: str) -> str:
+def capitals(value: str) -> str:
+    """In capitals."""
     return value.upper()
 
 
-def _day(value: str) -> date:
-    day = date.fromisoformat(value)
-    if day.year not in YEARS:
+def day(value: str) -> date:
+    """A day that somebody can mean."""
+    found = date.fromisoformat(value)
+    if found.year not in YEARS:
         raise ValueError(value)
-    return day
+    return found
 
 
-def _number(value: str) -> int:
+def number(value: str) -> int:
+    """A whole number."""
     if not value.isascii() or not value.isdecimal():
         raise ValueError(value)
     return int(value[:12])
 
 
-def _flag(value: str) -> bool:
+def amount(value: str) -> Decimal:
+    """An amount of money, above zero."""
+    try:
+        found = Decimal(value)
+    except DecimalException:
+        raise ValueError(value) from None
+    if not found.is_finite() or not 0 < found < AMOUNT_MAX:
+        raise ValueError(value)
+    return found
+
+
+def flag(value: str) -> bool:
+    """Yes or no."""
     if value.lower() in TRUE:
         return True
     if value.lower() in FALSE:
@@ -72,35 +90,38 @@ class Field:
     says: str
 
 
-FIELDS: Mapping[FileKind, Mapping[str, Field]] = {
+Fields = Mapping[str, Field]
+FIELDS: Mapping[FileKind, Fields] = {
     FileKind.CUSTOMERS: {
-        "external_id": Field(_text, ..., "its name in your systems; known once"),
-        "name": Field(_text, ..., "the company"),
-        "email": Field(_text, ..., "where invoices go"),
-        "country": Field(_capitals, ..., "two letters"),
-        "currency": Field(_capitals, ..., "three letters"),
-        "time_zone": Field(_text, "UTC", "as Europe/Berlin"),
-        "locale": Field(_text, "en", "en, de, fr"),
-        "address_line1": Field(_text, "", ""),
-        "address_line2": Field(_text, "", ""),
-        "postal_code": Field(_text, "", ""),
-        "city": Field(_text, "", ""),
-        "region": Field(_text, "", ""),
-        "tax_number": Field(_text, "", ""),
-        "is_tax_exempt": Field(_flag, otherwise=False, says="yes or no"),
+        "external_id": Field(text, ..., "its name in your systems; known once"),
+        "name": Field(text, ..., "the company"),
+        "email": Field(text, ..., "where invoices go"),
+        "country": Field(capitals, ..., "two letters"),
+        "currency": Field(capitals, ..., "three letters"),
+        "time_zone": Field(text, "UTC", "as Europe/Berlin"),
+        "locale": Field(text, "en", "en, de, fr"),
+        "address_line1": Field(text, "", ""),
+        "address_line2": Field(text, "", ""),
+        "postal_code": Field(text, "", ""),
+        "city": Field(text, "", ""),
+        "region": Field(text, "", ""),
+        "tax_number": Field(text, "", ""),
+        "is_tax_exempt": Field(flag, otherwise=False, says="yes or no"),
     },
     FileKind.SUBSCRIPTIONS: {
-        "reference": Field(_text, ..., "its name; letters, digits, - and _; known once"),
-        "customer": Field(_text, ..., "the customer's external id"),
-        "plan": Field(_text, ..., "the plan's code"),
-        "version": Field(_number, None, "of its prices; the newest on sale if empty"),
-        "quantity": Field(_number, 1, ""),
-        "started_on": Field(_day, ..., "the day on which it began, as 2024-03-31"),
-        "next_billing_on": Field(_day, ..., "the first day that is billed here; not over"),
-        "anchor_day": Field(_number, None, "31 where periods begin on last days of months"),
-        "trial": Field(_flag, otherwise=False, says="yes where it is free until the next billing"),
-        "usage_from": Field(_day, None, "from when usage counts here; today if empty"),
-        "ends_with_period": Field(_flag, otherwise=False, says="yes where it is canceled already"),
+        "reference": Field(text, ..., "its name; letters, digits, - and _; known once"),
+        "customer": Field(text, ..., "the customer's external id"),
+        "plan": Field(text, ..., "the plan's code"),
+        "version": Field(number, None, "of its prices; the newest on sale if empty"),
+        "quantity": Field(number, 1, ""),
+        "started_on": Field(day, ..., "the day on which it began, as 2024-03-31"),
+        "next_billing_on": Field(day, ..., "the first day that is billed here; not over"),
+        "anchor_day": Field(number, None, "31 where periods begin on last days of months"),
+        "trial": Field(flag, otherwise=False, says="yes where it is free until the next billing"),
+        "usage_from": Field(day, None, "from when usage counts here; today if empty"),
+        "ends_with_period": Field(flag, otherwise=False, says="yes where it is canceled already"),
+        "paused_on": Field(day, None, "where it rests: since which day"),
+        "resumes_on": Field(day, None, "the day on which it goes on by itself, if one is set"),
     },
 }
 
@@ -113,13 +134,13 @@ class ReadRow:
     values: Mapping[str, Any]
 
 
-def column_map(kind: FileKind, header: Iterable[str], given: Mapping[str, str]) -> dict[str, str]:
+def column_map(fields: Fields, header: Iterable[str], given: Mapping[str, str]) -> dict[str, str]:
     """Which column holds which field: as said, else the one of the field's own name.
 
     Raises:
         InvalidInput: If a field or column is unknown, or nothing says what a needed field is.
     """
-    fields, columns = FIELDS[kind], list(header)
+    columns = list(header)
     twice = next((column for column in columns if columns.count(column) > 1), None)
     if twice is not None:
         raise InvalidInput(f"two columns are called {twice!r}", field="mapping")
@@ -141,32 +162,33 @@ def column_map(kind: FileKind, header: Iterable[str], given: Mapping[str, str]) 
 
 
 def read_row(
-    kind: FileKind, line: int, row: Mapping[str, str | None], columns: Mapping[str, str]
+    fields: Fields, line: int, row: Mapping[str, str | None], columns: Mapping[str, str]
 ) -> tuple[ReadRow | None, list[RowError]]:
     """The values of a line, or everything that is wrong with it."""
     values, errors = {}, []
-    for name, field in FIELDS[kind].items():
-        text = (row.get(columns[name]) or "").strip() if name in columns else ""
-        if not text:
+    for name, field in fields.items():
+        said = (row.get(columns[name]) or "").strip() if name in columns else ""
+        if not said:
             values[name] = field.otherwise
             if field.otherwise is ...:
                 errors.append(RowError(line, name, "is missing"))
             continue
-        if "\x00" in text:
+        if "\x00" in said:
             errors.append(RowError(line, name, "has a NUL character"))
             continue
         try:
-            values[name] = field.read(text)
+            values[name] = field.read(said)
         except ValueError:
-            errors.append(RowError(line, name, f"{text[:40]!r} cannot be read; {_kind_of(field)}"))
+            errors.append(RowError(line, name, f"{said[:40]!r} cannot be read; {_kind_of(field)}"))
     return (None if errors else ReadRow(line, values)), errors
 
 
 def _kind_of(field: Field) -> str:
     words: Mapping[Callable[[str], Any], str] = {
-        _day: "write a day as 2026-01-31",
-        _number: "write a number",
-        _flag: "write yes or no",
+        day: "write a day as 2026-01-31",
+        number: "write a number",
+        amount: "write an amount like 12.50",
+        flag: "write yes or no",
     }
     return words.get(field.read, "")
 

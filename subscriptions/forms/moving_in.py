@@ -1,5 +1,9 @@
 """A file of customers or subscriptions that staff give."""
 
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+
 from django import forms
 
 from subscriptions.domain.moving_in import FileKind
@@ -10,9 +14,7 @@ BYTES_MAX = 10_000_000
 class MovingInForm(forms.Form):
     """Which file, of what, and what its columns mean."""
 
-    kind = forms.ChoiceField(
-        choices=[(kind.value, kind.value.capitalize()) for kind in FileKind], label="The file has"
-    )
+    kind = forms.ChoiceField(label="The file has")
     file = forms.FileField(label="CSV file", help_text="in UTF-8, with a line of column names")
     mapping = forms.CharField(
         required=False,
@@ -20,6 +22,18 @@ class MovingInForm(forms.Form):
         label="Columns of other names",
         help_text="a line each: field = column",
     )
+
+    def __init__(
+        self, *given: Any, kinds: Sequence[StrEnum] = tuple(FileKind), **options: Any
+    ) -> None:
+        """A file of one of these kinds."""
+        super().__init__(*given, **options)
+        field = self.fields["kind"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [
+            (kind.value, kind.value.replace("_", " ").replace("add ons", "add-ons").capitalize())
+            for kind in kinds
+        ]
 
     def clean_file(self) -> str:
         """Its text."""

@@ -11,7 +11,7 @@ import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -19,6 +19,8 @@ from django.db import IntegrityError, transaction
 
 from subscriptions.domain.lifecycle import LIVE_STATES
 from subscriptions.domain.moving_in import (
+    FIELDS,
+    Fields,
     FileKind,
     ReadRow,
     RowError,
@@ -53,7 +55,7 @@ BATCH = 1000
 class MovedIn:
     """What a file would make, or has made: rows to make, rows that are there, and errors."""
 
-    kind: FileKind
+    kind: str
     made: int = 0
     known: int = 0
     errors: list[RowError] = field(default_factory=list)
@@ -74,7 +76,7 @@ def move_in(
     Raises:
         InvalidInput: If it is no such file at all: unreadable, too long, columns missing.
     """
-    rows, errors = _read(kind, text, mapping or {})
+    rows, errors = read_file(FIELDS[kind], text, mapping or {})
     result = MovedIn(kind=kind, errors=errors)
     try:
         with transaction.atomic():
@@ -92,13 +94,18 @@ def move_in(
     return result
 
 
-def _read(
-    kind: FileKind, text: str, mapping: Mapping[str, str]
+def read_file(
+    fields: Fields, text: str, mapping: Mapping[str, str]
 ) -> tuple[list[ReadRow], list[RowError]]:
+    """The rows of a CSV file, and what of it cannot be read.
+
+    Raises:
+        InvalidInput: If it is no such file at all.
+    """
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     rows, errors = [], list[RowError]()
     try:
-        columns = column_map(kind, reader.fieldnames or (), mapping)
+        columns = column_map(fields, reader.fieldnames or (), mapping)
         for number, row in enumerate(reader, start=1):
             if number > ROWS_MAX:
                 raise InvalidInput(f"more than {ROWS_MAX} rows", remedy="divide the file")
@@ -106,7 +113,7 @@ def _read(
             if None in row:
                 errors.append(RowError(line, "", "has more cells than the header"))
                 continue
-            found, wrong = read_row(kind, line, row, columns)
+            found, wrong = read_row(fields, line, row, columns)
             errors += wrong
             if found is not None:
                 rows.append(found)
@@ -292,7 +299,23 @@ def _subscription(row: ReadRow, world: _World, at: datetime) -> Subscription | N
             field="next_billing_on",
             remedy="write the next one",
         )
+    _ensure_pause(given, today)
     return _made(given, customer, version, running, at)
+
+
+def _ensure_pause(given: Mapping[str, Any], today: date) -> None:
+    """Refuse a pause that is to come, before the start, or over."""
+    paused_on, resumes_on = given["paused_on"], given["resumes_on"]
+    if paused_on is None and resumes_on is not None:
+        raise SubscriptionInvalid("goes with paused_on", field="resumes_on")
+    if paused_on is None:
+        return
+    if not given["started_on"] <= paused_on <= today:
+        raise SubscriptionInvalid("is before the start, or to come", field="paused_on")
+    if given["trial"] or given["ends_with_period"]:
+        raise SubscriptionInvalid("what is in a trial or ends does not rest", field="paused_on")
+    if resumes_on is not None and resumes_on <= today:
+        raise SubscriptionInvalid("is over: then it runs", field="resumes_on")
 
 
 def _version(
@@ -361,13 +384,18 @@ def _made(
     today = local_date(at, zone)
     usage_from = local_midnight(given["usage_from"] or today, zone)
     started_at = local_midnight(given["started_on"], zone)
+    paused_from, resume_at = (
+        local_midnight(given[name], zone) if given[name] else None
+        for name in ("paused_on", "resumes_on")
+    )
+    state = Subscription.State.TRIALING if given["trial"] else Subscription.State.ACTIVE
     return Subscription(
         reference=given["reference"],
         customer=customer,
         plan_version=version,
         quantity=given["quantity"],
         currency=version.currency,
-        state=Subscription.State.TRIALING if given["trial"] else Subscription.State.ACTIVE,
+        state=Subscription.State.PAUSED if paused_from else state,
         time_zone=zone,
         alignment=Alignment.ANNIVERSARY,
         anchor_on=running.anchor_on,
@@ -375,11 +403,20 @@ def _made(
         trial_ends_at=running.period.end if given["trial"] else None,
         current_period_start=running.period.start,
         current_period_end=running.period.end,
-        next_billing_at=running.period.end,
+        next_billing_at=resume_at if paused_from else running.period.end,
+        paused_from=paused_from,
+        resume_at=resume_at,
         cancel_at=running.period.end if given["ends_with_period"] else None,
         usage_from=usage_from if usage_from > running.period.start else None,
         created_at=at,
     )
+
+
+def _served_until(made: Subscription) -> datetime | None:
+    """When what rests was served last; a phase is never empty."""
+    if made.paused_from is None:
+        return None
+    return max(made.paused_from, made.started_at + timedelta(seconds=1))
 
 
 def _write(fresh: Sequence[Subscription], actor: Actor, at: datetime) -> None:
@@ -391,6 +428,7 @@ def _write(fresh: Sequence[Subscription], actor: Actor, at: datetime) -> None:
                 plan_version=made.plan_version,
                 quantity=made.quantity,
                 starts_at=made.started_at,
+                ends_at=_served_until(made),
             )
             for made in fresh
         ],

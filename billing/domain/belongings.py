@@ -1,0 +1,59 @@
+"""What else moves in from another engine beside customers and subscriptions: rows of files."""
+
+from calendar import monthrange
+from collections.abc import Mapping
+from datetime import date
+from enum import StrEnum
+
+from subscriptions.domain.moving_in import Field, Fields, amount, capitals, day, flag, number, text
+
+
+class BelongingKind(StrEnum):
+    """What a file holds."""
+
+    PAYMENT_METHODS = "payment_methods"
+    COUPONS = "coupons"
+    WALLETS = "wallets"
+    ADD_ONS = "add_ons"
+
+
+def month(value: str) -> date:
+    """The last day of a month that is written 2027-09."""
+    first = day(f"{value[:7]}-01")
+    return first.replace(day=monthrange(first.year, first.month)[1])
+
+
+FIELDS: Mapping[BelongingKind, Fields] = {
+    BelongingKind.PAYMENT_METHODS: {
+        "customer": Field(text, ..., "the customer's external id"),
+        "gateway": Field(text, ..., "the name of a gateway account here: stripe, adyen, paypal"),
+        "customer_reference": Field(text, ..., "what the gateway calls the customer"),
+        "reference": Field(text, ..., "the gateway's token of the method; known once"),
+        "kind": Field(text, "card", "card, bank_debit (its mandate is with the token) or wallet"),
+        "brand": Field(text, "", "visa"),
+        "last4": Field(text, "", "of its number; never more"),
+        "expires": Field(month, None, "the month, as 2027-09"),
+        "country": Field(capitals, "", "two letters, of the card"),
+        "is_default": Field(flag, otherwise=False, says="yes where it is charged by itself"),
+    },
+    BelongingKind.COUPONS: {
+        "customer": Field(text, ..., "the customer's external id"),
+        "coupon": Field(text, ..., "its code; the coupon has to be there"),
+        "subscription": Field(text, None, "a reference, where it is for that one only"),
+        "amount_left": Field(amount, None, "of an amount that is given once; all of it if empty"),
+        "invoices_left": Field(number, None, "how many it is for yet; all of them if empty"),
+    },
+    BelongingKind.WALLETS: {
+        "key": Field(text, ..., "a name of the credits in the other engine; known once"),
+        "customer": Field(text, ..., "the customer's external id"),
+        "amount": Field(amount, ..., "what is left"),
+        "currency": Field(capitals, "", "the customer's if empty"),
+        "wallet": Field(text, "Wallet", "the wallet's name; it is opened if it is not there"),
+        "expires_on": Field(day, None, "the first day on which they are gone"),
+    },
+    BelongingKind.ADD_ONS: {
+        "subscription": Field(text, ..., "its reference"),
+        "add_on": Field(text, ..., "the add-on's code"),
+        "quantity": Field(number, 1, ""),
+    },
+}
