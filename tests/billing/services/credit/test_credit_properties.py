@@ -33,6 +33,7 @@ from billing.services.credit.coupons import CouponDetails, create_coupon, redeem
 from billing.services.credit.credit_notes import issue_credit_note
 from billing.services.credit.customer_credit import grant_credit, withdraw_credit
 from billing.services.credit.wallets import expire_prepaid, grant_prepaid, open_wallet
+from billing.services.invoices.draft_review import issue_reviewed
 from billing.services.invoices.invoicing import void_invoice
 from billing.services.invoices.renewal import run_billing
 from finance.models import Posting
@@ -161,7 +162,8 @@ class History:
         )
 
     def _invoice(self, n: int) -> Invoice:
-        invoices = list(Invoice.objects.filter(customer=self.customer).order_by("created_at"))
+        mine = Invoice.objects.filter(customer=self.customer)
+        invoices = list(mine.order_by("created_at", "number"))
         return invoices[n % len(invoices)]
 
 
@@ -175,10 +177,16 @@ def _key(at: datetime) -> dict[str, Any]:
 
 def run(steps: Steps, policy: str, *, includes_tax: bool) -> tuple[History, datetime]:
     history = History(policy, includes_tax=includes_tax)
+    return history, play_steps(history, steps)
+
+
+def play_steps(history: History, steps: Steps) -> datetime:
+    """Let the steps happen, and a month go by; gives when it is over."""
     at = START
     for (what, n), days in steps:
         at += timedelta(days=days, minutes=1)
         run_billing(at=at)
+        issue_reviewed(at=at)
         expire_prepaid(at=at)
         at += timedelta(minutes=1)
         before = documents(history)
@@ -188,18 +196,21 @@ def run(steps: Steps, policy: str, *, includes_tax: bool) -> tuple[History, date
             assert documents(history) == before  # refused: then nothing has come of it
     at += timedelta(days=32)
     run_billing(at=at)
-    return history, at
+    issue_reviewed(at=at)
+    return at
 
 
 def documents(history: History) -> list[object]:
     """Everything that was issued and entered, without names that are made up each time."""
     lines = InvoiceLine.objects.filter(invoice__customer=history.customer).order_by(
-        "invoice__created_at", "invoice__kind", "position"
+        "invoice__created_at", "invoice__kind", "invoice__number", "position"
     )
     notes = CreditNoteLine.objects.filter(credit_note__customer=history.customer).order_by(
         "credit_note__issued_at", "credit_note__number", "invoice_line__position"
     )
-    invoices = Invoice.objects.filter(customer=history.customer).order_by("created_at", "kind")
+    invoices = Invoice.objects.filter(customer=history.customer).order_by(
+        "created_at", "kind", "number"
+    )
     entries = CreditEntry.objects.filter(customer=history.customer).order_by("at", "amount")
     prepaid = PrepaidEntry.objects.filter(credit__wallet__customer=history.customer)
     amounts = ("subtotal", "tax", "total", "amount_credited", "amount_from_balance")
