@@ -21,7 +21,8 @@ from billing.services.credit.credit_refunds import refund_credit_note
 from billing.services.invoices.consolidating import set_invoicing
 from billing.services.invoices.draft_review import finalize_invoice
 from billing.services.invoices.replacing import replace_invoice
-from billing.services.payments.charging import Channel, open_attempt
+from billing.services.payments.channels import Channel
+from billing.services.payments.charging import open_attempt
 from billing.services.payments.refunds import refund_payment
 from billing.services.payments.settling import settle_attempt
 from finance.models import Posting
