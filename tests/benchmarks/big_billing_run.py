@@ -44,9 +44,9 @@ FROM fresh;
 
 INSERT INTO subscriptions_subscription (reference, customer_id, plan_version_id, quantity, currency,
     state, time_zone, alignment, anchor_on, started_at, current_period_start, current_period_end,
-    next_billing_at, cancel_unused_time, created_at)
+    next_billing_at, cancel_unused_time, bills_trial_usage, created_at)
 SELECT 'sub_' || fresh.name, c.id, %(version)s, 1, 'EUR', 'active', 'UTC', 'anniversary',
-    %(start)s::date, %(start)s, %(start)s, %(end)s, %(end)s, '', %(start)s
+    %(start)s::date, %(start)s, %(start)s, %(end)s, %(end)s, '', false, %(start)s
 FROM fresh JOIN subscriptions_customer c ON c.external_id = fresh.name;
 
 INSERT INTO subscriptions_subscriptionphase (subscription_id, plan_version_id, quantity, starts_at)

@@ -48,18 +48,24 @@ def test_usage_counts_from_the_day_it_came_with_a_share_of_what_is_included() ->
     assert told(scene(steps)) == []
 
 
-@pytest.mark.parametrize("policy", ["own", "lago", "killbill"])
-def test_taken_off_at_once_usage_counts_up_to_that_day(policy: str) -> None:
-    steps = """\
-  - {at: 2026-04-01, do: set_add_on, plan: team, expect: {nothing_billed: true}}
-  - {at: 2026-04-01, do: set_add_on, plan: api}
-  - {at: 2026-04-15, do: use, meter: calls, units: 160}
-  - {at: 2026-04-16, do: set_add_on, plan: api, quantity: 0, when: immediate}
-  - {at: 2026-04-17, do: use, meter: calls, units: 1000}
-  - {at: 2026-05-01, expect: {has_invoices: [{has_lines: [
-       {meter: calls, quantity: 160, amount: 1}, {kind: true_up, plan: api, amount: 2}]}]}}
-  - {at: 2026-05-17, do: use, meter: calls, units: 1000}
-  - {at: 2026-06-01, expect: {invoice: {total: 40}}}
+@pytest.mark.parametrize(
+    ("policy", "used", "topped_up"),
+    [("own", 1, 2), ("lago", 0, 3), ("killbill", 0, 3)],  # they include all 300, not the half
+)
+def test_taken_off_at_once_usage_counts_up_to_that_day(
+    policy: str, used: int, topped_up: int
+) -> None:
+    steps = f"""\
+  - {{at: 2026-04-01, do: set_add_on, plan: team, expect: {{nothing_billed: true}}}}
+  - {{at: 2026-04-01, do: set_add_on, plan: api}}
+  - {{at: 2026-04-15, do: use, meter: calls, units: 160}}
+  - {{at: 2026-04-16, do: set_add_on, plan: api, quantity: 0, when: immediate}}
+  - {{at: 2026-04-17, do: use, meter: calls, units: 1000}}
+  - {{at: 2026-05-01, expect: {{has_invoices: [{{has_lines: [
+       {{meter: calls, quantity: 160, amount: {used}}},
+       {{kind: true_up, plan: api, amount: {topped_up}}}]}}]}}}}
+  - {{at: 2026-05-17, do: use, meter: calls, units: 1000}}
+  - {{at: 2026-06-01, expect: {{invoice: {{total: 40}}}}}}
 """
 
     assert told(scene(steps, policy)) == []

@@ -113,6 +113,7 @@ def test_what_is_decided_names_its_source() -> None:
         "exemption": "low_value",
         "reason": "up to 30 EUR",
         "source": "art. 16",
+        "sent": {},
     }
 
 

@@ -284,7 +284,7 @@ def test_the_customer_is_told_before_the_debit_and_after_a_return(scene: DebitSc
         for one in Announcement.objects.filter(kind__in=["debit.upcoming", "payment.returned"])
     }
     upcoming, returned = told["debit.upcoming"].text, told["payment.returned"].text
-    assert "am 4. März 2026 per SEPA-Lastschrift" in upcoming
+    assert "am 4. März 2026 per Lastschrift" in upcoming
     assert f"Endziffern 3000, nach Mandat {scene.mandate.reference}" in upcoming
     assert "sind wieder offen" in returned
     assert GOOD_IBAN not in upcoming + returned
