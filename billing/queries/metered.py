@@ -74,7 +74,8 @@ def _times_of_add_ons(
     rows = SubscriptionAddOn.objects.filter(subscription__in=by_id).order_by("starts_at")
     for row, period in _of_period(rows, by_id):
         times = found[row.subscription_id]
-        begun = max(row.usage_from or row.starts_at, period.start)
+        own = by_id[row.subscription_id].usage_from or period.start
+        begun = max(row.usage_from or row.starts_at, period.start, own)
         if row.plan_version_id in times:
             begun = times[row.plan_version_id].start
         end = min(row.ends_at or period.end, period.end)

@@ -170,3 +170,17 @@ def test_while_a_pause_is_scheduled_less_of_it_counts_when_the_subscription_goes
 """
 
     assert told(scene(steps)) == []
+
+
+def test_resumed_on_the_day_that_its_pause_cut_the_day_counts_once() -> None:
+    steps = """\
+  - {at: 2026-04-01, do: set_add_on, plan: api}
+  - {at: 2026-04-15T08:00, do: use, meter: calls, units: 400}
+  - {at: 2026-04-15T12:00, do: pause,
+     expect: {has_invoices: [{has_lines: [{meter: calls, quantity: 400}]}]}}
+  - {at: 2026-04-15T18:00, do: resume}
+  - {at: 2026-04-25, do: use, meter: calls, units: 1}
+  - {at: 2026-05-01, expect: {invoice: {has_lines: [{meter: calls, quantity: 1}]}}}
+"""
+
+    assert told(scene(steps, "stripe")) == []

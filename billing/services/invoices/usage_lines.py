@@ -116,8 +116,9 @@ def _usages(
     subscription = boundary.subscription
     for whole_stretch in on_one_price(stretches):
         is_add_on = whole_stretch.is_add_on
-        begins_at = whole_stretch.usage_from if is_add_on else subscription.usage_from
-        stretch = _its_own(whole_stretch, begins_at)
+        stretch = _its_own(whole_stretch, subscription.usage_from)
+        if stretch is not None and is_add_on:
+            stretch = _its_own(stretch, stretch.usage_from)
         if stretch is None:
             continue
         for loaded in book.usage(stretch.version_id):
@@ -141,7 +142,7 @@ def _usages(
 
 
 def _its_own(stretch: Stretch, usage_from: datetime | None) -> Stretch | None:
-    """A stretch without days whose usage another subscription has billed."""
+    """A stretch without days whose usage is billed already, here or by another subscription."""
     period = stretch.period
     if usage_from is None or usage_from <= period.start:
         return stretch
