@@ -5,12 +5,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
 
 from analytics.domain.mrr import Bridge, MovementKind, bridge
 from analytics.models import MrrDay, MrrMovement
-from billing.models import BillingFailure, Invoice, Payment, PaymentAttempt, Refund
+from billing.models import (
+    BillingFailure,
+    DisputeEntry,
+    Invoice,
+    Payment,
+    PaymentAttempt,
+    PaymentReturn,
+    Refund,
+)
 from billing.models.invoices import LEFT_TO_PAY, InvoiceQuerySet
 from subscriptions.models import RejectedEvent, Subscription
 from tiktoktoe.kernel.clock import utc
@@ -111,10 +120,16 @@ def movements_in(
 
 
 def cash_in(*, start: datetime, end: datetime, currency: str) -> SumOf:
-    """Payments that arrived less refunds that left in a stretch of time."""
+    """Payments that arrived, less refunds and what banks took back in a stretch of time."""
     paid = _paid(start, end, currency).aggregate(total=Sum("amount"), n=Count("pk"))
-    refunded = _refunded(start, end, currency).aggregate(total=Sum("amount"))
-    amount = _money(paid["total"], currency) - _money(refunded["total"], currency)
+    amount = _money(paid["total"], currency)
+    gone: tuple[QuerySet[Any], ...] = (
+        _refunded(start, end, currency),
+        _disputed(start, end, currency),
+        _returned(start, end, currency),
+    )
+    for rows in gone:
+        amount -= _money(rows.aggregate(total=Sum("amount"))["total"], currency)
     return SumOf(amount, paid["n"])
 
 
@@ -161,6 +176,36 @@ def refunds_in(*, start: datetime, end: datetime, currency: str) -> list[Refund]
     return list(rows.order_by("-resolved_at", "-pk"))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenBack:
+    """Money of a payment that a bank took back; below zero it came again."""
+
+    what: str
+    at: datetime
+    payment: Payment
+    amount: Money
+
+
+def taken_back_in(*, start: datetime, end: datetime, currency: str) -> list[TakenBack]:
+    """What disputes and returned debits moved in a stretch of time, the latest first."""
+    disputed = _disputed(start, end, currency).select_related("dispute__payment__customer")
+    returned = _returned(start, end, currency).select_related("payment__customer")
+    found = [
+        TakenBack(
+            what="Disputed" if entry.amount.amount > 0 else "Dispute won",
+            at=entry.at,
+            payment=entry.dispute.payment,
+            amount=entry.amount,
+        )
+        for entry in disputed
+    ]
+    found += [
+        TakenBack(what="Debit returned", at=row.returned_at, payment=row.payment, amount=row.amount)
+        for row in returned
+    ]
+    return sorted(found, key=lambda row: row.at, reverse=True)
+
+
 def _paid(start: datetime, end: datetime, currency: str) -> QuerySet[Payment]:
     """What the figure and the list behind it both count, so that they cannot differ."""
     return Payment.objects.filter(currency=currency, paid_at__gte=start, paid_at__lt=end)
@@ -169,6 +214,18 @@ def _paid(start: datetime, end: datetime, currency: str) -> QuerySet[Payment]:
 def _refunded(start: datetime, end: datetime, currency: str) -> QuerySet[Refund]:
     return Refund.objects.filter(
         currency=currency, state="succeeded", resolved_at__gte=start, resolved_at__lt=end
+    )
+
+
+def _disputed(start: datetime, end: datetime, currency: str) -> QuerySet[DisputeEntry]:
+    return DisputeEntry.objects.filter(
+        kind=DisputeEntry.Kind.FUNDS, currency=currency, at__gte=start, at__lt=end
+    )
+
+
+def _returned(start: datetime, end: datetime, currency: str) -> QuerySet[PaymentReturn]:
+    return PaymentReturn.objects.filter(
+        currency=currency, returned_at__gte=start, returned_at__lt=end
     )
 
 

@@ -18,15 +18,17 @@ from tiktoktoe.web.access import requires
 @require_GET
 @requires(Permission.VIEW_ANALYTICS)
 def cash(request: HttpRequest) -> HttpResponse:
-    """The payments and refunds of a month, `?month=2026-03`; they add up to the cash collected."""
+    """What came and went in a month, `?month=2026-03`; it adds up to the cash collected."""
     currency = chosen_currency(request, queries.currencies())
     month = asked_month(request)
     start, end = month.start, month.after.start
     payments = queries.payments_in(start=start, end=end, currency=currency)
     refunds = queries.refunds_in(start=start, end=end, currency=currency)
+    taken_back = queries.taken_back_in(start=start, end=end, currency=currency)
     nothing = Money(0, currency)
     paid = sum((p.amount for p in payments), nothing)
     refunded = sum((r.amount for r in refunds), nothing)
+    lost = sum((row.amount for row in taken_back), nothing)
     context = {
         "currency": currency,
         "month": month,
@@ -34,7 +36,9 @@ def cash(request: HttpRequest) -> HttpResponse:
         "refunds": refunds,
         "paid": paid,
         "refunded": refunded,
-        "collected": paid - refunded,
+        "taken_back": taken_back,
+        "lost": lost,
+        "collected": paid - refunded - lost,
     }
     return render(request, "analytics/cash.html", context)
 

@@ -14,6 +14,7 @@ from tiktoktoe.web.days import DayField
 
 # Sums above the list of payments, each with the payments that it is made of.
 TO_COME, REFUNDED, WITH_FEE = "to_come", "refunded", "with_fee"
+CHARGED_BACK = "charged_back"
 
 
 class PaymentFilter(forms.Form):
@@ -27,6 +28,7 @@ class PaymentFilter(forms.Form):
             *Payment.State.choices,
             (TO_COME, "Still to come"),
             (REFUNDED, "Refunded"),
+            (CHARGED_BACK, "Charged back"),
             (WITH_FEE, "With a fee"),
         ],
         widget=forms.HiddenInput,

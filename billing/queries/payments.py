@@ -100,6 +100,7 @@ class PaymentSum:
     count: int
     paid: Money
     refunded: Money
+    charged_back: Money
     fees: Money
     outstanding: Money
 
@@ -117,7 +118,7 @@ class Happening:
 
 
 def payment_sums(payments: PaymentQuerySet) -> list[PaymentSum]:
-    """What was paid, given back, kept by the gateway and is still to come, by currency."""
+    """What was paid, given back, lost, kept by the gateway and is still to come, by currency."""
     is_live = Q(state__in=["open", "processing", "requires_action"])
     rows = (
         payments.order_by("currency")
@@ -126,6 +127,7 @@ def payment_sums(payments: PaymentQuerySet) -> list[PaymentSum]:
             count=Count("pk"),
             paid=Sum("amount", filter=Q(state="paid")),
             refunded=Sum("amount_refunded"),
+            lost=Sum("amount_charged_back"),
             outstanding=Sum("amount", filter=is_live),
         )
     )
@@ -136,10 +138,11 @@ def payment_sums(payments: PaymentQuerySet) -> list[PaymentSum]:
             count=count,
             paid=Money(paid or 0, currency),
             refunded=Money(refunded or 0, currency),
+            charged_back=Money(lost or 0, currency),
             fees=fees.get(currency, zero(currency)),
             outstanding=Money(outstanding or 0, currency),
         )
-        for currency, count, paid, refunded, outstanding in rows
+        for currency, count, paid, refunded, lost, outstanding in rows
     ]
 
 

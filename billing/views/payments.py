@@ -14,7 +14,14 @@ from django.views.decorators.http import require_GET, require_POST
 
 from billing.forms.charging import ChargeForm
 from billing.forms.holds import CaptureForm
-from billing.forms.payments import REFUNDED, TO_COME, WITH_FEE, PaymentFilter, RefundForm
+from billing.forms.payments import (
+    CHARGED_BACK,
+    REFUNDED,
+    TO_COME,
+    WITH_FEE,
+    PaymentFilter,
+    RefundForm,
+)
 from billing.models import Payment, PaymentAttempt, PaymentOperation
 from billing.models.payments import PaymentQuerySet
 from billing.queries.payments import decline_in_words, payment_history, payment_sums
@@ -208,6 +215,8 @@ def _in_state(payments: PaymentQuerySet, state: str) -> PaymentQuerySet:
         return payments.live()
     if state == REFUNDED:
         return payments.filter(amount_refunded__gt=0)
+    if state == CHARGED_BACK:
+        return payments.filter(amount_charged_back__gt=0)
     if state == WITH_FEE:
         with_fee = PaymentAttempt.objects.filter(payment=OuterRef("pk"), fee__gt=0)
         return payments.filter(Exists(with_fee))

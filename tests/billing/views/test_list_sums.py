@@ -138,3 +138,14 @@ def test_absurd_days_find_something_or_nothing_but_never_fail(client: Client, da
         assert answer.status_code == 200
         if answer.streaming:
             b"".join(answer.streaming_content)  # type: ignore[attr-defined]
+
+
+def test_what_was_charged_back_leads_to_its_payments(client: Client) -> None:
+    lost = make_payment(open_invoice(JAN_1), "paid")
+    make_payment(open_invoice(JAN_1), "paid")
+    Payment.objects.filter(pk=lost.pk).update(amount_charged_back="99.00", contested="charged_back")
+
+    (total,) = client.get("/payments/").context["sums"]
+
+    assert (total.paid.amount, total.charged_back.amount) == (Decimal(198), Decimal(99))
+    assert rows(client, "/payments/?state=charged_back") == [lost.pk]
