@@ -8,6 +8,7 @@ from django.conf import settings
 from billing.models import BillingRun, WebhookEvent
 from billing.services.announcements.announcing import announce_new
 from billing.services.announcements.notices import send_notices
+from billing.services.announcements.staff_digest import tell_what_waits
 from billing.services.announcements.usage_alerts import raise_alerts
 from billing.services.announcements.webhook_deliveries import deliver_due
 from billing.services.bank.rail import turn_bank_rail
@@ -67,6 +68,7 @@ SCHEDULES = [
     ("Ask about cards that expire", "billing.tasks.refresh_expiring_methods", 3600),
     ("Let go of holds that would lapse", "billing.tasks.let_go_of_holds", 900),
     ("Remind of disputes", "billing.tasks.remind_of_due_disputes", 3600),
+    ("Tell the company what waits", "billing.tasks.tell_the_company", 3600),
     ("Send notices", "billing.tasks.send_due_notices", 30),
     ("Deliver webhooks", "billing.tasks.deliver_webhooks", 10),
     ("Make and forget customers' downloads", "billing.tasks.make_downloads", 300),
@@ -130,6 +132,12 @@ def let_go_of_holds() -> int:
 def remind_of_due_disputes() -> int:
     """Write to the company of disputes that are to be answered soon; gives how many."""
     return remind_of_disputes(at=now())
+
+
+@shared_task
+def tell_the_company() -> int:
+    """Write to the company of what waits for people, once a day; gives how many e-mails."""
+    return tell_what_waits(at=now())
 
 
 @shared_task

@@ -72,6 +72,7 @@ from billing.models.routing import (
     RoutingRule,
 )
 from billing.models.runs import BillingFailure, BillingRun
+from billing.models.staff import StaffDigest
 from billing.models.tax_rates import TaxRate
 from billing.models.thresholds import ThresholdCrossing
 from billing.models.unused_credits import UnusedCredit
@@ -158,6 +159,7 @@ __all__ = [
     "RetentionOffer",
     "RoutingPolicy",
     "RoutingRule",
+    "StaffDigest",
     "TaxRate",
     "ThresholdCrossing",
     "TopUp",

@@ -1,0 +1,62 @@
+"""What waits for people: nothing of it goes on by itself."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from billing.models import (
+    BankDelivery,
+    BankEntry,
+    BillingFailure,
+    GatewayHealth,
+    PaymentAttempt,
+    PaymentReview,
+    WebhookEvent,
+)
+
+# An outcome that is not known for a day is no longer expected to become known by asking.
+UNKNOWN_FOR = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many of one kind wait, and the page where they are seen to."""
+
+    words: str
+    count: int
+    url_name: str
+
+
+def waiting_for_people(at: datetime) -> list[Waiting]:
+    """Each kind of which there is any."""
+    unknown = PaymentAttempt.objects.filter(state="unknown", dispatched_at__lte=at - UNKNOWN_FOR)
+    kinds = [
+        ("Payments whose outcome is not known for a day", unknown, "unknown_list"),
+        (
+            "Gateways that are left alone because they fail",
+            GatewayHealth.objects.filter(state="open"),
+            "payment_monitor",
+        ),
+        ("Payments to be reviewed", PaymentReview.objects.filter(state="open"), "review_list"),
+        (
+            "Gateway events that could not be worked off",
+            WebhookEvent.objects.filter(state="failed"),
+            "webhook_event_list",
+        ),
+        (
+            "Bank messages that cannot be read",
+            BankDelivery.objects.filter(state="unreadable"),
+            "bank_file_list",
+        ),
+        (
+            "Transfers that match no invoice",
+            BankEntry.objects.filter(state="waiting"),
+            "bank_entry_list",
+        ),
+        (
+            "Subscriptions that could not be billed",
+            BillingFailure.objects.filter(released_at__isnull=True),
+            "billing_run_list",
+        ),
+    ]
+    found = [Waiting(words, rows.count(), url_name) for words, rows, url_name in kinds]
+    return [row for row in found if row.count]
