@@ -281,6 +281,7 @@ JOIN LATERAL (
       AND d.day >= '2026-01-01' AND d.day < '2026-02-01'
 ) AS used ON true
 WHERE s.next_billing_at <= %(at)s;
+ANALYZE due;
 
 INSERT INTO billing_invoice (id, customer_id, subscription_id, kind, state, currency, period_start,
     period_end, subtotal, tax, total, amount_paid, amount_credited, amount_refunded,
