@@ -1,6 +1,5 @@
 """Telling the company once a day what waits for people."""
 
-import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -9,11 +8,10 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
-from billing.gateways.mail import Mail, MailRefused, MailUnavailable, send_mail
 from billing.models import StaffDigest
 from billing.queries.waiting import Waiting, waiting_for_people
+from billing.services.announcements.company_mail import tell_company
 
-logger = logging.getLogger(__name__)
 _NOT_BEFORE = 6  # o'clock, UTC: it is read in the morning
 _SENT_AGAIN_AFTER = timedelta(minutes=10)
 
@@ -52,17 +50,9 @@ def _tell(waiting: Sequence[Waiting]) -> bool:
     items = format_html_join(
         "", '<li><a href="{2}">{0}</a>: {1}</li>', ((w, c, address) for w, c, address in rows)
     )
-    mail = Mail(
-        recipient=str(settings.COMPANY["email"]),
-        sender=settings.DEFAULT_FROM_EMAIL,
+    return tell_company(
         subject=f"{sum(row.count for row in waiting)} things wait for people",
         text=f"{text}\n",
         html=format_html('<ul lang="en">{}</ul>', items),
-        headers={"Auto-Submitted": "auto-generated"},
+        about={"waiting": ", ".join(row.url_name for row in waiting)},
     )
-    try:
-        send_mail(mail)
-    except (MailRefused, MailUnavailable):
-        logger.warning("the company could not be told what waits")
-        return False
-    return True

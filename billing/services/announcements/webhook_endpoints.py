@@ -9,13 +9,12 @@ from datetime import datetime
 from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
-from django.utils.html import escape
 
 from billing.domain.webhook_signing import endpoint_secret
 from billing.errors import WebhookInvalid
-from billing.gateways.mail import Mail, MailRefused, MailUnavailable, send_mail
 from billing.gateways.webhook_post import AddressRefused, check_url
 from billing.models import WebhookDelivery, WebhookEndpoint
+from billing.services.announcements.company_mail import tell_company
 from tiktoktoe.kernel.ids import short_id
 
 logger = logging.getLogger(__name__)
@@ -104,18 +103,11 @@ def tell_disabled(endpoint: WebhookEndpoint, *, reason: str) -> None:
         f"The webhook endpoint {endpoint.url} is disabled: {reason}.\n\n"
         f"Its events wait. When it works again, enable it here:\n{address}\n"
     )
-    mail = Mail(
-        recipient=str(settings.COMPANY["email"]),
-        sender=settings.DEFAULT_FROM_EMAIL,
+    tell_company(
         subject="A webhook endpoint is disabled",
         text=text,
-        html=f'<p lang="en">{escape(text)}</p>',
-        headers={"Auto-Submitted": "auto-generated"},
+        about={"endpoint": endpoint.reference},
     )
-    try:
-        send_mail(mail)
-    except (MailRefused, MailUnavailable):
-        logger.warning("nobody could be told", extra={"endpoint": endpoint.reference})
 
 
 def secret_of(endpoint: WebhookEndpoint) -> str:

@@ -1,19 +1,16 @@
 """Reminding staff of disputes whose deadline comes, once for each step before it."""
 
-import logging
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.urls import reverse
-from django.utils.html import escape
 
 from billing.domain.disputes import REMINDED_BEFORE, reminder_due
-from billing.gateways.mail import Mail, MailRefused, MailUnavailable, send_mail
 from billing.models import Dispute, DisputeReminder
+from billing.services.announcements.company_mail import tell_company
 from tiktoktoe.kernel.money import quantize
 
-logger = logging.getLogger(__name__)
 _SENT_AGAIN_AFTER = timedelta(minutes=10)
 
 
@@ -63,17 +60,8 @@ def _tell(dispute: Dispute) -> bool:
         f"({dispute.reason_class.replace('_', ' ')}).\n\n"
         f"The bank waits for an answer until {due}; without one it is lost.\n{address}\n"
     )
-    mail = Mail(
-        recipient=str(settings.COMPANY["email"]),
-        sender=settings.DEFAULT_FROM_EMAIL,
+    return tell_company(
         subject=f"Dispute of invoice {invoice}: answer by {due}",
         text=text,
-        html=f'<p lang="en">{escape(text)}</p>',
-        headers={"Auto-Submitted": "auto-generated"},
+        about={"dispute": str(dispute.pk)},
     )
-    try:
-        send_mail(mail)
-    except (MailRefused, MailUnavailable):
-        logger.warning("nobody could be told", extra={"dispute": str(dispute.pk)})
-        return False
-    return True
