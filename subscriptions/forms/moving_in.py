@@ -1,12 +1,10 @@
 """A file of customers or subscriptions that staff give."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
 from django import forms
-
-from subscriptions.domain.moving_in import FileKind
 
 BYTES_MAX = 10_000_000
 
@@ -23,9 +21,7 @@ class MovingInForm(forms.Form):
         help_text="a line each: field = column",
     )
 
-    def __init__(
-        self, *given: Any, kinds: Sequence[StrEnum] = tuple(FileKind), **options: Any
-    ) -> None:
+    def __init__(self, *given: Any, kinds: Iterable[StrEnum], **options: Any) -> None:
         """A file of one of these kinds."""
         super().__init__(*given, **options)
         field = self.fields["kind"]

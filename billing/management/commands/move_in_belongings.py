@@ -1,55 +1,14 @@
 """Take in what customers bring along: `manage.py move_in_belongings payment_methods FILE`."""
 
-from argparse import ArgumentParser
-from pathlib import Path
-from typing import Any
-
-from django.core.management.base import BaseCommand, CommandError
-
 from billing.domain.belongings import FIELDS, BelongingKind
 from billing.services.moving_in import move_belongings_in
-from subscriptions.management.commands.import_usage import pair
-from subscriptions.services.moving_in import MovedIn
-from subscriptions.services.transitions import Actor
-from tiktoktoe.kernel.clock import now
-from tiktoktoe.kernel.errors import InvalidInput
-
-ERRORS_SHOWN = 50
+from subscriptions.management.file_command import FileCommand
 
 
-class Command(BaseCommand):
+class Command(FileCommand):
     """Check a CSV file of stored methods, coupons, wallets or add-ons; --write takes it in."""
 
     help = __doc__ or ""
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        """The file, and what its columns mean."""
-        parser.add_argument("kind", choices=[kind.value for kind in BelongingKind])
-        parser.add_argument("file", type=Path)
-        parser.add_argument("--map", type=pair, action="append", default=[], help="field=column")
-        parser.add_argument("--write", action="store_true", help="else nothing is written")
-
-    def handle(self, *_args: Any, **options: Any) -> None:
-        """Check, take in, and say what became of the lines."""
-        kind = BelongingKind(options["kind"])
-        try:
-            done = move_belongings_in(
-                kind=kind,
-                text=options["file"].read_text(encoding="utf-8"),
-                mapping=dict(options["map"]),
-                actor=Actor(source="command"),
-                at=now(),
-                is_dry_run=not options["write"],
-            )
-        except (InvalidInput, OSError, UnicodeDecodeError) as problem:
-            fields = ", ".join(FIELDS[kind])
-            raise CommandError(f"{problem}\nFields of {kind}: {fields}") from None
-        self._report(done)
-
-    def _report(self, done: MovedIn) -> None:
-        for error in done.errors[:ERRORS_SHOWN]:
-            self.stdout.write(f"line {error.line}, {error.field or 'row'}: {error.message}")
-        if done.errors:
-            raise CommandError(f"{len(done.errors)} errors; nothing was written")
-        verb = "made" if done.is_written else "would be made (--write does it)"
-        self.stdout.write(f"{done.made} {verb}, {done.known} are there already")
+    kinds = BelongingKind
+    fields = FIELDS
+    take_in = move_belongings_in
