@@ -2,7 +2,8 @@
 
 import re
 
-_CARD_NUMBER = re.compile(r"(?<!\d)\d(?:[ -]?\d){11,18}(?!\d)")
+_UUID = r"(?P<uuid>\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b)"
+_CARD_NUMBER = re.compile(rf"{_UUID}|(?<!\d)\d(?:[ -]?\d){{11,18}}(?!\d)", re.IGNORECASE)
 _SECRET = re.compile(r"\b(?:sk|rk|pk|whsec)_[A-Za-z0-9_]{6,}")
 _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
 _KEPT = 4
@@ -11,7 +12,8 @@ _LONGEST = 500
 
 def redacted(text: str) -> str:
     """A text of the gateway without what looks like a card number, a key or an e-mail address."""
-    without_cards = _CARD_NUMBER.sub("[number]", text)
+    # Groups of a UUID may be digits alone: our own keys must stay readable.
+    without_cards = _CARD_NUMBER.sub(lambda found: found["uuid"] or "[number]", text)
     return _ADDRESS.sub("[address]", _SECRET.sub("[key]", without_cards))[:_LONGEST]
 
 

@@ -10,6 +10,8 @@ from billing.domain.redaction import masked, redacted
     [
         ("card 4242424242424242 declined", "card [number] declined"),
         ("card 4242 4242 4242 4242 declined", "card [number] declined"),
+        ("card4242-4242-4242-4242x", "card[number]x"),
+        ("01a21646-1786-7581-9348-85ea4e9db995:1", "01a21646-1786-7581-9348-85ea4e9db995:1"),
         ("key sk_test_abcdefgh1234 is wrong", "key [key] is wrong"),
         ("mail a.b@example.com", "mail [address]"),
         ("99.00 USD for INV-000001", "99.00 USD for INV-000001"),
