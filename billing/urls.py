@@ -40,6 +40,7 @@ from billing.views import (
     portal_credit,
     portal_explained,
     portal_mandates,
+    portal_methods,
     price_moves,
     retention,
     reviews,
@@ -549,23 +550,34 @@ urlpatterns = [
         name="payment_link_revocation",
     ),
     path("portal/payments/<uuid:payment_id>/", pay_links.payment_return, name="portal_payment"),
-    path("portal/payment-methods/", portal.portal_payment_methods, name="portal_payment_methods"),
-    path("portal/payment-methods/new/", portal.portal_method_add, name="portal_method_add"),
+    path(
+        "portal/payment-methods/",
+        portal_methods.portal_payment_methods,
+        name="portal_payment_methods",
+    ),
+    path("portal/payment-methods/new/", portal_methods.portal_method_add, name="portal_method_add"),
     path("portal/payment-methods/mandate/", portal_mandates.portal_mandate, name="portal_mandate"),
     path(
         "portal/payment-methods/debit/", portal_mandates.portal_debit_add, name="portal_debit_add"
     ),
     path(
-        "portal/payment-methods/return/", portal.portal_method_return, name="portal_method_return"
+        "portal/payment-methods/return/",
+        portal_methods.portal_method_return,
+        name="portal_method_return",
     ),
     path(
         "portal/payment-methods/<int:method_id>/default/",
-        portal.portal_method_default,
+        portal_methods.portal_method_default,
         name="portal_method_default",
     ),
     path(
         "portal/payment-methods/<int:method_id>/removal/",
-        portal.portal_method_removal,
+        portal_methods.portal_method_removal,
         name="portal_method_removal",
+    ),
+    path(
+        "portal/payment-methods/<int:method_id>/second-place/",
+        portal_methods.portal_token_removal,
+        name="portal_token_removal",
     ),
 ]

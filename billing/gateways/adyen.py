@@ -75,6 +75,7 @@ class AdyenGateway:
         return Capabilities(
             kinds=frozenset({"card"}),
             has_hosted_page=True,
+            stores_on_page=True,
             has_three_d_secure=True,
             has_partial_refund=True,
             has_partial_capture=True,

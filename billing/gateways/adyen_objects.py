@@ -14,6 +14,9 @@ from tiktoktoe.kernel.money import Money, minor_unit, quantize_amount, to_minor,
 Json = Mapping[str, Any]
 # Source: docs.adyen.com/development-resources/currency-codes: these differ from ISO 4217.
 _DECIMALS = {"CLP": 2, "CVE": 0, "IDR": 0, "ISK": 2}
+# Networks as Stripe calls them, so that a network's rules are found and a card is known again.
+# Source: docs.adyen.com/development-resources/paymentmethodvariant, `paymentMethod` of cards.
+_NETWORKS = {"mc": "mastercard", "cup": "unionpay", "cartebancaire": "cartes_bancaires"}
 _WAITS = frozenset({"Pending", "Received", "PresentToShopper", "AuthenticationFinished"})
 _ASKS = frozenset({"RedirectShopper", "ChallengeShopper", "IdentifyShopper"})
 _REFUSED = frozenset({"Refused", "Cancelled", "Error"})
@@ -120,12 +123,12 @@ def methods_of(listing: Json) -> list[MethodDetails]:
 
 
 def _method(method: Json, shopper: str) -> MethodDetails:
-    kind = str(method.get("type") or "")
+    kind, brand = str(method.get("type") or ""), str(method.get("brand") or "")
     return MethodDetails(
         reference=str(method["id"]),
         customer_reference=str(method.get("shopperReference") or shopper),
         kind="card" if kind in {"scheme", "card", "bcmc"} else _kind(kind),
-        brand=str(method.get("brand") or ""),
+        brand=_NETWORKS.get(brand, brand),
         last4=str(method.get("lastFour") or method.get("iban") or "")[-4:],
         expires_on=_last_day(method.get("expiryYear"), method.get("expiryMonth")),
     )

@@ -19,6 +19,7 @@ class Capabilities:
     Attributes:
         kinds: Which kinds of method it takes: card, bank_debit, wallet.
         countries: Where the customer may be.
+        stores_on_page: Whether its page stores a method without a payment.
         names_captures: Whether what is captured of a hold is refunded by a name of its own.
         remembers_keys_for: How long the same key surely gives the first answer again.
         look_up: When a search by our reference proves something; without one, only its
@@ -36,6 +37,7 @@ class Capabilities:
     currencies: frozenset[str] = frozenset()
     countries: frozenset[str] = frozenset()
     has_hosted_page: bool
+    stores_on_page: bool = False
     has_three_d_secure: bool = False
     has_partial_refund: bool
     has_partial_capture: bool = False

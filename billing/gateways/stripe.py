@@ -83,6 +83,7 @@ class StripeGateway:
         return Capabilities(
             kinds=frozenset({"card", "bank_debit", "wallet"}),
             has_hosted_page=True,
+            stores_on_page=True,
             has_three_d_secure=True,
             has_partial_refund=True,
             has_partial_capture=True,

@@ -18,6 +18,8 @@ class MethodEvent(models.Model):
         DEFAULT_SET = "default_set", "Made the default"
         DEFAULT_UNSET = "default_unset", "No longer the default"
         REMOVED = "removed"
+        HELD = "held", "Held by a further gateway"
+        LET_GO = "let_go", "No longer held by a further gateway"
 
     method = models.ForeignKey(PaymentMethod, on_delete=models.PROTECT, related_name="events")
     event = models.CharField(max_length=16, choices=Event.choices)

@@ -9,19 +9,32 @@ from billing.models.payments import Payment, PaymentMethod
 from tiktoktoe.kernel.clock import now
 
 
+class InstrumentTokenQuerySet(models.QuerySet["InstrumentToken"]):
+    """Named sets of tokens."""
+
+    def usable(self) -> "InstrumentTokenQuerySet":
+        """Those by which the method can be charged."""
+        return self.filter(state="active")
+
+
 class InstrumentToken(models.Model):
     """A further gateway that holds a stored method, and its name for it there.
 
     The gateway that the method was stored at has its token on the method itself; a method
-    can be charged only where it has one.
+    can be charged only where it has one. What becomes of a token is a `MethodEvent`.
     """
+
+    class State(models.TextChoices):
+        ACTIVE = "active"
+        REMOVED = "removed"
 
     method = models.ForeignKey(PaymentMethod, on_delete=models.PROTECT, related_name="tokens")
     gateway = models.CharField(max_length=32)
     gateway_reference = models.CharField(max_length=255)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.ACTIVE)
     created_at = models.DateTimeField(default=now)
 
-    objects = models.Manager["InstrumentToken"]()
+    objects = InstrumentTokenQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -169,11 +169,11 @@ def stored_methods(record: Record) -> Mapping[int, list[StoredMethod]]:
     rows = [method for customer in record.methods for method in record.usable(customer)]
     holding = GatewayCustomer.objects.filter(customer__in={row.customer_id for row in rows})
     known = set(holding.values_list("customer", "gateway"))
-    tokens = InstrumentToken.objects.filter(method__in=rows).values_list("method", "gateway")
+    tokens = InstrumentToken.objects.usable().filter(method__in=rows)
     holders: dict[int, set[str]] = defaultdict(set)
     for row in rows:
         holders[row.pk].add(row.gateway)
-    for method, gateway in tokens:
+    for method, gateway in tokens.values_list("method", "gateway"):
         holders[method].add(gateway)
     dead, declines = _dead_methods(rows), _declines(record)
     mandates = _mandate_states(rows, at)

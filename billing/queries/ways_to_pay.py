@@ -27,7 +27,7 @@ def ways_to_pay(invoice: Invoice, *, at: datetime) -> list[Way]:
 
 def debit_page_for(customer: Customer) -> str:
     """The gateway on whose page a customer can give a bank account to be debited; else ""."""
-    for name in _open_gateways():
+    for name in open_gateways():
         able = gateway_named(name).capabilities
         schemes = [s for s in SCHEMES.values() if s.currency == customer.currency]
         is_there = any(customer.country in scheme.countries for scheme in schemes)
@@ -38,20 +38,31 @@ def debit_page_for(customer: Customer) -> str:
 
 
 def _stored(invoice: Invoice, at: datetime) -> list[Way]:
-    """Stored methods that are not over, at gateways that take the currency."""
+    """Stored methods that are not over, held by a gateway that takes the currency."""
     methods = PaymentMethod.objects.usable().filter(customer=invoice.customer_id)
     methods = methods.exclude(expires_on__lt=at.date())
-    open_ones = set(_open_gateways())
-    return [
-        Way(f"method-{method.pk}", str(method), method.gateway, method)
-        for method in methods.order_by("-is_default", "-created_at")
-        if method.gateway in open_ones and _takes(method.gateway, method.kind, invoice)
-    ]
+    open_ones = set(open_gateways())
+    found = []
+    for method in methods.order_by("-is_default", "-created_at").prefetch_related("tokens"):
+        usable = [
+            name
+            for name in _holders(method)
+            if name in open_ones and _takes(name, method.kind, invoice)
+        ]
+        if usable:
+            found.append(Way(f"method-{method.pk}", str(method), usable[0], method))
+    return found
+
+
+def _holders(method: PaymentMethod) -> list[str]:
+    """The gateways that hold a method, the one that it was stored at first."""
+    further = (t.gateway for t in method.tokens.all() if t.state == t.State.ACTIVE)
+    return [method.gateway, *further]
 
 
 def _pages(invoice: Invoice) -> list[Way]:
     found = []
-    for name in _open_gateways():
+    for name in open_gateways():
         capabilities = gateway_named(name).capabilities
         kinds = {kind for kind in capabilities.kinds if _takes(name, kind, invoice)}
         if not capabilities.has_hosted_page or not kinds:
@@ -63,7 +74,8 @@ def _pages(invoice: Invoice) -> list[Way]:
     return found
 
 
-def _open_gateways() -> list[str]:
+def open_gateways() -> list[str]:
+    """The gateways that are configured and not switched off, the default one first."""
     off = set(GatewayHealth.objects.filter(is_enabled=False).values_list("gateway", flat=True))
     return [name for name in gateway_names() if name not in off]
 

@@ -18,21 +18,12 @@ from billing.queries.portal import (
     usage_so_far,
     why_declined,
 )
-from billing.queries.ways_to_pay import Way, debit_page_for, ways_to_pay
-from billing.services.bank.banks import bank_for
-from billing.services.bank.mandates import withdraw_with_method
+from billing.queries.ways_to_pay import Way, ways_to_pay
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.checkout import (
     close_payment_page,
     confirm_payment,
     open_payment_page,
-)
-from billing.services.payments.collection import resume_collection
-from billing.services.payments.payment_methods import (
-    open_setup_page,
-    remove_method,
-    set_default_method,
-    take_over_method,
 )
 from billing.views.portal_access import (
     acting_customer,
@@ -190,85 +181,3 @@ def portal_payment(request: HttpRequest, payment_id: UUID) -> HttpResponse:
         "is_waiting": payment.state == Payment.State.PROCESSING,
     }
     return render(request, "portal/payment.html", context)
-
-
-@require_GET
-@requires(Permission.USE_PORTAL)
-def portal_payment_methods(request: HttpRequest) -> HttpResponse:
-    """The stored ways to pay."""
-    customer = acting_customer(request)
-    methods = PaymentMethod.objects.usable().filter(customer=customer)
-    has_bank = bank_for(customer.currency) is not None
-    context = {
-        "customer": customer,
-        "methods": methods.select_related("gateway_mandate"),
-        "offers_debit": has_bank,
-        "offers_debit_page": not has_bank and debit_page_for(customer) != "",
-    }
-    return render(request, "portal/payment_methods.html", context)
-
-
-@require_POST
-@requires(Permission.USE_PORTAL)
-def portal_method_add(request: HttpRequest) -> HttpResponse:
-    """Go to the gateway's page to store a way to pay."""
-    try:
-        return see_other(open_setup_page(customer=acting_customer(request), at=now()))
-    except GatewayError:
-        messages.error(request, UNREACHABLE)
-        return redirect("portal_payment_methods")
-
-
-@require_GET
-@requires(Permission.USE_PORTAL)
-def portal_method_return(request: HttpRequest) -> HttpResponse:
-    """Take over what was stored on the gateway's page, if it is a page of this customer."""
-    customer, at = acting_customer(request), now()
-    session = request.GET.get("session", "")[:255]
-    try:
-        method = take_over_method(session=session, customer=customer, at=at) if session else None
-    except GatewayError:
-        messages.info(request, "The payment method will appear here in a moment.")
-        return redirect("portal_payment_methods")
-    if method is None:
-        messages.info(request, "No payment method was added.")
-    else:
-        messages.success(request, f"{method} was added.")
-        if method.is_default:
-            resume_collection(customer=customer, actor=portal_actor(request), at=at)
-    return redirect("portal_payment_methods")
-
-
-@require_POST
-@requires(Permission.USE_PORTAL)
-def portal_method_default(request: HttpRequest, method_id: int) -> HttpResponse:
-    """Charge invoices to this method from now on, and what is owed at once."""
-    method = _method(request, method_id)
-    try:
-        chosen = set_default_method(method=method)
-    except Conflict as refusal:
-        messages.error(request, str(refusal))
-    else:
-        resume_collection(customer=method.customer, actor=portal_actor(request), at=now())
-        messages.success(request, f"Invoices are charged to {chosen} from now on.")
-    return redirect("portal_payment_methods")
-
-
-@require_POST
-@requires(Permission.USE_PORTAL)
-def portal_method_removal(request: HttpRequest, method_id: int) -> HttpResponse:
-    """Stop using a method."""
-    method = _method(request, method_id)
-    try:
-        remove_method(method=method)
-        withdraw_with_method(method=method, actor=portal_actor(request), at=now())
-    except Conflict as refusal:
-        messages.error(request, str(refusal))
-    else:
-        messages.success(request, f"{method} was removed.")
-    return redirect("portal_payment_methods")
-
-
-def _method(request: HttpRequest, method_id: int) -> PaymentMethod:
-    mine = PaymentMethod.objects.usable().filter(customer__in=acting_customers(request))
-    return get_object_or_404(mine.select_related("customer"), pk=method_id)

@@ -31,7 +31,7 @@ def test_a_customer_gives_a_bank_account_and_sees_what_was_agreed_to(
 ) -> None:
     joined = make_member(make_customer(currency="EUR", country="DE"))
     reader.sign_in(joined.user)
-    page = reader.open(METHODS)
+    page = reader.open(f"{METHODS}new/")
     page.get_by_role("button", name="Pay by direct debit").click()
     page.wait_for_url(f"{world.address}/**")
     assert page.get_by_text("By signing this mandate form").is_visible()

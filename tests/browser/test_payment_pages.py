@@ -130,7 +130,8 @@ def test_a_customer_stores_a_card_by_hand(world: StripeWorld, reader: Reader) ->
     reader.sign_in(make_member(customer).user)
     page = reader.open("/portal/payment-methods/")
 
-    page.get_by_role("button", name="Add a payment method").click()
+    page.get_by_role("link", name="Add a payment method").click()
+    page.get_by_role("button", name="Continue at Stripe").click()
     page.wait_for_url(re.compile(f"^{re.escape(world.address)}/c/pay/"))
     page.get_by_role("button", name=re.compile("4242")).first.click()
 

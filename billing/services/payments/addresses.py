@@ -11,14 +11,14 @@ def payment_page_address(payment: Payment) -> str:
     return absolute(reverse("portal_payment", args=[payment.pk]))
 
 
-def setup_page_address() -> str:
+def setup_page_address(gateway: str) -> str:
     """The portal's page that a new payment method is taken over on; Stripe fills in which."""
-    return absolute(reverse("portal_method_return")) + "?session={CHECKOUT_SESSION_ID}"
+    return setup_page_left_address(gateway) + "&session={CHECKOUT_SESSION_ID}"
 
 
-def methods_page_address() -> str:
-    """The portal's page of payment methods."""
-    return absolute(reverse("portal_payment_methods"))
+def setup_page_left_address(gateway: str) -> str:
+    """The same page, where the gateway does not say which page it was, or it was left."""
+    return f"{absolute(reverse('portal_method_return'))}?gateway={gateway}"
 
 
 def absolute(path: str) -> str:

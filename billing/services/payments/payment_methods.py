@@ -1,6 +1,7 @@
 """A customer's stored ways to pay: add one on the gateway's page, choose the default, remove."""
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
@@ -13,16 +14,18 @@ from billing.errors import (
     PaymentInFlight,
     PaymentMethodMissing,
 )
-from billing.gateways.base import CustomerRequest, PageRequest
+from billing.gateways.base import CustomerRequest, Page, PageRequest
 from billing.gateways.registry import DEFAULT_GATEWAY, gateway_named
-from billing.models import GatewayCustomer, PaymentAttempt, PaymentMethod
-from billing.services.payments.addresses import methods_page_address, setup_page_address
+from billing.models import GatewayCustomer, InstrumentToken, PaymentAttempt, PaymentMethod
+from billing.services.payments.addresses import setup_page_address, setup_page_left_address
+from billing.services.payments.further_tokens import detach_token, end_token_of, end_tokens
 from billing.services.payments.stored_methods import keep_method
 from subscriptions.models import Customer
 from tiktoktoe.kernel.ids import uuid7
 
 logger = logging.getLogger(__name__)
 
+MEANT = "method"  # in a page's metadata: which card it is to bring to this gateway
 SETUP_PAGE_IS_OPEN_FOR = timedelta(hours=1)
 EXPIRES_WITHIN = timedelta(days=45)
 RENEWED_WITHIN = timedelta(days=90)
@@ -57,6 +60,14 @@ def make_known(
         return GatewayCustomer.objects.get(customer=customer, gateway=gateway)
 
 
+@dataclass(frozen=True, slots=True)
+class SetupPage:
+    """A gateway's page on which a method is stored: where it is, and its name there."""
+
+    address: str
+    session: str
+
+
 def open_setup_page(
     *,
     customer: Customer,
@@ -67,9 +78,27 @@ def open_setup_page(
 ) -> str:
     """Open the gateway's page on which a customer stores a method; gives its address.
 
+    As `open_setup`, which gives the page's name too.
+    """
+    page = open_setup(customer=customer, at=at, gateway=gateway, kinds=kinds, consent=consent)
+    return page.address
+
+
+def open_setup(
+    *,
+    customer: Customer,
+    at: datetime,
+    gateway: str = DEFAULT_GATEWAY,
+    kinds: frozenset[str] = frozenset(),
+    consent: str = "",
+    meant: PaymentMethod | None = None,
+) -> SetupPage:
+    """Open the gateway's page on which a customer stores a method.
+
     Args:
         kinds: Only methods of these; empty: whatever the gateway takes.
         consent: What whoever gives a bank account there agrees to, in our words.
+        meant: The card of another gateway that the customer wants to bring here too.
 
     Raises:
         GatewayUnavailable: If the gateway cannot be reached.
@@ -84,9 +113,12 @@ def open_setup_page(
             amount=None,
             currency=customer.currency,
             description="Payment method",
-            metadata={"customer": customer.external_id},
-            success_url=setup_page_address(),
-            cancel_url=methods_page_address(),
+            metadata={
+                "customer": customer.external_id,
+                **({MEANT: str(meant.pk)} if meant is not None else {}),
+            },
+            success_url=setup_page_address(gateway),
+            cancel_url=setup_page_left_address(gateway),
             expires_at=at + SETUP_PAGE_IS_OPEN_FOR,
             saves_method=True,
             kinds=kinds,
@@ -98,7 +130,7 @@ def open_setup_page(
         raise GatewayRefused(outcome.message or outcome.decline.code)
     if not outcome.action_url:
         raise GatewayUnavailable("the payment page could not be opened; please try again")
-    return outcome.action_url
+    return SetupPage(outcome.action_url, outcome.session)
 
 
 def take_over_method(
@@ -123,6 +155,7 @@ def take_over_method(
         at=at,
         gateway=gateway,
         consent=page.consent,
+        meant=_meant(page),
     )
 
 
@@ -146,17 +179,19 @@ def set_default_method(*, method: PaymentMethod) -> PaymentMethod:
 
 
 def remove_method(*, method: PaymentMethod) -> PaymentMethod:
-    """Stop using a method, then let the gateway forget it.
+    """Stop using a method, then let every gateway forget it that holds it.
 
     It is never charged again from the first step on, whatever becomes of the second.
 
     Raises:
         PaymentInFlight: If a payment by it may be on its way.
     """
-    removed = _mark_removed(method)
+    removed, tokens = _mark_removed(method)
+    for token in tokens:
+        detach_token(token)
     try:
         gateway_named(removed.gateway).detach_method(
-            removed.gateway_reference, customer_reference=_owner_reference(removed)
+            removed.gateway_reference, customer_reference=_owner_reference(removed, removed.gateway)
         )
     except (GatewayUnavailable, GatewayRefused):
         logger.warning("method not detached at the gateway", extra={"method": removed.pk})
@@ -167,12 +202,11 @@ def refresh_method(*, reference: str, gateway: str = DEFAULT_GATEWAY) -> Payment
     """Take over what the gateway says of a stored method now: a new expiry, or detached."""
     known = PaymentMethod.objects.filter(gateway=gateway, gateway_reference=reference).first()
     if known is None:
-        return None
-    owner = _owner_reference(known)
+        return _refresh_token(reference, gateway)
+    owner = _owner_reference(known, gateway)
     details = gateway_named(gateway).read_method(reference, customer_reference=owner)
     if not details.customer_reference:
-        known.state, known.is_default = PaymentMethod.State.REMOVED, False
-        known.save(update_fields=["state", "is_default"])
+        _let_go(known)
         return known
     known.brand, known.last4 = details.brand[:32], details.last4[-4:]
     known.expires_on, known.country = details.expires_on, details.country[:2]
@@ -218,14 +252,41 @@ def refresh_methods(*, customer_reference: str, at: datetime, gateway: str) -> i
     return sum(method is not None for method in kept)
 
 
-def _owner_reference(method: PaymentMethod) -> str:
-    """How the gateway names the customer whose method it is."""
-    owner = GatewayCustomer.objects.filter(customer=method.customer_id, gateway=method.gateway)
+def _meant(page: Page) -> int | None:
+    """Which of our methods the page was opened to bring along, as its metadata tell."""
+    told = page.metadata.get(MEANT, "")
+    return int(told) if told.isdecimal() else None
+
+
+def _refresh_token(reference: str, gateway: str) -> PaymentMethod | None:
+    """A further token, of which only matters whether the gateway still holds it."""
+    tokens = InstrumentToken.objects.usable().filter(gateway=gateway, gateway_reference=reference)
+    token = tokens.select_related("method").first()
+    if token is None:
+        return None
+    owner = _owner_reference(token.method, gateway)
+    details = gateway_named(gateway).read_method(reference, customer_reference=owner)
+    if not details.customer_reference:
+        end_token_of(reference=reference, gateway=gateway)
+    return token.method
+
+
+@transaction.atomic
+def _let_go(method: PaymentMethod) -> None:
+    """The gateway that it was stored at holds it no more: it is over, whoever else holds it."""
+    method.state, method.is_default = PaymentMethod.State.REMOVED, False
+    method.save(update_fields=["state", "is_default"])
+    end_tokens(method)
+
+
+def _owner_reference(method: PaymentMethod, gateway: str) -> str:
+    """How a gateway names the customer whose method it is."""
+    owner = GatewayCustomer.objects.filter(customer=method.customer_id, gateway=gateway)
     return owner.values_list("gateway_reference", flat=True).first() or ""
 
 
 @transaction.atomic(durable=True)
-def _mark_removed(method: PaymentMethod) -> PaymentMethod:
+def _mark_removed(method: PaymentMethod) -> tuple[PaymentMethod, list[InstrumentToken]]:
     Customer.objects.select_for_update(of=("self",)).get(pk=method.customer_id)
     in_use = PaymentAttempt.objects.filter(method=method, state__in=UNPROVEN_ATTEMPT_STATES)
     if in_use.exists():
@@ -233,4 +294,4 @@ def _mark_removed(method: PaymentMethod) -> PaymentMethod:
     locked = PaymentMethod.objects.get(pk=method.pk)
     locked.state, locked.is_default = PaymentMethod.State.REMOVED, False
     locked.save(update_fields=["state", "is_default"])
-    return locked
+    return locked, end_tokens(locked)

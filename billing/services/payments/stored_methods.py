@@ -2,11 +2,13 @@
 
 from datetime import datetime
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
+from billing.domain.attempts import UNPROVEN_ATTEMPT_STATES
+from billing.domain.same_card import CardFacts, is_same_card, the_same_among
 from billing.gateways.base import MethodDetails
 from billing.gateways.registry import DEFAULT_GATEWAY
-from billing.models import GatewayCustomer, PaymentMethod
+from billing.models import GatewayCustomer, InstrumentToken, PaymentAttempt, PaymentMethod
 from billing.services.payments.gateway_mandates import keep_mandate
 
 
@@ -18,38 +20,51 @@ def keep_method(
     at: datetime,
     gateway: str = DEFAULT_GATEWAY,
     consent: str = "",
+    meant: int | None = None,
 ) -> PaymentMethod | None:
     """Store a method of a customer, or refresh what is shown of it; the first is the default.
 
     A method that the gateway does not hold for this very customer is not taken: None. One
     that was removed here stays removed. A mandate that the gateway names is kept with it, and
     `consent` as what was agreed to.
+
+    A card that another gateway holds already is no new method: that one gets a further token.
+
+    Args:
+        meant: The method that the customer was about to bring to this gateway too.
     """
-    method = _keep(customer_id, details, at, gateway)
-    if method is not None and details.mandate is not None:
-        keep_mandate(method=method, details=details.mandate, at=at, consent=consent)
-    return method
-
-
-def _keep(
-    customer_id: int, details: MethodDetails, at: datetime, gateway: str
-) -> PaymentMethod | None:
     owner = GatewayCustomer.objects.filter(
         gateway=gateway, gateway_reference=details.customer_reference, customer_id=customer_id
     )
     if not details.customer_reference or not owner.exists():
         return None
-    shown = {
-        "kind": details.kind,
-        "brand": details.brand[:32],
-        "last4": details.last4[-4:],
-        "expires_on": details.expires_on,
-        "country": details.country[:2],
-    }
+    try:
+        with transaction.atomic():
+            method = _keep(customer_id, details, at, gateway, meant)
+    except IntegrityError:
+        # The page that the customer comes back to and the gateway's event tell of it at once.
+        first = _known(customer_id, details, gateway)
+        if first is None:
+            raise
+        method = first
+    if details.mandate is not None:
+        keep_mandate(method=method, details=details.mandate, at=at, consent=consent)
+    return method
+
+
+def _keep(
+    customer_id: int, details: MethodDetails, at: datetime, gateway: str, meant: int | None
+) -> PaymentMethod:
+    known = _known(customer_id, details, gateway)
+    if known is not None:
+        if known.gateway == gateway:
+            PaymentMethod.objects.filter(pk=known.pk).update(**_shown(details))
+            known.refresh_from_db()
+        return known
+    same = _held_elsewhere(customer_id, details, gateway, meant)
+    if same is not None:
+        return _give_token(same, details, at, gateway)
     mine = PaymentMethod.objects.filter(customer_id=customer_id)
-    known = mine.filter(gateway=gateway, gateway_reference=details.reference)
-    if known.update(**shown):
-        return known.get()
     has_default = mine.usable().filter(is_default=True).exists()
     return PaymentMethod.objects.create(
         customer_id=customer_id,
@@ -57,5 +72,77 @@ def _keep(
         gateway_reference=details.reference,
         is_default=not has_default,
         created_at=at,
-        **shown,
+        **_shown(details),
     )
+
+
+def _known(customer_id: int, details: MethodDetails, gateway: str) -> PaymentMethod | None:
+    """The customer's method that the gateway holds under this name already."""
+    mine = PaymentMethod.objects.filter(customer_id=customer_id)
+    own = mine.filter(gateway=gateway, gateway_reference=details.reference).first()
+    if own is not None or details.kind != "card":
+        return own
+    tokens = InstrumentToken.objects.usable().filter(
+        gateway=gateway, gateway_reference=details.reference
+    )
+    return mine.filter(tokens__in=tokens).first()
+
+
+def _held_elsewhere(
+    customer_id: int, details: MethodDetails, gateway: str, meant: int | None
+) -> PaymentMethod | None:
+    """The same card at other gateways, if it can be told; what was meant is looked at first.
+
+    A method that a payment at this gateway may still be on its way by gets no other token there:
+    the payment's request must stay what it was.
+    """
+    if details.kind != "card":
+        return None
+    facts = _facts(details)
+    cards = PaymentMethod.objects.usable().filter(customer_id=customer_id, kind="card")
+    elsewhere = cards.exclude(gateway=gateway)
+    held_here = InstrumentToken.objects.usable().filter(gateway=gateway)
+    on_its_way = PaymentAttempt.objects.filter(gateway=gateway, state__in=UNPROVEN_ATTEMPT_STATES)
+    free = elsewhere.exclude(tokens__in=held_here).exclude(attempts__in=on_its_way)
+    found = {row.pk: row for row in free}
+    known = {row.pk: _facts(row) for row in found.values()}
+    if meant in known and is_same_card(facts, known[meant]):
+        return found[meant]
+    same = the_same_among(facts, known.items())
+    return found[same] if same is not None else None
+
+
+def _give_token(
+    method: PaymentMethod, details: MethodDetails, at: datetime, gateway: str
+) -> PaymentMethod:
+    """Keep a further gateway's name for a method; one that was let go of is put in use again."""
+    InstrumentToken.objects.update_or_create(
+        method=method,
+        gateway=gateway,
+        defaults={
+            "gateway_reference": details.reference,
+            "state": InstrumentToken.State.ACTIVE,
+            "created_at": at,
+        },
+    )
+    return method
+
+
+def _facts(told: MethodDetails | PaymentMethod) -> CardFacts:
+    return CardFacts(
+        kind=told.kind,
+        network=told.brand,
+        last4=told.last4,
+        expires_on=told.expires_on,
+        country=told.country,
+    )
+
+
+def _shown(details: MethodDetails) -> dict[str, object]:
+    return {
+        "kind": details.kind,
+        "brand": details.brand[:32],
+        "last4": details.last4[-4:],
+        "expires_on": details.expires_on,
+        "country": details.country[:2],
+    }

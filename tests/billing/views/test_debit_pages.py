@@ -16,6 +16,7 @@ from tiktoktoe.accounts.roles import Role
 
 pytestmark = pytest.mark.django_db
 METHODS = "/portal/payment-methods/"
+NEW_METHOD = f"{METHODS}new/"
 WORDS = "I authorize Noughts &amp; Crosses GmbH (Stripe) to debit my account"
 
 
@@ -39,7 +40,7 @@ def give(stripe: StripeWorld, customer: Customer, number: str) -> PaymentMethod:
 
 def test_a_customer_reads_what_was_agreed_to(stripe: StripeWorld) -> None:
     customer = make_customer()
-    assert "/portal/payment-methods/debit/" in member_of(customer).get(METHODS).content.decode()
+    assert "/portal/payment-methods/debit/" in member_of(customer).get(NEW_METHOD).content.decode()
 
     method = give(stripe, customer, "000123456789")
 
@@ -71,5 +72,5 @@ def test_where_no_scheme_reaches_nothing_is_offered(
 ) -> None:
     client = member_of(make_customer(**about))
 
-    assert "/portal/payment-methods/debit/" not in client.get(METHODS).content.decode()
+    assert "/portal/payment-methods/debit/" not in client.get(NEW_METHOD).content.decode()
     assert client.post(reverse("portal_debit_add")).status_code == 404

@@ -52,7 +52,15 @@ DISPUTED = {
 }
 REFUND_PENDING = "4000000000007726"
 REFUND_FAILS = "4000000000005126"
-COUNTRY = {"4000008260000000": "GB", "4000002760000016": "DE", "4000002500000003": "FR"}
+COUNTRY = {
+    "4000008260000000": "GB",
+    "4000002760000016": "DE",
+    "4000002500000003": "FR",
+    # Ours: Adyen's test cards are as foreign here as there, so that one card can be at both.
+    "4111111111111111": "NL",
+    "4444333322221111": "GB",
+    "5555444433331111": "NL",
+}
 READY_MADE = {
     "pm_card_visa": GOOD,
     "pm_card_mastercard": "5555555555554444",

@@ -13,6 +13,7 @@ CARDS = (
     Choice("Visa", "is paid at once", cards.GOOD),
     Choice("Visa from France", "is paid at once", "4000002500000003"),
     Choice("Mastercard", "is paid at once", "5555555555554444"),
+    Choice("Visa that Adyen knows", "is paid at once, here and there", "4111111111111111"),
     Choice("3-D Secure", "asks the holder", "4000002760003184"),
     Choice("Insufficient funds", "is declined", "4000000000009995"),
     Choice("Declined", "is declined", "4000000000000002"),
@@ -101,7 +102,7 @@ def _card_form(words: str, action: str) -> str:
         "<h2>Any test card</h2>"
         '<div class="fields"><label class="wide">Card number'
         '<input name="number" inputmode="numeric" required></label>'
-        '<label>Expiry (MM/YY)<input name="expiry" value="12/34"></label>'
+        '<label>Expiry (MM/YY)<input name="expiry" value="03/30"></label>'
         '<label>Security code<input name="cvc" inputmode="numeric" value="123"></label></div>'
         f'<button class="main">{escape(words)}</button></form>'
     )

@@ -41,7 +41,7 @@ def answer_page(sandbox: Sandbox, method: str, path: str, content: bytes) -> Pag
     raise ApiError(404, "There is no such page.")
 
 
-def methods_by_number(number: str, expiry: str = "12/34") -> Json:
+def methods_by_number(number: str, expiry: str = "03/30") -> Json:
     """The parameters of the payment method that a test number stands for."""
     plain = number.replace(" ", "")
     if plain[:2].isalpha():
@@ -71,7 +71,7 @@ def _pay_page(sandbox: Sandbox, identity: str, *, problem: str = "") -> Page:
 def _submit(sandbox: Sandbox, identity: str, form: dict[str, str]) -> Page:
     """A method was chosen, or a card entered."""
     session = sandbox.store.get(identity, "checkout.session")
-    method = methods_by_number(form.get("number", ""), form.get("expiry", "12/34"))
+    method = methods_by_number(form.get("number", ""), form.get("expiry", "03/30"))
     try:
         submit(sandbox, session, method)
     except ApiError as error:
