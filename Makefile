@@ -1,5 +1,5 @@
 # Two words to know: `make run` and `make test`.
-PYTHON ?= python3
+PYTHON ?= # the quickest python3 on the PATH
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -30,9 +30,7 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(BIN)/uv: requirements/bootstrap.txt
-	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("TikTokToe needs Python 3.11 or newer, and %s is %d.%d. Say which to use: make run PYTHON=python3.11" % (sys.executable, v[0], v[1]))'
-	@echo "Making the virtual environment"
-	@$(PYTHON) -m venv $(VENV)
+	@python=$$($(or $(PYTHON),python3) tiktoktoe/launcher/quickest_python.py $(PYTHON)) && echo "Making the virtual environment with $$python" && $$python -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
