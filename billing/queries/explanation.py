@@ -1,13 +1,14 @@
 """Why an invoice line is what it is: its derivation beside the price and the usage it names."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from billing.domain.derivation import Derivation
 from billing.models import Invoice, InvoiceLine
+from billing.queries.late_usage import CameLateOf, late_events_of
 from subscriptions.domain.metering import ROLLED_UP, Aggregation, UsageTotal, add_up
 from subscriptions.models import Meter, Price, Tier
 from subscriptions.queries import usage_days
@@ -92,6 +93,7 @@ class Explanation:
     credited_invoice: Invoice | None
     dimensions: tuple[str, ...] | None  # of its events, if they are not all of the meter's
     taxes: tuple[LineTax, ...] = ()
+    came_late: CameLateOf = field(default_factory=CameLateOf)
 
     @property
     def agrees(self) -> bool:
@@ -112,7 +114,12 @@ def explain_line(line: InvoiceLine, invoice: Invoice) -> Explanation:
         time_zone=invoice.customer.time_zone,
         is_of_open_period=invoice.kind in {Invoice.Kind.THRESHOLD, Invoice.Kind.AHEAD},
     )
-    return replace(explained, taxes=_taxes_of(line, invoice))
+    is_late = line.kind == InvoiceLine.Kind.USAGE and invoice.kind == Invoice.Kind.FINAL
+    return replace(
+        explained,
+        taxes=_taxes_of(line, invoice),
+        came_late=late_events_of(line.pk) if is_late else CameLateOf(),
+    )
 
 
 def _taxes_of(line: InvoiceLine, invoice: Invoice) -> tuple[LineTax, ...]:

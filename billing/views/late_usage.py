@@ -6,7 +6,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from billing.queries.late_usage import newest_first, unbilled_usage
-from billing.services.invoices.late_usage import bill_late_usage, late_charges
+from billing.services.invoices.late_charges import late_charges
+from billing.services.invoices.late_usage import bill_late_usage
 from subscriptions.models import Subscription
 from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now
@@ -28,9 +29,13 @@ def late_usage_billing(request: HttpRequest, reference: str) -> HttpResponse:
     """Bill what came late for one subscription."""
     subscription = get_object_or_404(Subscription, reference=reference)
     try:
-        invoice = bill_late_usage(subscription=subscription, at=now())
+        made = bill_late_usage(subscription=subscription, at=now())
     except (Conflict, InvalidInput) as refusal:
         messages.error(request, f"Nothing was billed: {refusal}.")
         return redirect("late_usage_list")
-    messages.success(request, f"{invoice} bills what came late for {subscription}.")
-    return redirect("invoice_detail", invoice.address_key)
+    if made.invoice is None:
+        notes = ", ".join(str(note) for note in made.notes)
+        messages.success(request, f"With what came late, less is owed: {notes} gives it back.")
+        return redirect("late_usage_list")
+    messages.success(request, f"{made.invoice} bills what came late for {subscription}.")
+    return redirect("invoice_detail", made.invoice.address_key)

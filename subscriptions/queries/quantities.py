@@ -6,13 +6,12 @@ in one query for each such way; never one per customer.
 """
 
 import json
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import connection
 from psycopg.types.json import Jsonb
@@ -29,10 +28,22 @@ from subscriptions.domain.metering import (
 )
 from subscriptions.models import Meter
 from subscriptions.queries import UsageSpan
+from subscriptions.queries.quantity_statements import (
+    AMOUNTS,
+    HELD,
+    LATEST,
+    LEVELS,
+    LIMITED,
+    ROLL_UPS,
+    STOOD,
+    UNIQUE,
+    with_late,
+)
 from tiktoktoe.kernel.periods import Period, local_date, local_midnight
 from tiktoktoe.kernel.rates import exact_sum
 
 ZERO = Decimal(0)
+P = TypeVar("P")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +67,41 @@ class TierBounds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LateArrival:
+    """An event that came when its time had been billed, and the instant it would have counted."""
+
+    source_id: int
+    event_id: str
+    occurred_at: datetime
+    counted_at: datetime
+    counted_on: date
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "source_id": self.source_id,
+            "event_id": self.event_id,
+            "occurred_at": self.occurred_at.isoformat(),
+            "counted_at": self.counted_at.isoformat(),
+            "counted_on": self.counted_on.isoformat(),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Late:
+    """What came late for what has ended, to be counted as if it had been there in time.
+
+    `over_at` is the end of what was billed, `billed_at` when that was; None: nothing of it is
+    charged, so that only what came late counts.
+    """
+
+    over_at: datetime
+    over_day: date
+    billed_at: datetime | None
+    arrivals: tuple[LateArrival, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
     """What is to be measured: a span of a meter, in the way of a price.
 
@@ -72,6 +118,7 @@ class Measure:
     is_prorated: bool = False
     rounds_up_to: int | None = None  # places of what is prorated
     has_amounts: bool = False
+    late: Late | None = None
 
     @property
     def aggregation(self) -> Aggregation:
@@ -126,136 +173,6 @@ class _Found:
     changes: list[tuple[date, Decimal]] = field(default_factory=list)
 
 
-ROLL_UPS = """
-SELECT wanted.position, part.dimensions::text,
-       coalesce(sum(part.event_count) FILTER (WHERE part.day >= wanted.from_day), 0),
-       coalesce(sum(part.quantity_sum) FILTER (WHERE part.day >= wanted.from_day), 0),
-       max(part.quantity_max) FILTER (WHERE part.day >= wanted.from_day),
-       coalesce(sum(part.quantity_sum) FILTER (WHERE part.day < wanted.from_day), 0),
-       sum(part.quantity_sum * (wanted.to_day - greatest(part.day, wanted.from_day)))
-FROM unnest(%(customers)s::bigint[], %(meters)s::bigint[], %(starts)s::date[], %(ends)s::date[],
-            %(levels)s::boolean[])
-     WITH ORDINALITY AS wanted(customer_id, meter_id, from_day, to_day, is_level, position)
-CROSS JOIN LATERAL (
-    SELECT day, dimensions, event_count, quantity_sum, quantity_max FROM subscriptions_usageday d
-    WHERE d.customer_id = wanted.customer_id AND d.meter_id = wanted.meter_id
-      AND d.day >= CASE WHEN is_level THEN '-infinity' ELSE from_day END AND d.day < wanted.to_day
-    UNION ALL
-    SELECT day, dimensions, event_count, quantity_sum, quantity_max FROM subscriptions_usagedelta d
-    WHERE d.customer_id = wanted.customer_id AND d.meter_id = wanted.meter_id
-      AND d.day >= CASE WHEN is_level THEN '-infinity' ELSE from_day END AND d.day < wanted.to_day
-) AS part
-GROUP BY wanted.position, part.dimensions ORDER BY wanted.position, part.dimensions
-"""
-
-# By how much a level that is a sum changes on which days; what was before comes with the first.
-LEVELS = """
-SELECT wanted.position, greatest(part.day, wanted.from_day) AS day, sum(part.quantity_sum)
-FROM unnest(%(customers)s::bigint[], %(meters)s::bigint[], %(starts)s::date[], %(ends)s::date[],
-            %(keys)s::jsonb[])
-     WITH ORDINALITY AS wanted(customer_id, meter_id, from_day, to_day, keys, position)
-CROSS JOIN LATERAL (
-    SELECT day, dimensions, quantity_sum FROM subscriptions_usageday d
-    WHERE d.customer_id = wanted.customer_id AND d.meter_id = wanted.meter_id
-      AND d.day < wanted.to_day
-    UNION ALL
-    SELECT day, dimensions, quantity_sum FROM subscriptions_usagedelta d
-    WHERE d.customer_id = wanted.customer_id AND d.meter_id = wanted.meter_id
-      AND d.day < wanted.to_day
-) AS part
-WHERE wanted.keys IS NULL OR wanted.keys ? part.dimensions::text
-GROUP BY 1, 2 ORDER BY 1, 2
-"""
-
-# The events of each wanted part; {columns} are those that the question needs.
-EVENTS = """
-FROM unnest(%(customers)s::bigint[], %(meters)s::bigint[], %(starts)s::date[], %(ends)s::date[],
-            %(levels)s::boolean[], %(untils)s::timestamptz[], %(keys)s::jsonb[])
-     WITH ORDINALITY AS wanted(customer_id, meter_id, from_day, to_day, is_level, until, keys,
-                               position)
-JOIN subscriptions_meter meter ON meter.id = wanted.meter_id
-CROSS JOIN LATERAL (
-    SELECT e.* FROM subscriptions_usageevent e
-    WHERE e.customer_id = wanted.customer_id AND e.meter_id = wanted.meter_id
-      AND e.counted_on >= CASE WHEN is_level THEN '-infinity' ELSE from_day END
-      AND e.counted_on < wanted.to_day
-      AND (wanted.keys IS NULL
-           OR wanted.keys ? subscriptions_dimensions(e.properties, meter.dimensions)::text)
-) AS event
-"""
-UNIQUE = f"""
-SELECT position, count(DISTINCT event.properties ->> meter.unique_property)
-{EVENTS} GROUP BY position
-"""
-
-# A value is held from the day of an event of more than nothing to that of one of nothing,
-# both included; {days} of each value are added up, a day once.
-HELD = f"""
-WITH move AS (
-    SELECT position, from_day, to_day, event.properties ->> meter.unique_property AS value,
-           event.quantity, event.counted_on,
-           lead(event.counted_on) OVER later AS next_on, lead(event.quantity) OVER later AS next
-    {EVENTS}
-    WINDOW later AS (PARTITION BY position, event.properties ->> meter.unique_property
-                     ORDER BY event.counted_at, event.event_id)
-), held AS (
-    SELECT position, value, bool_or(next_on IS NULL) AS at_end,
-           range_agg(daterange(counted_on, CASE WHEN next_on IS NULL THEN to_day
-                                                WHEN next > 0 THEN next_on ELSE next_on + 1 END))
-             * datemultirange(daterange(from_day, to_day)) AS days
-    FROM move WHERE quantity > 0 GROUP BY position, value, from_day, to_day
-)
-SELECT position, count(*) FILTER (WHERE at_end),
-       sum((SELECT coalesce(sum(upper(part) - lower(part)), 0) FROM unnest(days) AS part))
-FROM held GROUP BY position
-"""  # noqa: S608 - put together from constants
-LATEST = f"""
-SELECT DISTINCT ON (position) position, event.quantity
-{EVENTS} ORDER BY position, event.counted_at DESC, event.event_id DESC
-"""
-STOOD = f"""
-SELECT position, sum(event.quantity * extract(epoch FROM wanted.until - event.counted_at))
-{EVENTS} WHERE event.counted_on >= wanted.from_day GROUP BY position
-"""  # noqa: S608 - put together from constants
-AMOUNTS = f"""
-SELECT position, sum((event.properties ->> meter.amount_property)::numeric)
-{EVENTS} GROUP BY position
-"""
-
-# The same as `billing.domain.rating.limit_events`, for many.
-LIMITED = f"""
-WITH numbered AS (
-    SELECT position, event.quantity, terms.*,
-           sum(event.quantity) OVER earlier - event.quantity AS used,
-           row_number() OVER earlier AS number
-    {EVENTS}
-    JOIN unnest(%(rates)s::numeric[], %(fees)s::numeric[], %(units)s::numeric[],
-                %(events)s::int[], %(minima)s::numeric[], %(maxima)s::numeric[])
-         WITH ORDINALITY AS terms(rate, fee, units, events, minimum, maximum, place)
-      ON terms.place = wanted.position
-    WINDOW earlier AS (PARTITION BY position ORDER BY event.counted_at, event.event_id
-                       ROWS UNBOUNDED PRECEDING)
-), charged AS (
-    SELECT *, CASE WHEN events > 0 AND number > events THEN quantity
-                   WHEN units = 0 AND events > 0 THEN NULL
-                   WHEN units > 0 AND quantity <= units - used THEN NULL
-                   ELSE quantity - greatest(units - used, 0) END AS paid
-    FROM numbered
-), priced AS (
-    SELECT *, paid * rate * 0.01 + fee AS amount FROM charged
-), judged AS (
-    SELECT *, amount < minimum IS TRUE AS is_low,
-           amount > maximum AND NOT (amount < minimum IS TRUE) IS TRUE AS is_high
-    FROM priced
-)
-SELECT position, coalesce(sum(paid) FILTER (WHERE NOT is_low AND is_high IS NOT TRUE), 0),
-       count(paid) FILTER (WHERE NOT is_low AND is_high IS NOT TRUE),
-       count(*) FILTER (WHERE is_low), count(*) FILTER (WHERE is_high),
-       sum(quantity - coalesce(paid, 0))
-FROM judged GROUP BY position
-"""  # noqa: S608 - put together from constants
-
-
 def measure_of(
     *,
     customer_id: int,
@@ -267,6 +184,7 @@ def measure_of(
     rounds_up_to: int | None = None,
     has_amounts: bool = False,
     has_last_day: bool = False,
+    late: Late | None = None,
 ) -> Measure:
     """What is to be measured of a meter in a stretch of a billing period: whole local days.
 
@@ -286,21 +204,23 @@ def measure_of(
         is_prorated=is_prorated,
         rounds_up_to=rounds_up_to,
         has_amounts=has_amounts,
+        late=late,
     )
 
 
 def roll_ups(measures: Sequence[Measure]) -> list[tuple[DayTotals, ...]]:
-    """The days of each measure added up, by the values of its meter's dimensions; one query."""
-    found: dict[int, list[DayTotals]] = defaultdict(list)
-    if measures:
-        parameters: dict[str, Any] = {
-            **_spans([measure.span for measure in measures]),
-            "levels": [measure.meter.is_carried_over for measure in measures],
-        }
-        for position, key, count, quantity, most, before, day_sum in _rows(ROLL_UPS, parameters):
-            total = UsageTotal(int(count), quantity, most)
-            found[position].append(DayTotals(key, json.loads(key), total, before, day_sum))
-    return [tuple(found[position]) for position in range(1, len(measures) + 1)]
+    """The days of each measure added up, by the values of its meter's dimensions; one query.
+
+    One more where something came late.
+    """
+    found: list[list[DayTotals]] = [[] for _ in measures]
+    parts = [(Part(measure=measure, groups=()), place) for place, measure in enumerate(measures)]
+    levels = [measure.meter.is_carried_over for measure in measures]
+    for place, row in _answers(ROLL_UPS, parts, levels=levels):
+        key, count, quantity, most, before, day_sum = row
+        total = UsageTotal(int(count), quantity, most)
+        found[place].append(DayTotals(key, json.loads(key), total, before, day_sum))
+    return [tuple(groups) for groups in found]
 
 
 def measure_parts(parts: Sequence[Part]) -> list[Measured]:
@@ -368,30 +288,33 @@ Chosen = Sequence[tuple[Part, _Found]]
 
 
 def _ask_unique(chosen: Chosen) -> None:
-    for (_, found), row in _answers(UNIQUE, chosen):
+    for found, row in _answers(UNIQUE, chosen):
         found.quantity = Decimal(row[0])
 
 
 def _ask_held(chosen: Chosen) -> None:
-    for (part, found), (count, days) in _answers(HELD, chosen):
-        measure = part.measure
+    measures = {id(found): part.measure for part, found in chosen}
+    for found, (count, days) in _answers(HELD, chosen):
+        measure = measures[id(found)]
         is_share = measure.is_prorated
         found.quantity = Fraction(days) / measure.whole_days if is_share else Decimal(count)
 
 
 def _ask_latest(chosen: Chosen) -> None:
-    for (_, found), row in _answers(LATEST, chosen):
+    for found, row in _answers(LATEST, chosen):
         found.quantity = row[0]
 
 
 def _ask_stood(chosen: Chosen) -> None:
-    for (part, found), row in _answers(STOOD, chosen):
+    parts = {id(found): part for part, found in chosen}
+    for found, row in _answers(STOOD, chosen):
+        part = parts[id(found)]
         before = exact_sum(group.before for group in part.groups)
         found.quantity = _share_of(part.measure, before, row[0])
 
 
 def _ask_amounts(chosen: Chosen) -> None:
-    for (_, found), row in _answers(AMOUNTS, chosen):
+    for found, row in _answers(AMOUNTS, chosen):
         found.event_amount = row[0] if row[0] is not None else ZERO
 
 
@@ -399,7 +322,7 @@ def _ask_limited(chosen: Chosen) -> None:
     terms = [part.events for part, _ in chosen if part.events is not None]
     for _, found in chosen:
         found.limited = LimitedEvents(units=ZERO, fees=0, at_minimum=0, at_maximum=0)
-    more = {
+    more: dict[str, Sequence[Any]] = {
         "rates": [term.percentage for term in terms],
         "fees": [term.fee for term in terms],
         "units": [term.included_units for term in terms],
@@ -407,14 +330,14 @@ def _ask_limited(chosen: Chosen) -> None:
         "minima": [term.minimum for term in terms],
         "maxima": [term.maximum for term in terms],
     }
-    for (_, found), (units, fees, low, high, included) in _answers(LIMITED, chosen, more):
+    for found, (units, fees, low, high, included) in _answers(LIMITED, chosen, more):
         found.limited = LimitedEvents(
             units=units, fees=int(fees), at_minimum=low, at_maximum=high, included=included
         )
 
 
 def _ask_levels(chosen: Chosen) -> None:
-    for (_, found), (day, change) in _answers(LEVELS, chosen):
+    for found, (day, change) in _answers(LEVELS, chosen):
         found.changes.append((day, change))
 
 
@@ -441,21 +364,46 @@ _QUESTIONS: Sequence[tuple[Callable[[Part], bool], Callable[[Chosen], None]]] = 
 
 
 def _answers(
-    statement: str, chosen: Chosen, more: Mapping[str, Any] | None = None
-) -> Iterable[tuple[tuple[Part, _Found], tuple[Any, ...]]]:
-    """The rows of a question, each beside the part that it answers."""
+    statement: str,
+    chosen: Sequence[tuple[Part, P]],
+    more: Mapping[str, Sequence[Any]] | None = None,
+    levels: Sequence[bool] | None = None,
+) -> Iterable[tuple[P, tuple[Any, ...]]]:
+    """The rows of a question, each beside the place of the part that it answers."""
     measures = [part.measure for part, _ in chosen]
-    parameters: dict[str, Any] = {
+    columns: dict[str, Sequence[Any]] = {
         **_spans([measure.span for measure in measures]),
-        "levels": [
-            m.meter.is_carried_over and m.aggregation != Aggregation.WEIGHTED for m in measures
-        ],
+        "levels": levels or [_reads_all(measure) for measure in measures],
         "untils": [measure.until for measure in measures],
         "keys": [_keys(part) for part, _ in chosen],
         **(more or {}),
     }
-    for position, *row in _rows(statement, parameters):
-        yield chosen[position - 1], tuple(row)
+    on_time = [place for place, measure in enumerate(measures) if measure.late is None]
+    came_late = [place for place, measure in enumerate(measures) if measure.late is not None]
+    late = [measure.late for measure in measures]
+    for places, words in ((on_time, statement), (came_late, with_late(statement))):
+        if not places:
+            continue
+        parameters = {
+            name: [column[place] for place in places]
+            for name, column in {**columns, **_late_columns(late)}.items()
+        }
+        for position, *row in _rows(words, parameters):
+            yield chosen[places[position - 1]][1], tuple(row)
+
+
+def _reads_all(measure: Measure) -> bool:
+    """Whether events before the span count too: a level that they made."""
+    return measure.meter.is_carried_over and measure.aggregation != Aggregation.WEIGHTED
+
+
+def _late_columns(late: Sequence[Late | None]) -> dict[str, Sequence[Any]]:
+    return {
+        "lates": [Jsonb([a.to_json() for a in one.arrivals]) if one else None for one in late],
+        "over_ats": [one.over_at if one else None for one in late],
+        "over_days": [one.over_day if one else None for one in late],
+        "billed_ats": [one.billed_at if one else None for one in late],
+    }
 
 
 def _keys(part: Part) -> Jsonb | None:
@@ -465,7 +413,7 @@ def _keys(part: Part) -> Jsonb | None:
     return Jsonb([group.key for group in part.groups])
 
 
-def _spans(spans: Sequence[UsageSpan]) -> dict[str, list[int] | list[date]]:
+def _spans(spans: Sequence[UsageSpan]) -> dict[str, Sequence[Any]]:
     return {
         "customers": [span.customer_id for span in spans],
         "meters": [span.meter_id for span in spans],

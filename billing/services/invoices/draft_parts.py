@@ -1,7 +1,7 @@
 """What drafts of invoices are made of: a boundary, its stretches, lines, and the whole."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -12,6 +12,7 @@ from billing.domain.tax import TaxedLine
 from billing.domain.totals import Totals
 from billing.services.credit.coupon_book import Buyer, CouponTaken
 from subscriptions.models import Customer, Subscription
+from subscriptions.queries.quantities import Late
 from tiktoktoe.kernel.money import Money
 from tiktoktoe.kernel.periods import BillingPeriods, Period, local_date, local_midnight
 
@@ -91,7 +92,8 @@ class Boundary:
 
     `closed` is the period whose usage is owed, `coming` the one whose fee is due in advance.
     `row` are the periods that the closed one is a part of, where a change has begun others;
-    `is_last`: the subscription stops there, so that the day's usage belongs to the closed one.
+    `is_last`: the subscription stops there, so that the day's usage belongs to the closed one;
+    `late` is what came for it after it had been billed, by meter, and counts with it.
     """
 
     subscription: Subscription
@@ -100,6 +102,7 @@ class Boundary:
     coming: Period | None
     row: BillingPeriods | None = None
     is_last: bool = False
+    late: Mapping[int, Late] = field(default_factory=dict)
 
     @property
     def was_trial(self) -> bool:

@@ -1,218 +1,145 @@
-"""Usage that came after its subscription's end is billed by an invoice of its own.
+"""Usage that came after its subscription's end is billed by one click: an invoice of its own.
 
 It costs what all usage of the last period comes to with it, less what was charged for that
-period, minimums included: as if it had been there when the closing invoice was made.
+period, minimums included: as if it had been there when the closing invoice was made. Where that
+is less, the rest is given back by credit notes.
 """
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from uuid import UUID
 
 from django.db import transaction
 
-from billing.domain.late_usage import late_derivation
-from billing.domain.rating import ChargeModel, rate
+from billing.domain.crediting import credit_line
 from billing.errors import NothingUnbilled, UsageNotPriceable
-from billing.models import Invoice, InvoiceLine, LateUsage
-from billing.queries.late_usage import Unbilled, unbilled_usage
+from billing.models import CreditNote, Invoice, InvoiceLine, LateUsage
+from billing.queries.late_usage import LateEvent, unbilled_usage
 from billing.queries.tax_table import TaxTable
-from billing.services.invoices.draft_parts import DraftLine
+from billing.services.credit.credit_notes import issue_credit_note, left_of_lines
 from billing.services.invoices.drafting import make_draft
 from billing.services.invoices.invoicing import issue
-from billing.services.invoices.terms import LoadedPrice, PriceBook
-from subscriptions.domain.metering import Aggregation, QuantityRounding
-from subscriptions.models import Price, Subscription, SubscriptionPhase
-from tiktoktoe.kernel.money import Money, total, zero
-from tiktoktoe.kernel.periods import Period
-from tiktoktoe.kernel.rates import exact_sum
+from billing.services.invoices.late_charges import LateBill, late_bills
+from subscriptions.models import Subscription
+from tiktoktoe.kernel.money import Money, quantize_amount, total, zero
 
 logger = logging.getLogger(__name__)
-COUNTED_AGAIN = frozenset({Aggregation.SUM, Aggregation.COUNT, Aggregation.MAX})
-BY_EVENT = frozenset({ChargeModel.PERCENTAGE, ChargeModel.DYNAMIC})
-TAKEN_BACK = (Invoice.State.VOID, Invoice.State.DISCARDED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LateCharge:
-    """What is unbilled of a price, and its line to be; none where it takes a person to price."""
+class LateBilling:
+    """What billing late usage made: an invoice, or credit notes where everything costs less."""
 
-    unbilled: Unbilled
-    quantity: Decimal
-    line: DraftLine | None
-
-    @property
-    def amount(self) -> Money | None:
-        """What it costs before coupons and tax."""
-        return self.line.amount if self.line else None
-
-
-def late_charges(rows: Sequence[Unbilled]) -> list[LateCharge]:
-    """What unbilled usage would cost; a fixed number of queries."""
-    versions = {row.price.plan_version_id for row in rows}
-    book = PriceBook(versions)
-    loaded = {price.price.pk: price for version in versions for price in book.usage(version)}
-    lasts = {row.subscription.pk: row.subscription for row in rows}
-    stretches = _last_stretches(lasts)
-    charged = _charged(lasts, stretches)
-    return [
-        _charge(
-            row,
-            loaded[row.price.pk],
-            stretches[row.subscription.pk],
-            charged[row.subscription.pk],
-        )
-        for row in rows
-    ]
+    invoice: Invoice | None
+    notes: tuple[CreditNote, ...]
 
 
 @transaction.atomic
-def bill_late_usage(*, subscription: Subscription, at: datetime) -> Invoice:
+def bill_late_usage(*, subscription: Subscription, at: datetime) -> LateBilling:
     """Bill what came late for an ended subscription, each event once.
 
     Raises:
         NothingUnbilled: If there is nothing, or somebody else has just billed it.
-        UsageNotPriceable: If the usage depends on the single events: charge it once by hand.
+        UsageNotPriceable: If it is of no time that was billed: charge it once by hand.
+        PaymentInFlight: If an invoice that is to be credited may be being paid right now.
     """
     locked = Subscription.objects.select_for_update(of=("self",)).get(pk=subscription.pk)
-    found = late_charges(unbilled_usage(locked))
+    found = unbilled_usage(locked)
     if not found:
         raise NothingUnbilled(f"nothing came late for {subscription} that is not billed")
-    charges = [(charge, charge.line) for charge in found if charge.line is not None]
-    if not charges:
-        raise UsageNotPriceable("what it costs depends on its events; charge it once by hand")
-    owner = found[0].unbilled.subscription
-    earlier = Invoice.objects.filter(idempotency_key__startswith=f"late:{locked.pk}:").count()
+    bill = late_bills(found)[locked.pk]
+    if not bill.lines:
+        raise UsageNotPriceable("it is of no time that was billed; charge it once by hand")
+    if bill.too_much:
+        return _give_back(bill, at=at)
+    owner = found[0].subscription
     draft = make_draft(
         subscription=owner,
         kind=Invoice.Kind.FINAL,
         boundary=at,
         period_end=at,
-        lines=[line for _, line in charges],
+        lines=[late.line for late in bill.lines],
         taxes=TaxTable([owner.customer.country]),
-        idempotency_key=f"late:{locked.pk}:{earlier + 1}",
+        idempotency_key=_next_key(locked),
     )
     invoice = issue(draft, at=at)
-    rows = {line.price_id: line for line in invoice.lines.all()}
+    lines = invoice.lines.order_by("position")
+    for line, late in zip(lines, bill.lines, strict=True):
+        _keep(line, late.events)
+    logger.info("late usage billed", extra={"invoice": str(invoice)})
+    return LateBilling(invoice=invoice, notes=())
+
+
+def _next_key(subscription: Subscription) -> str:
+    prefix = f"late:{subscription.pk}:"
+    invoices = Invoice.objects.filter(idempotency_key__startswith=prefix).count()
+    notes = CreditNote.objects.filter(idempotency_key__startswith=prefix).count()
+    return f"{prefix}{invoices + notes + 1}"
+
+
+def _keep(line: InvoiceLine, events: Iterable[LateEvent]) -> None:
+    """Say that events are billed, and by which line."""
     LateUsage.objects.bulk_create(
         LateUsage(
-            line=rows[charge.unbilled.price.pk],
+            line=line,
             source_id=event.source_id,
             event_id=event.event_id,
             quantity=event.quantity,
         )
-        for charge, _ in charges
-        for event in charge.unbilled.events
-    )
-    logger.info("late usage billed", extra={"invoice": str(invoice)})
-    return invoice
-
-
-def _last_stretches(subscriptions: Mapping[int, Subscription]) -> dict[int, Period]:
-    """The part of each one's last period that was on the plan version that it ended on."""
-    begun: dict[int, SubscriptionPhase] = {}
-    phases = SubscriptionPhase.objects.filter(subscription__in=subscriptions)
-    for phase in phases.order_by("subscription", "-starts_at"):
-        earlier = begun.get(phase.subscription_id)
-        if earlier is None or (
-            earlier.plan_version_id == phase.plan_version_id and phase.ends_at == earlier.starts_at
-        ):
-            begun[phase.subscription_id] = phase
-    found = {}
-    for key, subscription in subscriptions.items():
-        end = subscription.ended_at
-        assert end is not None
-        start = max(subscription.current_period_start, begun[key].starts_at)
-        found[key] = Period(min(start, end - timedelta(days=1)), end)
-    return found
-
-
-def _charged(
-    subscriptions: Mapping[int, Subscription], stretches: Mapping[int, Period]
-) -> dict[int, list[InvoiceLine]]:
-    """The lines that charged each one's last stretch for usage and minimums."""
-    rows = InvoiceLine.objects.filter(
-        subscription__in=subscriptions,
-        kind__in=[InvoiceLine.Kind.USAGE, InvoiceLine.Kind.TRUE_UP],
-        invoice__kind__in=[Invoice.Kind.PERIOD, Invoice.Kind.FINAL],
-    ).exclude(invoice__state__in=TAKEN_BACK)
-    found: dict[int, list[InvoiceLine]] = defaultdict(list)
-    for line in rows.order_by("pk"):
-        key = line.subscription_id
-        if key is not None and line.period_end > stretches[key].start:
-            found[key].append(line)
-    return found
-
-
-def _charge(
-    row: Unbilled, loaded: LoadedPrice, stretch: Period, charged: Sequence[InvoiceLine]
-) -> LateCharge:
-    late = _late_quantity(row)
-    if not _is_priceable(row.price, loaded):
-        return LateCharge(unbilled=row, quantity=late, line=None)
-    usage = [x for x in charged if x.kind == "usage" and x.price_id == row.price.pk]
-    top_ups = [x for x in charged if x.kind == "true_up" and x.price_id in {None, row.price.pk}]
-    before = exact_sum(line.quantity for line in usage)
-    is_max = row.price.meter is not None and row.price.meter.aggregation == Aggregation.MAX
-    after = max(before, late) if is_max else exact_sum((before, late))
-    currency = row.subscription.currency
-    paid = total((line.charged + line.discount for line in (*usage, *top_ups)), currency)
-    # The closing line knows how far the policy has let the last day go.
-    part = usage[0].period if usage else stretch
-    terms = loaded.terms_for_share(_share(row.subscription, part))
-    rated = rate(after.normalize(), terms)
-    amount = max(rated.rounded - paid, zero(currency))
-    line = DraftLine(
-        kind=InvoiceLine.Kind.USAGE,
-        description=f"{loaded.identity['plan']}: {loaded.price.name}, came late",
-        price_id=row.price.pk,
-        period=part,
-        quantity=after - before,
-        unit_amount=None,
-        amount=amount,
-        derivation=late_derivation(
-            rated,
-            terms,
-            price=loaded.identity,
-            before=before,
-            paid=paid,
-            left=amount,
-            event_count=len(row.events),
-        ),
-        includes_tax=loaded.includes_tax,
-    )
-    return LateCharge(unbilled=row, quantity=late, line=line)
-
-
-def _late_quantity(row: Unbilled) -> Decimal:
-    """What came late, counted by itself."""
-    meter = row.price.meter
-    aggregation = meter.aggregation if meter else Aggregation.SUM
-    if aggregation == Aggregation.COUNT:
-        return Decimal(len(row.events))
-    quantities = [event.quantity for event in row.events]
-    return max(quantities) if aggregation == Aggregation.MAX else exact_sum(quantities)
-
-
-def _is_priceable(price: Price, loaded: LoadedPrice) -> bool:
-    """Whether a quantity is all that it depends on."""
-    meter = price.meter
-    return (
-        meter is not None
-        and meter.aggregation in COUNTED_AGAIN
-        and not meter.is_carried_over
-        and meter.rounding == QuantityRounding.NONE
-        and not loaded.variants
-        and price.timing == Price.Timing.ARREARS
-        and loaded.terms.model not in BY_EVENT
+        for event in events
     )
 
 
-def _share(subscription: Subscription, stretch: Period) -> Fraction:
-    """The stretch's share of the whole period's days, as on the closing invoice."""
-    zone = subscription.time_zone
-    whole = subscription.billing_periods.period_at(stretch.start)
-    return min(Fraction(stretch.days(zone) or 1, max(whole.days(zone), 1)), Fraction(1))
+def _give_back(bill: LateBill, *, at: datetime) -> LateBilling:
+    """Give back what was charged beyond what everything comes to, the newest charge first."""
+    key = _next_key(bill.subscription)
+    rest = bill.too_much
+    taken: dict[UUID, dict[UUID, Money]] = defaultdict(dict)
+    left = left_of_lines([line for line, _ in bill.charged])
+    for line, charges in reversed(bill.charged):
+        back = min(rest, charges)
+        amount = min(_paid_share(line, back), left[line.pk].charged)
+        if back.amount > 0 and amount.amount > 0:
+            taken[line.invoice_id][line.pk] = amount
+            rest -= back
+    notes = []
+    for number, (invoice_id, amounts) in enumerate(taken.items()):
+        gross = total(
+            (part.net + part.tax for part in (credit_line(left[k], a) for k, a in amounts.items())),
+            bill.subscription.currency,
+        )
+        invoice = Invoice.objects.get(pk=invoice_id)
+        note = issue_credit_note(
+            invoice=invoice,
+            reason="Usage that came late, of which everything costs less",
+            idempotency_key=f"{key}:{number}",
+            at=at,
+            line_amounts={pk: amount.amount for pk, amount in amounts.items()},
+            to_refund=Decimal(0),
+            to_balance=max(gross - invoice.amount_due, zero(gross.currency)).amount,
+        )
+        notes.append(note)
+    for late in bill.lines:
+        _keep(_line_for(bill, late.line.price_id), late.events)
+    logger.info("late usage gave back", extra={"subscription": bill.subscription.reference})
+    return LateBilling(invoice=None, notes=tuple(notes))
+
+
+def _paid_share(line: InvoiceLine, back: Money) -> Money:
+    """Of what a line charged before coupons, what was paid."""
+    said = line.charged + line.discount
+    if not line.discount or not said:
+        return back
+    share = Fraction(line.charged.amount) / Fraction(said.amount)
+    return quantize_amount(Fraction(back.amount) * share, line.currency)
+
+
+def _line_for(bill: LateBill, price_id: int | None) -> InvoiceLine:
+    """The newest line of a price that charged the period, else of any."""
+    lines = [line for line, _ in reversed(bill.charged)]
+    return next((line for line in lines if line.price_id == price_id), lines[0])

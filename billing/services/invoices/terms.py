@@ -97,6 +97,17 @@ class PriceBook:
                 self._by_version[price.plan_version_id].append(made)
                 self._versions[price.plan_version_id] = _load_version(price.plan_version)
 
+    @property
+    def all_of_usage(self) -> list[LoadedPrice]:
+        """Every usage price that is known, without variants of them."""
+        known = (price for prices in self._by_version.values() for price in prices)
+        return [price for price in known if price.price.kind == Price.Kind.USAGE]
+
+    @property
+    def meters(self) -> set[int]:
+        """The meters of its usage prices."""
+        return {price.meter.pk for price in self.all_of_usage if price.meter is not None}
+
     def version(self, version_id: int) -> LoadedVersion | None:
         """A version that has prices."""
         return self._versions.get(version_id)

@@ -136,6 +136,7 @@ def _usages(
                 is_prorated=loaded.price.is_prorated,
                 rounds_up_to=policy.usage_places,
                 has_amounts=loaded.terms.model == ChargeModel.DYNAMIC,
+                late=boundary.late.get(loaded.meter.pk),
             )
             included = stretch.share if policy.prorates_included else Fraction(1)
             yield UsageOf(boundary, loaded, stretch, measure, included)

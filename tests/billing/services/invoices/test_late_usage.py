@@ -16,7 +16,8 @@ from billing.queries.late_usage import unbilled_usage
 from billing.services.changes.add_ons import change_add_on
 from billing.services.changes.cancelling import cancel_subscription
 from billing.services.invoices.invoicing import bill_start, void_invoice
-from billing.services.invoices.late_usage import bill_late_usage, late_charges
+from billing.services.invoices.late_charges import late_charges
+from billing.services.invoices.late_usage import bill_late_usage as bill
 from billing.services.invoices.renewal import run_billing
 from billing.services.invoices.replacing import is_replaceable
 from finance.queries import unposted_count
@@ -27,7 +28,6 @@ from tests.factories.accounts import make_user
 from tests.factories.subscriptions import (
     JAN_1,
     TEST_ACTOR,
-    make_meter,
     make_plan,
     per_call,
     published_version,
@@ -56,6 +56,12 @@ def ended(*prices: PriceSpec, used: int = 12_500) -> Subscription:
     cancel_subscription(subscription=subscription, actor=TEST_ACTOR, at=FEB_10)
     subscription.refresh_from_db()
     return subscription
+
+
+def bill_late_usage(*, subscription: Subscription, at: datetime) -> Invoice:
+    invoice = bill(subscription=subscription, at=at).invoice
+    assert invoice is not None
+    return invoice
 
 
 def late(subscription: Subscription, quantity: int, received_at: datetime = FEB_12) -> None:
@@ -158,17 +164,22 @@ def test_usage_of_time_after_the_end_is_not_of_the_subscription() -> None:
     assert unbilled_usage() == []
 
 
-def test_what_depends_on_single_events_is_shown_and_left_to_people() -> None:
-    meter = make_meter("people", aggregation="unique", unique_property="user")
-    subscription = ended(recurring(), per_call(meter=meter), used=0)
-    used_at = datetime(2026, 2, 7, tzinfo=UTC)
-    use(
-        subscription.customer, 1, used_at, meter="people", received_at=FEB_12,
-        properties={"user": "ada"},
-    )  # fmt: skip
+def test_what_is_of_no_time_that_was_billed_is_left_to_people() -> None:
+    version = published_version(recurring())
+    subscription = subscription_since(JAN_1, version=version)
+    beside = published_version(
+        per_call("0.01", included="0"), plan=make_plan(name="Calls", is_add_on=True)
+    )
+    change_add_on(
+        subscription=subscription, plan_version=beside, quantity=1, actor=TEST_ACTOR, at=JAN_10
+    )
+    cancel_subscription(subscription=subscription, actor=TEST_ACTOR, at=JAN_10)
+    before_it_came = datetime(2026, 1, 6, tzinfo=UTC)
+    use(subscription.customer, 50, before_it_came, received_at=JAN_10 + timedelta(days=2))
 
     (charge,) = late_charges(unbilled_usage())
-    assert (charge.line, len(charge.unbilled.events)) == (None, 1)
+
+    assert (charge.amount, len(charge.unbilled.events)) == (None, 1)
     with pytest.raises(UsageNotPriceable, match="charge it once"):
         bill_late_usage(subscription=subscription, at=FEB_14)
 
