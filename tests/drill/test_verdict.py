@@ -1,14 +1,22 @@
 """The drill's judgement: every way in which it can be wrong is seen."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 
-from billing.models import PaymentAttempt
+from billing.domain.attempts import Answer
+from billing.gateways.base import Outcome, RefundRequest
+from billing.models import Invoice, Payment, PaymentAttempt
 from billing.services.payments.charging import charge_invoice
+from billing.services.payments.refunds import refund_payment
 from tests.factories.subscriptions import make_customer
-from tests.scripted_gateway import LOST, TwoGateways, gateways
+from tests.scripted_gateway import LOST, ScriptedGateway, TwoGateways, gateways
 from tests.stripe_world import NOW, PERSON, invoice_of, later
-from tiktoktoe.drill.gateways import Charge
+from tiktoktoe.drill.stories import Story
+from tiktoktoe.drill.truth import Contest, Moved
 from tiktoktoe.drill.verdict import judge
+from tiktoktoe.kernel.money import Money
 
 __all__ = ["gateways"]  # fixture
 pytestmark = pytest.mark.django_db
@@ -16,15 +24,26 @@ TRUTH = "payments that differ from the gateways' truth"
 MISSTATED = "invoices that differ from what was taken"
 
 
-def _paid(gateways: TwoGateways) -> Charge:
+AT_GATEWAYS = "cents at gateways that the books state otherwise"
+IN_DISPUTES = "cents in disputes that the books state otherwise"
+
+
+def _paid(gateways: TwoGateways) -> Moved:
     invoice = invoice_of(gateways.customer_with_card())
     attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
     assert attempt.state == "succeeded"
-    return Charge(attempt.gateway, str(attempt.pk), 9900)
+    return Moved(gateway=attempt.gateway, attempt=str(attempt.pk), taken=9900)
 
 
-def _wrong(*truth: Charge, refused: set[str] | None = None) -> dict[str, int]:
-    checks = judge(truth=truth, refused=refused or set(), at=later(hours=1))
+def _gives_back(_gateway: ScriptedGateway, request: RefundRequest) -> Outcome:
+    return Outcome(answer=Answer.SUCCEEDED, reference="re_1", amount=request.amount)
+
+
+def _wrong(
+    *truth: Moved, story: Story = Story.PAID, contests: Sequence[Contest] = ()
+) -> dict[str, int]:
+    stories = {str(invoice.pk): story for invoice in Invoice.objects.all()}
+    checks = judge(truth=truth, stories=stories, contests=contests, at=later(hours=1))
     return {check.name: check.found for check in checks if not check.holds}
 
 
@@ -33,39 +52,40 @@ def test_a_payment_that_the_gateway_took_once_is_right(gateways: TwoGateways) ->
 
 
 def test_taken_twice_is_a_double_charge(gateways: TwoGateways) -> None:
-    charge = _paid(gateways)
+    moved = _paid(gateways)
 
-    assert _wrong(charge, charge) == {"double charges": 1, TRUTH: 1, MISSTATED: 1}
+    wrong = {"double charges": 1, TRUTH: 1, MISSTATED: 1, AT_GATEWAYS: 9900}
+    assert _wrong(moved, moved) == wrong
 
 
 def test_taken_at_another_gateway_than_we_know_differs(gateways: TwoGateways) -> None:
-    charge = _paid(gateways)
-    elsewhere = Charge("beta", charge.attempt, charge.minor)
-
-    assert _wrong(elsewhere) == {TRUTH: 1}
+    assert _wrong(replace(_paid(gateways), gateway="beta")) == {TRUTH: 1}
 
 
 def test_a_cent_more_or_less_differs(gateways: TwoGateways) -> None:
-    charge = _paid(gateways)
+    moved = replace(_paid(gateways), taken=9901)
 
-    assert _wrong(Charge(charge.gateway, charge.attempt, 9901)) == {TRUTH: 1, MISSTATED: 1}
+    assert _wrong(moved) == {TRUTH: 1, MISSTATED: 1, AT_GATEWAYS: 1}
 
 
 def test_what_nobody_here_asked_for_differs(gateways: TwoGateways) -> None:
-    assert _wrong(_paid(gateways), Charge("alpha", "nobody's", 100)) == {TRUTH: 1}
+    nobodys = Moved(gateway="alpha", attempt="nobody's", taken=100)
+
+    assert _wrong(_paid(gateways), nobodys) == {TRUTH: 1, AT_GATEWAYS: 100}
 
 
 def test_what_we_say_was_paid_and_was_not_differs(gateways: TwoGateways) -> None:
     _paid(gateways)
 
-    assert _wrong() == {TRUTH: 1, MISSTATED: 1}
+    wrong = {"uncollected collectable payments": 1, TRUTH: 1, MISSTATED: 1, AT_GATEWAYS: 9900}
+    assert _wrong() == wrong
 
 
 def test_an_invoice_that_is_not_paid_counts_unless_its_card_is_refused() -> None:
-    invoice = invoice_of(make_customer())
+    invoice_of(make_customer())
 
     assert _wrong() == {"uncollected collectable payments": 1}
-    assert _wrong(refused={str(invoice.pk)}) == {}
+    assert _wrong(story=Story.REFUSED) == {}
 
 
 def test_an_outcome_that_is_not_known_counts(gateways: TwoGateways) -> None:
@@ -74,4 +94,57 @@ def test_an_outcome_that_is_not_known_counts(gateways: TwoGateways) -> None:
     charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
     assert PaymentAttempt.objects.get().state == "unknown"
 
-    assert _wrong(refused={str(invoice.pk)}) == {"unresolved unknown outcomes": 1}
+    assert _wrong(story=Story.REFUSED) == {"unresolved unknown outcomes": 1}
+
+
+def test_a_refund_that_was_asked_for_and_never_came_is_lost(gateways: TwoGateways) -> None:
+    moved = _paid(gateways)
+
+    assert _wrong(moved, story=Story.PART_REFUNDED) == {"refunds asked for and not given back": 1}
+
+
+def test_a_refund_that_we_do_not_know_of_differs(gateways: TwoGateways) -> None:
+    moved = replace(_paid(gateways), refunded=2970)
+
+    wrong = {TRUTH: 1, MISSTATED: 1, AT_GATEWAYS: 2970}
+    assert _wrong(moved, story=Story.PART_REFUNDED) == wrong
+
+
+def test_a_refund_that_the_gateway_never_gave_differs(
+    gateways: TwoGateways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = _paid(gateways)
+    monkeypatch.setattr(ScriptedGateway, "refund", _gives_back, raising=False)
+    refund_payment(
+        payment=Payment.objects.get(),
+        amount=Money("29.70", "USD"),
+        reason="",
+        actor=PERSON,
+        idempotency_key="one",
+        at=NOW,
+    )
+
+    wrong = {"refunds asked for and not given back": 1}
+    wrong |= {TRUTH: 1, MISSTATED: 1, AT_GATEWAYS: 2970}
+    assert _wrong(moved, story=Story.PART_REFUNDED) == wrong
+    assert _wrong(replace(moved, refunded=2970), story=Story.PART_REFUNDED) == {}
+
+
+def test_a_dispute_that_we_have_not_heard_of_differs(gateways: TwoGateways) -> None:
+    moved = replace(_paid(gateways), withheld=9900)
+    lost = Contest(moved.gateway, "dp_1", "lost")
+
+    wrong = {TRUTH: 1, "disputes that differ from the gateways' truth": 1}
+    wrong |= {AT_GATEWAYS: 9900, IN_DISPUTES: 9900}
+    assert _wrong(moved, story=Story.DISPUTE_LOST, contests=[lost]) == wrong
+
+
+def test_money_that_stays_held_counts(gateways: TwoGateways) -> None:
+    moved = replace(_paid(gateways), held=100)
+
+    assert _wrong(moved) == {"holds that did not end as they were to": 1}
+
+
+def test_what_was_taken_of_a_hold_that_was_to_be_let_go_counts(gateways: TwoGateways) -> None:
+    wrong = {"holds that did not end as they were to": 1}
+    assert _wrong(_paid(gateways), story=Story.HELD_AND_LET_GO) == wrong

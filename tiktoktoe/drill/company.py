@@ -4,21 +4,21 @@ import random
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import cycle
 from uuid import uuid4
 
-from billing.models import Invoice
+from billing.models import Invoice, PaymentMethod
 from billing.services.invoices.invoicing import bill_start
 from billing.services.payments.routing_policies import activate_policy, add_rule, draft_policy
 from subscriptions.models import Customer, Plan, PlanVersion, Product
 from subscriptions.services.catalog import PriceSpec, draft_plan_version, publish_plan_version
 from subscriptions.services.customers import CustomerDetails, create_customer
 from subscriptions.services.signup import subscribe
-from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Role
 from tiktoktoe.drill.gateways import Sandbox
+from tiktoktoe.drill.stories import ACTOR, HOLDS, OF_GOOD_CARDS, Stories, Story
 
-ACTOR = Actor(source="drill")
 CURRENCY = "USD"
 SEAT = Decimal("9.90")
 SEATS_MAX = 20
@@ -31,25 +31,33 @@ def found(
     gateways: Sequence[Sandbox],
     dice: random.Random,
     at: datetime,
-    all_are_good: bool = False,
-) -> set[str]:
-    """Make so many invoices that are due; gives the references of those no card pays for."""
+    is_calm: bool = False,
+) -> Stories:
+    """Make so many invoices that are due; gives what each is for."""
     _share_out(at)
-    version, refused = _publish(at), set[str]()
+    version, stories = _publish(at), dict[str, Story]()
+    told = {card: cycle(_STORIES.get(card, OF_GOOD_CARDS)) for card in _CARDS}
     customer, card = None, ""
     for number in range(payments):
         if customer is None or number % INVOICES_EACH == 0:
-            card = "good" if all_are_good else _card(number // INVOICES_EACH)
+            card = "good" if is_calm else _CARDS[number // INVOICES_EACH % len(_CARDS)]
             customer = _customer(number, card, gateways, at)
         invoice = _invoice(customer, version, dice.randint(1, SEATS_MAX), at)
-        if card == "refused":
-            refused.add(str(invoice.pk))
-    return refused
+        stories[str(invoice.pk)] = Story.PAID if is_calm else next(told[card])
+    return stories
 
 
-def _card(customer: int) -> str:
-    """One in ten is refused wherever it is charged, two in ten only err at one gateway."""
-    return {1: "refused", 4: "technical", 7: "technical"}.get(customer % 10, "good")
+# One in ten is refused wherever it is charged, two only err at one gateway, on two money is held
+# by hand, and of one no refund arrives.
+_CARDS = (
+    *("good", "refused", "held", "good", "technical"),
+    *("good", "held", "technical", "refund_fails", "good"),
+)
+_STORIES = {
+    "refused": (Story.REFUSED,),
+    "held": HOLDS,
+    "refund_fails": (Story.REFUND_FAILS,),
+}
 
 
 def _share_out(at: datetime) -> None:
@@ -87,6 +95,8 @@ def _customer(number: int, card: str, gateways: Sequence[Sandbox], at: datetime)
     customer = create_customer(details=details, at=at)
     for gateway in gateways:
         gateway.store(customer, card, at)
+    if card == "held":  # so that nothing is charged by itself
+        PaymentMethod.objects.filter(customer=customer).update(is_default=False)
     return customer
 
 

@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -9,11 +10,21 @@ from datetime import UTC, datetime, timedelta
 from django.conf import settings
 from django.db.models import Min
 
-from billing.models import GatewayCall, Payment, PaymentAttempt, WebhookEvent
+from billing.models import (
+    GatewayCall,
+    Payment,
+    PaymentAttempt,
+    PaymentOperation,
+    Refund,
+    WebhookEvent,
+)
+from tiktoktoe.drill.banks import Banks
+from tiktoktoe.drill.checks import Check, check
 from tiktoktoe.drill.company import found
 from tiktoktoe.drill.gateways import Sandbox
 from tiktoktoe.drill.rounds import Mailbag, Tally, run_round
-from tiktoktoe.drill.verdict import Check, judge
+from tiktoktoe.drill.truth import Moved
+from tiktoktoe.drill.verdict import judge
 from tiktoktoe.drill.worker import Delivery, hear, work
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -27,10 +38,12 @@ JUMPS = (
     timedelta(hours=5),
     timedelta(hours=30),  # beyond the day for which a gateway remembers keys
 )
+EAGERNESS = 0.4
 PAYMENTS_PER_KILL = 20
 QUIET_ROUNDS_MAX = 120
-SHORTEST_STEP, STEPS_DOUBLED = timedelta(minutes=1), 13  # up to five days and a half
-STILL_ON_THE_WIRE_SECONDS = 0.5  # before time jumps, what was sent has arrived
+SHORTEST_STEP, STEPS_GROWN = timedelta(minutes=2), 6  # fourfold each, up to five days and a half
+FEWER_JUMPS = (JUMPS[0], JUMPS[2], JUMPS[3], JUMPS[6])  # where each fault strikes once only
+SURE_FROM_ROUND = 1  # what has not struck until then strikes the first request that it can
 Say = Callable[[str], object]
 
 
@@ -40,6 +53,7 @@ class Drill:
 
     Attributes:
         is_calm: Nothing goes wrong: how fast payments are then.
+        is_by_chance: Faults strike by chance, too; else each only once.
     """
 
     payments: int
@@ -47,42 +61,70 @@ class Drill:
     gateways: Sequence[Sandbox]
     say: Say
     is_calm: bool = False
+    is_by_chance: bool = True
     at: datetime = START
     tally: Tally = field(default_factory=Tally)
     collecting_seconds: float = 0.0
     round_trips: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
 
     def run(self) -> list[Check]:
         """Found, break, kill, storm, jump; then let everything settle, and judge."""
         self._dice = random.Random(self.seed)
         self._mailbag = Mailbag(random.Random(f"{self.seed}:mail"))
+        self._banks = Banks(self.gateways)
         self._set_clocks(START)
-        refused = found(
+        began = time.perf_counter()
+        self._stories = found(
             payments=self.payments,
             gateways=self.gateways,
             dice=self._dice,
             at=START,
-            all_are_good=self.is_calm,
+            is_calm=self.is_calm,
         )
-        self.say(f"{self.payments} payments are due, {len(refused)} of them by cards that refuse")
+        self._tell_stories()
         started = time.perf_counter()
+        self.seconds["founding"] = started - began
         if self.is_calm:
-            run_round(at=START, kills=0, storm=[], dice=self._dice, tally=self.tally)
+            self._run_round(kills=0, storm=[], dice=self._dice)
             self._note_speed(started)
         else:
-            for number, jump in enumerate(JUMPS):
+            for number, jump in enumerate(JUMPS if self.is_by_chance else FEWER_JUMPS):
                 self._chaos(number, jump)
+        self.seconds["chaos"] = time.perf_counter() - started
+        unseen = [] if self.is_calm else self._tell_faults()
+        quiet = time.perf_counter()
+        rounds = self._settle_down()
+        self.seconds["settling"] = time.perf_counter() - quiet
+        if not self.is_calm:
+            self._note_speed(started)
+        self.say(f"quiet after {rounds} more rounds, on {self.at:%Y-%m-%d}")
+        return [*self._judge(), check("faults that never struck", unseen)]
+
+    def _judge(self) -> list[Check]:
+        started = time.perf_counter()
+        checks = judge(
+            truth=self._truth(),
+            contests=[one for gateway in self.gateways for one in gateway.contests()],
+            stories=self._stories,
+            at=self.at + timedelta(hours=1),
+        )
+        self.seconds["judging"] = time.perf_counter() - started
+        return checks
+
+    def _tell_stories(self) -> None:
+        counted = Counter(self._stories.values())
+        told = ", ".join(f"{number} {story}" for story, number in sorted(counted.items()))
+        self.say(f"{self.payments} payments are due: {told}")
+
+    def _tell_faults(self) -> list[str]:
+        """Say what went wrong; gives what never did."""
         struck = sum(int(gateway.control.stats()["faults"]) for gateway in self.gateways)
         self.say(
             f"{struck} requests failed, {self.tally.killed} of {self.tally.started} worker "
             f"processes were killed, {self.tally.delivered} events delivered"
         )
-        rounds = self._settle_down()
-        if not self.is_calm:
-            self._note_speed(started)
-        self.say(f"quiet after {rounds} more rounds, on {self.at:%Y-%m-%d}")
-        truth = [charge for gateway in self.gateways for charge in gateway.truth()]
-        return judge(truth=truth, refused=refused, at=self.at + timedelta(hours=1))
+        return [f"{gateway.name}: {one}" for gateway in self.gateways for one in gateway.missing()]
 
     def _note_speed(self, started: float) -> None:
         """When nothing goes wrong, of the first round alone: fees are asked for later."""
@@ -91,44 +133,64 @@ class Drill:
 
     def _chaos(self, number: int, jump: timedelta) -> None:
         self._jump(self.at + jump)
+        self._break_nothing()
+        self._banks.go_on(self._truth(), self._stories)
         for gateway in self.gateways:
-            gateway.break_it(self._dice, hang_seconds=settings.GATEWAY_TIMEOUT_SECONDS + 1)
+            gateway.break_it(
+                self._dice,
+                hang_seconds=settings.GATEWAY_TIMEOUT_SECONDS + 1,
+                is_by_chance=self.is_by_chance,
+                eagerness=1 if number >= SURE_FROM_ROUND else EAGERNESS,
+            )
         storm = self._mailbag.next_storm(self._news())
         due = self.payments if number == 0 else self.payments // 4
-        came_through = run_round(
-            at=self.at,
-            kills=max(2, due // PAYMENTS_PER_KILL),
+        came_through = self._run_round(
+            kills=max(1, due // PAYMENTS_PER_KILL),
             storm=storm,
             dice=random.Random(f"{self.seed}:{number}"),  # how it goes must not move the others
-            tally=self.tally,
         )
         if not came_through:
             self._mailbag.take_back(storm)
 
+    def _run_round(self, *, kills: int, storm: Sequence[Delivery], dice: random.Random) -> bool:
+        return run_round(
+            at=self.at,
+            stories=self._stories,
+            kills=kills,
+            storm=storm,
+            dice=dice,
+            tally=self.tally,
+        )
+
     def _settle_down(self) -> int:
         """Go from one thing that is due to the next, without faults, until nothing is."""
-        for gateway in self.gateways:
-            gateway.control.clear_faults()
+        self._break_nothing()
         self._jump(self.at + timedelta(minutes=15))
         late, self._mailbag.held = self._mailbag.held, []
         for number in range(QUIET_ROUNDS_MAX):
+            is_contested = self._banks.go_on(self._truth(), self._stories)
             hear([*late, *self._news()], self.at)
-            work(self.at)
-            late = []
-            upcoming = _next_due()
+            late, goes_on = [], work(self.at, self._stories) or is_contested
+            upcoming = self.at if goes_on else _next_due()
             if upcoming is None:
                 return number + 1
-            step = SHORTEST_STEP * 2 ** min(number, STEPS_DOUBLED)
+            step = SHORTEST_STEP * 4 ** min(number, STEPS_GROWN)
             self.at = max(upcoming, self.at + step)
             self._set_clocks(self.at)
         return QUIET_ROUNDS_MAX
+
+    def _break_nothing(self) -> None:
+        for gateway in self.gateways:
+            gateway.control.clear_faults()
+
+    def _truth(self) -> list[Moved]:
+        return [row for gateway in self.gateways for row in gateway.truth()]
 
     def _news(self) -> list[Delivery]:
         return [event for gateway in self.gateways for event in gateway.news()]
 
     def _jump(self, at: datetime) -> None:
         """Let it be another time, for us and, unless it is earlier, for the gateways."""
-        time.sleep(STILL_ON_THE_WIRE_SECONDS)
         if at > self.at:
             self._set_clocks(at)
         self.at = at
@@ -143,6 +205,8 @@ def _next_due() -> datetime | None:
     unproven = PaymentAttempt.objects.live().exclude(state="succeeded")
     moments = (
         unproven.aggregate(at=Min("next_check_at"))["at"],
+        Refund.objects.aggregate(at=Min("next_check_at"))["at"],
+        PaymentOperation.objects.aggregate(at=Min("next_check_at"))["at"],
         Payment.objects.filter(state="open").aggregate(at=Min("next_attempt_at"))["at"],
         WebhookEvent.objects.filter(state="waiting").aggregate(at=Min("next_try_at"))["at"],
     )

@@ -4,8 +4,8 @@ The truth is read from the sandboxes themselves, past our own clients of them.
 """
 
 import random
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -13,32 +13,27 @@ import httpx
 
 from billing.gateways.registry import gateway_named
 from billing.models import InstrumentToken, PaymentMethod
+from billing.services.payments.intake import kind_of_event
 from billing.services.payments.payment_methods import open_setup_page, take_over_method
 from subscriptions.models import Customer
+from tiktoktoe.drill.truth import Contest, Moved
 from tiktoktoe.drill.worker import Delivery
 from tiktoktoe.sandbox.control import SandboxControl
 
-FAULTS = (
-    ("reset_before", 0.05),
-    ("reset_after", 0.05),
-    ("http_500_before", 0.04),
-    ("http_500_after", 0.04),
-    ("http_429", 0.05),
-    ("hang_after", 0.02),
-    ("slow", 0.05),
-)
+_PROBABILITIES = {
+    "reset_before": 0.05,
+    "reset_after": 0.05,
+    "http_500_before": 0.04,
+    "http_500_after": 0.04,
+    "http_429": 0.05,
+    "hang_after": 0.02,
+    "late": 0.05,
+    "slow": 0.05,
+}
 ENDLESS = 1_000_000
 SLOW_SECONDS = 0.2
+LATE_SECONDS_MAX = 600
 ANY_TEST_KEY = "sk_test_drill"
-
-
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """Money that a gateway has taken."""
-
-    gateway: str
-    attempt: str
-    minor: int
 
 
 class Sandbox(Protocol):
@@ -47,38 +42,82 @@ class Sandbox(Protocol):
     name: str
     control: SandboxControl
 
-    def break_it(self, dice: random.Random, *, hang_seconds: float) -> None:
-        """Let its requests go wrong in every way, by chance."""
+    def break_it(
+        self, dice: random.Random, *, hang_seconds: float, is_by_chance: bool, eagerness: float
+    ) -> None:
+        """Let its requests go wrong: in every way that it has not yet, and by chance.
+
+        Args:
+            eagerness: How likely a request is hit by what has not struck yet.
+        """
+        ...
+
+    def missing(self) -> list[str]:
+        """The faults that have never struck."""
         ...
 
     def store(self, customer: Customer, card: str, at: datetime) -> None:
         """Let a customer store a card: good, refused, or with technical trouble at one gateway."""
         ...
 
+    def contest(self, moved: Moved) -> str:
+        """Contest a charge as the card's holder; gives the dispute's name."""
+        ...
+
     def news(self) -> list[Delivery]:
         """The events since it was last asked."""
         ...
 
-    def truth(self) -> list[Charge]:
-        """Everything that it has taken from anybody."""
+    def truth(self) -> list[Moved]:
+        """What it has taken, given back and holds of anybody."""
+        ...
+
+    def contests(self) -> list[Contest]:
+        """Every dispute."""
         ...
 
 
 class _Breakable:
     charges: str
+    changes: str  # refunds, captures, voids
     looks: str
     control: SandboxControl
 
-    def break_it(self, dice: random.Random, *, hang_seconds: float) -> None:
-        self.control.clear_faults()
-        for mode, probability in FAULTS:
-            terms = {"times": ENDLESS, "probability": probability, "seed": dice.getrandbits(32)}
-            terms["seconds"] = SLOW_SECONDS if mode == "slow" else hang_seconds
-            if mode == "http_500_after":
-                terms["is_kept"] = bool(dice.getrandbits(1))
-            self.control.add_fault(self.charges, mode, **terms)
+    def break_it(
+        self, dice: random.Random, *, hang_seconds: float, is_by_chance: bool, eagerness: float
+    ) -> None:
+        for mode, match in self._missing():
+            self._add(mode, match, dice, hang_seconds, times=1, probability=eagerness)
+        if not is_by_chance:
+            return
+        for mode, match in self._all_faults():
+            terms = {"times": ENDLESS, "probability": _PROBABILITIES[mode]}
+            self._add(mode, match, dice, hang_seconds, **terms)
         looks = {"times": ENDLESS, "probability": 0.1, "seed": dice.getrandbits(32)}
         self.control.add_fault(self.looks, "http_500_before", **looks)
+
+    def missing(self) -> list[str]:
+        return [f"{mode} of {match}" for mode, match in self._missing()]
+
+    def _missing(self) -> list[tuple[str, str]]:
+        struck = self.control.stats()["struck"]
+        return [
+            (mode, match) for mode, match in self._all_faults() if f"{mode} {match}" not in struck
+        ]
+
+    def _all_faults(self) -> list[tuple[str, str]]:
+        return [(mode, match) for match in (self.charges, self.changes) for mode in _PROBABILITIES]
+
+    def _add(
+        self, mode: str, match: str, dice: random.Random, hang_seconds: float, **terms: float
+    ) -> None:
+        given = {"seconds": _SECONDS.get(mode, hang_seconds), "seed": dice.getrandbits(32), **terms}
+        if mode == "http_500_after":
+            given["is_kept"] = bool(dice.getrandbits(1))
+        self.control.add_fault(match, mode, **given)
+
+
+_SECONDS = {"slow": SLOW_SECONDS, "late": LATE_SECONDS_MAX}
 
 
 class Stripe(_Breakable):
@@ -86,10 +125,13 @@ class Stripe(_Breakable):
 
     name = "stripe"
     charges = "POST /v1/payment_intents$"
+    changes = "POST /v1/(refunds|payment_intents/[^/]+/(capture|cancel))$"
     looks = "GET /v1/payment_intents"
     _numbers: Mapping[str, str] = {
         "good": "4242424242424242",
         "technical": "4242424242424242",
+        "held": "4242424242424242",
+        "refund_fails": "4000000000005126",
         "refused": "4000000000000341",  # it can be stored, and is declined when it is charged
     }
 
@@ -103,20 +145,39 @@ class Stripe(_Breakable):
         self.control.complete_checkout(session, card=self._numbers[card])
         assert take_over_method(session=session, customer=customer, at=at) is not None
 
-    def news(self) -> list[Delivery]:
-        fresh = [
-            event
-            for event in self._all("/v1/events", known=self._heard)
-            if event["data"]["object"]["object"] == "payment_intent"
-        ]
-        self._heard |= {event["id"] for event in fresh}
-        return [Delivery(self.name, event) for event in fresh]
+    def contest(self, moved: Moved) -> str:
+        return str(self.control.dispute(moved.reference)["id"])
 
-    def truth(self) -> list[Charge]:
+    def news(self) -> list[Delivery]:
+        fresh = list(self._all("/v1/events", known=self._heard))
+        self._heard |= {event["id"] for event in fresh}
+        return [Delivery(self.name, event) for event in fresh if _is_heard(event["type"])]
+
+    def truth(self) -> list[Moved]:
+        refunded, withheld = Counter[str](), Counter[str]()
+        for refund in self._all("/v1/refunds"):
+            refunded[refund["payment_intent"]] += _what_came_through(refund)
+        for dispute in self._all("/v1/disputes"):
+            moves = [-moved["amount"] for moved in dispute["balance_transactions"]]
+            withheld[dispute["payment_intent"]] += sum(moves)
         return [
-            Charge(self.name, intent["metadata"].get("attempt_id", ""), intent["amount_received"])
+            Moved(
+                gateway=self.name,
+                attempt=intent["metadata"].get("attempt_id", ""),
+                taken=intent["amount_received"],
+                refunded=refunded[intent["id"]],
+                withheld=withheld[intent["id"]],
+                held=intent["amount_capturable"],
+                reference=intent["latest_charge"],
+            )
             for intent in self._all("/v1/payment_intents")
-            if intent["amount_received"]
+            if intent["amount_received"] or intent["amount_capturable"]
+        ]
+
+    def contests(self) -> list[Contest]:
+        return [
+            Contest(self.name, dispute["id"], _ENDS.get(dispute["status"], "open"))
+            for dispute in self._all("/v1/disputes")
         ]
 
     def charge_bare(self) -> None:
@@ -150,10 +211,13 @@ class Adyen(_Breakable):
 
     name = "adyen"
     charges = "POST /v72/payments$"
+    changes = "POST /v72/payments/[^/]+/(refunds|captures|cancels)$"
     looks = "GET /v72/"
     _holders: Mapping[str, str] = {
         "good": "",
+        "held": "",
         "technical": "THEN ERROR",
+        "refund_fails": "REFUND FAILS",
         "refused": "THEN DECLINED",
     }
     _card = "4111111111111111"
@@ -180,9 +244,49 @@ class Adyen(_Breakable):
         self._heard += len(fresh)
         return [Delivery(self.name, event) for event in fresh]
 
-    def truth(self) -> list[Charge]:
+    def contest(self, moved: Moved) -> str:
+        return str(self.control.dispute(moved.reference)["id"])
+
+    def truth(self) -> list[Moved]:
+        withheld = Counter[str]()
+        for dispute in self.control.disputes():
+            is_taken = dispute["stage"] in _TAKEN_STAGES
+            withheld[dispute["payment"]] += dispute["amount"]["value"] if is_taken else 0
         return [
-            Charge(self.name, payment["merchantReference"], payment["captured"])
+            Moved(
+                gateway=self.name,
+                attempt=payment["merchantReference"],
+                taken=payment["captured"],
+                refunded=payment["refunded"],
+                withheld=withheld[payment["id"]],
+                held=_only_held(payment),
+                reference=payment["id"],
+            )
             for payment in self.control.payments()
-            if payment["captured"]
+            if payment["captured"] or _only_held(payment)
         ]
+
+    def contests(self) -> list[Contest]:
+        return [
+            Contest(self.name, dispute["id"], _ENDS.get(dispute["stage"], "open"))
+            for dispute in self.control.disputes()
+        ]
+
+
+_ENDS = {"won": "won", "lost": "lost", "accepted": "lost"}
+_TAKEN_STAGES = frozenset({"charged_back", "lost", "accepted"})
+
+
+def _is_heard(kind: str) -> bool:
+    """Whether our receiver listens to events of Stripe's of this kind, and the drill has any."""
+    return kind_of_event(kind) in {"payment_intent", "refund", "dispute"}
+
+
+def _what_came_through(refund: dict[str, Any]) -> int:
+    return refund["amount"] if refund["status"] == "succeeded" else 0
+
+
+def _only_held(payment: dict[str, Any]) -> int:
+    """What was captured in part ends with its last capture, whatever was left of it."""
+    waits = payment["status"] == "authorised" and payment["isManual"] and not payment["captured"]
+    return payment["amount"]["value"] if waits else 0

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from multiprocessing.context import ForkServerProcess
 
+from tiktoktoe.drill.stories import Stories
 from tiktoktoe.drill.worker import Delivery, hear, work
 
 # One server forks all workers: it has Django loaded, and no connection that they could share.
@@ -55,13 +56,19 @@ class Mailbag:
 
 
 def run_round(
-    *, at: datetime, kills: int, storm: Sequence[Delivery], dice: random.Random, tally: Tally
+    *,
+    at: datetime,
+    stories: Stories,
+    kills: int,
+    storm: Sequence[Delivery],
+    dice: random.Random,
+    tally: Tally,
 ) -> bool:
     """Let workers work until nothing is left for them, killing some on the way.
 
     Gives whether the storm came through; one that was cut off is to be delivered again.
     """
-    workers = [_start(work, (_skewed(at, dice),), tally) for _ in range(WORKERS)]
+    workers = [_start(work, (_skewed(at, dice), stories), tally) for _ in range(WORKERS)]
     postman = _start(hear, (storm, at), tally) if storm else None
     for _ in range(kills):
         time.sleep(dice.uniform(*KILL_AFTER_SECONDS))
@@ -72,7 +79,7 @@ def run_round(
         victim.kill()
         tally.killed += 1
         if victim is not postman:
-            workers.append(_start(work, (_skewed(at, dice),), tally))
+            workers.append(_start(work, (_skewed(at, dice), stories), tally))
     for process in filter(None, (*workers, postman)):
         process.join(ROUND_SECONDS_MAX)
     came_through = postman is None or postman.exitcode == 0

@@ -4,16 +4,18 @@ import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection
 
 from billing.services.payments.collection import collect_due
-from billing.services.payments.intake import look_at_reported
+from billing.services.payments.holds import let_go_of_lapsing, reconcile_operations
 from billing.services.payments.outcomes import count_outcomes
 from billing.services.payments.reconciling import reconcile_attempts
-from billing.services.payments.webhook_inbox import take_in, work_off, work_off_waiting
+from billing.services.payments.refunds import reconcile_refunds
+from billing.services.payments.webhook_inbox import keep_hint, take_in, work_off, work_off_waiting
+from tiktoktoe.drill.stories import Stories, carry_on
 
 THREADS = 4
 LOOK_LIMIT = 100_000
@@ -27,12 +29,20 @@ class Delivery:
     content: dict[str, Any]
 
 
-def work(at: datetime) -> None:
-    """What the schedule does: look into what is not known, collect what is due."""
+def work(at: datetime, stories: Stories) -> int:
+    """What the schedule does, and people: collect, give back, take what is held, look into it.
+
+    Gives how many stories go on.
+    """
     reconcile_attempts(at=at, limit=LOOK_LIMIT)
+    reconcile_refunds(at=at, limit=LOOK_LIMIT)
+    reconcile_operations(at=at, limit=LOOK_LIMIT)
+    let_go_of_lapsing(at=at)
     collect_due(at=at, workers=THREADS)
+    going_on = carry_on(stories, at)
     work_off_waiting(at=at)
     count_outcomes(at=at)
+    return going_on
 
 
 def hear(deliveries: Sequence[Delivery], at: datetime) -> None:
@@ -64,9 +74,14 @@ def _hear_adyen(content: dict[str, Any], at: datetime) -> None:
 def _hear_stripe(content: dict[str, Any], at: datetime) -> None:
     """As our receiver does once dj-stripe has checked and stored the event."""
     named = content["data"]["object"]
-    look_at_reported(
-        kind=named["object"],
+    event = keep_hint(
+        gateway="stripe",
+        event_id=content["id"],
+        name=content["type"],
         reference=named["id"],
         our_reference=(named.get("metadata") or {}).get("our_reference") or "",
+        happened_at=datetime.fromtimestamp(content["created"], UTC),
         at=at,
     )
+    if event is not None:
+        work_off(event=event, at=at)

@@ -134,6 +134,11 @@ class SandboxControl:
         made: list[dict[str, Any]] = self._post("payments", {})["payments"]
         return made
 
+    def disputes(self) -> list[dict[str, Any]]:
+        """Every dispute of Adyen's stand-in, and how it stands."""
+        made: list[dict[str, Any]] = self._post("disputes", {})["disputes"]
+        return made
+
     def settle(self) -> dict[str, Any]:
         """Close a batch at Adyen's stand-in; gives the name of its report."""
         return self._post("settle", {})

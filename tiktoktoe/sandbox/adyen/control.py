@@ -32,6 +32,7 @@ class Control(CoreControl):
             "checkout": self._complete_link,
             "delay": self._delay,
             "dispute": self._dispute,
+            "disputes": self._disputes,
             "endpoint": self._set_endpoint,
             "notifications": self._notifications,
             "payments": self._payments,
@@ -89,9 +90,15 @@ class Control(CoreControl):
 
     def _payments(self, _body: Json) -> Json:
         """Everything that was ever tried: the truth that a shop's records are held against."""
-        shown = ("id", "merchantReference", "amount", "status", "captured", "refunded")
+        shown = ("id", "merchantReference", "amount", "status", "captured", "refunded", "isManual")
         payments = self._merchant.store.newest_first("payment")
         return {"payments": [{name: p[name] for name in shown} for p in payments]}
+
+    def _disputes(self, _body: Json) -> Json:
+        """Every dispute that there was, and how it stands."""
+        shown = ("id", "payment", "merchantReference", "amount", "stage")
+        disputes = self._merchant.store.newest_first("dispute")
+        return {"disputes": [{name: d[name] for name in shown} for d in disputes]}
 
     def _settle(self, _body: Json) -> Json:
         return settle(self._merchant)

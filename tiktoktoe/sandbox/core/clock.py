@@ -31,8 +31,8 @@ class Clock:
     @contextmanager
     def at(self, moment: int) -> Iterator[None]:
         """Let what is planned happen when it was planned for, however late we come to it."""
-        self._moment = moment
+        before, self._moment = self._moment, moment
         try:
             yield
         finally:
-            self._moment = None
+            self._moment = before

@@ -9,6 +9,7 @@ from tiktoktoe.sandbox.core.account import Account, snapshot
 from tiktoktoe.sandbox.core.api import Api
 from tiktoktoe.sandbox.core.errors import ApiError, ContractBroken
 from tiktoktoe.sandbox.core.faults import Fault, Faults
+from tiktoktoe.sandbox.core.late import LateRequests
 from tiktoktoe.sandbox.core.schemas import Json
 from tiktoktoe.sandbox.core.webhooks import Delivery, Webhooks
 
@@ -19,6 +20,7 @@ class Control:
     """Answers the control requests of tests and demos."""
 
     def __init__(self, account: Account, api: Api, faults: Faults, webhooks: Webhooks) -> None:
+        self.late = LateRequests(account, api)
         self._account = account
         self._api = api
         self._faults = faults
@@ -67,6 +69,7 @@ class Control:
 
     def tick(self) -> None:
         """Do what has become due by the sandbox's clock."""
+        self.late.run_due()
         with self._account.lock:
             self._account.run_due()
             self._account.store.save()
@@ -84,6 +87,7 @@ class Control:
             self._account.clock.set(int(body["set"]))
         if "advance" in body:
             self._account.clock.set(self._account.now() + int(body["advance"]))
+        self.late.run_due()
         self._account.run_due()
         return {"now": self._account.now()}
 
@@ -103,6 +107,8 @@ class Control:
             "lost": self._webhooks.lost,
             "requests": self._api.requests,
             "faults": self._faults.struck,
+            "struck": self._faults.counts(),
+            "late": self.late.waiting,
             "now": self._account.now(),
         }
 
@@ -111,6 +117,7 @@ class Control:
 
     def _reset(self, _body: Json) -> Json:
         self._faults.clear()
+        self.late.forget()
         self._webhooks.set(Delivery())
         self._api.log.clear()
         self._account.reset()

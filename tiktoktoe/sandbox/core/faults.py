@@ -3,6 +3,7 @@
 import random
 import re
 import threading
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -17,6 +18,7 @@ class Mode(StrEnum):
     RATE_LIMIT = "http_429"
     HANG_AFTER = "hang_after"
     SLOW = "slow"
+    LATE = "late"  # nobody is answered, and it is done after all, when nobody waits any more
 
 
 @dataclass
@@ -25,7 +27,8 @@ class Fault:
 
     Attributes:
         times: After so many it is over.
-        seconds: How long SLOW waits before, and HANG_AFTER after, it is done.
+        seconds: How long SLOW waits before, and HANG_AFTER after, it is done; at most how
+            long, by the sandbox's clock, LATE takes to do it.
         is_kept: Whether the error of ERROR_AFTER is also what the idempotency key is answered
             with later, as if Stripe itself had failed; else something on the way had, and the
             real answer comes later.
@@ -49,6 +52,10 @@ class Fault:
         matches = self.times > 0 and re.search(self.match, request) is not None
         return matches and self._dice.random() < self.probability
 
+    def delay(self) -> int:
+        """After how many seconds a late request is executed: from one up to the most."""
+        return 1 + int(self._dice.random() * self.seconds)
+
 
 class Faults:
     """The faults in force; the first that hits is used up by one."""
@@ -57,6 +64,7 @@ class Faults:
         self._guard = threading.Lock()
         self._faults: list[Fault] = []
         self.struck = 0
+        self.struck_by: Counter[str] = Counter()
 
     def add(self, fault: Fault) -> None:
         """Inject a fault."""
@@ -68,6 +76,11 @@ class Faults:
         with self._guard:
             self._faults.clear()
 
+    def counts(self) -> dict[str, int]:
+        """How often each kind of fault has struck which requests."""
+        with self._guard:
+            return dict(self.struck_by)
+
     def strike(self, request: str) -> Fault | None:
         """The fault that hits a request, if one does."""
         with self._guard:
@@ -77,5 +90,6 @@ class Faults:
                     if fault.times == 0:
                         self._faults.remove(fault)
                     self.struck += 1
+                    self.struck_by[f"{fault.mode} {fault.match}"] += 1
                     return fault
         return None

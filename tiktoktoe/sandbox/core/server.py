@@ -170,6 +170,10 @@ class Handler(BaseHTTPRequestHandler):
             idempotency_key=self.application.key(self.headers),
             version=self.headers.get("Stripe-Version"),
         )
+        if fault is not None and fault.mode is Mode.LATE:
+            self.application.control.late.hold(request, seconds=fault.delay())
+            self._reset()
+            return
         answer = self.application.api.answer(request, fault)
         if fault is not None and self._fails_after(fault):
             return

@@ -1,8 +1,9 @@
 """Run payments under faults against two local gateways: `manage.py payment_drill`.
 
-Requests are reset and fail before and after they were executed, hang, and are turned away;
-workers are killed; events come late, often and in any order; clocks jump. Afterwards both
-gateways are asked what they have taken. Any difference ends it with 1, and the seed to repeat it.
+Money is taken, given back, contested, held and taken in parts. Requests are reset and fail before
+and after they were executed, hang, are turned away, and are executed late; workers are killed;
+events come late, often and in any order; clocks jump. Afterwards both gateways are asked what they
+have done. Any difference ends it with 1, and the seed to repeat it.
 """
 
 import logging
@@ -16,10 +17,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from subscriptions.models import Customer
+from tiktoktoe.drill.checks import Check
 from tiktoktoe.drill.drill import Drill
 from tiktoktoe.drill.gateways import Adyen, Stripe
 from tiktoktoe.drill.rounds import WORKERS
-from tiktoktoe.drill.verdict import Check
 from tiktoktoe.drill.worker import THREADS
 
 BARE_CHARGES = 200
@@ -34,6 +35,9 @@ class Command(BaseCommand):
         """How many, and which dice."""
         parser.add_argument("--payments", type=int, default=200)
         parser.add_argument("--seed", type=int, default=1)
+        parser.add_argument(
+            "--dealt", action="store_true", help="each fault strikes once, none by chance"
+        )
         parser.add_argument("--calm", action="store_true", help="without faults, for its speed")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -46,7 +50,14 @@ class Command(BaseCommand):
         if options["verbosity"] < 2:
             logging.disable(logging.ERROR)  # the faults are meant
         stripe, adyen = _sandboxes()
-        drill = Drill(payments, seed, [stripe, adyen], self.stdout.write, options["calm"])
+        drill = Drill(
+            payments,
+            seed,
+            [stripe, adyen],
+            self.stdout.write,
+            is_calm=options["calm"],
+            is_by_chance=not options["dealt"],
+        )
         try:
             checks = drill.run()
         finally:
@@ -62,15 +73,17 @@ class Command(BaseCommand):
             f"{trips:.2f} round trips each; bare round trips: {bare:,.1f}/s; "
             f"ratio {rate * trips / bare:.2f}\n"
         )
+        spent = ", ".join(f"{what} {seconds:.1f} s" for what, seconds in drill.seconds.items())
+        self.stdout.write(f"{spent}\n")
 
     def _tell(self, checks: list[Check], *, payments: int, seed: int) -> None:
         for check in checks:
             mark = "✓" if check.holds else f"✗ {check.example}"
-            self.stdout.write(f"  {check.name:<50} {check.found:>6}  {mark}")
+            self.stdout.write(f"  {check.name:<55} {check.found:>6}  {mark}")
         if not all(check.holds for check in checks):
             again = f"payment_drill --payments {payments} --seed {seed}"
             raise CommandError(f"not as it must be; to repeat it: {again}")
-        self.stdout.write("Each payment was collected once, and the books agree.")
+        self.stdout.write("Each payment was collected once, all was given back, the books agree.")
 
 
 def bare_rate(stripe: Stripe) -> float:
