@@ -1,5 +1,6 @@
 """The demo company, in short: it lives through the real services, and its books hold."""
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
@@ -9,10 +10,11 @@ from django.core.management import CommandError, call_command
 from stdnum.eu import vat
 
 from analytics import queries
-from billing.models import Invoice, Payment
+from billing.models import Invoice, Payment, PaymentAttempt
 from finance.queries.ledger import trial_balance
 from finance.queries.unposted import unposted_count
 from subscriptions.models import Customer, Subscription, UsageEvent
+from tests.adyen_world import AdyenWorld
 from tests.database import empty_database
 from tests.factories.subscriptions import make_customer
 from tests.stripe_world import StripeWorld
@@ -46,19 +48,28 @@ def test_the_company_lives_and_its_books_balance(stripe: StripeWorld, capsys: An
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_same_seed_lives_the_same_life_to_the_cent(stripe: StripeWorld) -> None:
+def test_the_same_seed_lives_the_same_life_to_the_cent(
+    stripe: StripeWorld, adyen: AdyenWorld
+) -> None:
     """Twice the same, by one process or by three, and once another; docs/performance.md."""
 
     def live(seed: int, processes: int) -> str:
         empty_database()
         stripe.control.reset()
+        adyen.control.reset()
         size = ("--days", "45", "--customers", "18", "--seed", str(seed))
         with clock.moved_to(LAST):
             call_command("seed_demo", *size, "--processes", str(processes))
         assert Invoice.objects.final().count() > 10
+        assert {*_gateways_of_payments()} == {"adyen", "stripe"}
         return company_digest()
 
     assert live(5, 1) == live(5, 3) != live(6, 3)
+
+
+def _gateways_of_payments() -> Iterable[str]:
+    paid = PaymentAttempt.objects.filter(state="succeeded")
+    return paid.values_list("gateway", flat=True)
 
 
 @pytest.mark.django_db

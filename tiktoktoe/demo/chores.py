@@ -17,16 +17,18 @@ from billing.services.payments.payment_methods import (
 )
 from subscriptions.models import Customer
 from subscriptions.services.transitions import Actor
+from tiktoktoe.demo.second_gateway import SecondGateway
 from tiktoktoe.sandbox.control import SandboxControl
 
 PORTAL = Actor(source="portal")
-CardOfCustomer = tuple[int, str]
+CardOfCustomer = tuple[int, str, str]
 CardForInvoice = tuple[str, str]
 
 
 def do_chores(
     *,
     sandbox: SandboxControl,
+    second: SecondGateway | None,
     cards: Sequence[CardOfCustomer],
     pages: Sequence[CardForInvoice],
     share: Share,
@@ -35,13 +37,17 @@ def do_chores(
     """New customers store a card, others pay on a page, and what is due is collected.
 
     Args:
-        cards: The number of the card that a customer stores.
+        second: Where some keep their card too.
+        cards: The number of the card that a customer stores, and its holder's name at the
+            second gateway; none: it is kept at the first alone.
         pages: The number of the card that an invoice is paid with.
         share: Whose due invoices are collected.
     """
-    for customer_id, card in cards:
+    for customer_id, card, holder in cards:
         customer = Customer.objects.get(pk=customer_id)
-        store_card(sandbox=sandbox, customer=customer, card=card, at=at)
+        method = store_card(sandbox=sandbox, customer=customer, card=card, at=at)
+        if second is not None and holder:
+            second.keep_card(method=method, card=card, holder=holder, at=at)
     for invoice_id, card in pages:
         pay_on_page(sandbox=sandbox, invoice_id=UUID(invoice_id), card=card, at=at)
     collect_due(at=at, share=share)

@@ -31,12 +31,20 @@ from tiktoktoe.demo.catalog import Catalog, raise_team_price
 from tiktoktoe.demo.chores import PORTAL, do_chores, store_card
 from tiktoktoe.demo.helper import Helpers, PageOfCustomer
 from tiktoktoe.demo.people import Directory
+from tiktoktoe.demo.second_gateway import (
+    AMERICAN,
+    REFUSING,
+    WILLING,
+    SecondGateway,
+)
+from tiktoktoe.demo.second_gateway import EUROPEAN as EUROPEAN_AT_BOTH
 from tiktoktoe.demo.usage import Habit, days
 from tiktoktoe.kernel import clock
 from tiktoktoe.kernel.money import Money
 from tiktoktoe.kernel.periods import Alignment
 from tiktoktoe.sandbox.control import SandboxControl
 
+NOT_EUROPEAN = frozenset({"US", "GB"})
 GOOD, EUROPEAN, DECLINING = "4242424242424242", "4000002500000003", "4000000000000341"
 FINANCE = Actor(source="finance")
 MORNING = time(6, 0)
@@ -51,6 +59,8 @@ SEAT_CHANGE_A_MONTH = 0.04
 REFUND_A_DAY = 0.05
 BAD_CARD = 0.1
 FIX_CARD_A_DAY = 0.035
+AT_BOTH = 0.35  # of good cards are kept at the second gateway too
+REFUSED_THERE = 0.12  # of those are refused by it each time
 PAYS_BY_HAND = 0.12
 PAYS_A_DAY = 0.09
 PATIENCE = timedelta(days=30)
@@ -72,7 +82,8 @@ class Company:
     by_hand: set[int] = field(default_factory=set)
     debt: float = 0.0
     helpers: Helpers | None = None
-    new_cards: dict[int, str] = field(default_factory=dict)
+    new_cards: dict[int, tuple[str, str]] = field(default_factory=dict)
+    second: SecondGateway | None = None
 
     def __post_init__(self) -> None:
         self._directory = Directory(self.dice)
@@ -101,13 +112,14 @@ class Company:
             run_billing(at=at)
         self._sign_up(day, at)
         self._wait()
-        self.sandbox.set_clock(at)
+        self._turn_clocks(at)
         self._fix_cards(at)
         self._change_minds(at)
         self._refund_somebody(at)
         if day.weekday() == 0:
             mark_overdue(at=at)
             self._give_up_on_some(at)
+            self._settle()
         self._do_chores(at)
         if day.weekday() == 0:
             self._post(at)
@@ -152,15 +164,20 @@ class Company:
         return Alignment.CALENDAR if is_by_calendar else Alignment.ANNIVERSARY
 
     def _choose_how_to_pay(self, customer: Customer) -> None:
-        """Most store a good card; some a declining one; some pay each invoice by hand."""
+        """Most store a good card, some at both gateways; some a declining one, or pay by hand."""
         roll = self.dice.random()
         if roll < PAYS_BY_HAND:
             self.by_hand.add(customer.pk)
         elif roll < PAYS_BY_HAND + BAD_CARD:
-            self.new_cards[customer.pk] = DECLINING
+            self.new_cards[customer.pk] = DECLINING, ""
             self.declining[customer.pk] = customer
+        elif self.dice.random() < AT_BOTH:
+            is_refused = self.dice.random() < REFUSED_THERE
+            is_american = customer.country in NOT_EUROPEAN
+            card = AMERICAN if is_american else EUROPEAN_AT_BOTH
+            self.new_cards[customer.pk] = card, REFUSING if is_refused else WILLING
         else:
-            self.new_cards[customer.pk] = self._good_card(customer)
+            self.new_cards[customer.pk] = self._good_card(customer), ""
 
     def _send_usage(self, day: date, at: datetime) -> None:
         live = set(
@@ -244,14 +261,22 @@ class Company:
 
     def _do_chores(self, at: datetime) -> None:
         """Cards are stored, pages paid, what is due collected."""
-        cards, self.new_cards = list(self.new_cards.items()), {}
+        cards = [(customer, *card) for customer, card in self.new_cards.items()]
+        self.new_cards = {}
         pages = self._pages()
         if self.helpers is not None:
             due = self._likely_due(at)
             self.helpers.begin_chores(cards=cards, pages=pages, due=due, at=at)
             return
         wanted = [page[:2] for page in pages]
-        do_chores(sandbox=self.sandbox, cards=cards, pages=wanted, share=EVERYBODY, at=at)
+        do_chores(
+            sandbox=self.sandbox,
+            second=self.second,
+            cards=cards,
+            pages=wanted,
+            share=EVERYBODY,
+            at=at,
+        )
 
     def _likely_due(self, at: datetime) -> set[int]:
         """Who will be charged today, at a quick look, to share the work out by."""
@@ -275,6 +300,17 @@ class Company:
             for invoice in owed.select_related("customer").order_by("number")
             if self.dice.random() <= PAYS_A_DAY
         ]
+
+    def _turn_clocks(self, at: datetime) -> None:
+        """Let it be that time at the gateways too."""
+        self.sandbox.set_clock(at)
+        if self.second is not None:
+            self.second.set_clock(at)
+
+    def _settle(self) -> None:
+        """What the second gateway's payments have cost is told once a week."""
+        if self.second is not None:
+            self.second.settle()
 
     def _post(self, at: datetime) -> None:
         """Bring the books up to date; a helper does it while the next day begins."""
@@ -326,6 +362,8 @@ class Company:
             credit_note=note,
             at=at,
         )
+        if self.second is not None:
+            self.second.hear(at)
 
     def _close_books(self, at: datetime, last_deed: Callable[[], None]) -> None:
         self._wait()
@@ -341,7 +379,7 @@ class Company:
         return self.dice.choices(versions, [52, 31, 9, 8])[0]
 
     def _good_card(self, customer: Customer) -> str:
-        return GOOD if customer.country in {"US", "GB"} else EUROPEAN
+        return GOOD if customer.country in NOT_EUROPEAN else EUROPEAN
 
     def _share(self, day: date) -> float:
         return (day - self.first_day).days / max((self.last_day - self.first_day).days, 1)

@@ -13,6 +13,7 @@ from django.core.management.base import CommandError
 from django.db import connection
 
 from tiktoktoe.demo.chores import CardOfCustomer
+from tiktoktoe.kernel import clock
 
 DONE = "done"
 PageOfCustomer = tuple[str, str, int]
@@ -70,7 +71,7 @@ class Helpers:
                 whom no other collects from, so that nobody is forgotten.
         """
         work = Counter(dict.fromkeys(due, CHARGE))
-        work.update({customer: CARD for customer, _ in cards})
+        work.update({customer: CARD for customer, *_ in cards})
         work.update({customer: PAGE for _, __, customer in pages})
         rest, *few = shared_out(work, len(self._helpers))
         taken = sorted(set[int]().union(*few))
@@ -130,4 +131,8 @@ def helping(sandbox: str, count: int) -> Iterator[Helpers]:
             )
             for _ in range(count)
         ]
-        yield Helpers([Helper(process) for process in processes])
+        helpers = [Helper(process) for process in processes]
+        for helper in helpers:
+            # Theirs come from the environment; ours may have been set otherwise, as in a test.
+            helper.begin("meet", clock.now(), gateways=settings.GATEWAYS)
+        yield Helpers(helpers)

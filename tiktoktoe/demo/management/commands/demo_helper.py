@@ -15,6 +15,7 @@ from finance.services.posting import post_documents
 from subscriptions.services.rollups import fold_deltas
 from tiktoktoe.demo.chores import do_chores, hurry
 from tiktoktoe.demo.helper import DONE
+from tiktoktoe.demo.second_gateway import SecondGateway, second_gateway
 from tiktoktoe.kernel import clock
 from tiktoktoe.sandbox.control import SandboxControl
 
@@ -35,6 +36,7 @@ class Command(BaseCommand):
         connection.settings_dict["NAME"] = options["name"]
         settings.STRIPE_API_HOST = options["sandbox"]
         hurry()
+        self._second: SecondGateway | None = None
         sandbox = SandboxControl(options["sandbox"])
         for line in sys.stdin:
             self._do(sandbox, **json.loads(line))
@@ -44,10 +46,13 @@ class Command(BaseCommand):
     def _do(self, sandbox: SandboxControl, *, do: str, at: str, **terms: Any) -> None:
         moment = datetime.fromisoformat(at)
         with clock.moved_to(moment):
-            if do == "posting":
+            if do == "meet":
+                settings.GATEWAYS = terms["gateways"]
+                self._second = second_gateway()
+            elif do == "posting":
                 fold_deltas()
                 post_documents(at=moment)
             else:
                 named = terms.pop("share")
                 share = Share(frozenset(named["customers"]), is_rest=named["is_rest"])
-                do_chores(sandbox=sandbox, share=share, at=moment, **terms)
+                do_chores(sandbox=sandbox, second=self._second, share=share, at=moment, **terms)

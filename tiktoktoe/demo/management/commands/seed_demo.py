@@ -3,6 +3,7 @@
 from argparse import ArgumentParser
 from contextlib import nullcontext
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from random import Random
 from typing import Any
 
@@ -11,6 +12,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.management.color import no_style
 
 from billing.models import Invoice, Payment
+from billing.services.payments.routing_policies import (
+    activate_policy,
+    change_draft,
+    draft_policy,
+)
 from finance.queries.unposted import unposted_count
 from subscriptions.models import Customer, CustomerMember, EventSource, Subscription
 from subscriptions.services.customers import add_member
@@ -22,6 +28,7 @@ from tiktoktoe.demo.chores import hurry
 from tiktoktoe.demo.company import Company
 from tiktoktoe.demo.digest import company_digest
 from tiktoktoe.demo.helper import helping
+from tiktoktoe.demo.second_gateway import second_gateway
 from tiktoktoe.demo.sign_ins import PASSWORD, SIGN_INS
 from tiktoktoe.kernel import clock
 from tiktoktoe.sandbox.control import SandboxControl
@@ -60,11 +67,17 @@ class Command(BaseCommand):
         with helping(address, helpers) if helpers else nullcontext() as company.helpers:
             company.live(self._progress(first, last), self._make_people)
         company.sandbox.set_clock(clock.now())
+        if company.second is not None:
+            company.second.end(clock.now())
         self._report()
 
     def _found(self, address: str, first: date, last: date, options: dict[str, Any]) -> Company:
         at = datetime.combine(first, time(5), UTC)
         make_taxes()
+        self._set_routing(at)
+        second = second_gateway()
+        if second is not None:
+            second.begin()
         return Company(
             catalog=make_catalog(at),
             source=create_event_source(name="inference gateway", at=at).source,
@@ -73,7 +86,15 @@ class Command(BaseCommand):
             customers_wanted=options["customers"],
             first_day=first,
             last_day=last,
+            second=second,
         )
+
+    def _set_routing(self, at: datetime) -> None:
+        """Let the best candidate be charged always: what is explored is drawn from random ids."""
+        finance = self._make_person("finance", Role.FINANCE)
+        draft = draft_policy(user=finance, note="The best one always: nothing is explored", at=at)
+        policy = change_draft(policy=draft, terms={"explored_bps": Decimal(0)})
+        activate_policy(policy=policy, user=finance, at=at)
 
     def _progress(self, first: date, last: date) -> Any:
         length = max((last - first).days, 1)
@@ -89,21 +110,20 @@ class Command(BaseCommand):
         return show
 
     def _make_people(self) -> None:
-        """The three who can sign in; the customer is at a company worth looking at."""
-        roles = {"finance": Role.FINANCE, "support": Role.SUPPORT, "customer": Role.CUSTOMER}
-        users = {
-            name: User.objects.create_user(
-                SIGN_INS[name], PASSWORD, role=role, is_staff=role != Role.CUSTOMER
-            )
-            for name, role in roles.items()
-        }
+        """Two more who can sign in; the customer is at a company worth looking at."""
+        self._make_person("support", Role.SUPPORT)
+        shown_to = self._make_person("customer", Role.CUSTOMER)
         shown = (
             Subscription.objects.filter(state="active", plan_version__plan__code="team")
             .order_by("started_at")
             .first()
         )
         if shown is not None and not CustomerMember.objects.exists():
-            add_member(customer=shown.customer, user=users["customer"], at=clock.now())
+            add_member(customer=shown.customer, user=shown_to, at=clock.now())
+
+    def _make_person(self, name: str, role: Role) -> User:
+        is_staff = role != Role.CUSTOMER
+        return User.objects.create_user(SIGN_INS[name], PASSWORD, role=role, is_staff=is_staff)
 
     def _report(self) -> None:
         self.stdout.write(
