@@ -2,35 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
-from decimal import Decimal
 
 from billing.domain.declines import POLICIES, DeclineClass
 from billing.models import Invoice, Payment, PaymentAttempt, UsageAlert
-from billing.queries.metered import metered_in_open_periods
 from subscriptions.models import Customer, Subscription
-from subscriptions.queries.quantities import (
-    Part,
-    measure_of,
-    measure_parts,
-    roll_ups,
-)
-
-ONE_DAY = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeterUse:
-    """How much of a meter was used in a period, and how much the plan includes, if any."""
-
-    code: str
-    label: str
-    used: Decimal
-    included: Decimal | None
-    unit: str
-    meter: str
-    first_day: date
-    last_day: date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,42 +14,6 @@ class Trouble:
 
     invoice: Invoice
     words: str
-
-
-def usage_so_far(subscription: Subscription) -> list[MeterUse]:
-    """What has been used in the current period, meter by meter, exact at this instant.
-
-    Of an add-on that came meanwhile, from its first day on, with its share of what is included.
-    """
-    counted = metered_in_open_periods([subscription])
-    measures = [
-        measure_of(
-            customer_id=subscription.customer_id,
-            meter=of.meter,
-            stretch=of.part,
-            whole=subscription.current_period,
-            time_zone=subscription.time_zone,
-            is_prorated=of.price.is_prorated,
-        )
-        for of in counted
-    ]
-    parts = [
-        Part(measure=measure, groups=groups)
-        for measure, groups in zip(measures, roll_ups(measures), strict=True)
-    ]
-    return [
-        MeterUse(
-            code=of.price.code,
-            label=of.price.name,
-            used=used.quantity,
-            included=of.included or None,
-            unit=_unit_beside(of.price.name, of.meter.unit),
-            meter=of.meter.code,
-            first_day=measure.span.from_day,
-            last_day=measure.span.to_day - ONE_DAY,
-        )
-        for of, measure, used in zip(counted, measures, measure_parts(parts), strict=True)
-    ]
 
 
 def alerts_of_period(subscription: Subscription) -> list[UsageAlert]:
@@ -128,8 +67,3 @@ def why_declined(attempt: PaymentAttempt) -> str:
     if not attempt.decline_class:
         return ""
     return POLICIES[DeclineClass(attempt.decline_class)].advice
-
-
-def _unit_beside(label: str, unit: str) -> str:
-    """The unit, unless the label says it already."""
-    return "" if unit.lower() in label.lower() else unit

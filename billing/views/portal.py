@@ -15,10 +15,10 @@ from billing.queries.portal import (
     alerts_of_period,
     ended_for_good,
     uncollected_invoices,
-    usage_so_far,
     why_declined,
 )
 from billing.queries.ways_to_pay import Way, ways_to_pay
+from billing.services.invoices.open_usage import open_usage
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.checkout import (
     close_payment_page,
@@ -64,7 +64,7 @@ def portal_home(request: HttpRequest) -> HttpResponse:
             {
                 "subscription": subscription,
                 "plan": subscription.plan_version.plan,
-                "meters": usage_so_far(subscription),
+                "meters": open_usage([subscription]),
                 "alerts": alerts_of_period(subscription),
                 "budget": UsageBudget.objects.filter(subscription=subscription).first(),
                 "next_invoice": estimate,

@@ -87,15 +87,34 @@ def test_off_and_on_again_in_one_period_are_two_parts_with_their_own_shares() ->
     assert told(scene(steps)) == []
 
 
-def test_more_of_it_does_not_begin_what_is_included_anew() -> None:
-    steps = """\
-  - {at: 2026-04-01, do: set_add_on, plan: api}
-  - {at: 2026-04-05, do: use, meter: calls, units: 200}
-  - {at: 2026-04-16, do: set_add_on, plan: api, quantity: 3}
-  - {at: 2026-04-25, do: use, meter: calls, units: 200}
-  - {at: 2026-05-01, expect: {invoice: {has_lines: [{meter: calls, quantity: 400, amount: 10}]}}}
+@pytest.mark.parametrize(
+    ("policy", "included"),
+    [("own", 600), ("lago", 900), ("killbill", 900)],  # each for its days, or the most at once
+)
+def test_more_of_it_includes_as_many_times_as_much_and_begins_nothing_anew(
+    policy: str, included: int
+) -> None:
+    steps = f"""\
+  - {{at: 2026-04-01, do: set_add_on, plan: api}}
+  - {{at: 2026-04-05, do: use, meter: calls, units: 200}}
+  - {{at: 2026-04-16, do: set_add_on, plan: api, quantity: 3}}
+  - {{at: 2026-04-25, do: use, meter: calls, units: {included - 100}}}
+  - {{at: 2026-05-01, expect: {{invoice: {{has_lines: [
+       {{meter: calls, quantity: {included + 100}, amount: 10}}]}}}}}}
 """
 
+    assert told(scene(steps, policy)) == []
+
+
+def test_less_of_it_within_a_period_leaves_what_was_had_for_its_days() -> None:
+    steps = """\
+  - {at: 2026-04-01, do: set_add_on, plan: api, quantity: 4}
+  - {at: 2026-04-16, do: set_add_on, plan: api, quantity: 1, when: immediate}
+  - {at: 2026-04-25, do: use, meter: calls, units: 800}
+  - {at: 2026-05-01, expect: {has_invoices: [{has_lines: [{meter: calls, amount: 5}]}]}}
+"""
+
+    # 1,200 for half of April and 300 for the other half: 750.
     assert told(scene(steps)) == []
 
 

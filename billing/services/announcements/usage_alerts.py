@@ -18,13 +18,12 @@ from django.db.models import Exists, OuterRef, Q
 from billing.domain.usage_alerts import shares_reached
 from billing.errors import BudgetInvalid
 from billing.models import UsageAlert, UsageBudget
-from billing.queries.metered import included_in_open_periods
 from billing.services.invoices.draft_parts import Boundary
+from billing.services.invoices.open_usage import open_usage
 from billing.services.invoices.period_lines import usage_so_far
 from subscriptions.domain.lifecycle import BILLED_STATES
 from subscriptions.models import CustomerClock, Price, Subscription, SubscriptionAddOn
 from subscriptions.models.subscriptions import SubscriptionQuerySet
-from subscriptions.queries.quantities import Part, measure_of, measure_parts, roll_ups
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.money import quantize_amount, total
 from tiktoktoe.kernel.periods import Period
@@ -129,27 +128,11 @@ def _known(subscriptions: Sequence[Subscription]) -> dict[Key, set[Decimal]]:
 def _of_included(
     subscriptions: Sequence[Subscription], known: dict[Key, set[Decimal]], at: datetime
 ) -> Iterator[UsageAlert]:
-    counted = included_in_open_periods(subscriptions)
-    measures = [
-        measure_of(
-            customer_id=of.subscription.customer_id,
-            meter=of.meter,
-            stretch=of.part,
-            whole=of.subscription.current_period,
-            time_zone=of.subscription.time_zone,
-            is_prorated=False,
-        )
-        for of in counted
-    ]
-    parts = [
-        Part(measure=measure, groups=groups)
-        for measure, groups in zip(measures, roll_ups(measures), strict=True)
-    ]
-    for of, found in zip(counted, measure_parts(parts), strict=True):
+    for of in open_usage(subscriptions, with_levels=False):
         subscription, price = of.subscription, of.price
         raised = known[subscription.pk, subscription.current_period_start, price.pk]
         shares = shares_reached(
-            used=found.quantity,
+            used=of.used,
             included=of.included,
             known=[int(share) for share in raised],
         )
@@ -159,7 +142,7 @@ def _of_included(
                 period_start=subscription.current_period_start,
                 price=price,
                 percent=share,
-                used=found.quantity,
+                used=of.used,
                 level=of.included,
                 is_told=share == shares[-1],
                 raised_at=at,

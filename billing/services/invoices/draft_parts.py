@@ -149,13 +149,17 @@ class Boundary:
 class Stretch:
     """A part of the closed period on one price and quantity, and its share of the whole's days.
 
-    An add-on's usage counts from a day of its own, if one is said.
+    `sets` is how many times what a price includes is for it: a plan once, an add-on as often as
+    it is had, each for its days; `most` the same without regard to days. An add-on's usage
+    counts from a day of its own, if one is said.
     """
 
     version_id: int
     quantity: int
     period: Period
     share: Fraction
+    sets: Fraction
+    most: int = 1
     is_add_on: bool = False
     usage_from: datetime | None = None
 
@@ -177,7 +181,8 @@ def stretch_of(
     zone = boundary.subscription.time_zone
     whole_days = max(boundary.closed_row.period_at(closed.start).days(zone), 1)
     share = min(Fraction(boundary.days_of(part), whole_days), Fraction(1))
-    return Stretch(version_id, quantity, part, share, is_add_on, usage_from)
+    times = quantity if is_add_on else 1
+    return Stretch(version_id, quantity, part, share, share * times, times, is_add_on, usage_from)
 
 
 def on_one_price(stretches: Iterable[Stretch]) -> Iterator[Stretch]:
@@ -190,6 +195,8 @@ def on_one_price(stretches: Iterable[Stretch]) -> Iterator[Stretch]:
                 stretch,
                 period=joined,
                 share=held.share + stretch.share,
+                sets=held.sets + stretch.sets,
+                most=max(held.most, stretch.most),
                 usage_from=held.usage_from,
             )
             continue

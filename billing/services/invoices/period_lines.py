@@ -18,7 +18,7 @@ from billing.services.invoices.fee_lines import fee_line, setup_line
 from billing.services.invoices.minimum_lines import plan_minimum, price_minimums
 from billing.services.invoices.terms import LoadedPrice, PriceBook
 from billing.services.invoices.usage_credits import credit_lines_of
-from billing.services.invoices.usage_lines import UsageLine, usage_lines
+from billing.services.invoices.usage_lines import UsageLine, UsageOf, usage_lines, usages_of
 from subscriptions.domain.proration import whole_of
 from subscriptions.models import SubscriptionPhase
 from subscriptions.services.policies import PolicyBook
@@ -98,6 +98,15 @@ def _ahead(used: Sequence[UsageLine]) -> Iterator[DraftLine]:
     for found in used:
         if found.charged != found.line.amount:
             yield replace(found.line, amount=found.charged - found.line.amount)
+
+
+def used_in_periods(boundaries: Sequence[Boundary], known: AddOnBook) -> Iterator[UsageOf]:
+    """What is to be measured of each closed period: of plans, then of add-ons."""
+    _, used_in, versions = _stretches_of(boundaries)
+    known.prices.load(versions)
+    for boundary in boundaries:
+        parts = [*used_in[boundary.subscription.pk], *known.usage_stretches(boundary)]
+        yield from usages_of(boundary, parts, known.prices, known.policies)
 
 
 def usage_so_far(

@@ -41,7 +41,7 @@ LEVELLED = frozenset({ChargeModel.GRADUATED, ChargeModel.GRADUATED_PERCENTAGE, C
 class UsageOf:
     """A usage price for a stretch of time, and what is to be measured for it.
 
-    `included` is the share of what the price includes that is for the stretch.
+    `included` is how many times what the price includes is for the stretch.
     """
 
     boundary: Boundary
@@ -93,7 +93,9 @@ def usage_lines(
 ) -> Mapping[int, list[UsageLine]]:
     """The lines of usage of each boundary, by its id(); a fixed number of queries."""
     wanted = [
-        usage for boundary, parts in stretches for usage in _usages(boundary, parts, book, policies)
+        usage
+        for boundary, parts in stretches
+        for usage in usages_of(boundary, parts, book, policies)
     ]
     counted = roll_ups([usage.measure for usage in wanted])
     shares = [
@@ -110,9 +112,10 @@ def usage_lines(
     return lines
 
 
-def _usages(
+def usages_of(
     boundary: Boundary, stretches: Iterable[Stretch], book: PriceBook, policies: PolicyBook
 ) -> Iterator[UsageOf]:
+    """What is to be measured of each usage price in each stretch of a closed period."""
     subscription = boundary.subscription
     for whole_stretch in on_one_price(stretches):
         is_add_on = whole_stretch.is_add_on
@@ -138,7 +141,7 @@ def _usages(
                 has_amounts=loaded.terms.model == ChargeModel.DYNAMIC,
                 late=boundary.late.get(loaded.meter.pk),
             )
-            included = stretch.share if policy.prorates_included else Fraction(1)
+            included = stretch.sets if policy.prorates_included else Fraction(stretch.most)
             yield UsageOf(boundary, loaded, stretch, measure, included)
 
 

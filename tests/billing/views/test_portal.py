@@ -51,7 +51,7 @@ def test_home_shows_plan_usage_next_invoice_and_method(stripe: StripeWorld) -> N
     (overview,) = answer.context["overviews"]
     text = answer.content.decode()
     assert overview["plan"].name == "Team"
-    assert [meter.label for meter in overview["meters"]] == ["API calls"]
+    assert [meter.price.name for meter in overview["meters"]] == ["API calls"]
     assert str(overview["next_invoice"].totals.total.amount) == "99.00"
     assert str(invoice) in text
     assert "Visa ending 4242" in text

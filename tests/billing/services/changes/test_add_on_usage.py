@@ -7,14 +7,15 @@ import pytest
 from django.test import Client
 
 from billing.models import InvoiceLine, UsageAlert
-from billing.queries.portal import usage_so_far
 from billing.services.announcements.usage_alerts import raise_alerts, set_budget
 from billing.services.changes.add_ons import change_add_on
 from billing.services.changes.cancelling import cancel_subscription
 from billing.services.invoices.invoicing import bill_start, preview_next_invoice
+from billing.services.invoices.open_usage import open_usage
 from billing.services.invoices.renewal import run_billing
 from subscriptions.errors import PriceInvalid
-from subscriptions.models import Customer, PlanVersion, Subscription
+from subscriptions.models import BillingPolicy, Customer, PlanVersion, Subscription
+from subscriptions.services.policies import assign_policy
 from tests.factories.accounts import make_user
 from tests.factories.subscriptions import (
     TEST_ACTOR,
@@ -48,10 +49,15 @@ def subscribed(customer: Customer | None = None) -> Subscription:
     return subscription
 
 
-def have(subscription: Subscription, version: PlanVersion, at: datetime) -> None:
+def have(subscription: Subscription, version: PlanVersion, at: datetime, quantity: int = 1) -> None:
     change_add_on(
-        subscription=subscription, plan_version=version, quantity=1, actor=TEST_ACTOR, at=at
+        subscription=subscription, plan_version=version, quantity=quantity, actor=TEST_ACTOR, at=at
     )
+
+
+def follow(policy: str, version: PlanVersion) -> None:
+    row = BillingPolicy.objects.get(code=policy, number=1)
+    assign_policy(policy=row, from_plan=version.plan, at=APR_1, actor=TEST_ACTOR)
 
 
 def test_the_portal_counts_from_its_first_day_with_the_share_that_is_included() -> None:
@@ -60,7 +66,7 @@ def test_the_portal_counts_from_its_first_day_with_the_share_that_is_included() 
     have(subscription, version, APR_16)
     use(subscription.customer, 120, APR_20)
 
-    (seen,) = usage_so_far(subscription)
+    (seen,) = open_usage([subscription])
 
     assert (seen.used, seen.included) == (Decimal(120), Decimal(150))
     assert (seen.first_day.day, seen.last_day.day) == (16, 30)
@@ -84,6 +90,38 @@ def test_alerts_and_budgets_know_its_usage() -> None:
         (100, 200, 150),
         (100, 5, 5),
     ]
+
+
+def test_three_of_it_include_three_times_as_much_wherever_it_is_said() -> None:
+    subscription, version = subscribed(), calling()
+    have(subscription, version, APR_1)
+    have(subscription, version, APR_16, quantity=3)
+    use(subscription.customer, 580, APR_20)
+
+    (seen,) = open_usage([subscription])
+    raise_alerts(at=APR_20)
+    preview = preview_next_invoice(subscription=subscription)
+    use(subscription.customer, 40, APR_20)
+    run_billing(at=MAY_1)
+
+    # 300 for half of April, and 900 for the other half.
+    assert (seen.used, seen.included) == (Decimal(580), Decimal(600))
+    raised = UsageAlert.objects.order_by("pk").values_list("percent", "level")
+    assert [(percent, int(level)) for percent, level in raised] == [(50, 600), (80, 600)]
+    assert preview is not None
+    assert [line.amount.amount for line in preview.lines if line.kind == "usage"] == [0]
+    line = InvoiceLine.objects.get(kind=InvoiceLine.Kind.USAGE)
+    assert (line.amount.amount, line.derivation["inputs"]["included"]) == (2, "600")
+
+
+def test_where_a_part_of_a_period_has_all_that_is_included_the_portal_says_so() -> None:
+    subscription, version = subscribed(), calling()
+    follow("lago", version)
+    have(subscription, version, APR_16)
+
+    (seen,) = open_usage([subscription])
+
+    assert seen.included == Decimal(300)
 
 
 def test_what_is_previewed_is_what_the_run_bills() -> None:
