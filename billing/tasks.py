@@ -191,8 +191,12 @@ def tend_wallets() -> int:
 @shared_task
 def move_prices() -> int:
     """Move subscribers to other prices until none is due for this worker; gives how many."""
+    return at_each_time(now(), _move_prices)
+
+
+def _move_prices(at: datetime, clock: CustomerClock | None) -> int:
     moved = 0
-    while done := work_on_price_moves(at=now()):
+    while done := work_on_price_moves(at=at, clock=clock):
         moved += done
     return moved
 

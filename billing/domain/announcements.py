@@ -77,6 +77,12 @@ NOTICE_KINDS = {
             attachment=Attachment.CREDIT_NOTE,
         ),
         NoticeKind(
+            kind="price.change_upcoming", label="Your prices will change", is_mandatory=True
+        ),
+        NoticeKind(
+            kind="price.change_withdrawn", label="Your prices stay as they are", is_mandatory=True
+        ),
+        NoticeKind(
             kind="usage.threshold_reached",
             label="Usage reached 50, 80 or 100 % of what is included",
             is_mandatory=False,

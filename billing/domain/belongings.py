@@ -54,6 +54,6 @@ FIELDS: Mapping[BelongingKind, Fields] = {
     BelongingKind.ADD_ONS: {
         "subscription": Field(text, ..., "its reference"),
         "add_on": Field(text, ..., "the add-on's code"),
-        "quantity": Field(number, 1, ""),
+        "quantity": Field(number, 1, "1 if empty"),
     },
 }

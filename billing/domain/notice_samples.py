@@ -18,6 +18,12 @@ INVOICE = {
     "period_end": "2026-04-01T00:00:00+00:00",
     "amount": {"amount": "294.53", "currency": "EUR"},
 }
+PRICES = {
+    "effective_at": "2026-04-30T22:00:00+00:00",
+    "usage_from_at": "2026-04-30T22:00:00+00:00",
+    "net_before": {"amount": "588", "currency": "EUR"},
+    "net_after": {"amount": "648", "currency": "EUR"},
+}
 SAMPLE_CUSTOMER = "Blauwal Analytik GmbH"
 SAMPLE_ZONE = "Europe/Berlin"
 SAMPLES: dict[str, dict[str, Any]] = {
@@ -71,6 +77,8 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "amount": {"amount": "49.50", "currency": "EUR"},
         "reason": "Outage on 3 March",
     },
+    "price.change_upcoming": {**SUBSCRIPTION, **PRICES},
+    "price.change_withdrawn": {**SUBSCRIPTION, **PRICES},
     "usage.threshold_reached": {
         **SUBSCRIPTION,
         "feature": "Tokens",

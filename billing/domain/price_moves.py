@@ -2,13 +2,43 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from subscriptions.domain.lifecycle import BILLED_STATES
 from tiktoktoe.kernel.money import Money, total
 
 WAIT_MINUTES = 10
 TRIES_MAX = 12
+NOTICE_DAYS = 30  # what the form proposes
+SLACK = timedelta(days=1)  # in which whoever tells may be late
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeRule:
+    """How many days before its own day each subscriber hears of a move; 0: nobody does.
+
+    `may_be_short`: staff said why it may be less.
+    """
+
+    days: int = 0
+    may_be_short: bool = False
+
+    @property
+    def tells(self) -> bool:
+        """Whether anybody is told before."""
+        return self.days > 0
+
+    def tells_from(self, effective_at: datetime) -> datetime:
+        """From when somebody is told whose day is `effective_at`."""
+        return effective_at - timedelta(days=self.days) - SLACK
+
+    def is_short(self, effective_at: datetime, at: datetime) -> bool:
+        """Whether who hears of it `at` has less time than was stated."""
+        return self.tells and effective_at < self.first_possible(at)
+
+    def first_possible(self, at: datetime) -> datetime:
+        """The first instant of which somebody can be told `at`."""
+        return at + timedelta(days=self.days)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 
+from billing.domain.price_moves import NOTICE_DAYS
 from billing.models import PriceMove
 from billing.services.changes.price_move_previews import MoveTerms
 from subscriptions.models import PlanVersion
@@ -25,12 +26,26 @@ class PriceMoveForm(forms.Form):
 
     from_version = VersionChoice(PlanVersion.objects.none(), label="From")
     to_version = VersionChoice(PlanVersion.objects.none(), label="To")
-    when = forms.ChoiceField(choices=PriceMove.When.choices, initial=PriceMove.When.RENEWAL)
+    when = forms.ChoiceField(choices=PriceMove.When.choices, initial=PriceMove.When.FROM_DAY)
     on = DayField(
         required=False,
         label="The day",
         widget=forms.DateInput({"type": "date"}),
-        help_text="On each customer's calendar. After the notice that you owe them.",
+        help_text="On each customer's calendar. After the notice that they get.",
+    )
+    notice_days = forms.IntegerField(
+        min_value=0,
+        max_value=365,
+        initial=NOTICE_DAYS,
+        label="Days of notice",
+        help_text="Each hears of it by e-mail and webhook so long before its own day, with "
+        "both prices. 0: nobody does.",
+    )
+    short_notice_reason = forms.CharField(
+        required=False,
+        max_length=200,
+        label="Why the notice may be shorter",
+        help_text="Only where some have less time than that; kept with the move.",
     )
     prorates = forms.ChoiceField(
         required=False,

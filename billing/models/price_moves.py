@@ -1,9 +1,12 @@
 """Everybody on one plan version is moved to another: as a whole, and one by one."""
 
+from datetime import UTC
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from billing.domain.price_moves import NoticeRule
 from billing.models.money_fields import money_field
 from billing.models.plan_changes import PlanChange
 from subscriptions.models import PlanVersion, Subscription
@@ -35,6 +38,12 @@ class PriceMove(models.Model):
     quantity_min = models.PositiveIntegerField(null=True, blank=True)
     quantity_max = models.PositiveIntegerField(null=True, blank=True)
     started_before = models.DateField(null=True, blank=True)
+    notice_days = models.PositiveSmallIntegerField(
+        default=0, help_text="each hears of it so many days before its own day; 0: nobody does"
+    )
+    short_notice_reason = models.CharField(
+        max_length=200, blank=True, help_text="why some may hear of it later than that"
+    )
     reason = models.CharField(max_length=200)
     state = models.CharField(max_length=8, choices=State.choices, default=State.RUNNING)
     actor = models.ForeignKey(
@@ -62,6 +71,10 @@ class PriceMove(models.Model):
                 condition=models.Q(state="running"),
                 name="price_move_one_at_a_time",
             ),
+            models.CheckConstraint(
+                condition=models.Q(short_notice_reason="") | models.Q(notice_days__gt=0),
+                name="price_move_short_notice_is_of_a_notice",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -71,6 +84,11 @@ class PriceMove(models.Model):
     def is_at_renewal(self) -> bool:
         """Whether it begins with a period."""
         return self.when in self.AT_RENEWAL
+
+    @property
+    def notice(self) -> NoticeRule:
+        """How long before each one's day it is told."""
+        return NoticeRule(days=self.notice_days, may_be_short=bool(self.short_notice_reason))
 
 
 class PriceMoveRowQuerySet(models.QuerySet["PriceMoveRow"]):
@@ -82,7 +100,10 @@ class PriceMoveRowQuerySet(models.QuerySet["PriceMoveRow"]):
 
 
 class PriceMoveRow(models.Model):
-    """One subscription of a move: what its fees were and become, and what became of it."""
+    """One subscription of a move: what its fees were and become, and what became of it.
+
+    One that is told before is not moved until it was (migration `price_move_notices`).
+    """
 
     class State(models.TextChoices):
         WAITING = "waiting"
@@ -102,6 +123,13 @@ class PriceMoveRow(models.Model):
     change = models.ForeignKey(
         PlanChange, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
+    not_before = models.DateTimeField(
+        null=True, blank=True, help_text="the new prices; empty: its next renewal, or at once"
+    )
+    effective_at = models.DateTimeField(
+        null=True, blank=True, help_text="its own day, as last worked out"
+    )
+    tell_at = models.DateTimeField(null=True, blank=True, help_text="from when it is told")
     due_at = models.DateTimeField(help_text="not before")
     tries = models.PositiveSmallIntegerField(default=0)
     done_at = models.DateTimeField(null=True, blank=True)
@@ -128,8 +156,19 @@ class PriceMoveRow(models.Model):
                 fields=["due_at"],
                 condition=models.Q(state="waiting"),
                 name="price_move_row_waiting",
-            )
+            ),
+            models.Index(
+                fields=["effective_at"],
+                condition=models.Q(tell_at__isnull=False),
+                name="price_move_row_told",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.subscription}: {self.state}"
+
+    @property
+    def told_as(self) -> str:
+        """The key under which its day is announced; another day is another thing to tell."""
+        assert self.effective_at is not None
+        return f"{self.pk}:{self.effective_at.astimezone(UTC):%Y%m%d}"

@@ -174,6 +174,51 @@ FROM billing_usagealert u JOIN subscriptions_subscription s ON s.id = u.subscrip
 {OF_SUBSCRIPTION} LEFT JOIN subscriptions_price c ON c.id = u.price_id
 WHERE u.is_told AND u.raised_at >= %(since)s AND u.raised_at <= %(at)s
 """
+_MOVED = f"""
+FROM billing_pricemoverow r JOIN billing_pricemove m ON m.id = r.move_id
+JOIN subscriptions_subscription s ON s.id = r.subscription_id {OF_SUBSCRIPTION}
+JOIN subscriptions_planversion nv ON nv.id = m.to_version_id
+JOIN subscriptions_plan np ON np.id = nv.plan_id
+"""
+_PRICES = f"""
+    jsonb_build_object({SUBSCRIPTION}, 'effective_at', r.effective_at,
+        'plan_after', CASE WHEN np.id <> p.id THEN np.name END)
+    || CASE WHEN nv.includes_tax THEN jsonb_build_object(
+        'gross_before', {AMOUNT.format("r.fee_before", "r.currency")},
+        'gross_after', {AMOUNT.format("r.fee_after", "r.currency")})
+    ELSE jsonb_build_object(
+        'net_before', {AMOUNT.format("r.fee_before", "r.currency")},
+        'net_after', {AMOUNT.format("r.fee_after", "r.currency")}) END
+"""
+# Each day of a subscriber's is told once; whoever leaves before it need not hear of it.
+PRICE_CHANGES = f"""
+SELECT 'price.change_upcoming',
+    r.id || ':' || to_char(r.effective_at AT TIME ZONE 'UTC', 'YYYYMMDD'),
+    s.customer_id, %(at)s::timestamptz,
+    {_PRICES} || jsonb_build_object('usage_from_at', CASE WHEN EXISTS (
+        SELECT FROM subscriptions_price u
+        WHERE u.plan_version_id = nv.id AND u.meter_id IS NOT NULL) THEN r.effective_at END)
+{_MOVED} LEFT JOIN billing_planchange change ON change.id = r.change_id
+WHERE r.tell_at <= %(at)s AND r.effective_at > %(at)s AND m.state <> 'undone'
+  AND (m.short_notice_reason <> ''
+       OR r.effective_at >= %(at)s::timestamptz + make_interval(days => m.notice_days))
+  AND (r.state = 'waiting' OR (r.state = 'moved' AND change.state = 'scheduled'))
+  AND s.plan_version_id = m.from_version_id AND s.ended_at IS NULL AND s.cancel_at IS NULL
+"""
+# Also to those who have scheduled their end meanwhile: perhaps they did it for the prices.
+PRICES_STAY = f"""
+SELECT 'price.change_withdrawn', r.id::text, s.customer_id, r.done_at, {_PRICES}
+{_MOVED}
+WHERE r.state IN ('taken_back', 'refused')
+  AND s.plan_version_id = m.from_version_id AND s.ended_at IS NULL
+  AND (m.state = 'undone' OR (s.cancel_at IS NULL AND s.pause_at IS NULL AND NOT EXISTS (
+    SELECT FROM billing_planchange c WHERE c.subscription_id = s.id AND c.state = 'scheduled')))
+  AND r.tell_at IS NOT NULL AND greatest(r.done_at, m.undone_at) >= %(since)s
+  AND r.done_at <= %(at)s AND EXISTS (
+    SELECT FROM billing_announcement told WHERE told.kind = 'price.change_upcoming'
+      AND told.customer_id = s.customer_id
+      AND split_part(told.object_key, ':', 1) = r.id::text)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,4 +247,6 @@ FINDERS = (
     Finder("credit notes", CREDIT_NOTES),
     Finder("cards", CARDS, is_ahead=True),
     Finder("usage alerts", ALERTS),
+    Finder("price changes", PRICE_CHANGES, is_ahead=True),
+    Finder("prices that stay", PRICES_STAY),
 )

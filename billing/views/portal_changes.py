@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from billing.forms.portal import PortalCancelForm, PortalPauseForm, PortalPlanForm
 from billing.models import OfferMade, PlanChange
+from billing.queries.price_moves import price_change_ahead
 from billing.services.changes.cancelling import (
     CancelWhen,
     cancel_subscription,
@@ -60,6 +61,7 @@ def portal_plan(request: HttpRequest, reference: str) -> HttpResponse:
         "preview": preview,
         "intervals": interval_offers(subscription, now()),
         "scheduled": _scheduled(subscription),
+        "ahead": price_change_ahead(subscription, now()),
         "next": estimated_invoice(subscription=subscription) if preview is None else None,
     }
     is_partial = request.headers.get("HX-Request") == "true"
@@ -72,8 +74,8 @@ def portal_plan(request: HttpRequest, reference: str) -> HttpResponse:
 def portal_plan_withdrawal(request: HttpRequest, reference: str) -> HttpResponse:
     """Take back a change that waits for the next period."""
     change = _scheduled(_mine(request, reference))
-    if change is None:
-        messages.info(request, "No change is waiting.")
+    if change is None or change.source == "price_move":
+        messages.info(request, "No change of yours is waiting.")
         return redirect("portal_home")
     change = withdraw_plan_change(change=change, actor=portal_actor(request), at=now())
     if change.state == PlanChange.State.WITHDRAWN:

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from billing.errors import PriceMoveInvalid
 from billing.forms.price_moves import PriceMoveForm
 from billing.models import PriceMove
+from billing.queries.price_moves import told_at
 from billing.services.changes.price_move_previews import MovePreview, preview_price_move
 from billing.services.changes.price_moves import start_price_move, undo_price_move
 from billing.tasks import move_prices
@@ -41,7 +42,7 @@ def price_move_create(request: HttpRequest) -> HttpResponse:
     preview = None
     if form.is_bound and form.is_valid():
         preview = _preview(form)
-        if request.method == "POST" and preview is not None:
+        if request.method == "POST" and preview is not None and not form.errors:
             move = _start(request, form)
             if move is not None:
                 return redirect("price_move", move.pk)
@@ -50,6 +51,7 @@ def price_move_create(request: HttpRequest) -> HttpResponse:
         "preview": preview,
         "moved": preview.moved[:ROWS_SHOWN] if preview else (),
         "refused": preview.refused[:ROWS_SHOWN] if preview else (),
+        "may_start": bool(preview and preview.moved and not form.errors),
     }
     return render(request, "billing/price_move_form.html", context)
 
@@ -73,7 +75,8 @@ def price_move(request: HttpRequest, move_id: int) -> HttpResponse:
         before=Sum("fee_before", filter=Q(state__in=["waiting", "moved"])),
         after=Sum("fee_after", filter=Q(state__in=["waiting", "moved"])),
     )
-    rows = move.rows.select_related("subscription__customer", "change").order_by("state", "pk")
+    rows = move.rows.select_related("subscription__customer", "change")
+    page = paginate(request, rows.order_by("state", "effective_at", "pk"))
     context = {
         "move": move,
         "counts": counts,
@@ -82,7 +85,8 @@ def price_move(request: HttpRequest, move_id: int) -> HttpResponse:
         "is_running": bool(counts["waiting"]) and move.state == PriceMove.State.RUNNING,
         "may_undo": move.state != PriceMove.State.UNDONE
         and bool(counts["waiting"] or counts["scheduled"]),
-        "page": paginate(request, rows),
+        "page": page,
+        "rows": told_at(page.object_list),
     }
     return render(request, "billing/price_move.html", context)
 
@@ -103,11 +107,20 @@ def price_move_undo(request: HttpRequest, move_id: int) -> HttpResponse:
 
 
 def _preview(form: PriceMoveForm) -> MovePreview | None:
+    """What it would do; that some would hear of it too late is said with it."""
     try:
-        return preview_price_move(terms=form.terms(), at=now())
+        preview = preview_price_move(terms=form.terms(), at=now())
     except PriceMoveInvalid as refusal:
         _refused(form, refusal)
         return None
+    if preview.short and not preview.terms.short_notice_reason:
+        form.add_error(
+            "notice_days",
+            f"{len(preview.short)} of them would hear of it less than "
+            f"{preview.terms.notice_days} days before. From {preview.first_day} on nobody "
+            "would; or say below why the notice may be shorter.",
+        )
+    return preview
 
 
 def _start(request: HttpRequest, form: PriceMoveForm) -> PriceMove | None:

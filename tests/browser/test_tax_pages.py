@@ -76,7 +76,7 @@ def test_pages_of_taxes_issuers_and_moves_are_accessible_and_fit_a_phone(
     finance_reader: Reader, sold: PriceMove
 ) -> None:
     invoice = Invoice.objects.get(number="CA-000001")
-    versions = f"from_version={sold.from_version_id}&to_version={sold.to_version_id}"
+    asked = f"from_version={sold.from_version_id}&to_version={sold.to_version_id}&notice_days=30"
     addresses = {
         "taxes": "/books/taxes/?since=2026-01-01&until=2026-01-31&currency=CAD",
         "issuers": reverse("issuer_list"),
@@ -84,7 +84,7 @@ def test_pages_of_taxes_issuers_and_moves_are_accessible_and_fit_a_phone(
         "issuer-new": reverse("issuer_create"),
         "moves": reverse("price_move_list"),
         "move": reverse("price_move", args=[sold.pk]),
-        "move-seen": f"{reverse('price_move_create')}?{versions}&when=now&reason=Prices",
+        "move-seen": f"{reverse('price_move_create')}?{asked}&when=now&reason=Prices",
         "moving-in": reverse("moving_in"),
         "waiting-for-tax": reverse("tax_waiting_list"),
         "line-of-two-taxes": reverse(

@@ -148,6 +148,32 @@ NOTICES = {
         ),
         "Zur Rechnung",
     ),
+    "price.change_upcoming": Words(
+        "Die Preise von {plan} ändern sich am {effective_at}",
+        (
+            "Die Preise Ihres Abonnements {plan} ändern sich am {effective_at}.",
+            "Es läuft dann als {plan_after} weiter.",
+            "Die Gebühren betragen dann {net_after} statt {net_before} je Zeitraum, vor Steuern.",
+            "Die Gebühren betragen dann {gross_after} statt {gross_before} je Zeitraum, "
+            "einschließlich Steuern.",
+            "Was Sie ab dem {usage_from_at} verbrauchen, wird nach den neuen Preisen berechnet.",
+            "Sie müssen nichts tun. Sind Sie nicht einverstanden, können Sie vor diesem Tag "
+            "einen anderen Tarif wählen oder kündigen.",
+        ),
+        "Zu Ihren Möglichkeiten",
+    ),
+    "price.change_withdrawn": Words(
+        "Die Preise von {plan} bleiben",
+        (
+            "Wir hatten angekündigt, dass sich die Preise Ihres Abonnements {plan} am "
+            "{effective_at} ändern. Das geschieht nicht.",
+            "Die Gebühren bleiben bei {net_before} je Zeitraum, vor Steuern.",
+            "Die Gebühren bleiben bei {gross_before} je Zeitraum, einschließlich Steuern.",
+            "Haben Sie deshalb gekündigt oder einen anderen Tarif gewählt, können Sie das "
+            "zurücknehmen.",
+        ),
+        "Zum Abonnement",
+    ),
     "usage.threshold_reached": Words(
         "{percent} von {feature} verbraucht",
         (

@@ -144,6 +144,31 @@ NOTICES = {
         ),
         "See the invoice",
     ),
+    "price.change_upcoming": Words(
+        "The prices of {plan} change on {effective_at}",
+        (
+            "The prices of your subscription to {plan} change on {effective_at}.",
+            "It goes on as {plan_after}.",
+            "Its fees are then {net_after} for each period instead of {net_before}, before tax.",
+            "Its fees are then {gross_after} for each period instead of {gross_before}, "
+            "tax included.",
+            "What you use from {usage_from_at} on is charged by the new prices.",
+            "You need not do anything. If you do not want this, you can choose another plan "
+            "or cancel before that day.",
+        ),
+        "See your choices",
+    ),
+    "price.change_withdrawn": Words(
+        "The prices of {plan} do not change",
+        (
+            "We wrote to you that the prices of your subscription to {plan} would change on "
+            "{effective_at}. They do not.",
+            "Its fees stay at {net_before} for each period, before tax.",
+            "Its fees stay at {gross_before} for each period, tax included.",
+            "If you have scheduled an end or another plan because of it, you can take that back.",
+        ),
+        "See your subscription",
+    ),
     "usage.threshold_reached": Words(
         "{percent} of {feature} used",
         (

@@ -148,6 +148,32 @@ NOTICES = {
         ),
         "Voir la facture",
     ),
+    "price.change_upcoming": Words(
+        "Les prix de {plan} changent le {effective_at}",
+        (
+            "Les prix de votre abonnement {plan} changent le {effective_at}.",
+            "Il se poursuit alors sous le nom de {plan_after}.",
+            "Son montant sera de {net_after} par période au lieu de {net_before}, hors taxes.",
+            "Son montant sera de {gross_after} par période au lieu de {gross_before}, "
+            "taxes comprises.",
+            "Ce que vous consommez à partir du {usage_from_at} est facturé aux nouveaux prix.",
+            "Vous n'avez rien à faire. Si cela ne vous convient pas, vous pouvez choisir une "
+            "autre formule ou résilier avant ce jour.",
+        ),
+        "Voir vos possibilités",
+    ),
+    "price.change_withdrawn": Words(
+        "Les prix de {plan} ne changent pas",
+        (
+            "Nous vous avions écrit que les prix de votre abonnement {plan} changeraient le "
+            "{effective_at}. Ce n'est plus le cas.",
+            "Son montant reste de {net_before} par période, hors taxes.",
+            "Son montant reste de {gross_before} par période, taxes comprises.",
+            "Si vous avez résilié ou choisi une autre formule pour cette raison, vous pouvez "
+            "revenir sur ce choix.",
+        ),
+        "Voir l'abonnement",
+    ),
     "usage.threshold_reached": Words(
         "{percent} de {feature} consommés",
         (

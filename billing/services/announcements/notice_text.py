@@ -34,6 +34,7 @@ PORTAL_PAGES = {
     "payment_method.expiring": "portal_payment_methods",
     "subscription.canceled": "portal_invoices",
 }
+SUBSCRIPTION_PAGES = {"price.change_upcoming": "portal_plan"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +120,8 @@ def read_refusal(token: str) -> tuple[int, NoticeKind] | None:
 def _portal_url(kind: str, facts: Mapping[str, Any]) -> str:
     if facts.get("invoice") and kind not in PORTAL_PAGES:
         return settings.BASE_URL + reverse("portal_invoice", args=[facts["invoice"]])
+    if facts.get("subscription") and kind in SUBSCRIPTION_PAGES:
+        return settings.BASE_URL + reverse(SUBSCRIPTION_PAGES[kind], args=[facts["subscription"]])
     return settings.BASE_URL + reverse(PORTAL_PAGES.get(kind, "portal_home"))
 
 

@@ -18,6 +18,7 @@ from billing.models import (
     Payment,
     PaymentAttempt,
     PrepaidCredit,
+    PriceMoveRow,
     Refund,
     Wallet,
     WebhookDelivery,
@@ -28,6 +29,7 @@ from billing.services.announcements.notices import send_notices
 from billing.services.announcements.usage_alerts import raise_alerts
 from billing.services.announcements.webhook_deliveries import deliver_due
 from billing.services.changes.expiring import PATIENCE, expire_unpaid
+from billing.services.changes.price_moves import work_on_price_moves
 from billing.services.credit.credit_refunds import refund_promised
 from billing.services.credit.wallets import fill_paid_top_ups, tend_wallets
 from billing.services.dunning.overdue import next_overdue_at, update_overdue
@@ -122,6 +124,7 @@ def _pass(clock: CustomerClock, instant: datetime) -> None:
     update_overdue(at=instant, clock=clock)
     expire_unpaid(at=instant, clock=clock)
     raise_alerts(at=instant, clock=clock)
+    work_on_price_moves(at=instant, clock=clock)
     announce_new(at=instant, clock=clock)
     send_notices(at=instant, clock=clock)
     deliver_due(at=instant, clock=clock)
@@ -196,6 +199,12 @@ def _waiting_next(
                 announcement__customer__clock=clock, endpoint__state=WebhookEndpoint.State.ACTIVE
             ),
             "next_try_at",
+        ),
+        (
+            PriceMoveRow.objects.waiting().filter(
+                subscription__customer__clock=clock, move__state="running"
+            ),
+            "due_at",
         ),
         (PaymentAttempt.objects.filter(payment__customer__clock=clock), "next_check_at"),
         (Refund.objects.filter(payment__customer__clock=clock), "next_check_at"),

@@ -5,12 +5,12 @@ A fixed number of queries, however many subscribers there are.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 
 from django.db.models import QuerySet
 
-from billing.domain.price_moves import Candidate, Effect, obstacle, summed
+from billing.domain.price_moves import Candidate, Effect, NoticeRule, obstacle, summed
 from billing.errors import PriceMoveInvalid
 from billing.models import PlanChange, PriceMove
 from billing.services.changes.plan_changes import recurring_fee
@@ -35,6 +35,13 @@ class MoveTerms:
     quantity_min: int | None = None
     quantity_max: int | None = None
     started_before: date | None = None
+    notice_days: int = 0
+    short_notice_reason: str = ""
+
+    @property
+    def notice(self) -> NoticeRule:
+        """How long before each one's day it is told."""
+        return NoticeRule(days=self.notice_days, may_be_short=bool(self.short_notice_reason))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +59,7 @@ class MovePreview:
     """What a move would do; the sums are of those that are moved."""
 
     terms: MoveTerms
+    at: datetime
     rows: Sequence[MoveRow]
     effect: Effect
     effect_in_a_year: Money
@@ -68,6 +76,17 @@ class MovePreview:
         return (min(times), max(times)) if times else None
 
     @property
+    def short(self) -> list[MoveRow]:
+        """Those that are moved and would hear of it later than is stated."""
+        notice = self.terms.notice
+        return [row for row in self.moved if notice.is_short(row.effective_at, self.at)]
+
+    @property
+    def first_day(self) -> date:
+        """The first day on which all that is stated can be kept, wherever they are."""
+        return self.terms.notice.first_possible(self.at).date() + timedelta(days=2)
+
+    @property
     def refused(self) -> list[MoveRow]:
         """Those that cannot, each with its reason."""
         return [row for row in self.rows if row.why]
@@ -80,7 +99,19 @@ def preview_price_move(*, terms: MoveTerms, at: datetime) -> MovePreview:
         PriceMoveInvalid: If nobody could be moved like this; names the field.
     """
     _check(terms, at)
-    subscriptions = list(_subscribers(terms))
+    rows = rows_of(terms, list(subscribers(terms)), at)
+    moved = [row.effect for row in rows if not row.why]
+    return MovePreview(
+        terms=terms,
+        at=at,
+        rows=rows,
+        effect=summed(moved, terms.from_version.currency),
+        effect_in_a_year=_in_a_year(terms, moved),
+    )
+
+
+def rows_of(terms: MoveTerms, subscriptions: Sequence[Subscription], at: datetime) -> list[MoveRow]:
+    """What a move would do to each of these."""
     ids = [s.pk for s in subscriptions]
     scheduled = set(
         PlanChange.objects.filter(subscription__in=ids, state="scheduled").values_list(
@@ -94,10 +125,7 @@ def preview_price_move(*, terms: MoveTerms, at: datetime) -> MovePreview:
     for subscription in subscriptions:
         quantity = subscription.quantity
         if quantity not in fees:
-            fees[quantity] = Effect(
-                before=recurring_fee(book, terms.from_version, quantity),
-                after=recurring_fee(book, terms.to_version, quantity),
-            )
+            fees[quantity] = effect_of(book, terms.from_version, terms.to_version, quantity)
         why = obstacle(
             Candidate(
                 state=subscription.state,
@@ -107,21 +135,22 @@ def preview_price_move(*, terms: MoveTerms, at: datetime) -> MovePreview:
                 clashing_meter=clashes.get(subscription.pk),
             )
         )
-        effective_at = effective_on(terms, subscription, at)
+        day = day_of(terms.on, subscription)
         rows.append(
             MoveRow(
                 subscription=subscription,
                 effect=fees[quantity],
-                effective_at=effective_at,
+                effective_at=effective_on(terms.when, subscription, day, at),
                 why=why,
             )
         )
-    moved = [row.effect for row in rows if not row.why]
-    return MovePreview(
-        terms=terms,
-        rows=rows,
-        effect=summed(moved, terms.from_version.currency),
-        effect_in_a_year=_in_a_year(terms, moved),
+    return rows
+
+
+def effect_of(book: PriceBook, old: PlanVersion, new: PlanVersion, quantity: int) -> Effect:
+    """What fees of a period of so many become."""
+    return Effect(
+        before=recurring_fee(book, old, quantity), after=recurring_fee(book, new, quantity)
     )
 
 
@@ -132,15 +161,21 @@ def _in_a_year(terms: MoveTerms, effects: Sequence[Effect]) -> Money:
     return quantize_amount(exact, terms.from_version.currency)
 
 
-def effective_on(terms: MoveTerms, subscription: Subscription, at: datetime) -> datetime:
+def day_of(on: date | None, subscription: Subscription) -> datetime | None:
+    """The day of a move on a customer's own calendar."""
+    return local_midnight(on, subscription.time_zone) if on is not None else None
+
+
+def effective_on(
+    when: str, subscription: Subscription, not_before: datetime | None, at: datetime
+) -> datetime:
     """When a subscription would be on the new prices, as it stands."""
-    if terms.when == PriceMove.When.NOW:
+    if when == PriceMove.When.NOW:
         return at
-    if terms.when == PriceMove.When.RENEWAL:
+    if not_before is None:
         return subscription.current_period_end
-    assert terms.on is not None
-    day = max(local_midnight(terms.on, subscription.time_zone), at)
-    return first_renewal(subscription, day) if terms.when == PriceMove.When.FROM_DAY else day
+    day = max(not_before, at)
+    return day if when == PriceMove.When.ON_DAY else first_renewal(subscription, day)
 
 
 def first_renewal(subscription: Subscription, day: datetime) -> datetime:
@@ -178,7 +213,8 @@ def _check(terms: MoveTerms, at: datetime) -> None:
         )
 
 
-def _subscribers(terms: MoveTerms) -> "QuerySet[Subscription]":
+def subscribers(terms: MoveTerms) -> "QuerySet[Subscription]":
+    """Whom a move is for."""
     found = Subscription.objects.live().filter(plan_version=terms.from_version)
     if terms.countries:
         found = found.filter(customer__country__in=list(terms.countries))

@@ -2,8 +2,8 @@
 
 What is shown and what is written down comes from one function with a fixed number of queries.
 Each subscription is then moved by `change_plan`, as if a person had done it; a worker that dies
-leaves it waiting, and the next one finds what was done already. What is still scheduled can be
-taken back.
+leaves it waiting, and the next one finds what was done already. Who is to hear of it before is
+told first. What is still scheduled can be taken back.
 """
 
 import logging
@@ -16,14 +16,20 @@ from billing.domain.price_moves import TRIES_MAX, WAIT_MINUTES
 from billing.errors import PriceMoveInvalid, PriceMoveNotRunning
 from billing.models import PlanChange, PriceMove, PriceMoveRow
 from billing.services.changes.plan_changes import change_plan, withdraw_plan_change
+from billing.services.changes.price_move_joining import (
+    due_at_of,
+    follow_subscribers,
+    is_before_day,
+    write_rows,
+)
+from billing.services.changes.price_move_notices import was_told
 from billing.services.changes.price_move_previews import MoveTerms, preview_price_move
 from subscriptions.domain.proration_policy import Timing
-from subscriptions.models import Subscription
+from subscriptions.models import CustomerClock
 from subscriptions.services.policies import ChangeOverride
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
 from tiktoktoe.kernel.errors import Conflict, GatewayError, InvalidInput
-from tiktoktoe.kernel.periods import local_midnight
 
 logger = logging.getLogger(__name__)
 BATCH_SIZE = 100
@@ -36,11 +42,18 @@ def start_price_move(*, terms: MoveTerms, user: User | None, at: datetime) -> Pr
     """Write a move down, with a row for each subscription; workers do it from then on.
 
     Raises:
-        PriceMoveInvalid: As the preview; and if subscribers of these prices are being moved.
+        PriceMoveInvalid: As the preview; if subscribers of these prices are being moved; and if
+            some would hear of it later than is stated, and nobody says why.
     """
     preview = preview_price_move(terms=terms, at=at)
     if not preview.moved:
         raise PriceMoveInvalid("nobody is on these prices who could be moved", field="from_version")
+    if preview.short and not terms.short_notice_reason:
+        raise PriceMoveInvalid(
+            f"{len(preview.short)} would hear of it less than {terms.notice_days} days before",
+            field="notice_days",
+            remedy=f"from {preview.first_day} on nobody would, or say why it may be so",
+        )
     try:
         with transaction.atomic():
             move = PriceMove.objects.create(
@@ -53,6 +66,8 @@ def start_price_move(*, terms: MoveTerms, user: User | None, at: datetime) -> Pr
                 quantity_min=terms.quantity_min,
                 quantity_max=terms.quantity_max,
                 started_before=terms.started_before,
+                notice_days=terms.notice_days,
+                short_notice_reason=terms.short_notice_reason,
                 reason=terms.reason,
                 actor=user,
                 started_at=at,
@@ -61,41 +76,21 @@ def start_price_move(*, terms: MoveTerms, user: User | None, at: datetime) -> Pr
         raise PriceMoveInvalid(
             "its subscribers are being moved already", field="from_version"
         ) from None
-    PriceMoveRow.objects.bulk_create(
-        [
-            PriceMoveRow(
-                move=move,
-                subscription=row.subscription,
-                state=PriceMoveRow.State.REFUSED if row.why else PriceMoveRow.State.WAITING,
-                why=row.why,
-                currency=terms.from_version.currency,
-                fee_before=row.effect.before.amount,
-                fee_after=row.effect.after.amount,
-                due_at=_due_at(move, row.subscription, at),
-                done_at=at if row.why else None,
-            )
-            for row in preview.rows
-        ],
-        batch_size=1000,
-    )
+    write_rows(move, preview.rows, at)
     logger.info("price move started", extra={"move": move.pk, "rows": len(preview.rows)})
     return move
 
 
-def _due_at(move: PriceMove, subscription: Subscription, at: datetime) -> datetime:
-    """When a subscription is to be looked at: on the day, or once its renewal is the next one."""
-    if move.on is None:
-        return at
-    day = local_midnight(move.on, subscription.time_zone)
-    if move.when == PriceMove.When.ON_DAY:
-        return max(day, at)
-    return at if subscription.current_period_end >= day else subscription.current_period_end
+def work_on_price_moves(
+    *, at: datetime, clock: CustomerClock | None = None, limit: int = BATCH_SIZE
+) -> int:
+    """Move, or take back, what is due; any number of workers may. Gives how many were looked at.
 
-
-def work_on_price_moves(*, at: datetime, limit: int = BATCH_SIZE) -> int:
-    """Move, or take back, what is due; any number of workers may. Gives how many were looked at."""
+    Of customers with a test clock only those of `clock`.
+    """
     taken = _take_back_undone(at, limit)
-    rows = _claim(at, limit)
+    follow_subscribers(at=at, clock=clock)
+    rows = _claim(at, clock, limit)
     for row in rows:
         _move(row, at)
     _finish(at)
@@ -103,12 +98,16 @@ def work_on_price_moves(*, at: datetime, limit: int = BATCH_SIZE) -> int:
 
 
 @transaction.atomic
-def _claim(at: datetime, limit: int) -> list[PriceMoveRow]:
+def _claim(at: datetime, clock: CustomerClock | None, limit: int) -> list[PriceMoveRow]:
     """Rows that are due, put off for others while this worker has them."""
-    due = PriceMoveRow.objects.waiting().filter(move__state="running", due_at__lte=at)
+    due = PriceMoveRow.objects.waiting().filter(
+        move__state="running", due_at__lte=at, subscription__customer__clock=clock
+    )
     locked = due.select_for_update(of=("self",), skip_locked=True).order_by("due_at", "pk")
     rows = list(
-        locked.select_related("move__to_version__plan", "move__actor", "subscription")[:limit]
+        locked.select_related(
+            "move__from_version__plan", "move__to_version__plan", "move__actor", "subscription"
+        )[:limit]
     )
     PriceMoveRow.objects.filter(pk__in=[row.pk for row in rows]).update(due_at=at + LEASE)
     return rows
@@ -123,7 +122,9 @@ def _move(row: PriceMoveRow, at: datetime) -> None:
     if why := _left(row):
         _settle(row, PriceMoveRow.State.REFUSED, at, why=why)
         return
-    due_at = _due_at(move, row.subscription, at)
+    if not was_told(row, at):
+        return
+    due_at = due_at_of(move, row, at)
     if due_at > at:
         _wait(row, due_at)
         return
@@ -215,8 +216,9 @@ def _wait(row: PriceMoveRow, due_at: datetime) -> None:
 @transaction.atomic
 def _finish(at: datetime) -> None:
     open_rows = PriceMoveRow.objects.waiting().values("move")
-    done = PriceMove.objects.filter(state=PriceMove.State.RUNNING).exclude(pk__in=open_rows)
-    done.update(state=PriceMove.State.DONE, finished_at=at)
+    running = PriceMove.objects.filter(state=PriceMove.State.RUNNING).exclude(pk__in=open_rows)
+    done = [move.pk for move in running if not is_before_day(move, at)]
+    running.filter(pk__in=done).update(state=PriceMove.State.DONE, finished_at=at)
 
 
 @transaction.atomic

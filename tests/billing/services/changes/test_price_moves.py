@@ -398,6 +398,7 @@ def test_the_pages_show_it_first_and_then_do_it(
         "from_version": prices[0].pk,
         "to_version": prices[1].pk,
         "when": "renewal",
+        "notice_days": 0,
         "reason": "Prices of 2026",
     }
 
