@@ -149,6 +149,45 @@ def levels_in_tiers(
     return TierLevels(tuple(shares), highest, charged)
 
 
+def changes_of_levels(levels: Iterable[tuple[date, Decimal]]) -> list[tuple[date, Decimal]]:
+    """By how much a level changes on which days, of what it is from each day on."""
+    before, changes = Decimal(0), []
+    for day, level in levels:
+        changes.append((day, exact_sum((level, -before))))
+        before = level
+    return changes
+
+
+def changes_of_held(
+    moves: Iterable[tuple[date, str, bool]], *, from_day: date, to_day: date
+) -> list[tuple[date, Decimal]]:
+    """By how much the number of values that are held changes on which days.
+
+    `moves` are the days on which a value came (true) or was taken away, in their order. It is
+    held on both days, each day once. (`subscriptions.queries` does the same for many.)
+    """
+    days: dict[str, set[date]] = {}
+    since: dict[str, date] = {}
+    for day, value, comes in moves:
+        if comes:
+            since.setdefault(value, day)
+        elif value in since:
+            days.setdefault(value, set()).update(
+                _each_day(since.pop(value), day + timedelta(days=1))
+            )
+    for value, day in since.items():
+        days.setdefault(value, set()).update(_each_day(day, to_day))
+    levels = [
+        (day, Decimal(sum(day in held for held in days.values())))
+        for day in _each_day(from_day, to_day)
+    ]
+    return [(day, change) for day, change in changes_of_levels(levels) if change]
+
+
+def _each_day(first: date, after: date) -> list[date]:
+    return [first + timedelta(days=number) for number in range((after - first).days)]
+
+
 def _laid_into(level: Decimal, bounds: Iterable[Decimal | None]) -> Iterator[Decimal]:
     """The units of a level in each tier."""
     below = Decimal(0)

@@ -23,15 +23,19 @@ from subscriptions.domain.metering import (
     TierLevels,
     UsageTotal,
     add_up,
+    changes_of_levels,
     levels_in_tiers,
     rounded_quantity,
+    weighted_by_days,
 )
 from subscriptions.models import Meter
 from subscriptions.queries import UsageSpan
 from subscriptions.queries.quantity_statements import (
     AMOUNTS,
     HELD,
+    HELD_LEVELS,
     LATEST,
+    LATEST_LEVELS,
     LEVELS,
     LIMITED,
     ROLL_UPS,
@@ -305,6 +309,23 @@ def _ask_latest(chosen: Chosen) -> None:
         found.quantity = row[0]
 
 
+def _ask_latest_levels(chosen: Chosen) -> None:
+    """Of a latest that is prorated: what it was on each day."""
+    parts = {id(found): part for part, found in chosen}
+    said: dict[int, list[tuple[date, Decimal]]] = {key: [] for key in parts}
+    for found, (day, level) in _answers(LATEST_LEVELS, chosen):
+        said[id(found)].append((day, level))
+    for _, found in chosen:
+        measure = parts[id(found)].measure
+        found.changes = changes_of_levels(said[id(found)])
+        found.quantity = weighted_by_days(
+            found.changes,
+            from_day=measure.span.from_day,
+            to_day=measure.span.to_day,
+            whole_days=measure.whole_days,
+        )
+
+
 def _ask_stood(chosen: Chosen) -> None:
     parts = {id(found): part for part, found in chosen}
     for found, row in _answers(STOOD, chosen):
@@ -341,13 +362,29 @@ def _ask_levels(chosen: Chosen) -> None:
         found.changes.append((day, change))
 
 
-def _is(aggregation: Aggregation, *, held: bool | None = None) -> Callable[[Part], bool]:
+def _ask_held_levels(chosen: Chosen) -> None:
+    for found, (day, change) in _answers(HELD_LEVELS, chosen):
+        found.changes.append((day, Decimal(change)))
+
+
+def _is(
+    aggregation: Aggregation,
+    *,
+    held: bool | None = None,
+    prorated: bool | None = None,
+    in_tiers: bool = False,
+) -> Callable[[Part], bool]:
     """Whether a part's meter counts like this, and has had any event."""
 
     def wanted(part: Part) -> bool:
-        is_level = part.measure.meter.is_carried_over
-        fits = held is None or is_level == held
-        return part.measure.aggregation == aggregation and fits and bool(part.groups)
+        measure = part.measure
+        return (
+            measure.aggregation == aggregation
+            and held in {None, measure.meter.is_carried_over}
+            and prorated in {None, measure.is_prorated}
+            and (part.tiers is not None or not in_tiers)
+            and bool(part.groups)
+        )
 
     return wanted
 
@@ -355,11 +392,13 @@ def _is(aggregation: Aggregation, *, held: bool | None = None) -> Callable[[Part
 _QUESTIONS: Sequence[tuple[Callable[[Part], bool], Callable[[Chosen], None]]] = (
     (_is(Aggregation.UNIQUE, held=False), _ask_unique),
     (_is(Aggregation.UNIQUE, held=True), _ask_held),
-    (_is(Aggregation.LATEST), _ask_latest),
+    (_is(Aggregation.LATEST, prorated=False), _ask_latest),
+    (_is(Aggregation.LATEST, prorated=True), _ask_latest_levels),
     (_is(Aggregation.WEIGHTED), _ask_stood),
     (lambda part: part.measure.has_amounts and bool(part.groups), _ask_amounts),
     (lambda part: part.events is not None, _ask_limited),
-    (lambda part: part.tiers is not None, _ask_levels),
+    (_is(Aggregation.SUM, in_tiers=True), _ask_levels),
+    (_is(Aggregation.UNIQUE, in_tiers=True), _ask_held_levels),
 )
 
 

@@ -111,8 +111,8 @@ SELECT position, count(DISTINCT event.properties ->> meter.unique_property)
 """
 
 # A value is held from the day of an event of more than nothing to that of one of nothing,
-# both included; {days} of each value are added up, a day once.
-HELD = f"""
+# both included; {days} of each value, a day once.
+HELD_DAYS = f"""
 WITH move AS (
     SELECT position, from_day, to_day, event.properties ->> meter.unique_property AS value,
            event.quantity, event.counted_on,
@@ -121,19 +121,37 @@ WITH move AS (
     WINDOW later AS (PARTITION BY position, event.properties ->> meter.unique_property
                      ORDER BY event.counted_at, event.event_id)
 ), held AS (
-    SELECT position, value, bool_or(next_on IS NULL) AS at_end,
+    SELECT position, to_day, value, bool_or(next_on IS NULL) AS at_end,
            range_agg(daterange(counted_on, CASE WHEN next_on IS NULL THEN to_day
                                                 WHEN next > 0 THEN next_on ELSE next_on + 1 END))
              * datemultirange(daterange(from_day, to_day)) AS days
     FROM move WHERE quantity > 0 GROUP BY position, value, from_day, to_day
 )
+"""  # noqa: S608 - put together from constants
+HELD = f"""
+{HELD_DAYS}
 SELECT position, count(*) FILTER (WHERE at_end),
        sum((SELECT coalesce(sum(upper(part) - lower(part)), 0) FROM unnest(days) AS part))
 FROM held GROUP BY position
 """  # noqa: S608 - put together from constants
+
+# By how much the number of values that are held changes on which days.
+HELD_LEVELS = f"""
+{HELD_DAYS}
+SELECT position, turn.day, sum(turn.change)
+FROM held CROSS JOIN LATERAL unnest(days) AS part
+CROSS JOIN LATERAL (VALUES (lower(part), 1), (upper(part), -1)) AS turn (day, change)
+WHERE turn.day < to_day GROUP BY 1, 2 ORDER BY 1, 2
+"""  # noqa: S608 - put together from constants
 LATEST = f"""
 SELECT DISTINCT ON (position) position, event.quantity
 {EVENTS} ORDER BY position, event.counted_at DESC, event.event_id DESC
+"""
+# What a level is at the end of each day on which it was said; before the span, with its first.
+LATEST_LEVELS = f"""
+SELECT DISTINCT ON (position, day)
+       position, greatest(event.counted_on, wanted.from_day) AS day, event.quantity
+{EVENTS} ORDER BY position, day, event.counted_at DESC, event.event_id DESC
 """
 STOOD = f"""
 SELECT position, sum(event.quantity * extract(epoch FROM wanted.until - event.counted_at))

@@ -34,6 +34,7 @@ from subscriptions.services.policies import PolicyBook
 from tiktoktoe.kernel.money import Money
 from tiktoktoe.kernel.periods import Period
 
+BY_DAY = frozenset({Aggregation.SUM, Aggregation.UNIQUE, Aggregation.LATEST})
 LEVELLED = frozenset({ChargeModel.GRADUATED, ChargeModel.GRADUATED_PERCENTAGE, ChargeModel.VOLUME})
 
 
@@ -201,9 +202,9 @@ def _event_terms(terms: PriceTerms) -> EventTerms | None:
 
 
 def _tier_bounds(measure: Measure, terms: PriceTerms) -> TierBounds | None:
-    """The tiers that a prorated level is laid into; a sum only, whose changes the days know."""
+    """The tiers that a prorated level is laid into, day by day."""
     is_level = measure.is_prorated and measure.meter.is_carried_over
-    if not is_level or measure.aggregation != Aggregation.SUM or terms.model not in LEVELLED:
+    if not is_level or measure.aggregation not in BY_DAY or terms.model not in LEVELLED:
         return None
     bounds = tuple(tier.up_to for tier in terms.tiers)
     return TierBounds(bounds=bounds, included=terms.included_units)

@@ -16,11 +16,19 @@ from billing.models import Invoice, InvoiceLine
 from billing.queries.explanation import explain_line
 from billing.services.invoices.invoicing import bill_start
 from billing.services.invoices.renewal import run_billing
-from subscriptions.domain.metering import LevelChange, weighted_by_days, weighted_by_time
+from subscriptions.domain.metering import (
+    LevelChange,
+    changes_of_held,
+    changes_of_levels,
+    levels_in_tiers,
+    weighted_by_days,
+    weighted_by_time,
+)
 from subscriptions.models import BillingPolicy, Customer, Meter, PlanVersion
 from subscriptions.queries.quantities import (
     EventTerms,
     Part,
+    TierBounds,
     measure_of,
     measure_parts,
     roll_ups,
@@ -298,6 +306,42 @@ def test_seats_are_carried_over_and_prorated_by_day() -> None:
     assert agrees(january)
 
 
+BY_DAY = [
+    TierTerms(up_to=D(1), unit_amount=D(31)),
+    TierTerms(up_to=None, unit_amount=D(62)),
+]
+
+
+@pytest.mark.parametrize(("model", "amount"), [("graduated", 20), ("volume", 15)])
+def test_held_values_are_laid_into_tiers_day_by_day(model: str, amount: int) -> None:
+    seats = make("seats", aggregation="unique", unique_property="user", is_carried_over=True)
+    customer = subscribed(priced(seats, model, "0", tiers=BY_DAY, is_prorated=True))
+    for quantity, at, user in ((1, 1, "ann"), (1, 6, "bob"), (0, 10, "ann"), (0, 10, "bob")):
+        use(customer, quantity, day(at), meter="seats", properties={"user": user})
+
+    line = billed()[0]
+
+    # Ten days of one at 1 a day; five of the second at 2, where each is in its own tier.
+    assert line.amount.amount == D(amount)
+    assert agrees(line)
+
+
+@pytest.mark.parametrize(("model", "amount"), [("per_unit", 140), ("graduated", 260)])
+def test_a_latest_that_is_prorated_counts_each_day_by_what_it_was(model: str, amount: int) -> None:
+    size = make("size", aggregation="latest", is_carried_over=True)
+    tiers = BY_DAY if model == "graduated" else []
+    customer = subscribed(priced(size, model, "31", tiers=tiers, is_prorated=True))
+    for quantity, at in ((9, day(1)), (4, day(1, 18)), (10, day(11)), (0, day(21))):
+        use(customer, quantity, at, meter="size")
+
+    january, february = billed()[0], billed(day(1, month=3))[0]
+
+    # Ten days of 4 and ten of 10: 140 at 1 a day, or 20 of them at 1 and 120 at 2.
+    assert january.amount.amount == D(amount)
+    assert february.amount.amount == 0
+    assert agrees(january)
+
+
 def test_golden_lago_33_a_recurring_sum_is_prorated_by_day() -> None:
     seats = make("seats", is_carried_over=True)
     customer = subscribed(priced(seats, amount="3", is_prorated=True))
@@ -365,11 +409,22 @@ def test_levels_are_the_same_in_sql_and_in_the_arithmetic(
     meters = [
         make(f"sum{next(_numbers)}", is_carried_over=True),
         make(f"weighted{next(_numbers)}", is_carried_over=True, aggregation="weighted"),
+        make(f"latest{next(_numbers)}", is_carried_over=True, aggregation="latest"),
+        make(
+            f"held{next(_numbers)}",
+            is_carried_over=True,
+            aggregation="unique",
+            unique_property="user",
+        ),
     ]
     moments = [(FEB_1 + timedelta(days=d, hours=h), q) for d, h, q in changes]
+    moments = sorted(dict(moments).items())  # one at an instant, so that their order is known
     for at, quantity in moments:
-        for meter in meters:
+        for meter in meters[:2]:
             use(customer, quantity, at, meter=meter.code)
+        use(customer, abs(quantity), at, meter=meters[2].code)
+        user: dict[str, object] = {"user": f"user {quantity % 3}"}
+        use(customer, max(quantity, 0), at, meter=meters[3].code, properties=user)
     stretch = Period(day(first, 0, 2), day(after, 0, 2) if after < 29 else day(1, 0, 3))
     measures = [
         measure_of(
@@ -378,14 +433,18 @@ def test_levels_are_the_same_in_sql_and_in_the_arithmetic(
             stretch=stretch,
             whole=Period(FEB_1, day(1, 0, 3)),
             time_zone="UTC",
-            is_prorated=meter.aggregation == "sum",
+            is_prorated=meter.aggregation != "weighted",
         )
         for meter in meters
     ]
 
     counted = roll_ups(measures)
-    parts = [Part(measure=m, groups=g) for m, g in zip(measures, counted, strict=True)]
-    by_days, by_time = measure_parts(parts)
+    tiers = TierBounds(bounds=(D(2), None), included=D(1))
+    parts = [
+        Part(measure=m, groups=g, tiers=tiers if number > 1 else None)
+        for number, (m, g) in enumerate(zip(measures, counted, strict=True))
+    ]
+    by_days, by_time, latest, held = measure_parts(parts)
 
     days = [(at.date(), D(quantity)) for at, quantity in moments]
     expected = weighted_by_days(
@@ -397,6 +456,23 @@ def test_levels_are_the_same_in_sql_and_in_the_arithmetic(
         levels, since=stretch.start, until=stretch.end, whole=timedelta(days=28)
     )
     assert by_time.quantity == max(round_half_away(stood, 10), D(0))
+
+    span = {"from_day": stretch.start.date(), "to_day": stretch.end.date()}
+    on_days = {max(at.date(), span["from_day"]): D(abs(q)) for at, q in moments}
+    said = [(on, level) for on, level in on_days.items() if on < span["to_day"]]
+    moves = [(at.date(), f"user {q % 3}", q > 0) for at, q in moments]
+    moves = [move for move in moves if move[0] < span["to_day"]]
+    for found, changes_by_day in (
+        (latest, changes_of_levels(said)),
+        (held, changes_of_held(moves, **span)),
+    ):
+        if not found.event_count and found.tiered is None:
+            continue
+        assert found.tiered == levels_in_tiers(
+            changes_by_day, until=span["to_day"], whole_days=28, bounds=(D(2), None), included=D(1)
+        )
+        average = weighted_by_days(changes_by_day, **span, whole_days=28)
+        assert found.quantity == round_half_away(average, 10)
 
 
 # ── Variants ──────────────────────────────────────────────────────────────────
