@@ -187,14 +187,14 @@ def settled_state(
     sent_at: datetime,
     at: datetime,
     look_up: LookUpRule | None = None,
+    missed_at: datetime | None = None,
 ) -> AttemptState:
     """The state that an answer proves an attempt to be in.
 
     A refusal proves that nothing was executed only if this request was the first with its
     idempotency key: refused on a replay, it says nothing about the original, which may have
     been executed. Likewise, that the gateway knows no such request proves something only
-    after the time that its look-up may lag behind, counted from when it was sent last: what we
-    stopped waiting for may be executed yet.
+    the second time; see `proves_absence`.
 
     Args:
         answer: How the request ended.
@@ -202,14 +202,15 @@ def settled_state(
         sent_at: When a request with the key was sent last, or may have been.
         at: Now.
         look_up: The gateway's look-up rule; without one, look-ups prove nothing.
+        missed_at: When a look-up first found nothing of what was sent last.
     """
     if answer in _STATE_OF_ANSWER:
         return _STATE_OF_ANSWER[answer]
     if answer in _NOT_EXECUTED_THIS_TIME:
         return A.UNKNOWN if is_replay else A.NOT_SENT
     if answer == Answer.NO_SUCH_REQUEST and look_up is not None:
-        is_old_enough = at - sent_at > look_up.consistency_delay
-        return A.NOT_SENT if is_old_enough else A.UNKNOWN
+        is_absent = proves_absence(sent_at=sent_at, missed_at=missed_at, at=at, rule=look_up)
+        return A.NOT_SENT if is_absent else A.UNKNOWN
     return A.UNKNOWN
 
 
@@ -220,6 +221,7 @@ def settled_refund_state(
     sent_at: datetime | None = None,
     at: datetime | None = None,
     look_up: LookUpRule | None = None,
+    missed_at: datetime | None = None,
 ) -> RefundState:
     """The state that an answer proves a refund to be in, by the same rule."""
     if answer == Answer.SUCCEEDED:
@@ -231,8 +233,29 @@ def settled_refund_state(
     if answer in _NOT_EXECUTED_THIS_TIME and not is_replay:
         return R.FAILED
     if answer == Answer.NO_SUCH_REQUEST and look_up and sent_at and at:
-        return R.FAILED if at - sent_at > look_up.consistency_delay else R.UNKNOWN
+        is_absent = proves_absence(sent_at=sent_at, missed_at=missed_at, at=at, rule=look_up)
+        return R.FAILED if is_absent else R.UNKNOWN
     return R.UNKNOWN
+
+
+def is_missed(*, sent_at: datetime, at: datetime, rule: LookUpRule) -> bool:
+    """Whether a look-up that finds nothing of what was sent is worth noting."""
+    return at - sent_at > rule.consistency_delay
+
+
+def proves_absence(
+    *, sent_at: datetime, missed_at: datetime | None, at: datetime, rule: LookUpRule
+) -> bool:
+    """Whether that nothing is found proves that nothing was done, or will be yet.
+
+    What we have stopped waiting for may be executed after all, so that a look-up must come long
+    after the last sending. Our clock may have jumped since, though, and make what is still on
+    its way look old: so two look-ups must find nothing, each as long after what was before. A
+    jump makes one of the two waits a lie, not both.
+    """
+    if missed_at is None or not is_missed(sent_at=sent_at, at=missed_at, rule=rule):
+        return False
+    return is_missed(sent_at=missed_at, at=at, rule=rule)
 
 
 CHECK_DELAYS = tuple(

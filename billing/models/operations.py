@@ -35,6 +35,8 @@ class PaymentOperation(models.Model):
     gateway_reference = models.CharField(max_length=255, blank=True)
     message = models.CharField(max_length=300, blank=True)
     sends = models.PositiveSmallIntegerField(default=0, help_text="how often it left, or may have")
+    sent_at = models.DateTimeField(null=True, blank=True, help_text="when it left last")
+    missed_at = models.DateTimeField(null=True, blank=True, help_text="when first not found")
     checks = models.PositiveSmallIntegerField(default=0, help_text="how often it was looked into")
     next_check_at = models.DateTimeField(null=True, blank=True)
     requested_at = models.DateTimeField()

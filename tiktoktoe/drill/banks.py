@@ -1,6 +1,6 @@
 """The banks of the drill: cards' holders contest what was charged, and the banks decide."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from billing.models import PaymentAttempt
 from tiktoktoe.drill.gateways import Sandbox
@@ -16,14 +16,21 @@ class Banks:
         self._open: dict[str, tuple[Sandbox, str]] = {}
         self._contested: set[str] = set()
 
-    def go_on(self, truth: Iterable[Moved], stories: Stories) -> bool:
-        """Decide what was contested before, contest what was charged; whether anything was done."""
+    def go_on(self, ask: Callable[[], Iterable[Moved]], stories: Stories) -> bool:
+        """Decide what was contested before, contest what was charged; whether anything was done.
+
+        Args:
+            ask: Gives the truth; only asked for while something is still to be contested.
+        """
         to_decide, self._open = self._open, {}
         for dispute, (gateway, verdict) in to_decide.items():
             gateway.control.decide_dispute(dispute, verdict)
-        attempts = PaymentAttempt.objects.filter(payment__invoice__in=_contestable(stories))
+        wanted = _contestable(stories) - self._contested
+        if not wanted:
+            return bool(to_decide)
+        attempts = PaymentAttempt.objects.filter(payment__invoice__in=wanted)
         owner = {str(pk): str(on) for pk, on in attempts.values_list("pk", "payment__invoice_id")}
-        for moved in truth:
+        for moved in ask():
             invoice = owner.get(moved.attempt)
             if invoice is None or invoice in self._contested or moved.taken <= moved.refunded:
                 continue
@@ -33,5 +40,5 @@ class Banks:
         return bool(to_decide or self._open)
 
 
-def _contestable(stories: Stories) -> list[str]:
-    return [invoice for invoice, story in stories.items() if story in VERDICTS]
+def _contestable(stories: Stories) -> set[str]:
+    return {invoice for invoice, story in stories.items() if story in VERDICTS}

@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from billing.domain.attempts import COUNTED_REFUND_STATES, LIVE_REFUND_STATES
+from billing.errors import InvoiceNotOpen
 from billing.gateways.registry import gateway_named
 from billing.models import Invoice, Payment, PaymentAttempt, PaymentMethod
 from billing.services.payments.holds import capture_hold, hold_invoice, void_hold
@@ -92,8 +93,9 @@ def is_surely_refunded(story: Story) -> bool:
 def carry_on(stories: Stories, at: datetime) -> int:
     """Take each story one step further, where that can be done now; gives how many go on."""
     going_on = 0
-    for invoice in _invoices(stories, HOLDS):
-        going_on += _carry_on_hold(invoice, stories[str(invoice.pk)], at)
+    holds = _last_holds(stories)
+    for invoice in (name for name, story in stories.items() if story in HOLDS):
+        going_on += _carry_on_hold(invoice, holds.get(invoice), stories[invoice], at)
     for payment in _payments(stories):
         going_on += _carry_on_refund(payment, stories[str(payment.invoice_id)], at)
     return going_on
@@ -122,14 +124,9 @@ def _carry_on_refund(payment: Payment, story: Story, at: datetime) -> bool:
     return True
 
 
-def _carry_on_hold(invoice: Invoice, story: Story, at: datetime) -> bool:
-    attempts = PaymentAttempt.objects.filter(payment__invoice=invoice, is_hold=True)
-    last = attempts.order_by("-pk").first()
+def _carry_on_hold(invoice: str, last: PaymentAttempt | None, story: Story, at: datetime) -> bool:
     if last is None or last.state in {"declined", "not_sent"}:
-        method = PaymentMethod.objects.filter(customer=invoice.customer_id).first()
-        with suppress(Conflict):
-            hold_invoice(invoice=invoice, actor=ACTOR, at=at, method=method)
-        return True
+        return _hold(Invoice.objects.get(pk=invoice), at)
     if last.state != PaymentAttempt.State.AUTHORIZED:
         return False
     operations = list(last.operations.all())
@@ -137,6 +134,18 @@ def _carry_on_hold(invoice: Invoice, story: Story, at: datetime) -> bool:
         return True
     with suppress(Conflict):
         _operate(last, story, operations_done=len(operations), at=at)
+    return True
+
+
+def _hold(invoice: Invoice, at: datetime) -> bool:
+    """Hold what is due; whether that goes on: not where somebody has charged it."""
+    method = PaymentMethod.objects.filter(customer=invoice.customer_id).first()
+    try:
+        hold_invoice(invoice=invoice, actor=ACTOR, at=at, method=method)
+    except InvoiceNotOpen:
+        return False
+    except Conflict:
+        pass  # a gateway is left alone for a while, or another worker was quicker
     return True
 
 
@@ -160,9 +169,12 @@ def _operate(hold: PaymentAttempt, story: Story, *, operations_done: int, at: da
     )
 
 
-def _invoices(stories: Stories, wanted: tuple[Story, ...]) -> Iterator[Invoice]:
-    named = [invoice for invoice, story in stories.items() if story in wanted]
-    yield from Invoice.objects.filter(pk__in=named).order_by("pk")
+def _last_holds(stories: Stories) -> Mapping[str, PaymentAttempt]:
+    """The last hold of each invoice on which money is held by hand."""
+    named = [invoice for invoice, story in stories.items() if story in HOLDS]
+    holds = PaymentAttempt.objects.filter(payment__invoice__in=named, is_hold=True)
+    related = holds.select_related("payment").prefetch_related("operations")
+    return {str(hold.payment.invoice_id): hold for hold in related.order_by("pk")}
 
 
 def _payments(stories: Stories) -> Iterator[Payment]:

@@ -18,9 +18,12 @@ from billing.domain.attempts import (
     LIVE_REFUND_STATES,
     Answer,
     AttemptState,
+    LookUpRule,
     RefundState,
+    is_missed,
     may_replay,
     next_check_at,
+    proves_absence,
     refund_states_before,
     settled_refund_state,
 )
@@ -159,7 +162,9 @@ def open_operation(
 def send_operation(*, operation: PaymentOperation, actor: Actor, at: datetime) -> PaymentOperation:
     """Send an operation's request and settle what is answered; safe to repeat."""
     unproven = PaymentOperation.objects.filter(pk=operation.pk, state__in=_UNPROVEN)
-    claimed = unproven.update(sends=F("sends") + 1, next_check_at=at + send_deadline())
+    claimed = unproven.update(
+        sends=F("sends") + 1, sent_at=at, missed_at=None, next_check_at=at + send_deadline()
+    )
     sent = PaymentOperation.objects.select_related("attempt").get(pk=operation.pk)
     if not claimed:
         return sent
@@ -201,7 +206,10 @@ def look_into_operation(
         return send_operation(operation=known, actor=actor, at=at)
     reference = known.attempt.gateway_reference
     seen = _ask(known, "read_charge", reference, lambda: gateway.read_charge(reference), at)
-    return settle_operation(operation=known, outcome=_as_proof(known, seen), actor=actor, at=at)
+    outcome = _as_proof(known, seen)
+    if outcome.answer == Answer.DECLINED and seen.answer == Answer.AUTHORIZED:
+        outcome = _second_miss(known, outcome, at)
+    return settle_operation(operation=known, outcome=outcome, actor=actor, at=at)
 
 
 def reconcile_operations(*, at: datetime, limit: int = 100) -> int:
@@ -369,6 +377,17 @@ def _as_proof(operation: PaymentOperation, seen: Outcome) -> Outcome:
     if seen.answer == Answer.AUTHORIZED:
         return Outcome(answer=Answer.DECLINED, message="it was not carried out")
     return nothing
+
+
+def _second_miss(operation: PaymentOperation, outcome: Outcome, at: datetime) -> Outcome:
+    """That nothing has become of it is proven by the second look: it may be done late."""
+    rule = gateway_named(operation.attempt.gateway).capabilities.look_up or LookUpRule()
+    sent_at, missed_at = operation.sent_at or operation.requested_at, operation.missed_at
+    if proves_absence(sent_at=sent_at, missed_at=missed_at, at=at, rule=rule):
+        return outcome
+    if missed_at is None and is_missed(sent_at=sent_at, at=at, rule=rule):
+        PaymentOperation.objects.filter(pk=operation.pk).update(missed_at=at)
+    return Outcome(answer=Answer.INCONCLUSIVE, message="not carried out yet")
 
 
 def _ask(

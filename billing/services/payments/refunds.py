@@ -12,6 +12,7 @@ from billing.domain.attempts import (
     Answer,
     AttemptState,
     RefundState,
+    is_missed,
     may_replay,
     next_check_at,
     refund_states_before,
@@ -111,7 +112,9 @@ def open_refund(
 def send_refund(*, refund: Refund, actor: Actor, at: datetime) -> Refund:
     """Send a refund's request and settle what is answered; safe to repeat."""
     unproven = Refund.objects.filter(pk=refund.pk, state__in=_UNPROVEN)
-    claimed = unproven.update(sends=F("sends") + 1, sent_at=at, next_check_at=at + send_deadline())
+    claimed = unproven.update(
+        sends=F("sends") + 1, sent_at=at, missed_at=None, next_check_at=at + send_deadline()
+    )
     sent = Refund.objects.select_related("payment__invoice", "attempt").get(pk=refund.pk)
     if not claimed:
         return sent
@@ -136,7 +139,9 @@ def settle_refund(*, refund: Refund, outcome: Outcome, actor: Actor, at: datetim
         sent_at=locked.sent_at or locked.requested_at,
         at=at,
         look_up=gateway_named(locked.attempt.gateway).capabilities.look_up,
+        missed_at=locked.missed_at,
     )
+    _note_miss(locked, outcome, at)
     if locked.state in refund_states_before(to_state):
         _move(locked, to_state, actor, at)
     if is_other:
@@ -291,6 +296,14 @@ def follow_invoice(invoice: Invoice, at: datetime) -> None:
     invoice.save(update_fields=["amount_paid", "amount_refunded", "state", "paid_at"])
     if invoice.state == Invoice.State.PAID:
         recover_subscription(invoice, at)
+
+
+def _note_miss(refund: Refund, outcome: Outcome, at: datetime) -> None:
+    """Note when a look-up first found nothing of what was sent last."""
+    rule = gateway_named(refund.attempt.gateway).capabilities.look_up
+    if outcome.answer == Answer.NO_SUCH_REQUEST and rule and refund.missed_at is None:
+        sent_at = refund.sent_at or refund.requested_at
+        refund.missed_at = at if is_missed(sent_at=sent_at, at=at, rule=rule) else None
 
 
 def _is_another_amount(outcome: Outcome, refund: Refund) -> bool:

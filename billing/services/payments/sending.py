@@ -81,6 +81,7 @@ def _claim(attempt: PaymentAttempt, at: datetime) -> PaymentAttempt | None:
     """Count a sending of an attempt that is not proven; None if it is settled already."""
     unproven = PaymentAttempt.objects.filter(pk=attempt.pk, state__in=UNPROVEN_ATTEMPT_STATES)
     counted = {"sends": F("sends") + 1, "sent_at": at, "next_check_at": at + send_deadline()}
+    counted["missed_at"] = None  # whatever was not found then may be found now
     if not unproven.update(**counted):
         return None
     related = ("payment__invoice", "payment__customer", "method")

@@ -18,6 +18,7 @@ from billing.domain.attempts import (
     PaymentState,
     attempt_states_before,
     ensure_payment_move,
+    is_missed,
     next_check_at,
     payment_state_of,
     settled_state,
@@ -77,6 +78,7 @@ def settle_attempt(
         outcome = replace(outcome, answer=Answer.AUTHORIZED)
     to_state = _proven_state(locked, outcome, at)
     _keep_references(locked, outcome)
+    _note_miss(locked, outcome, at)
     if locked.state in attempt_states_before(to_state):
         _move_attempt(locked, to_state, outcome, actor, at)
     else:
@@ -201,7 +203,16 @@ def _proven_state(attempt: PaymentAttempt, outcome: Outcome, at: datetime) -> At
         sent_at=attempt.sent_at or attempt.dispatched_at,
         at=at,
         look_up=gateway_named(attempt.gateway).capabilities.look_up,
+        missed_at=attempt.missed_at,
     )
+
+
+def _note_miss(attempt: PaymentAttempt, outcome: Outcome, at: datetime) -> None:
+    """Note when a look-up first found nothing of what was sent last."""
+    rule = gateway_named(attempt.gateway).capabilities.look_up
+    if outcome.answer == Answer.NO_SUCH_REQUEST and rule and attempt.missed_at is None:
+        sent_at = attempt.sent_at or attempt.dispatched_at
+        attempt.missed_at = at if is_missed(sent_at=sent_at, at=at, rule=rule) else None
 
 
 def _keep_references(attempt: PaymentAttempt, outcome: Outcome) -> None:

@@ -45,6 +45,7 @@ def _settled(
     *,
     is_replay: bool = False,
     age_seconds: int = 0,
+    missed_seconds: int | None = None,
     look_up: LookUpRule | None = LOOK_UP,
 ) -> AttemptState:
     return settled_state(
@@ -53,6 +54,7 @@ def _settled(
         sent_at=AT - timedelta(seconds=age_seconds),
         at=AT,
         look_up=look_up,
+        missed_at=None if missed_seconds is None else AT - timedelta(seconds=missed_seconds),
     )
 
 
@@ -115,10 +117,25 @@ def test_a_refusal_proves_nothing_on_a_replay(answer: Answer) -> None:
     assert _settled(answer, is_replay=True) == AttemptState.UNKNOWN
 
 
-def test_no_such_request_proves_something_only_after_the_look_ups_delay() -> None:
-    assert _settled(Answer.NO_SUCH_REQUEST, age_seconds=60) == AttemptState.UNKNOWN
-    assert _settled(Answer.NO_SUCH_REQUEST, age_seconds=61) == AttemptState.NOT_SENT
-    assert _settled(Answer.NO_SUCH_REQUEST, age_seconds=9999, look_up=None) == AttemptState.UNKNOWN
+@pytest.mark.parametrize(
+    ("age", "missed", "state"),
+    [
+        (9_999, None, AttemptState.UNKNOWN),  # the first look: our clock may have jumped
+        (9_999, 60, AttemptState.UNKNOWN),
+        (9_999, 61, AttemptState.NOT_SENT),
+        (121, 61, AttemptState.UNKNOWN),  # the first look came too early
+        (122, 61, AttemptState.NOT_SENT),
+        (9_999, -61, AttemptState.UNKNOWN),  # the clock went back
+    ],
+)
+def test_no_such_request_proves_something_at_the_second_look(
+    age: int, missed: int | None, state: AttemptState
+) -> None:
+    answer = Answer.NO_SUCH_REQUEST
+
+    assert _settled(answer, age_seconds=age, missed_seconds=missed) == state
+    without = _settled(answer, age_seconds=age, missed_seconds=missed, look_up=None)
+    assert without == AttemptState.UNKNOWN
 
 
 @pytest.mark.parametrize("is_replay", [False, True])

@@ -195,8 +195,10 @@ def test_after_twenty_hours_it_is_looked_up_and_never_sent_again(stripe: StripeW
     stripe.control.add_fault("POST /v1/payment_intents$", "reset_before", times=1)
     attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
 
-    looked = look_into(attempt=attempt, actor=PERSON, at=later(hours=21))
+    first = look_into(attempt=attempt, actor=PERSON, at=later(hours=21))
+    looked = look_into(attempt=attempt, actor=PERSON, at=later(hours=22))
 
+    assert (first.state, first.sends) == ("unknown", 1)
     assert (looked.state, looked.sends) == ("not_sent", 1)
     assert stripe.charged(invoice) == []
 

@@ -80,6 +80,8 @@ def test_a_look_up_proves_it_once_the_last_request_is_long_over(gateways: TwoGat
     assert PaymentAttempt.objects.get().state == "unknown"
 
     reconcile_attempts(at=later(hours=40))  # too late to be sent again
+    assert PaymentAttempt.objects.get().state == "unknown"
+    reconcile_attempts(at=later(hours=70))
 
     assert PaymentAttempt.objects.get().state == "not_sent"
 
@@ -103,6 +105,7 @@ def test_a_refund_that_is_sent_again_is_not_failed_by_a_look_up(gateways: TwoGat
     refund.refresh_from_db()
     assert (refund.state, refund.sent_at) == ("unknown", later(hours=2))
     reconcile_refunds(at=later(hours=30))
+    reconcile_refunds(at=later(hours=60))
     refund.refresh_from_db()
     assert refund.state == "failed"
 
