@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,7 @@ def numbers(value: object) -> Iterator[str]:
             yield bare.rstrip("0").rstrip(".") if "." in bare else bare
 
 
+@cache
 def shared() -> dict[str, dict[str, Any]]:
     if not SHARED.is_file():
         pytest.skip(f"the golden scenarios are not there: {SHARED}")

@@ -95,13 +95,14 @@ def tend(world: World, at: datetime) -> None:
 
 def dunning_instants(world: World, *, after: datetime, until: datetime) -> Iterator[datetime]:
     """When something of this comes by itself, within a time."""
-    planned = Payment.objects.filter(
-        customer__in=list(world.customers.values()),
-        state="open",
-        next_attempt_at__gt=after,
-        next_attempt_at__lte=until,
-    )
-    yield from (at for at in planned.values_list("next_attempt_at", flat=True) if at)
+    if world.cards:
+        planned = Payment.objects.filter(
+            customer__in=list(world.customers.values()),
+            state="open",
+            next_attempt_at__gt=after,
+            next_attempt_at__lte=until,
+        )
+        yield from (at for at in planned.values_list("next_attempt_at", flat=True) if at)
     if world.scenario.dunning is None:
         return
     steps = DunningRun.objects.due(until).filter(next_step_at__gt=after)
@@ -114,6 +115,8 @@ def dunning_instants(world: World, *, after: datetime, until: datetime) -> Itera
 def _chargeable(world: World, at: datetime) -> list[Invoice]:
     """Open invoices of customers with a card that were never tried, or whose next try has come."""
     owners = [world.customers[name] for name in world.cards]
+    if not owners:
+        return []
     payments = Payment.objects.filter(invoice=OuterRef("pk"))
     tried = payments.filter(attempts__channel=Channel.STORED_METHOD)
     return list(

@@ -1,7 +1,7 @@
 """What there is, read from the rows and shown by the names of the file."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -59,10 +59,13 @@ def look(world: World) -> Seen:
     )
 
 
-def invoices(customers: list[Customer], names: dict[int, str]) -> tuple[InvoiceSeen, ...]:
-    """The invoices, in the order in which they were made."""
+def invoices(
+    customers: list[Customer], names: dict[int, str], *, only: Collection[int] | None = None
+) -> tuple[InvoiceSeen, ...]:
+    """The invoices, or some of them by their keys, in the order in which they were made."""
+    found = Invoice.objects.filter(customer__in=customers)
     rows = (
-        Invoice.objects.filter(customer__in=customers)
+        (found if only is None else found.filter(pk__in=only))
         .select_related("customer")
         .prefetch_related("lines__price__meter", "lines__price__plan_version__plan")
         .order_by("created_at", "id")

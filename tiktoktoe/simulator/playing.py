@@ -30,6 +30,7 @@ from tiktoktoe.simulator.dunning import dunning_instants, tend
 from tiktoktoe.simulator.errors import ScenarioInvalid, StepRefused
 from tiktoktoe.simulator.founding import found_world
 from tiktoktoe.simulator.looking import look
+from tiktoktoe.simulator.made import invoices_made, made, notes_made, there_is
 from tiktoktoe.simulator.scenario.actions import Subscribe
 from tiktoktoe.simulator.scenario.expectations import Expectation
 from tiktoktoe.simulator.scenario.timeline import Entry, Scenario
@@ -100,10 +101,8 @@ class _Player:
     def _step(self, entry: Entry, following: Entry | None) -> None:
         at = self._instant(entry, following)
         self._run_to(at)
-        before = look(self._world)
+        before = there_is(self._world)
         refused = self._act(entry, at)
-        after = look(self._world)
-        made = _made(before, after)
         self._steps.append(
             StepSeen(
                 at=at,
@@ -111,12 +110,13 @@ class _Player:
                 do=entry.name or "expect",
                 line=entry.place.line,
                 refused=refused,
-                invoices=made.invoices if entry.action else (),
-                credit_notes=made.credit_notes if entry.action else (),
+                invoices=invoices_made(self._world, before) if entry.action else (),
+                credit_notes=notes_made(self._world, before) if entry.action else (),
             )
         )
         if entry.expect is not None:
-            whole = made if entry.action else self._of_day(after, entry, at)
+            after = look(self._world)
+            whole = made(before, after) if entry.action else self._of_day(after, entry, at)
             seen = _since(entry.expect, after, self._world) or whole
             self._differences += differences(entry.expect, seen, refused=refused)
 
@@ -153,8 +153,10 @@ class _Player:
             return str(problem)
         self._run_to(at)
         with clock.moved_to(at):
-            bill_thresholds(at=at)
-            bill_usage_ahead(at=at)
+            if self._world.bills_by_thresholds:
+                bill_thresholds(at=at)
+            if self._world.bills_ahead:
+                bill_usage_ahead(at=at)
             fill_paid_top_ups(at=at)
             self._buy_credits(at)
             tend(self._world, at)
@@ -227,19 +229,6 @@ class _Player:
 
     def _see(self) -> Seen:
         return dataclasses.replace(look(self._world), steps=tuple(self._steps))
-
-
-def _made(before: Seen, after: Seen) -> Seen:
-    """What is there, but of the documents only those that were not before."""
-    old = {(row.number, row.issued_at) for row in before.invoices}
-    return dataclasses.replace(
-        after,
-        invoices=tuple(r for r in after.invoices if (r.number, r.issued_at) not in old),
-        credit_notes=after.credit_notes[len(before.credit_notes) :],
-        payments=after.payments[len(before.payments) :],
-        refunds=after.refunds[len(before.refunds) :],
-        transitions=tuple(r for r in after.transitions if r not in before.transitions),
-    )
 
 
 def _since(expect: Expectation, seen: Seen, world: World) -> Seen | None:

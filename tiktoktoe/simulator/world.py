@@ -107,6 +107,11 @@ class World:
         charges = [charge for plan in self.scenario.plans for charge in plan.charges]
         return any(charge.meter and charge.billed_in == "advance" for charge in charges)
 
+    @property
+    def bills_by_thresholds(self) -> bool:
+        """Whether a plan of the file bills usage early above an amount."""
+        return any(plan.thresholds for plan in self.scenario.plans)
+
     def subscription_names(self) -> dict[int, str]:
         """The name of each subscription by its key."""
         return {pk: name for name, pk in self.subscriptions.items()}
