@@ -2,6 +2,8 @@
 PYTHON ?= # the quickest python3 on the PATH
 VENV := .venv
 BIN := $(VENV)/bin
+# Each of the programs that are started would compile our code again: some 0.6 s.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test reset bench lint demo-trace payment-drill help
 
