@@ -103,6 +103,18 @@ class PriceMoveNotRunning(Conflict):
     """Nothing of the move to other prices is to come."""
 
 
+class DryRunInvalid(InvalidInput):
+    """There is nothing to work out by such a day, or something is being worked out already."""
+
+
+class DryRunNotRunning(Conflict):
+    """The dry run is over."""
+
+
+class BeingWorkedOn(Conflict):
+    """Somebody else holds some of these subscriptions right now."""
+
+
 class CouponInvalid(InvalidInput):
     """There is no such coupon, it cannot be redeemed, or what it should give makes no sense."""
 

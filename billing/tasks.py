@@ -25,6 +25,7 @@ from billing.services.dunning.requests import request_overdue
 from billing.services.dunning.runs import run_dunning
 from billing.services.invoices.ahead import bill_usage_ahead
 from billing.services.invoices.draft_review import issue_reviewed
+from billing.services.invoices.dry_run import is_left_alone, work_on_dry_run
 from billing.services.invoices.refreshing import refresh_held
 from billing.services.invoices.renewal import finish_run, run_in_hand, work_on
 from billing.services.invoices.taxing import tax_waiting
@@ -43,6 +44,7 @@ from tiktoktoe.kernel.clock import now
 
 SCHEDULES = [
     ("Bill what is due", "billing.tasks.bill_due", 60),
+    ("Go on with a dry run", "billing.tasks.go_on_with_dry_run", 30),
     ("Move subscribers to other prices", "billing.tasks.move_prices", 30),
     ("Issue drafts whose review is over", "billing.tasks.issue_reviewed_drafts", 300),
     ("Work drafts out again with late usage", "billing.tasks.refresh_held_drafts", 300),
@@ -296,3 +298,21 @@ def work_on_run(run_id: int) -> int:
         invoices += done.invoices
     finish_run(run=run, at=now())
     return invoices
+
+
+@shared_task
+def rehearse_billing() -> int:
+    """Work out chunks of a dry run until none is left for this worker; gives how many."""
+    chunks = 0
+    while work_on_dry_run(at=now()):
+        chunks += 1
+    return chunks
+
+
+@shared_task
+def go_on_with_dry_run() -> bool:
+    """Put a worker on a dry run whose workers have died; gives whether there was one."""
+    left_alone = is_left_alone(now())
+    if left_alone:
+        rehearse_billing.apply_async(expires=30)
+    return left_alone

@@ -11,6 +11,12 @@ from subscriptions.models import PlanVersion
 from tiktoktoe.web.days import DayField
 
 PRORATES = {"": None, "yes": True, "no": False}
+WHEN = [
+    (PriceMove.When.FROM_DAY, "First renewal from a day"),
+    (PriceMove.When.RENEWAL, "Next renewal"),
+    (PriceMove.When.ON_DAY, "On a day, mid-period"),
+    (PriceMove.When.NOW, "Now"),
+]
 
 
 class VersionChoice(forms.ModelChoiceField[PlanVersion]):
@@ -26,7 +32,7 @@ class PriceMoveForm(forms.Form):
 
     from_version = VersionChoice(PlanVersion.objects.none(), label="From")
     to_version = VersionChoice(PlanVersion.objects.none(), label="To")
-    when = forms.ChoiceField(choices=PriceMove.When.choices, initial=PriceMove.When.FROM_DAY)
+    when = forms.ChoiceField(choices=WHEN, initial=PriceMove.When.FROM_DAY)
     on = DayField(
         required=False,
         label="The day",

@@ -23,6 +23,7 @@ from billing.models.disputes import (
 )
 from billing.models.downloads import CustomerDownload
 from billing.models.draft_boundaries import DraftBoundary
+from billing.models.dry_runs import DryRun, DryRunChunk, DryRunFailure, DryRunInvoice
 from billing.models.dunning import (
     DunningAct,
     DunningCampaign,
@@ -106,6 +107,10 @@ __all__ = [
     "DisputeReminder",
     "DisputeRule",
     "DraftBoundary",
+    "DryRun",
+    "DryRunChunk",
+    "DryRunFailure",
+    "DryRunInvoice",
     "DunningAct",
     "DunningCampaign",
     "DunningEvent",

@@ -7,7 +7,6 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from billing.models import BillingFailure, BillingRun
-from billing.services.invoices.dry_run import dry_run
 from billing.services.invoices.renewal import draft_invoice, due, release_failure
 from billing.tasks import bill_due
 from subscriptions.models import Subscription
@@ -16,8 +15,6 @@ from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.errors import Conflict, InvalidInput
 from tiktoktoe.web.access import requires
 from tiktoktoe.web.pagination import paginate
-
-DRAFTS_SHOWN = 50
 
 
 @require_GET
@@ -31,15 +28,6 @@ def billing_run_list(request: HttpRequest) -> HttpResponse:
         "unfinished": BillingRun.objects.filter(state=BillingRun.State.RUNNING).first(),
     }
     return render(request, "billing/billing_run_list.html", context)
-
-
-@require_GET
-@requires(Permission.VIEW_BILLING)
-def billing_run_preview(request: HttpRequest) -> HttpResponse:
-    """What a run would bill now, and what changed since the period before; nothing is written."""
-    rehearsal = dry_run(at=now())
-    context = {"rehearsal": rehearsal, "rehearsed": rehearsal.rehearsed[:DRAFTS_SHOWN]}
-    return render(request, "billing/billing_run_preview.html", context)
 
 
 @require_POST
@@ -63,10 +51,10 @@ def draft_create(request: HttpRequest, reference: str) -> HttpResponse:
         invoice = draft_invoice(subscription=subscription, at=now())
     except (Conflict, InvalidInput) as refusal:
         messages.error(request, f"Nothing was drafted: {refusal}.")
-        return redirect("billing_run_preview")
+        return redirect("dry_run_list")
     if invoice is None:
         messages.info(request, "Nothing was owed; the subscription moved on.")
-        return redirect("billing_run_preview")
+        return redirect("dry_run_list")
     return redirect("invoice_detail", invoice.address_key)
 
 

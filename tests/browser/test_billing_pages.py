@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from billing.models import BillingFailure, BillingRun, Invoice, TaxRate
+from billing.models import BillingFailure, BillingRun, DryRun, Invoice, TaxRate
 from billing.services.changes.plan_changes import change_plan
 from billing.services.credit.credit_notes import issue_credit_note
+from billing.services.invoices.dry_run import start_dry_run, work_on_dry_run
 from billing.services.invoices.invoicing import bill_start
 from billing.services.invoices.renewal import run_billing
 from subscriptions.models import Subscription
@@ -74,6 +75,10 @@ def billed(transactional_db: None) -> Subscription:
         failed_at=FEB_1,
     )
     BillingRun.objects.create(at=FEB_1, due_count=40, invoice_count=10, started_at=FEB_1)
+    for by in (FEB_1 + timedelta(days=30), FEB_1 + timedelta(days=60)):
+        start_dry_run(by=by, user=None, at=FEB_1)
+        if DryRun.objects.count() == 1:
+            work_on_dry_run(at=FEB_1)
     return subscription
 
 
@@ -98,7 +103,9 @@ def addresses(subscription: Subscription) -> dict[str, str]:
         "runs": "/billing-runs/",
         "run": f"/billing-runs/{finished.pk}/",
         "run-running": f"/billing-runs/{running.pk}/",
-        "run-preview": "/billing-runs/preview/",
+        "dry-runs": "/billing-runs/dry/",
+        "dry-run": f"/billing-runs/dry/{DryRun.objects.get(state='done').pk}/",
+        "dry-run-running": f"/billing-runs/dry/{DryRun.objects.get(state='running').pk}/",
         "plan-change": f"/subscriptions/{subscription.reference}/plan-change/",
         "plan-change-refused": (
             f"/subscriptions/{subscription.reference}/plan-change/"

@@ -14,7 +14,7 @@ from billing.services.changes.price_moves import start_price_move, work_on_price
 from billing.services.invoices.invoicing import bill_start
 from finance.services.posting import post_documents
 from subscriptions.services.issuers import IssuerDetails, assign_customer, create_issuer
-from tests.browser.reader import DESKTOP, PHONE, Reader
+from tests.browser.reader import VIEWS, Reader
 from tests.factories.subscriptions import (
     JAN_1,
     make_customer,
@@ -84,8 +84,10 @@ def test_pages_of_taxes_issuers_and_moves_are_accessible_and_fit_a_phone(
         "issuer-new": reverse("issuer_create"),
         "moves": reverse("price_move_list"),
         "move": reverse("price_move", args=[sold.pk]),
+        "move-new": reverse("price_move_create"),
         "move-seen": f"{reverse('price_move_create')}?{asked}&when=now&reason=Prices",
         "moving-in": reverse("moving_in"),
+        "belongings": reverse("moving_in_belongings"),
         "waiting-for-tax": reverse("tax_waiting_list"),
         "line-of-two-taxes": reverse(
             "invoice_line_detail", args=[invoice.number, invoice.lines.get().pk]
@@ -97,9 +99,24 @@ def test_pages_of_taxes_issuers_and_moves_are_accessible_and_fit_a_phone(
         _take_pictures(finance_reader, name)
 
 
+def test_a_file_of_what_customers_bring_along_is_checked_before_it_is_taken_in(
+    finance_reader: Reader, sold: PriceMove
+) -> None:
+    page = finance_reader.open(reverse("moving_in_belongings"))
+    content = b"customer,coupon,amount_left\nnobody,gone,x\n"
+    page.select_option("select[name=kind]", "coupons")
+    page.set_input_files(
+        "input[type=file]", {"name": "c.csv", "mimeType": "text/csv", "buffer": content}
+    )
+    page.get_by_role("button", name="Check it").click()
+    page.get_by_text("nothing was written").wait_for()
+    _take_pictures(finance_reader, "belongings-wrong")
+
+
 def _take_pictures(reader: Reader, name: str) -> None:
     """Keep pictures for the eye when PICTURES names a folder."""
-    sizes: tuple[tuple[str, dict[str, int]], ...] = (("desktop", DESKTOP), ("phone", PHONE))
-    for word, size in sizes if PICTURES else ():
+    for theme, size in VIEWS if PICTURES else ():
         reader.page.set_viewport_size(size)  # type: ignore[arg-type]
-        reader.page.screenshot(path=Path(PICTURES) / f"{name}-{word}.png", full_page=True)
+        reader.page.emulate_media(color_scheme=theme)
+        path = Path(PICTURES) / f"{name}-{size['width']}-{theme}.png"
+        reader.page.screenshot(path=path, full_page=True)

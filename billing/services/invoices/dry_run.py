@@ -1,94 +1,185 @@
-"""What a billing run would come to, worked out by the run's own code and not written."""
+"""Dry runs: started, worked on chunk by chunk by any number of workers, canceled, forgotten."""
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+import logging
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import groupby
 
-from billing.services.changes.scheduled_changes import rehearsed_boundaries
-from billing.services.invoices.draft_parts import Boundary, DraftInvoice
-from billing.services.invoices.drafting import draft_invoices
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q, QuerySet
+
+from billing.errors import BeingWorkedOn, DryRunInvalid, DryRunNotRunning
+from billing.models import DryRun, DryRunChunk, DryRunFailure, DryRunInvoice
+from billing.queries.line_changes import LineChange
+from billing.services.invoices.rehearsing import Rehearsal, rehearse
 from billing.services.invoices.renewal import due
-from billing.services.invoices.run_changes import Rehearsed, beside_last_period
-from subscriptions.models import Subscription
-from tiktoktoe.kernel.errors import TikTokToeError
-from tiktoktoe.kernel.money import Money, total
+from billing.services.invoices.run_changes import Rehearsed
+from tiktoktoe.accounts.models import User
 
-DRY_RUN_MAX = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CurrencySum:
-    """What the invoices in one currency would come to, and how that differs, before tax, from
-    the last periods of those that had one."""
-
-    currency: str
-    count: int
-    subtotal: Money
-    tax: Money
-    total: Money
-    difference: Money
+logger = logging.getLogger(__name__)
+AHEAD_MAX = timedelta(days=400)
+KEPT_FOR = timedelta(days=90)
+LEASE = timedelta(minutes=10)
+WAIT = timedelta(seconds=5)
+TRIES_MAX = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DryRun:
-    """What would be billed by an instant: one boundary of each subscription that is due."""
+@transaction.atomic
+def start_dry_run(*, by: datetime, user: User | None, at: datetime) -> DryRun:
+    """Write down whom to look at, in chunks; workers do it from then on.
 
-    at: datetime
-    due_count: int
-    looked_at: int
-    drafts: tuple[DraftInvoice, ...]
-    rehearsed: tuple[Rehearsed, ...]
-    sums: tuple[CurrencySum, ...]
-    failures: tuple[tuple[Subscription, str], ...]
-
-
-def dry_run(*, at: datetime) -> DryRun:
-    """Work out what is due by an instant, for at most 1,000 subscriptions.
-
-    What cannot be billed is named with its reason.
+    Raises:
+        DryRunInvalid: If the day is over or too far ahead, or another dry run is going on.
     """
-    waiting = due(at).select_related("customer", "plan_version__plan")
-    subscriptions = list(waiting.order_by("customer_id", "pk")[:DRY_RUN_MAX])
-    drafts, failures = _draft_or_halve(rehearsed_boundaries(subscriptions))
-    rehearsed = beside_last_period(drafts)
-    return DryRun(
-        at=at,
-        due_count=due(at).count(),
-        looked_at=len(subscriptions),
-        drafts=tuple(drafts),
-        rehearsed=tuple(rehearsed),
-        sums=tuple(_sums(rehearsed)),
-        failures=tuple(failures),
+    if not at <= by <= at + AHEAD_MAX:
+        raise DryRunInvalid(
+            "it is over, or too far ahead",
+            field="day",
+            remedy=f"a day from today to {(at + AHEAD_MAX).date()}",
+        )
+    DryRun.objects.filter(started_at__lt=at - KEPT_FOR).exclude(state="running").delete()
+    chunks = list(_chunks(by))
+    try:
+        with transaction.atomic():
+            run = DryRun.objects.create(
+                at=by,
+                state=DryRun.State.RUNNING if chunks else DryRun.State.DONE,
+                due_count=sum(len(chunk) for chunk in chunks),
+                actor=user,
+                started_at=at,
+                finished_at=None if chunks else at,
+            )
+    except IntegrityError:
+        raise DryRunInvalid(
+            "another dry run is going on", field="day", remedy="wait for it, or cancel it"
+        ) from None
+    DryRunChunk.objects.bulk_create(DryRunChunk(run=run, subscription_ids=ids) for ids in chunks)
+    return run
+
+
+def _chunks(by: datetime) -> Iterator[list[int]]:
+    """What is due, cut between customers: none is torn apart."""
+    rows = due(by).order_by("customer_id", "pk").values_list("customer_id", "pk")
+    chunk: list[int] = []
+    for _, group in groupby(rows.iterator(), key=lambda row: row[0]):
+        chunk += [pk for _, pk in group]
+        if len(chunk) >= settings.BILLING_CHUNK_SIZE:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def work_on_dry_run(*, at: datetime) -> bool:
+    """Work out one chunk that nobody else has; whether there was one."""
+    chunk = _claim(at)
+    if chunk is None:
+        return False
+    try:
+        found = rehearse(chunk.subscription_ids, by=chunk.run.at)
+    except BeingWorkedOn:
+        if chunk.tries < TRIES_MAX:
+            DryRunChunk.objects.filter(pk=chunk.pk).update(claimed_until=at + WAIT)
+            return True
+        found = Rehearsal(
+            failures=tuple((pk, "it was being worked on") for pk in chunk.subscription_ids)
+        )
+    _keep(chunk, found, at)
+    return True
+
+
+def is_left_alone(at: datetime) -> bool:
+    """Whether a dry run goes on with nobody working on it: its worker has died."""
+    open_chunks = DryRunChunk.objects.filter(run__state="running", done_at=None)
+    return open_chunks.exists() and not open_chunks.filter(claimed_until__gt=at).exists()
+
+
+@transaction.atomic
+def _claim(at: datetime) -> DryRunChunk | None:
+    """A chunk that nobody works on, put out of the reach of others for a while."""
+    chunk = (
+        _claimable(at)
+        .select_for_update(of=("self",), skip_locked=True)
+        .select_related("run")
+        .order_by("pk")
+        .first()
+    )
+    if chunk is not None:
+        chunk.claimed_until, chunk.tries = at + LEASE, chunk.tries + 1
+        chunk.save(update_fields=["claimed_until", "tries"])
+    return chunk
+
+
+def _claimable(at: datetime) -> "QuerySet[DryRunChunk]":
+    free = Q(claimed_until=None) | Q(claimed_until__lte=at)
+    return DryRunChunk.objects.filter(free, run__state="running", done_at=None)
+
+
+@transaction.atomic
+def _keep(chunk: DryRunChunk, found: Rehearsal, at: datetime) -> None:
+    """Keep what a chunk came to, unless another worker has, or it was canceled meanwhile."""
+    run = DryRun.objects.select_for_update().get(pk=chunk.run_id)
+    mine = DryRunChunk.objects.filter(pk=chunk.pk, done_at=None)
+    if run.state != DryRun.State.RUNNING or not mine.update(done_at=at, claimed_until=None):
+        return
+    DryRunInvoice.objects.bulk_create(
+        _row(chunk, position, one) for position, one in enumerate(found.invoices)
+    )
+    DryRunFailure.objects.bulk_create(
+        DryRunFailure(run=run, chunk=chunk, subscription_id=pk, error=error)
+        for pk, error in found.failures
+    )
+    is_over = not DryRunChunk.objects.filter(run=run, done_at=None).exists()
+    DryRun.objects.filter(pk=run.pk).update(
+        done_count=F("done_count") + len(chunk.subscription_ids),
+        state=DryRun.State.DONE if is_over else DryRun.State.RUNNING,
+        finished_at=at if is_over else None,
+    )
+    if is_over:
+        logger.info("dry run done", extra={"dry_run": run.pk})
+
+
+def _row(chunk: DryRunChunk, position: int, one: Rehearsed) -> DryRunInvoice:
+    draft = one.draft
+    return DryRunInvoice(
+        run=chunk.run,
+        chunk=chunk,
+        position=position,
+        customer=draft.customer,
+        references=[subscription.reference for subscription in draft.subscriptions],
+        boundary=draft.boundary,
+        line_count=len(draft.lines),
+        currency=draft.currency,
+        subtotal=draft.totals.subtotal.amount,
+        tax=draft.totals.tax.amount,
+        total=draft.totals.total.amount,
+        is_before_tax=draft.awaits_tax,
+        before=one.before.amount if one.before is not None else None,
+        difference=one.difference.amount if one.difference is not None else None,
+        changes=[_told(change) for change in one.changes],
     )
 
 
-def _draft_or_halve(
-    boundaries: Sequence[Boundary],
-) -> tuple[list[DraftInvoice], list[tuple[Subscription, str]]]:
-    try:
-        return draft_invoices(boundaries), []
-    except (TikTokToeError, ArithmeticError) as problem:
-        if len(boundaries) == 1:
-            return [], [(boundaries[0].subscription, str(problem))]
-        middle = len(boundaries) // 2
-        first, first_failures = _draft_or_halve(boundaries[:middle])
-        rest, rest_failures = _draft_or_halve(boundaries[middle:])
-        return [*first, *rest], [*first_failures, *rest_failures]
+def _told(change: LineChange) -> dict[str, str]:
+    return {
+        "description": change.description,
+        "before": str(change.before.amount),
+        "after": str(change.after.amount),
+        "why": change.why,
+    }
 
 
-def _sums(rehearsed: Sequence[Rehearsed]) -> list[CurrencySum]:
-    by_currency: dict[str, list[Rehearsed]] = defaultdict(list)
-    for one in rehearsed:
-        by_currency[one.draft.currency].append(one)
-    return [
-        CurrencySum(
-            currency=currency,
-            count=len(group),
-            subtotal=total((one.draft.totals.subtotal for one in group), currency),
-            tax=total((one.draft.totals.tax for one in group), currency),
-            total=total((one.draft.totals.total for one in group), currency),
-            difference=total((one.difference for one in group if one.difference), currency),
-        )
-        for currency, group in sorted(by_currency.items())
-    ]
+@transaction.atomic
+def cancel_dry_run(*, run: DryRun, at: datetime) -> DryRun:
+    """Look no further; what was worked out stays.
+
+    Raises:
+        DryRunNotRunning: If it is over already.
+    """
+    locked = DryRun.objects.select_for_update().get(pk=run.pk)
+    if locked.state != DryRun.State.RUNNING:
+        raise DryRunNotRunning(f"it is {locked.state} already")
+    locked.state, locked.finished_at = DryRun.State.CANCELED, at
+    locked.save(update_fields=["state", "finished_at"])
+    return locked

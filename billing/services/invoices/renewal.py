@@ -224,8 +224,8 @@ def bill_chunk(ids: Sequence[int], *, run: BillingRun, at: datetime) -> ChunkRes
 
     Those that another worker holds, or whose usage is not closed yet, are left for later.
     """
-    boundaries, review = _claim(ids, run.at, at)
-    written = _draft_and_move_on(boundaries, at)
+    boundaries, review = claim(ids, run.at, at)
+    written = draft_and_move_on(boundaries, at)
     finalize_drafts(hold_for_review(written, boundaries, review=review, at=at), at=at)
     BillingRun.objects.filter(pk=run.pk).update(invoice_count=F("invoice_count") + len(written))
     return ChunkResult(billed=len(boundaries), invoices=len(written), failures=0)
@@ -243,15 +243,15 @@ def draft_invoice(*, subscription: Subscription, at: datetime) -> Invoice | None
     clock = subscription.customer.clock
     due_by = clock.at if clock else at
     with transaction.atomic():
-        boundaries, _ = _claim([subscription.pk], due_by, due_by, is_held=True)
+        boundaries, _ = claim([subscription.pk], due_by, due_by, is_held=True)
         if not boundaries:
             raise BillingNotDue(f"{subscription} has nothing to bill right now")
-        written = _draft_and_move_on(boundaries, due_by)
+        written = draft_and_move_on(boundaries, due_by)
         keep_boundaries(written, boundaries)
     return Invoice.objects.filter(pk__in=[pk for pk, _ in written]).first()
 
 
-def _claim(
+def claim(
     ids: Sequence[int], due_by: datetime, at: datetime, *, is_held: bool = False
 ) -> tuple[list[Boundary], ReviewDays]:
     """Lock what is due of these, and put it on the plan that was scheduled for this boundary.
@@ -276,7 +276,8 @@ def _claim(
     return boundaries, review
 
 
-def _draft_and_move_on(boundaries: Sequence[Boundary], at: datetime) -> Written:
+def draft_and_move_on(boundaries: Sequence[Boundary], at: datetime) -> Written:
+    """Write the drafts of claimed boundaries and move on, in the caller's transaction."""
     for boundary in boundaries:
         if boundary.is_last and boundary.at < boundary.subscription.current_period_end:
             give_back_at_end(boundary, at=at)

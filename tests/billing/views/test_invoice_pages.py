@@ -7,8 +7,6 @@ from django.urls import reverse
 
 from billing.models import BillingFailure, BillingRun, CreditNote, Invoice, InvoiceLine, PlanChange
 from billing.services.credit.credit_notes import issue_credit_note
-from billing.services.invoices.dry_run import dry_run
-from billing.services.invoices.invoicing import bill_start
 from billing.services.invoices.renewal import run_billing
 from subscriptions.models import Subscription
 from subscriptions.services.catalog import TierTerms
@@ -27,7 +25,6 @@ from tests.factories.subscriptions import (
 from tests.factories.usage import use
 from tiktoktoe.accounts.roles import Role
 from tiktoktoe.kernel import clock
-from tiktoktoe.kernel.money import Money
 
 pytestmark = pytest.mark.django_db
 JAN_18 = datetime(2026, 1, 18, 12, tzinfo=UTC)
@@ -245,49 +242,6 @@ def test_a_customer_has_their_own_documents_and_no_others() -> None:
     staff = client.get(reverse("invoice_pdf", args=[mine.number]))
 
     assert (own.status_code, others.status_code, staff.status_code) == (200, 404, 403)
-
-
-def test_a_dry_run_shows_what_a_run_would_bill_and_writes_nothing() -> None:
-    subscription_since(JAN_1)
-    stuck = subscription_since(
-        JAN_1,
-        customer=make_customer(country="FR", name="Sans Taux"),
-    )
-    client = signed_in()
-
-    with clock.moved_to(FEB_1):
-        page = text_of(client, reverse("billing_run_preview"))
-
-    assert "$99.00" in page
-    assert "no tax rate is known for FR" in page
-    assert Invoice.objects.count() == 0
-    stuck.refresh_from_db()
-    assert stuck.next_billing_at == FEB_1
-
-
-def test_a_dry_run_says_what_changed_since_the_period_before_and_why() -> None:
-    fee = published_version(recurring("10.00", charge_model="per_unit"), per_call("1.00"))
-    subscription = subscription_since(JAN_1, version=fee)
-    bill_start(subscription=subscription, at=JAN_1)
-    run_billing(at=FEB_1)
-    fresh = subscription_since(FEB_1)
-    Subscription.objects.filter(pk=subscription.pk).update(quantity=3)
-    use(subscription.customer, 10_005, datetime(2026, 2, 3, tzinfo=UTC))
-
-    rehearsal = dry_run(at=MARCH_1)
-    with clock.moved_to(MARCH_1):
-        page = text_of(signed_in(), reverse("billing_run_preview"))
-
-    (changed,) = [one for one in rehearsal.rehearsed if one.draft.subscription == subscription]
-    assert [(c.before.amount, c.after.amount, c.why) for c in changed.changes] == [
-        (Decimal(10), Decimal(30), "quantity 1 → 3"),
-        (Decimal(0), Decimal(5), "quantity 0 → 10005"),
-    ]
-    (other,) = [one for one in rehearsal.rehearsed if one.draft.subscription == fresh]
-    assert (other.before, other.changes) == (None, ())
-    (sums,) = rehearsal.sums
-    assert sums.difference == changed.difference == Money("25.00", "USD")
-    assert '$10.00 → $30.00 <span class="muted">(quantity 1 → 3)</span>' in page
 
 
 def test_bill_now_bills_and_a_released_failure_is_billed_with_the_next_run() -> None:

@@ -28,8 +28,8 @@ from billing.services.dunning.campaigns import assign_campaign, publish_campaign
 from billing.services.dunning.runs import run_dunning
 from billing.services.invoices.consolidating import set_invoicing
 from billing.services.invoices.draft_review import issue_reviewed
-from billing.services.invoices.dry_run import dry_run
 from billing.services.invoices.invoicing import bill_start, preview_next_invoice, void_invoice
+from billing.services.invoices.rehearsing import rehearse
 from billing.services.invoices.renewal import open_run, run_billing, work_on
 from billing.services.payments.channels import Channel
 from billing.services.payments.charging import open_attempt
@@ -136,12 +136,12 @@ def test_the_preview_and_the_dry_run_are_what_is_then_billed() -> None:
     team, mail = two()
 
     seen = [preview_next_invoice(subscription=one) for one in (team, mail)]
-    rehearsal = dry_run(at=FEB_1)
+    rehearsal = rehearse([one.pk for one in (team, mail)], by=FEB_1)
     run_billing(at=FEB_1)
 
     (invoice,) = renewed()
     assert [draft.totals.total for draft in seen if draft] == [invoice.total] * 2
-    assert [draft.totals.total for draft in rehearsal.drafts] == [invoice.total]
+    assert [one.draft.totals.total for one in rehearsal.invoices] == [invoice.total]
 
 
 def test_chunks_do_not_tear_a_customer_apart(settings: Any) -> None:

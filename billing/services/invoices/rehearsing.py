@@ -1,0 +1,59 @@
+"""A chunk of subscriptions is billed through to an instant by the run's own code, and rolled back.
+
+So that later periods follow from earlier ones, drafts are really written, the subscriptions
+really moved on, and all of it undone: nobody else ever sees any of it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import InterfaceError, OperationalError, transaction
+
+from billing.errors import BeingWorkedOn
+from billing.services.invoices.renewal import claim, draft_and_move_on, due
+from billing.services.invoices.run_changes import Rehearsed, beside_last_period
+
+PERIODS_MAX = 800
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What billing some subscriptions would come to: invoices, and who would be set aside why."""
+
+    invoices: tuple[Rehearsed, ...] = ()
+    failures: tuple[tuple[int, str], ...] = ()
+
+
+def rehearse(ids: Sequence[int], *, by: datetime) -> Rehearsal:
+    """Bill everything of these that is due by an instant, and undo it; what fails is halved.
+
+    Raises:
+        BeingWorkedOn: If another transaction holds some of them; ask again.
+    """
+    try:
+        with transaction.atomic():
+            found = _bill_through(ids, by)
+            transaction.set_rollback(True)
+        return Rehearsal(invoices=tuple(found))
+    except (OperationalError, InterfaceError, BeingWorkedOn):
+        raise
+    except Exception as problem:  # noqa: BLE001 - as in a run, it is at the fault of one
+        if len(ids) == 1:
+            return Rehearsal(failures=((ids[0], f"{type(problem).__name__}: {problem}"),))
+    middle = len(ids) // 2
+    first, rest = rehearse(ids[:middle], by=by), rehearse(ids[middle:], by=by)
+    return Rehearsal(first.invoices + rest.invoices, first.failures + rest.failures)
+
+
+def _bill_through(ids: Sequence[int], by: datetime) -> list[Rehearsed]:
+    found: list[Rehearsed] = []
+    for _ in range(PERIODS_MAX):
+        boundaries, _ = claim(ids, by, by, is_held=True)
+        if not boundaries:
+            break
+        drafts = [draft for _, draft in draft_and_move_on(boundaries, by)]
+        found += beside_last_period(drafts)
+    if due(by).filter(pk__in=ids).exists():
+        raise BeingWorkedOn("some of them are being billed or changed right now")
+    return found
