@@ -18,6 +18,7 @@ def main() -> int:
         decisions,
         drill,
         entitlements,
+        fees_saved,
         ingest,
         ledger,
         previews,
@@ -37,6 +38,7 @@ def main() -> int:
         "routing": routing.run,
         "decisions": decisions.run,
         "entitlements": entitlements.run,
+        "fees-saved": fees_saved.run,
         "payment-drill": drill.run,
     }
     wanted = sys.argv[1:] or list(known)
