@@ -93,6 +93,9 @@ class AuthenticationFacts:
     exempted_total: Money | None = None
 
 
+BANK_DECIDES = "the bank decides"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authentication:
     """What is asked for, and why."""
@@ -108,6 +111,11 @@ class Authentication:
         if self.ask == Ask.EXEMPTION:
             return str(self.exemption)
         return str(self.ask) if self.ask == Ask.CHALLENGE else ""
+
+    @property
+    def expects_challenge(self) -> bool:
+        """Whether the customer will likely be asked: nobody is let off, and the rules apply."""
+        return self.ask == Ask.CHALLENGE or self.reason == BANK_DECIDES
 
     def as_kept(self, *, sent: Mapping[str, str] | None = None) -> dict[str, object]:
         """As the decision and the attempt keep it, with the fields by which it is sent."""
@@ -140,7 +148,7 @@ def decide_authentication(
         return _exempt(Ask.NOTHING, Exemption.ONE_LEG_OUT, "one side is outside of the rules")
     if facts.stores_method:
         return _challenge("later payments will stand on it")
-    return _asked_exemption(facts, terms, on) or _nothing("the bank decides")
+    return _asked_exemption(facts, terms, on) or _nothing(BANK_DECIDES)
 
 
 def _asked_exemption(

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from billing.domain.challenges import ChallengeRecord
 from billing.domain.eligibility import GatewayFacts, MethodFacts, Need
 from billing.domain.routing import Candidate, Decision, Policy, decide
 from billing.domain.routing_rules import Circumstances
@@ -122,6 +123,7 @@ def _candidate_to_json(candidate: Candidate) -> Json:
         return names
     terms = {
         "success_rate": score.success_rate,
+        "abandoned": score.abandoned,
         "value": score.value,
         "weighed_fee": score.fee,
         "risk": score.risk,
@@ -239,6 +241,9 @@ _PROSPECT_NUMBERS = (
 )
 
 
+_CHALLENGES = ("abandoned", "passed", "all_abandoned", "all_passed")
+
+
 def _prospect_to_json(prospect: Prospect) -> Json:
     numbers = {name: str(getattr(prospect, name)) for name in _PROSPECT_NUMBERS}
     return {
@@ -246,6 +251,7 @@ def _prospect_to_json(prospect: Prospect) -> Json:
         "fee": str(prospect.fee.amount),
         "settle_days": prospect.settle_days,
         "asks_to_confirm": prospect.asks_to_confirm,
+        "challenges": {name: str(getattr(prospect.challenges, name)) for name in _CHALLENGES},
         "fee_rule": prospect.fee_rule,
     }
 
@@ -256,6 +262,10 @@ def _prospect_from_json(row: Json, amount: Money) -> Prospect:
         fee=Money(row["fee"], amount.currency),
         settle_days=row["settle_days"],
         asks_to_confirm=row["asks_to_confirm"],
+        # Decisions of before they were counted have none.
+        challenges=ChallengeRecord(
+            **{name: Decimal(value) for name, value in row.get("challenges", {}).items()}
+        ),
         fee_rule=row["fee_rule"],
         **numbers,
     )

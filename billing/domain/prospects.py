@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
+from billing.domain.challenges import UNKNOWN, ChallengeRecord
 from billing.domain.fees import FeeRule, expected_fee
 from billing.domain.scoring import Prospect
 from tiktoktoe.kernel.money import Money, quantize_amount
@@ -41,6 +42,7 @@ def prospect_of(
     rules: Sequence[FeeRule],
     success_rate: Decimal,
     asks_to_confirm: bool = False,
+    challenges: ChallengeRecord = UNKNOWN,
 ) -> Prospect:
     """What is expected by the fee rules valid on a day; `fee_rule` says by which."""
     risk = RISKS.get(kind, KindRisk())
@@ -56,6 +58,7 @@ def prospect_of(
             return_bps=risk.return_bps,
             settle_days=ASSUMED_SETTLE_DAYS,
             asks_to_confirm=asks_to_confirm,
+            challenges=challenges,
             fee_rule="none fits: 4 % assumed",
         )
     rule = expected.rule
@@ -69,6 +72,7 @@ def prospect_of(
         return_fee=rule.return_fee,
         settle_days=rule.settle_days,
         asks_to_confirm=asks_to_confirm,
+        challenges=challenges,
         fee_rule=f"{rule.kind or 'any'} {rule.currency or 'any'} since {rule.valid_from}",
     )
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
+from billing.domain.challenges import ASSUMED, UNKNOWN, ChallengeRecord, abandoned_share
 from tiktoktoe.kernel.money import Money
 from tiktoktoe.kernel.rates import basis_points
 
@@ -34,7 +35,7 @@ class Economics:
     margin_bps: Decimal = Decimal(10_000)  # of the amount, kept when it is paid
     capital_bps: Decimal = Decimal(800)  # a year, for money that is on its way
     decline_bps: Decimal = Decimal(50)  # of the amount: a decline costs a message, or a customer
-    abandon_bps: Decimal = Decimal(1_200)  # of customers leave when they have to confirm
+    abandon_bps: Decimal = ASSUMED.share_bps  # of customers are taken to leave when asked
 
 
 AT_COST = Objectives()
@@ -54,14 +55,20 @@ class Prospect:
     return_fee: Decimal = Decimal(0)
     settle_days: int = 0
     asks_to_confirm: bool = False  # 3-D Secure: some leave, but the issuer answers for fraud
+    challenges: ChallengeRecord = UNKNOWN
     fee_rule: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """The expected value of a candidate, and every term of it, in the payment's currency."""
+    """The expected value of a candidate, and every term of it, in the payment's currency.
+
+    `abandoned` is the share of customers that leaves when asked to confirm; the success rate is
+    what is left of it.
+    """
 
     success_rate: Fraction
+    abandoned: Fraction
     value: Fraction
     fee: Fraction
     risk: Fraction
@@ -81,8 +88,8 @@ def score(
     """Weigh one candidate; exact, so that equal candidates score equally."""
     whole = Fraction(amount.amount)
     rate = Fraction(prospect.success_rate)
-    if prospect.asks_to_confirm:
-        rate *= 1 - basis_points(economics.abandon_bps)
+    abandoned = _abandoned(prospect, economics)
+    rate *= 1 - abandoned
     value = whole * basis_points(economics.margin_bps)
     fee = Fraction(prospect.fee.amount) * Fraction(objectives.fees)
     risk = _risk(whole, value, prospect) * Fraction(objectives.security)
@@ -92,6 +99,7 @@ def score(
     decline_cost = whole * basis_points(economics.decline_bps)
     return Score(
         success_rate=rate,
+        abandoned=abandoned,
         value=value,
         fee=fee,
         risk=risk,
@@ -101,6 +109,13 @@ def score(
         expected_value=rate * (value - fee - risk - time)
         - (1 - rate) * (decline_fee + decline_cost),
     )
+
+
+def _abandoned(prospect: Prospect, economics: Economics) -> Fraction:
+    """Those who leave when asked to confirm, as measured; nobody where nobody is asked."""
+    if not prospect.asks_to_confirm:
+        return Fraction(0)
+    return abandoned_share(prospect.challenges, assumed=basis_points(economics.abandon_bps))
 
 
 def _risk(whole: Fraction, value: Fraction, prospect: Prospect) -> Fraction:

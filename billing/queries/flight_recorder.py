@@ -23,6 +23,7 @@ class CandidateRow:
     success_percent: Decimal | None = None
     fee: Money | None = None
     fee_rule: str = ""
+    abandoned_percent: Decimal | None = None
     risk: Money | None = None
     time: Money | None = None
     expected_value: Money | None = None
@@ -75,13 +76,14 @@ def replay(decision: PaymentDecision, policy: RoutingPolicy) -> Counterfactual:
     difference = None
     if chosen and chosen.prospect and decision.fee_expected is not None:
         difference = quantize_amount(chosen.prospect.fee.amount - decision.fee_expected, currency)
+    method = chosen.method if chosen and chosen.method.isdecimal() else ""
     was = (decision.chosen_gateway, str(decision.chosen_method_id or ""))
     return Counterfactual(
         policy=policy,
         candidates=_rows(candidates, _methods(candidates), currency),
         rule=again.rule,
         gateway=chosen.gateway if chosen else "",
-        goes_elsewhere=((chosen.gateway, chosen.method) if chosen else ("", "")) != was,
+        goes_elsewhere=(chosen.gateway if chosen else "", method) != was,
         fee_difference=difference,
     )
 
@@ -102,7 +104,8 @@ def _row(
     *,
     is_first: bool,
 ) -> CandidateRow:
-    method = str(methods.get(candidate["method"], candidate["kind"]))
+    kind = f"{candidate['kind']} on its page".capitalize()
+    method = str(methods.get(candidate["method"], kind))
     if candidate["why_not"]:
         reasons = tuple(WORDS[Why(why)] for why in candidate["why_not"])
         return CandidateRow(
@@ -117,6 +120,8 @@ def _row(
         method=method,
         is_chosen=is_first,
         success_percent=Decimal(candidate["success_rate"]) * 100,
+        # Decisions of before it was measured do not say it.
+        abandoned_percent=Decimal(candidate.get("abandoned", 0)) * 100 or None,
         fee=Money(candidate["fee"], currency),
         fee_rule=candidate["fee_rule"],
         risk=money("risk"),
@@ -127,5 +132,6 @@ def _row(
 
 
 def _methods(candidates: Sequence[Mapping[str, Any]]) -> Mapping[str, PaymentMethod]:
-    wanted = {int(candidate["method"]) for candidate in candidates}
+    named = {str(candidate["method"]) for candidate in candidates}
+    wanted = {int(name) for name in named if name.isdecimal()}  # a page has no stored method
     return {str(row.pk): row for row in PaymentMethod.objects.filter(pk__in=wanted)}

@@ -8,6 +8,7 @@ from itertools import chain
 
 from billing.domain.breakers import Breaker, BreakerState
 from billing.domain.budgets import spent_budget
+from billing.domain.challenges import PREFIX, ChallengeRates
 from billing.domain.debit_schemes import SCHEMES, amount_limit
 from billing.domain.declines import POLICIES
 from billing.domain.eligibility import GatewayFacts, MethodFacts
@@ -52,6 +53,7 @@ class Surroundings:
     gateways: tuple[GatewayFacts, ...]
     fee_rules: tuple[FeeRule, ...]
     rates: SuccessRates
+    challenges: ChallengeRates
     troubled: frozenset[str]  # gateways whose breaker is not closed
 
     def policy_for(self, seed: str) -> tuple[RoutingPolicy, Policy, str]:
@@ -86,6 +88,7 @@ def surroundings(at: datetime) -> Surroundings:
         gateways=tuple(_facts_of(name, health.get(name), at) for name in gateway_names()),
         fee_rules=fee_rules(at.date()),
         rates=success_rates(statistics),
+        challenges=challenge_rates(statistics),
         troubled=frozenset(name for name, row in health.items() if row.state != "closed"),
     )
 
@@ -145,11 +148,23 @@ def fee_rule_of(row: ProcessorFeeRule) -> FeeRule:
 
 
 def success_rates(statistics: Sequence[OutcomeStatistic]) -> SuccessRates:
-    """What is to be expected, by everything that was counted so far."""
+    """What is to be expected, by everything that was counted so far; challenges are apart."""
+    rows = [row for row in statistics if not row.segment.startswith(PREFIX)]
+    return SuccessRates([cell_of(row) for row in rows], _seen(rows))
+
+
+def challenge_rates(statistics: Sequence[OutcomeStatistic]) -> ChallengeRates:
+    """How many leave when asked to confirm, by everything that was counted so far."""
+    rows = [row for row in statistics if row.segment.startswith(PREFIX)]
+    return ChallengeRates([cell_of(row) for row in rows], _seen(rows))
+
+
+def _seen(statistics: Sequence[OutcomeStatistic]) -> Mapping[str, int]:
+    """How many of each segment were counted, by whatever gateway."""
     seen: dict[str, int] = defaultdict(int)
     for row in statistics:
         seen[row.segment] = max(seen[row.segment], row.seen)
-    return SuccessRates([cell_of(row) for row in statistics], seen)
+    return seen
 
 
 def cell_of(row: OutcomeStatistic) -> Cell:

@@ -1,5 +1,7 @@
 """The facts of strong customer authentication, gathered for one payment."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from django.conf import settings
@@ -46,14 +48,14 @@ def as_kept(found: Authentication, *, gateway: str, is_on_page: bool) -> dict[st
     return found.as_kept(sent=in_names(fields))
 
 
-def authentication_of_page(
-    *, invoice: Invoice, gateway: str, stores_method: bool, at: datetime
-) -> Authentication:
-    """What is asked for on a payment page, where the customer is there and no card is known."""
+def authentications_of_page(
+    *, invoice: Invoice, gateways: Iterable[str], stores_method: bool, at: datetime
+) -> dict[str, Authentication]:
+    """What each gateway's payment page asks for: the customer is there, no card is known yet."""
     customer = invoice.customer
     count, total = _exempted(invoice)
     facts = AuthenticationFacts(
-        gateway=gateway,
+        gateway="",
         kind="",
         amount=invoice.amount_due,
         issuer_country=customer.country,
@@ -78,7 +80,10 @@ def authentication_of_page(
         )
         for row in ExemptionRule.objects.filter(currency=invoice.currency)
     ]
-    return decide_authentication(facts, terms, on=at.astimezone(UTC).date())
+    on = at.astimezone(UTC).date()
+    return {
+        name: decide_authentication(replace(facts, gateway=name), terms, on=on) for name in gateways
+    }
 
 
 def _was_asked_for(invoice: Invoice) -> bool:

@@ -4,7 +4,7 @@ This is the first: what is written down before a byte leaves, so that nobody can
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from time import monotonic
@@ -37,6 +37,7 @@ from billing.models import (
 )
 from billing.services.payments.authentication import as_kept, authentication_of_charge
 from billing.services.payments.channels import PAYABLE_STATES, Channel
+from billing.services.payments.page_decisions import PageRoute
 from billing.services.payments.payment_events import record_event
 from billing.services.payments.reviews import held_back, judge_payment
 from billing.services.payments.sending import send_attempt, send_deadline
@@ -153,8 +154,12 @@ def open_attempt(
     amount: Money | None = None,
     authentication: Authentication | None = None,
     customer_address: str = "",
+    decide: Callable[..., PageRoute] | None = None,
 ) -> PaymentAttempt:
     """Commit an attempt at a given gateway to collect what is due, or part of it.
+
+    Args:
+        decide: Writes down, for the payment, why it goes to that gateway's page.
 
     Raises:
         InvoiceNotOpen: If nothing is to be collected on the invoice.
@@ -173,6 +178,9 @@ def open_attempt(
         if authentication is not None:
             is_on_page = channel == Channel.HOSTED_PAGE
             attempt.authentication = as_kept(authentication, gateway=gateway, is_on_page=is_on_page)
+        if decide is not None:
+            route = decide(payment=payment)
+            attempt.decision, attempt.segment = route.decision, route.segment
         return start_attempt(attempt, earlier, actor=actor, at=at)
 
 

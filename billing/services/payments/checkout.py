@@ -1,15 +1,17 @@
 """Paying an invoice on the gateway's own page, so that no card number comes near us."""
 
 from datetime import datetime
+from functools import partial
 
 from billing.domain.attempts import AttemptState
 from billing.errors import GatewayUnavailable, InvoiceNotOpen, PaymentHeld, PaymentInFlight
-from billing.gateways.registry import DEFAULT_GATEWAY, gateway_named
+from billing.gateways.registry import DEFAULT_GATEWAY, gateway_named, gateway_names
 from billing.models import Invoice, Payment, PaymentAttempt
-from billing.services.payments.authentication import authentication_of_page
+from billing.services.payments.authentication import authentications_of_page
 from billing.services.payments.channels import Channel
 from billing.services.payments.charging import open_attempt
 from billing.services.payments.gateway_calls import ask
+from billing.services.payments.page_decisions import decide_page, page_gateways
 from billing.services.payments.payment_methods import make_known
 from billing.services.payments.reconciling import look_into
 from billing.services.payments.sending import send_attempt
@@ -44,6 +46,12 @@ def open_payment_page(
     if address:
         return address
     make_known(customer=invoice.customer, at=at, gateway=gateway)
+    asked = authentications_of_page(
+        invoice=invoice,
+        gateways={gateway, *page_gateways(gateway_names())},
+        stores_method=saves_method,
+        at=at,
+    )
     try:
         attempt = open_attempt(
             invoice=invoice,
@@ -51,9 +59,8 @@ def open_payment_page(
             gateway=gateway,
             saves_method=saves_method,
             customer_address=customer_address,
-            authentication=authentication_of_page(
-                invoice=invoice, gateway=gateway, stores_method=saves_method, at=at
-            ),
+            authentication=asked[gateway],
+            decide=partial(decide_page, gateway=gateway, asked=asked, at=at),
             actor=actor,
             at=at,
         )

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
+from billing.domain.challenges import PREFIX, observed_challenge
 from billing.domain.success import Cell, observed
 from billing.models import OutcomeStatistic, PaymentAttempt
 from billing.queries.routing import cell_of
@@ -46,7 +47,8 @@ def _added(
     for (_, segment), row in statistics.items():
         seen[segment] = max(seen.get(segment, 0), row.seen)
     for _, gateway, segment, state, decline_class in rows:
-        observation = observed(state, decline_class)
+        is_challenge = segment.startswith(PREFIX)
+        observation = (observed_challenge if is_challenge else observed)(state, decline_class)
         if observation is None:
             continue
         seen[segment] = seen.get(segment, 0) + 1

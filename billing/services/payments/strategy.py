@@ -29,6 +29,7 @@ from billing.models import (
 from billing.queries.risk import Record, record_of
 from billing.queries.routing import StoredMethod, Surroundings, stored_methods, surroundings
 from billing.services.payments.authentication import as_kept, authentication_of_charge
+from billing.services.payments.channels import Channel
 from billing.services.payments.gateway_calls import start_probe
 from subscriptions.models import Customer
 
@@ -331,7 +332,8 @@ def _fallback(
 
 def _may_try_elsewhere(attempt: PaymentAttempt) -> bool:
     """Proven not executed, or declined for a reason that is not the customer's; only once."""
-    if attempt.is_fallback or attempt.decision_id is None:
+    is_routed = attempt.decision_id is not None and attempt.channel == Channel.STORED_METHOD
+    if attempt.is_fallback or not is_routed:
         return False
     named = DeclineClass(attempt.decline_class or DeclineClass.UNCLASSIFIED)
     if attempt.state == PaymentAttempt.State.NOT_SENT and not attempt.decline_class:

@@ -6,7 +6,7 @@ import pytest
 
 from billing.domain.declines import DeclineClass
 from billing.models import ExemptionRule, Invoice, PaymentAttempt
-from billing.services.payments.authentication import authentication_of_page
+from billing.services.payments.authentication import authentications_of_page
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.checkout import confirm_payment, open_payment_page
 from tests.factories.billing import open_invoice
@@ -95,8 +95,8 @@ def test_a_soft_decline_is_stepped_up(gateways: TwoGateways) -> None:
     attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
     assert attempt.payment.state == "requires_action"
 
-    found = authentication_of_page(
-        invoice=invoice, gateway="alpha", stores_method=False, at=later(hours=1)
-    )
+    found = authentications_of_page(
+        invoice=invoice, gateways=["alpha"], stores_method=False, at=later(hours=1)
+    )["alpha"]
 
     assert (found.ask, found.reason) == ("challenge", "the bank asked for it before")
