@@ -33,6 +33,26 @@ class PayPalWorld:
         """The gateway's truth: what was taken, the oldest first."""
         return [payment["amount"]["value"] for payment in reversed(self.control.payments())]
 
+    def dispute(
+        self,
+        capture: str,
+        reason: str = "CANCELED_RECURRING_BILLING",
+        *,
+        is_inquiry: bool = False,
+        is_external: bool = False,
+    ) -> str:
+        """Contest a capture as the buyer, and let it be heard; gives the dispute's name."""
+        made = self.control.dispute(
+            capture, reason=reason, is_inquiry=is_inquiry, is_external=is_external
+        )
+        self.deliver()
+        return str(made["id"])
+
+    def decide(self, dispute: str, verdict: str) -> None:
+        """Let PayPal decide, and let it be heard."""
+        self.control.decide_dispute(dispute, verdict)
+        self.deliver()
+
     def events(self) -> list[dict[str, Any]]:
         """The events so far, signed: their bodies and headers."""
         return self.control.notifications()

@@ -85,7 +85,8 @@ class DisputeClass(StrEnum):
 
 C = DisputeClass
 # Source: docs.stripe.com/disputes/categories; docs.adyen.com/risk-management/
-# understanding-disputes/dispute-reason-codes (the schemes' own codes).
+# understanding-disputes/dispute-reason-codes (the schemes' own codes); PayPal's:
+# developer.paypal.com/docs/api/customer-disputes/v1.
 _CLASS_OF_REASON: Mapping[str, DisputeClass] = {
     "fraudulent": C.FRAUD,
     "unrecognized": C.FRAUD,
@@ -99,6 +100,14 @@ _CLASS_OF_REASON: Mapping[str, DisputeClass] = {
     "check_returned": C.RETURNED,
     "incorrect_account_details": C.RETURNED,
     "insufficient_funds": C.RETURNED,
+    "unauthorised": C.FRAUD,
+    "merchandise_or_service_not_received": C.NOT_RECEIVED,
+    "merchandise_or_service_not_as_described": C.NOT_AS_DESCRIBED,
+    "canceled_recurring_billing": C.CANCELED,
+    "duplicate_transaction": C.DUPLICATE,
+    "payment_by_other_means": C.DUPLICATE,
+    "incorrect_amount": C.PROCESSING,
+    "problem_with_remittance": C.PROCESSING,
     "4837": C.FRAUD,
     "4840": C.FRAUD,
     "4849": C.FRAUD,

@@ -1,6 +1,6 @@
 """What gateways tell of disputes: plain values, as in billing.gateways.base."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -60,6 +60,20 @@ class TellsOfDisputes(Protocol):
         Raises:
             GatewayUnavailable: If no answer came.
             GatewayRefused: If there is none.
+        """
+        ...
+
+
+@runtime_checkable
+class ListsDisputes(Protocol):
+    """A gateway that takes money back without saying why: its disputes tell."""
+
+    def list_disputes(self, charge_reference: str) -> Sequence[DisputeReport]:
+        """The disputes of a charge, as they are now.
+
+        Raises:
+            GatewayUnavailable: If no answer came.
+            GatewayRefused: If it refused.
         """
         ...
 

@@ -14,7 +14,7 @@ import msgspec
 
 from billing.domain.attempts import Answer
 from billing.domain.declines import Decline, DeclineClass
-from billing.errors import GatewayRefused, WebhookForged, WebhookUnreadable
+from billing.errors import GatewayRefused, GatewayUnavailable, WebhookForged
 from billing.gateways.base import (
     Capabilities,
     CaptureRequest,
@@ -28,11 +28,21 @@ from billing.gateways.base import (
     RefundRequest,
     VoidRequest,
 )
+from billing.gateways.disputes import AcceptRequest, DisputeReport, EvidenceRequest
 from billing.gateways.paypal_client import PayPalClient
+from billing.gateways.paypal_disputes import (
+    DISPUTES,
+    evidence_of,
+    outcome_of_answer,
+    report_of,
+    takes_evidence,
+)
+from billing.gateways.paypal_events import event_of
 from billing.gateways.paypal_objects import (
     CURRENCIES,
     is_chargeable,
     outcome_of_capture,
+    outcome_of_hold,
     outcome_of_order,
     outcome_of_refund,
     page_of_order,
@@ -48,7 +58,6 @@ _SIGNED_BY = {
     "transmission_sig": "paypal-transmission-sig",
     "transmission_time": "paypal-transmission-time",
 }
-_ABOUT = {"CHECKOUT.ORDER": "page", "PAYMENT.CAPTURE": "payment", "PAYMENT.REFUND": "refund"}
 _CANNOT_BE_ASKED = Outcome(
     answer=Answer.INCONCLUSIVE, message="PayPal's orders cannot be searched for"
 )
@@ -100,7 +109,11 @@ class PayPalGateway:
         """Capture an authorization, or part of it."""
         if not is_chargeable(request.amount):
             return _refused("PayPal does not take this amount or currency")
-        body = {"amount": to_paypal(request.amount), "final_capture": request.is_last}
+        body = {
+            "amount": to_paypal(request.amount),
+            "final_capture": request.is_last,
+            "invoice_id": request.our_reference,  # told again by the capture's events
+        }
         path = f"/v2/payments/authorizations/{request.charge_reference}/capture"
         return self._client.move(path, body, key=request.idempotency_key, read=outcome_of_capture)
 
@@ -138,8 +151,16 @@ class PayPalGateway:
         return self._client.move(ORDERS, body, key=request.idempotency_key, read=outcome_of_order)
 
     def read_charge(self, reference: str) -> Outcome:
-        """What a capture says now."""
-        return self._client.look(f"/v2/payments/captures/{reference}", outcome_of_capture)
+        """What a capture says now, or an authorization."""
+        neither = Outcome(answer=Answer.INCONCLUSIVE, message="PayPal knows no such payment")
+        seen = self._client.look(
+            f"/v2/payments/captures/{reference}", outcome_of_capture, gone=neither
+        )
+        if seen is not neither:
+            return seen
+        return self._client.look(
+            f"/v2/payments/authorizations/{reference}", outcome_of_hold, gone=neither
+        )
 
     def read_session(self, session: str) -> Outcome:
         """What has become of an order; one that was approved is captured, which is what it was for.
@@ -194,6 +215,40 @@ class PayPalGateway:
         del our_reference, charge_reference
         return _CANNOT_BE_ASKED
 
+    def read_dispute(self, reference: str) -> DisputeReport:
+        """A dispute as it is now."""
+        return report_of(self._client.ask("GET", f"{DISPUTES}/{reference}"))
+
+    def list_disputes(self, charge_reference: str) -> Sequence[DisputeReport]:
+        """The disputes of a capture, as they are now."""
+        query = {"disputed_transaction_id": charge_reference}
+        found = self._client.ask("GET", DISPUTES, params=query)
+        return [self.read_dispute(str(row["dispute_id"])) for row in found.get("items") or []]
+
+    def submit_evidence(self, request: EvidenceRequest) -> Outcome:
+        """Hand evidence in, if PayPal waits for it: it keeps no keys, so it is looked at first."""
+        path = f"{DISPUTES}/{request.dispute_reference}"
+        try:
+            waits = takes_evidence(self._client.ask("GET", path))
+        except (GatewayUnavailable, GatewayRefused) as error:
+            return Outcome(answer=Answer.NEVER_LEFT, message=str(error)[:300])
+        if not waits:
+            message = "PayPal takes no evidence for this dispute now"
+            return Outcome(answer=Answer.NEVER_LEFT, message=message)
+        return self._client.hand_in(
+            f"{path}/provide-evidence",
+            read=lambda _: outcome_of_answer(request.dispute_reference),
+            files=evidence_of(request),
+        )
+
+    def accept_dispute(self, request: AcceptRequest) -> Outcome:
+        """Give the money back, and the dispute up; one that is resolved takes no second one."""
+        return self._client.hand_in(
+            f"{DISPUTES}/{request.dispute_reference}/accept-claim",
+            read=lambda _: outcome_of_answer(request.dispute_reference),
+            json={"note": "We accept the claim.", "accept_claim_type": "REFUND"},
+        )
+
     def detach_method(self, reference: str, *, customer_reference: str) -> None:
         """Forget a stored wallet."""
         known = {method.reference for method in self.list_methods(customer_reference)}
@@ -231,7 +286,7 @@ class PayPalGateway:
         signed = {field: headers.get(name, "") for field, name in _SIGNED_BY.items()}
         if not self._webhook_id or not all(signed.values()):
             raise WebhookForged("the signature is missing")
-        event = _event_of(body)
+        event = event_of(body)
         question = {**signed, "webhook_id": self._webhook_id, "webhook_event": msgspec.Raw(body)}
         try:
             answer = self._client.ask(
@@ -277,40 +332,6 @@ def _unit(request: ChargeRequest | PageRequest) -> dict[str, Any]:
         "description": request.description[:127],
         "amount": to_paypal(request.amount),
     }
-
-
-def _event_of(body: bytes) -> GatewayEvent:
-    try:
-        event = msgspec.json.decode(body)
-        resource, name = event["resource"], str(event["event_type"])
-        identity, reference = str(event["id"]), str(resource["id"])
-        ours = str(resource.get("custom_id") or _custom_id_of_unit(resource))
-    except (msgspec.DecodeError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise WebhookUnreadable("this is no event of PayPal's") from error
-    about = next((word for start, word in _ABOUT.items() if name.startswith(start)), "other")
-    if name in {"PAYMENT.CAPTURE.REFUNDED", "PAYMENT.CAPTURE.REVERSED"}:
-        about = "refund"
-    return GatewayEvent(
-        event_id=identity,
-        name=name,
-        about=about,
-        reference=reference,
-        our_reference=ours,
-        happened_at=_instant(event.get("create_time")),
-    )
-
-
-def _custom_id_of_unit(resource: Mapping[str, Any]) -> str:
-    units = resource.get("purchase_units") or [{}]
-    return str(units[0].get("custom_id") or "")
-
-
-def _instant(text: object) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return at if at.tzinfo else None
 
 
 def _refused(message: str) -> Outcome:

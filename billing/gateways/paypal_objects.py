@@ -25,6 +25,12 @@ _ANSWER_OF_CAPTURE: Mapping[str, Answer] = {
     "DECLINED": Answer.DECLINED,
     "FAILED": Answer.DECLINED,
 }
+_ANSWER_OF_HOLD: Mapping[str, Answer] = {
+    "CREATED": Answer.AUTHORIZED,
+    "PENDING": Answer.PENDING,
+    "DENIED": Answer.DECLINED,
+    "VOIDED": Answer.ABANDONED,
+}
 _ANSWER_OF_REFUND: Mapping[str, Answer] = {
     "COMPLETED": Answer.SUCCEEDED,
     "PENDING": Answer.PENDING,
@@ -62,21 +68,33 @@ def outcome_of_order(order: Json) -> Outcome:
     """What an order says about its one payment; one that is only approved is no payment yet."""
     session, status = str(order.get("id") or ""), order.get("status")
     payments = _payments(order)
+    if payments.get("authorizations"):
+        held = outcome_of_hold(payments["authorizations"][0])
+        # What was captured of it was not let go, whatever became of the rest.
+        is_over = held.answer == Answer.ABANDONED and payments.get("captures")
+        answer = Answer.INCONCLUSIVE if is_over else held.answer
+        return replace(held, answer=answer, session=session)
     if payments.get("captures"):
         captured = outcome_of_capture(payments["captures"][0])
         return _with(captured, session=session, method=method_of(order))
-    if payments.get("authorizations"):
-        held = payments["authorizations"][0]
-        amount = zero(str(held["amount"]["currency_code"]))
-        is_held = held.get("status") in {"CREATED", "PENDING"}
-        answer = Answer.AUTHORIZED if is_held else Answer.DECLINED
-        return Outcome(answer=answer, reference=str(held["id"]), session=session, amount=amount)
     if status == "VOIDED":
         return Outcome(answer=Answer.ABANDONED, session=session)
     if status in {"CREATED", "SAVED", "PAYER_ACTION_REQUIRED", "APPROVED"}:
         url = _link(order, "payer-action") or _link(order, "approve")
         return Outcome(answer=Answer.REQUIRES_ACTION, session=session, action_url=url)
     return Outcome(answer=Answer.INCONCLUSIVE, session=session)
+
+
+def outcome_of_hold(held: Json) -> Outcome:
+    """What an authorization says; of one that was captured, its captures say what was taken."""
+    answer = _ANSWER_OF_HOLD.get(str(held.get("status")), Answer.INCONCLUSIVE)
+    reason = str((held.get("status_details") or {}).get("reason") or "DECLINED")
+    return Outcome(
+        answer=answer,
+        reference=str(held["id"]),
+        decline=paypal_decline(reason) if answer == Answer.DECLINED else None,
+        amount=zero(str(held["amount"]["currency_code"])) if answer == Answer.AUTHORIZED else None,
+    )
 
 
 def outcome_of_capture(capture: Json) -> Outcome:

@@ -1,8 +1,9 @@
 """What every gateway promises, asked of the stand-ins and, with keys, of real test accounts.
 
 The same tests run over both. A real account is used when its keys are in the environment
-(TTT_LIVE_STRIPE_KEY; TTT_LIVE_ADYEN_KEY, …_HOST, …_MERCHANT, …_SHOPPER, …_METHOD); otherwise its
-tests are skipped and say so. Only keys of test mode are taken.
+(TTT_LIVE_STRIPE_KEY; TTT_LIVE_ADYEN_KEY, …_HOST, …_MERCHANT, …_SHOPPER, …_METHOD;
+TTT_LIVE_PAYPAL_CLIENT_ID, …_SECRET, …_HOST, …_CUSTOMER, …_WALLET); otherwise its tests are skipped
+and say so. Only keys of test mode are taken.
 """
 
 import os
@@ -24,11 +25,16 @@ from billing.gateways.base import (
     RefundRequest,
     VoidRequest,
 )
+from billing.gateways.paypal import PayPalGateway
+from billing.gateways.paypal_client import PayPalClient
 from billing.gateways.registry import gateway_named
 from billing.gateways.stripe import StripeGateway
 from billing.gateways.stripe_client import client_for
+from billing.models import PaymentMethod
 from tests.adyen_world import AdyenWorld
+from tests.billing.gateways.test_paypal import paid_on_page
 from tests.factories.subscriptions import make_customer
+from tests.paypal_world import PayPalWorld
 from tests.stripe_world import StripeWorld
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import Money
@@ -96,18 +102,31 @@ def _live_adyen() -> Account:
     return Account(AdyenGateway("adyen", client, hmac_keys=[]), shopper, method)
 
 
-@pytest.fixture(params=["stripe", "adyen", "live_stripe", "live_adyen"])
+def _live_paypal() -> Account:
+    parts = ("CLIENT_ID", "SECRET", "HOST", "CUSTOMER", "WALLET")
+    name, secret, host, customer, wallet = _needed(*(f"TTT_LIVE_PAYPAL_{part}" for part in parts))
+    assert "sandbox" in host, "TTT_LIVE_PAYPAL_HOST must be of PayPal's sandbox"
+    client = PayPalClient(api_host=host, client_id=name, secret=secret)
+    return Account(PayPalGateway("paypal", client, webhook_id=""), customer, wallet)
+
+
+@pytest.fixture(params=["stripe", "adyen", "paypal", "live_stripe", "live_adyen", "live_paypal"])
 def account(request: pytest.FixtureRequest) -> Account:
     """Each stand-in, and each real test account that there are keys for."""
     live: dict[str, Callable[[], Account]] = {
         "live_stripe": _live_stripe,
         "live_adyen": _live_adyen,
+        "live_paypal": _live_paypal,
     }
     if request.param in live:
         return live[request.param]()
-    world: StripeWorld | AdyenWorld = request.getfixturevalue(request.param)
+    world: StripeWorld | AdyenWorld | PayPalWorld = request.getfixturevalue(request.param)
     if isinstance(world, StripeWorld):
         return _stripe_account(StripeGateway())
+    if isinstance(world, PayPalWorld):
+        paid_on_page(world)
+        wallet = PaymentMethod.objects.select_related("customer").get()
+        return Account(gateway_named("paypal"), "any", wallet.gateway_reference)
     customer = make_customer()
     stored = world.store_card(customer)
     return Account(

@@ -10,8 +10,10 @@ from tests.sandbox.server import ROOT
 from tiktoktoe.sandbox.core.errors import ContractBroken
 from tiktoktoe.sandbox.paypal import api, routes
 from tiktoktoe.sandbox.paypal.orders import BUYERS
+from tiktoktoe.sandbox.paypal.payments import SLOW_BUYERS
 from tiktoktoe.sandbox.paypal.spec import CONTRACTS, load_spec
 
+SOURCE = ROOT / "tiktoktoe" / "sandbox" / "paypal"
 PAGE = (ROOT / "docs" / "fidelity-paypal.md").read_text(encoding="utf-8")
 SPEC = load_spec()
 with_document = pytest.mark.skipif(
@@ -26,7 +28,15 @@ def test_every_operation_that_is_answered_is_on_the_page_and_no_other() -> None:
 
 
 def test_every_buyer_is_on_the_page() -> None:
-    assert [name for name in BUYERS if f"`{name}`" not in PAGE] == []
+    assert [name for name in (*BUYERS, *SLOW_BUYERS) if f"`{name}`" not in PAGE] == []
+
+
+def test_every_event_that_the_sandbox_sends_is_on_the_page() -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in SOURCE.glob("*.py"))
+    sent = set(re.findall(r'"([A-Z]+\.[A-Z]+\.[A-Z]+)"', code))
+
+    assert sent
+    assert [name for name in sent if f"`{name}`" not in PAGE] == []
 
 
 @with_document

@@ -90,11 +90,24 @@ class SandboxControl:
         return self._post("challenge", {"intent": intent, "passes": passes})
 
     def dispute(
-        self, charge: str, *, reason: str = "fraudulent", is_inquiry: bool = False
+        self,
+        charge: str,
+        *,
+        reason: str = "fraudulent",
+        is_inquiry: bool = False,
+        is_external: bool = False,
     ) -> dict[str, Any]:
-        """Contest a charge as the card's holder; gives the dispute."""
+        """Contest a charge as its holder; gives the dispute.
+
+        Args:
+            is_external: At the issuer of a card behind a wallet, not at PayPal.
+        """
         body = {"charge": charge, "reason": reason, "inquiry": is_inquiry}
-        return self._post("dispute", body)
+        return self._post("dispute", {**body, "external": True} if is_external else body)
+
+    def reverse(self, charge: str) -> dict[str, Any]:
+        """Let PayPal's stand-in take a capture back by itself; gives the reversal."""
+        return self._post("reverse", {"charge": charge})
 
     def fail_late(self, intent: str, *, reason: str = "insufficient_funds") -> dict[str, Any]:
         """Let a bank debit that had succeeded fail after all; gives the intent."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from billing.domain.declines import stripe_decline
 from billing.domain.disputes import (
@@ -97,7 +98,9 @@ def _attempt_of(gateway: str, report: DisputeReport) -> PaymentAttempt | None:
     known = Dispute.objects.filter(gateway=gateway, gateway_reference=report.reference).first()
     by_charge = None
     if report.charge_reference:
-        by_charge = attempts.filter(gateway_reference=report.charge_reference).first()
+        by_name = Q(gateway_reference=report.charge_reference)
+        of_capture = Q(operations__gateway_reference=report.charge_reference)
+        by_charge = attempts.filter(by_name | of_capture).first()
     identity = _uuid(report.our_reference)
     by_ours = attempts.filter(pk=identity).first() if identity else None
     return by_charge or by_ours or (known.attempt if known else None)

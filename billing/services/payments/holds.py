@@ -367,13 +367,14 @@ def _as_proof(operation: PaymentOperation, seen: Outcome) -> Outcome:
     """
     one_part = not gateway_named(operation.attempt.gateway).capabilities.has_multi_capture
     nothing = Outcome(answer=Answer.INCONCLUSIVE, message=seen.message)
+    if operation.kind == Kind.VOID and seen.answer == Answer.ABANDONED:
+        return Outcome(answer=Answer.SUCCEEDED)
     if not one_part:
         return nothing
     if seen.answer == Answer.SUCCEEDED and operation.kind == Kind.CAPTURE:
         return replace(seen, reference="") if seen.amount == operation.amount else nothing
     if seen.answer == Answer.ABANDONED:
-        is_void = operation.kind == Kind.VOID
-        return Outcome(answer=Answer.SUCCEEDED if is_void else Answer.DECLINED)
+        return Outcome(answer=Answer.DECLINED)
     if seen.answer == Answer.AUTHORIZED:
         return Outcome(answer=Answer.DECLINED, message="it was not carried out")
     return nothing

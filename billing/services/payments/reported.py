@@ -9,13 +9,11 @@ from datetime import datetime
 from uuid import UUID
 
 from billing.domain.attempts import (
-    LIVE_ATTEMPT_STATES,
     UNPROVEN_ATTEMPT_STATES,
     Answer,
     AttemptState,
 )
 from billing.domain.declines import Decline, DeclineClass
-from billing.errors import PaymentInFlight
 from billing.gateways.base import GatewayEvent, Outcome
 from billing.gateways.disputes import report_as_kept, report_kept
 from billing.gateways.registry import gateway_named
@@ -26,9 +24,9 @@ from billing.services.payments.holds import hold_has_lapsed, settle_operation
 from billing.services.payments.intake import kind_of_event, look_at_reported
 from billing.services.payments.payment_events import WEBHOOK
 from billing.services.payments.payment_methods import refresh_methods, take_over_method
-from billing.services.payments.payment_returns import return_payment
 from billing.services.payments.reconciling import find_attempt, look_into
 from billing.services.payments.refunds import look_into_refund, settle_refund
+from billing.services.payments.reversals import look_at_reversal, take_back
 from billing.services.payments.settlement import record_fees
 from billing.services.payments.settling import settle_attempt
 from tiktoktoe.kernel.money import Money
@@ -139,37 +137,41 @@ def _handle_operation(event: WebhookEvent, at: datetime) -> str:
     known = operations.filter(pk=identity).first() if identity else None
     known = known or operations.filter(gateway_reference=event.reference).first()
     proven = outcome_of_proof(event.proof)
-    if known is None or proven is None:
-        return _note_failed_capture(event, at) if event.name == "CAPTURE_FAILED" else "not ours"
+    if known is None or (proven is None and not event.reference):
+        return _handle_failed_capture(event, at) if event.name == "CAPTURE_FAILED" else "not ours"
+    # Whose it is the signed event says; what became of it, the gateway.
+    proven = proven or gateway_named(event.gateway).read_charge(event.reference)
     settled = settle_operation(operation=known, outcome=proven, actor=WEBHOOK, at=at)
     return f"{settled.kind} {settled.state}"
 
 
-def _note_failed_capture(event: WebhookEvent, at: datetime) -> str:
-    """The money of a charge that counts as paid will not come: it is owed again."""
+def _handle_failed_capture(event: WebhookEvent, at: datetime) -> str:
     attempt = _attempt(event)
     if attempt is None or attempt.is_hold:
         return "not ours"
-    if attempt.state in LIVE_ATTEMPT_STATES - {AttemptState.SUCCEEDED}:
-        raise PaymentInFlight("it is not known to be paid yet: this has to wait")
-    if attempt.state != AttemptState.SUCCEEDED:
-        return "nothing was paid"
-    returned = return_payment(
+    return take_back(
         attempt=attempt,
         code="CAPTURE_FAILED",
         message="the capture failed: the money did not come",
-        debited_on=None,
-        returned_on=(event.happened_at or at).date(),
-        actor=WEBHOOK,
+        returned_at=event.happened_at or at,
         at=at,
     )
-    return "payment returned" if returned else "payment returned before"
+
+
+def _handle_reversal(event: WebhookEvent, at: datetime) -> str:
+    told_at = event.happened_at or event.received_at
+    return look_at_reversal(
+        gateway=event.gateway, charge_reference=event.reference, told_at=told_at, at=at
+    )
 
 
 def _handle_lapse(event: WebhookEvent, at: datetime) -> str:
     attempt = _attempt(event)
     if attempt is None:
         return "not ours"
+    gone = Outcome(answer=Answer.ABANDONED)
+    for void in attempt.operations.filter(kind="void", state__in=["dispatched", "unknown"]):
+        settle_operation(operation=void, outcome=gone, actor=WEBHOOK, at=at)
     return f"attempt {hold_has_lapsed(attempt=attempt, actor=WEBHOOK, at=at).state}"
 
 
@@ -202,6 +204,7 @@ _HANDLERS: Mapping[str, Callable[[WebhookEvent, datetime], str]] = {
     "dispute": _handle_dispute,
     "method": _handle_methods,
     "report": _handle_report,
+    "reversal": _handle_reversal,
     HINT: _handle_hint,
 }
 

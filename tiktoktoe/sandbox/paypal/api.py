@@ -10,13 +10,14 @@ from tiktoktoe.sandbox.core.account import random_text, snapshot
 from tiktoktoe.sandbox.core.api import Api as CoreApi
 from tiktoktoe.sandbox.core.idempotency import Keys, Rules
 from tiktoktoe.sandbox.core.messages import Answer, Request
+from tiktoktoe.sandbox.core.multipart import multipart
 from tiktoktoe.sandbox.core.schemas import Json
-from tiktoktoe.sandbox.paypal import orders, routes
+from tiktoktoe.sandbox.paypal import disputes, orders, payments, routes
 from tiktoktoe.sandbox.paypal.business import Business, signature
 from tiktoktoe.sandbox.paypal.errors import ApiError
 from tiktoktoe.sandbox.paypal.routes import route
 
-__all__ = ["Api", "orders"]  # these register the routes
+__all__ = ["Api", "disputes", "orders", "payments"]  # these register the routes
 
 TOKEN_PATH = "/v1/oauth2/token"  # noqa: S105 - an address
 TOKEN_LASTS_SECONDS = 9 * 3600
@@ -108,10 +109,14 @@ class Api(CoreApi):
     def _given(self, request: Request) -> Json:
         if request.method in {"GET", "DELETE"}:
             return dict(parse_qsl(request.query))
+        content, files = request.content, {}
+        if content.startswith(b"--"):  # a file beside the JSON, which is the part named "input"
+            fields, uploaded = multipart(content)
+            content, files = dict(fields).get("input", "").encode(), {"file": uploaded}
         try:
-            given = msgspec.json.decode(request.content or b"{}")
+            given = msgspec.json.decode(content or b"{}")
         except msgspec.DecodeError:
             raise ApiError(400, "The body is no JSON.") from None
         if not isinstance(given, dict):
             raise ApiError(400, "The body is no object.")
-        return given
+        return {**given, **files}

@@ -1,12 +1,14 @@
-"""The business account that is simulated: orders, captures, refunds, wallets, events."""
+"""The business account that is simulated: its objects, what is due, what it tells."""
 
 import hashlib
 import hmac
 import string
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from tiktoktoe.sandbox.core.account import Account, random_text, snapshot
 from tiktoktoe.sandbox.core.errors import NotThere
@@ -17,8 +19,20 @@ from tiktoktoe.sandbox.paypal.spec import Spec
 
 LETTERS = string.ascii_uppercase + string.digits
 ENDPOINT = "endpoint"
-INDEXED = {"body": ("customer",), "private": ()}
+INDEXED = {"body": ("customer", "capture"), "private": ()}
 SIGNING_KEY = b"the sandbox's own; only it verifies"
+Action = Callable[[Any, Json], None]
+_actions: dict[str, Action] = {}
+
+
+def action(name: str) -> Callable[[Action], Action]:
+    """Let a function do what is planned under a name."""
+
+    def register(function: Action) -> Action:
+        _actions[name] = function
+        return function
+
+    return register
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +65,8 @@ class Store(CoreStore):
 class Business(Account):
     """All state, behind one lock."""
 
+    actions = _actions
+
     def __init__(self, spec: Spec, data_dir: Path, address: str, terms: Terms) -> None:
         super().__init__(Store(data_dir / "business.sqlite3"), address)
         self.spec = spec
@@ -61,9 +77,13 @@ class Business(Account):
         identity = random_text(17, LETTERS)
         return self.store.add({"object": kind, "id": identity, "created": self.now(), **fields})
 
-    def at(self) -> str:
-        """The time, as PayPal writes it."""
-        return datetime.fromtimestamp(self.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    def at(self, moment: int | None = None) -> str:
+        """A time, as PayPal writes it."""
+        return datetime.fromtimestamp(moment or self.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def links(self, path: str, *, rel: str = "self", method: str = "GET") -> list[Json]:
+        """Where to go on from an object."""
+        return [{"href": f"{self.address}{path}", "rel": rel, "method": method}]
 
     def tell(self, name: str, kind: str, resource: Json) -> None:
         """Note what happened; it is sent when the change of state lasts."""

@@ -1,16 +1,17 @@
-"""Orders and what becomes of them: approved, captured, refunded; and stored wallets.
+"""Orders, approved and captured; and stored wallets.
 
 A wallet is that of a buyer: one who can pay, or one whose funding is declined, at once or from
 the second payment on.
 """
 
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
 from tiktoktoe.sandbox.core.schemas import Json
 from tiktoktoe.sandbox.core.store import Search
 from tiktoktoe.sandbox.paypal.business import Business
 from tiktoktoe.sandbox.paypal.errors import ApiError
+from tiktoktoe.sandbox.paypal.payments import new_capture, new_hold, shown_part
 from tiktoktoe.sandbox.paypal.routes import route
 
 ORDERS = "/v2/checkout/orders"
@@ -25,10 +26,6 @@ BUYERS = {
     "new": "SOMETHING_NEW",
 }
 LATER = "later-"
-# Source, secondary pages of 2026: PayPal US 3.49 % and 0.49 for the wallet; elsewhere near.
-SHARE = Decimal("0.0349")
-FIXED = Decimal("0.49")
-WHOLE_UNITS = frozenset({"HUF", "JPY", "TWD"})
 
 
 @route("POST", ORDERS)
@@ -77,59 +74,6 @@ def capture_order(business: Business, _body: Json, identity: str) -> tuple[int, 
     return 201, shown(business, order)
 
 
-@route("GET", "/v2/payments/captures/<id>")
-def read_capture(business: Business, _query: Json, identity: str) -> tuple[int, Json]:
-    """A capture."""
-    return 200, shown_capture(business.store.get(identity, "capture"))
-
-
-@route("POST", "/v2/payments/captures/<id>/refund")
-def refund(business: Business, body: Json, identity: str) -> tuple[int, Json]:
-    """Give back a capture, or part of it."""
-    capture = business.store.get(identity, "capture")
-    left = Decimal(capture["amount"]["value"]) - Decimal(capture["refunded"])
-    amount = body.get("amount") or {**capture["amount"], "value": str(left)}
-    if not 0 < Decimal(amount["value"]) <= left:
-        raise ApiError(422, "More than was captured.", issue="REFUND_AMOUNT_EXCEEDED")
-    capture["refunded"] = str(Decimal(capture["refunded"]) + Decimal(amount["value"]))
-    is_whole = Decimal(capture["refunded"]) == Decimal(capture["amount"]["value"])
-    capture["status"] = "REFUNDED" if is_whole else "PARTIALLY_REFUNDED"
-    made = business.new(
-        "refund", amount=amount, status="COMPLETED", custom_id=body.get("custom_id", "")
-    )
-    business.tell("PAYMENT.CAPTURE.REFUNDED", "refund", shown_refund(made))
-    return 201, shown_refund(made)
-
-
-@route("GET", "/v2/payments/refunds/<id>")
-def read_refund(business: Business, _query: Json, identity: str) -> tuple[int, Json]:
-    """A refund."""
-    return 200, shown_refund(business.store.get(identity, "refund"))
-
-
-@route("POST", "/v2/payments/authorizations/<id>/capture")
-def capture_hold(business: Business, body: Json, identity: str) -> tuple[int, Json]:
-    """Take what was authorised, or part of it."""
-    hold = business.store.get(identity, "authorization")
-    amount = body.get("amount") or hold["amount"]
-    left = Decimal(hold["amount"]["value"]) - Decimal(hold["captured"])
-    if hold["status"] != "CREATED" or not 0 < Decimal(amount["value"]) <= left:
-        raise ApiError(422, "It cannot be captured.", issue="MAX_CAPTURE_AMOUNT_EXCEEDED")
-    hold["captured"] = str(Decimal(hold["captured"]) + Decimal(amount["value"]))
-    made = _new_capture(business, amount, hold["custom_id"])
-    return 201, shown_capture(made)
-
-
-@route("POST", "/v2/payments/authorizations/<id>/void")
-def void(business: Business, _body: Json, identity: str) -> tuple[int, Json]:
-    """Let go of what was authorised."""
-    hold = business.store.get(identity, "authorization")
-    if hold["status"] != "CREATED" or Decimal(hold["captured"]):
-        raise ApiError(422, "It was captured.", issue="PREVIOUSLY_CAPTURED")
-    hold["status"] = "VOIDED"
-    return 204, {}
-
-
 @route("GET", "/v3/vault/payment-tokens")
 def list_tokens(business: Business, query: Json) -> tuple[int, Json]:
     """The stored wallets of a customer."""
@@ -171,17 +115,12 @@ def take(business: Business, order: Json) -> None:
     if issue:
         raise ApiError(422, "The funding was declined.", issue=issue)
     unit = order["unit"]
+    amount, ours = _plain(unit["amount"]), unit.get("custom_id", "")
     if order["intent"] == "AUTHORIZE":
-        hold = business.new(
-            "authorization",
-            amount=_plain(unit["amount"]),
-            status="CREATED",
-            captured="0",
-            custom_id=unit.get("custom_id", ""),
-        )
+        hold = new_hold(business, order, amount, ours)
         order["payments"] = {"authorizations": [hold["id"]]}
     else:
-        made = _new_capture(business, _plain(unit["amount"]), unit.get("custom_id", ""))
+        made = new_capture(business, amount, custom_id=ours, buyer=order["buyer"])
         order["payments"] = {"captures": [made["id"]]}
     order["status"] = "COMPLETED"
 
@@ -189,7 +128,7 @@ def take(business: Business, order: Json) -> None:
 def shown(business: Business, order: Json) -> Json:
     """An order, as the API shows it."""
     payments = {
-        kind: [_shown_part(business.store.get(identity)) for identity in identities]
+        kind: [shown_part(business, business.store.get(identity)) for identity in identities]
         for kind, identities in order["payments"].items()
     }
     unit = {"reference_id": "default", **order["unit"]}
@@ -207,55 +146,6 @@ def shown(business: Business, order: Json) -> Json:
             wallet["attributes"] = {"vault": order["vault"]}
         answer["payment_source"] = {"paypal": wallet}
     return answer
-
-
-def shown_capture(capture: Json) -> Json:
-    """A capture, as the API shows it."""
-    gross, fee = Decimal(capture["amount"]["value"]), Decimal(capture["fee"])
-    currency = capture["amount"]["currency_code"]
-
-    def of(value: Decimal) -> Json:
-        return {"currency_code": currency, "value": str(value)}
-
-    return {
-        "id": capture["id"],
-        "status": capture["status"],
-        "amount": capture["amount"],
-        "final_capture": True,
-        "custom_id": capture["custom_id"],
-        "seller_receivable_breakdown": {
-            "gross_amount": of(gross),
-            "paypal_fee": of(fee),
-            "net_amount": of(gross - fee),
-        },
-    }
-
-
-def shown_refund(made: Json) -> Json:
-    """A refund, as the API shows it."""
-    return {name: made[name] for name in ("id", "status", "amount", "custom_id")}
-
-
-def _shown_part(part: Json) -> Json:
-    if part["object"] == "capture":
-        return shown_capture(part)
-    return {name: part[name] for name in ("id", "status", "amount", "custom_id")}
-
-
-def _new_capture(business: Business, amount: Json, ours: str) -> Json:
-    currency = amount["currency_code"]
-    places = Decimal(1) if currency in WHOLE_UNITS else Decimal("0.01")
-    fee = Decimal(amount["value"]) * SHARE + FIXED
-    made = business.new(
-        "capture",
-        amount=amount,
-        status="COMPLETED",
-        refunded="0",
-        fee=str(fee.quantize(places, ROUND_HALF_UP)),
-        custom_id=ours,
-    )
-    business.tell("PAYMENT.CAPTURE.COMPLETED", "capture", shown_capture(made))
-    return made
 
 
 def _store_wallet(business: Business, order: Json) -> None:

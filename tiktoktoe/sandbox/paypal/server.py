@@ -21,7 +21,7 @@ from tiktoktoe.sandbox.core.server import Application as CoreApplication
 from tiktoktoe.sandbox.core.server import serve as serve_on
 from tiktoktoe.sandbox.core.store import Search
 from tiktoktoe.sandbox.core.webhooks import Post, Webhooks
-from tiktoktoe.sandbox.paypal import orders
+from tiktoktoe.sandbox.paypal import disputes, orders, payments
 from tiktoktoe.sandbox.paypal.api import Api
 from tiktoktoe.sandbox.paypal.business import Business, Terms, signature
 from tiktoktoe.sandbox.paypal.errors import ApiError
@@ -73,18 +73,41 @@ class Control(CoreControl):
         self._own_api = api
 
     def own(self) -> Mapping[str, Callable[[Json], Json]]:
-        """Buyers, tokens, events, and the truth."""
+        """Buyers, disputes, tokens, events, and the truth."""
         return {
             "checkout": self._approve,
+            "dispute": self._dispute,
             "notifications": self._events,
             "payments": self._payments,
+            "reverse": self._reverse,
             "tokens/forget": self._forget_tokens,
+            "verdict": self._decide,
         }
 
     def _approve(self, body: Json) -> Json:
         order = self._business.store.get(body["session"], "order")
         orders.approve(self._business, order, body.get("holder") or orders.GOOD)
         return {"location": return_address(order)}
+
+    def _dispute(self, body: Json) -> Json:
+        capture = self._business.store.get(body["charge"], "capture")
+        dispute = disputes.open_dispute(
+            self._business,
+            capture,
+            reason=body["reason"],
+            stage="INQUIRY" if body.get("inquiry") else "CHARGEBACK",
+            is_external=bool(body.get("external")),
+        )
+        return {"id": dispute["id"]}
+
+    def _decide(self, body: Json) -> Json:
+        dispute = self._business.store.get(body["dispute"], "dispute")
+        disputes.decide(self._business, dispute, body["verdict"])
+        return {"id": dispute["id"]}
+
+    def _reverse(self, body: Json) -> Json:
+        capture = self._business.store.get(body["charge"], "capture")
+        return {"id": payments.reverse(self._business, capture)["id"]}
 
     def _events(self, body: Json) -> Json:
         kept = self._business.store.newest_first("event", Search(is_oldest_first=True))

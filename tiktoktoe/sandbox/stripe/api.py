@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 from tiktoktoe.sandbox.core.api import Api as CoreApi
 from tiktoktoe.sandbox.core.idempotency import Keys
 from tiktoktoe.sandbox.core.messages import Answer, Request
+from tiktoktoe.sandbox.core.multipart import multipart
 from tiktoktoe.sandbox.stripe import forms, resources, routes  # noqa: F401 - registers the routes
 from tiktoktoe.sandbox.stripe.errors import ApiError
 from tiktoktoe.sandbox.stripe.expansion import expand
@@ -67,7 +68,7 @@ class Api(CoreApi):
 
     def _parameters(self, request: Request, operation: Operation) -> Json:
         if request.content.startswith(b"--"):
-            fields, uploaded = forms.multipart(request.content)
+            fields, uploaded = multipart(request.content)
         else:
             text = request.content.decode() if request.method == "POST" else request.query
             fields, uploaded = parse_qsl(text, keep_blank_values=True), b""

@@ -1,0 +1,250 @@
+"""PayPal's events: captures that are pending, denied or taken back; holds; refunds on their way."""
+
+from datetime import timedelta
+
+import pytest
+
+from billing.gateways.paypal_events import EVENTS
+from billing.models import (
+    Dispute,
+    Payment,
+    PaymentAttempt,
+    PaymentMethod,
+    PaymentOperation,
+    Refund,
+    WebhookEvent,
+)
+from billing.services.payments.charging import charge_invoice
+from billing.services.payments.holds import (
+    capture_hold,
+    hold_invoice,
+    look_into_operation,
+    void_hold,
+)
+from billing.services.payments.refunds import refund_payment
+from billing.services.payments.webhook_inbox import work_off_waiting
+from tests.billing.gateways.test_paypal import paid_on_page, second_invoice
+from tests.paypal_world import PayPalWorld
+from tests.sandbox.server import ROOT
+from tests.stripe_world import NOW, PERSON
+from tiktoktoe.kernel.clock import now
+from tiktoktoe.kernel.money import Money
+
+db = pytest.mark.django_db
+HOUR = 3600
+VOIDS = "POST /v2/payments/authorizations/.*/void"
+
+
+def held(paypal: PayPalWorld, buyer: str = "good") -> PaymentAttempt:
+    """99.00 USD, held by a stored wallet."""
+    invoice = second_invoice(paypal, buyer)
+    method = PaymentMethod.objects.get()
+    paypal.deliver()
+    return hold_invoice(invoice=invoice, method=method, actor=PERSON, at=NOW)
+
+
+def take(attempt: PaymentAttempt, amount: str, *, is_last: bool = True) -> PaymentOperation:
+    return capture_hold(
+        attempt=attempt,
+        amount=Money(amount, "USD"),
+        is_last=is_last,
+        actor=PERSON,
+        idempotency_key=f"take-{amount}",
+        at=NOW,
+    )
+
+
+@db
+@pytest.mark.parametrize(("buyer", "state"), [("later-slow", "paid"), ("later-bounced", "open")])
+def test_a_pending_capture_ends_as_the_buyers_bank_says(
+    paypal: PayPalWorld, buyer: str, state: str
+) -> None:
+    invoice = second_invoice(paypal, buyer)
+
+    attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+    paypal.deliver()
+    assert attempt.state == "pending"
+    paypal.control.advance_clock(HOUR + 1)
+    paypal.deliver()
+
+    attempt.refresh_from_db()
+    invoice.refresh_from_db()
+    assert invoice.state == state
+    assert attempt.state == {"paid": "succeeded", "open": "declined"}[state]
+
+
+@db
+@pytest.mark.parametrize(
+    ("buyer", "state", "paid"),
+    [("later-slow", "succeeded", "60.00"), ("later-bounced", "failed", "0.00")],
+)
+def test_a_pending_capture_of_a_hold_ends_so_too(
+    paypal: PayPalWorld, buyer: str, state: str, paid: str
+) -> None:
+    attempt = held(paypal, buyer)
+
+    operation = take(attempt, "60.00", is_last=False)
+    assert operation.state == "pending"
+    paypal.control.advance_clock(HOUR + 1)
+    paypal.deliver()
+
+    operation.refresh_from_db()
+    attempt.refresh_from_db()
+    assert operation.state == state
+    assert attempt.payment.invoice.amount_paid == Money(paid, "USD")
+
+
+@db
+def test_a_capture_whose_answer_was_lost_is_proven_by_its_event(paypal: PayPalWorld) -> None:
+    attempt = held(paypal)
+    paypal.control.add_fault("POST .*/authorizations/.*/capture", "reset_after", times=1)
+
+    operation = take(attempt, "60.00")
+    assert operation.state == "unknown"
+    paypal.deliver()
+
+    operation.refresh_from_db()
+    assert operation.state == "succeeded"
+    assert operation.gateway_reference in [row["id"] for row in paypal.control.payments()]
+
+
+@db
+def test_a_hold_that_was_let_go_there_is_let_go_here(paypal: PayPalWorld) -> None:
+    attempt = held(paypal)
+
+    paypal.control.advance_clock(30 * 24 * HOUR)
+    paypal.deliver()
+
+    attempt.refresh_from_db()
+    assert attempt.state == "abandoned"
+    assert Payment.objects.get(pk=attempt.payment_id).state != "paid"
+
+
+@db
+def test_a_void_whose_answer_was_lost_is_proven_by_its_event(paypal: PayPalWorld) -> None:
+    attempt = held(paypal)
+    paypal.control.add_fault(VOIDS, "reset_after", times=1)
+
+    void = void_hold(attempt=attempt, actor=PERSON, idempotency_key="v", at=NOW)
+    assert void.state == "unknown"
+    paypal.deliver()
+
+    void.refresh_from_db()
+    attempt.refresh_from_db()
+    assert (void.state, attempt.state) == ("succeeded", "abandoned")
+
+
+@db
+def test_a_void_too_old_to_be_repeated_is_looked_up(paypal: PayPalWorld) -> None:
+    attempt = held(paypal)
+    paypal.control.add_fault(VOIDS, "reset_after", times=1)
+    void = void_hold(attempt=attempt, actor=PERSON, idempotency_key="v", at=NOW)
+
+    void = look_into_operation(operation=void, actor=PERSON, at=NOW + timedelta(days=1))
+
+    assert void.state == "succeeded"
+
+
+@db
+def test_a_hold_whose_answer_was_lost_is_proven_by_its_event(paypal: PayPalWorld) -> None:
+    invoice = second_invoice(paypal)
+    method = PaymentMethod.objects.get()
+    paypal.deliver()
+    paypal.control.add_fault("POST /v2/checkout/orders$", "reset_after", times=1)
+
+    attempt = hold_invoice(invoice=invoice, method=method, actor=PERSON, at=NOW)
+    assert attempt.state == "unknown"
+    paypal.deliver()
+
+    attempt.refresh_from_db()
+    assert attempt.state == "authorized"
+
+
+@db
+def test_a_refund_to_a_bank_account_is_pending_until_its_event(paypal: PayPalWorld) -> None:
+    invoice = second_invoice(paypal, "later-slow")
+    attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+    paypal.control.advance_clock(HOUR + 1)
+    paypal.deliver()
+
+    refund = refund_payment(
+        payment=Payment.objects.get(pk=attempt.payment_id),
+        amount=Money("30.00", "USD"),
+        reason="goodwill",
+        actor=PERSON,
+        idempotency_key="r",
+        at=NOW,
+    )
+    assert refund.state == "pending"
+    paypal.control.advance_clock(HOUR + 1)
+    paypal.deliver()
+
+    assert Refund.objects.get().state == "succeeded"
+
+
+@db
+def test_a_capture_that_is_taken_back_is_owed_again_once(paypal: PayPalWorld) -> None:
+    invoice = paid_on_page(paypal)
+    paypal.deliver()
+
+    paypal.control.reverse(PaymentAttempt.objects.get().gateway_reference)
+    paypal.deliver()
+    invoice.refresh_from_db()
+    assert invoice.state == "paid"  # a dispute may follow
+    for minutes in (3, 4):
+        WebhookEvent.objects.filter(about="reversal").update(
+            state="waiting", next_try_at=now() + timedelta(minutes=minutes)
+        )
+        work_off_waiting(at=now() + timedelta(minutes=minutes))
+
+    invoice.refresh_from_db()
+    event = WebhookEvent.objects.get(about="reversal")
+    assert (invoice.state, invoice.amount_due) == ("open", Money("99.00", "USD"))
+    assert Payment.objects.filter(state="returned").count() == 1
+    assert (event.state, event.result) == ("done", "payment returned before")
+
+
+@db
+def test_a_capture_of_a_hold_that_is_taken_back_is_owed_again(paypal: PayPalWorld) -> None:
+    attempt = held(paypal)
+    operation = take(attempt, "60.00")
+
+    paypal.control.reverse(operation.gateway_reference)
+    paypal.deliver()
+    work_off_waiting(at=now() + timedelta(minutes=3))
+
+    operation.refresh_from_db()
+    attempt.refresh_from_db()
+    assert operation.state == "failed"
+    assert attempt.payment.invoice.amount_paid == Money("0.00", "USD")
+
+
+@db
+def test_a_reversal_with_a_dispute_behind_it_counts_as_the_dispute(paypal: PayPalWorld) -> None:
+    paid_on_page(paypal)
+    capture = PaymentAttempt.objects.get().gateway_reference
+    paypal.control.dispute(capture, reason="UNAUTHORISED", is_external=True)
+    paypal.control.reverse(capture)
+
+    paypal.deliver()
+
+    event = WebhookEvent.objects.get(about="reversal")
+    assert event.result == "a dispute"
+    assert (Payment.objects.get().state, Dispute.objects.get().held) == ("paid", Money(99, "USD"))
+
+
+@db
+def test_a_dispute_of_a_holds_capture_finds_its_payment(paypal: PayPalWorld) -> None:
+    attempt = held(paypal)
+    operation = take(attempt, "60.00")
+
+    paypal.dispute(operation.gateway_reference)
+
+    dispute = Dispute.objects.get()
+    assert (dispute.attempt_id, dispute.amount) == (attempt.pk, Money("60.00", "USD"))
+
+
+def test_every_event_that_is_heard_is_on_the_page_for_its_subscription() -> None:
+    page = (ROOT / "docs" / "fidelity-paypal.md").read_text(encoding="utf-8")
+
+    assert [name for name in EVENTS if f"`{name}`" not in page] == []
