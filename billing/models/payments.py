@@ -350,6 +350,22 @@ class Refund(models.Model):
     credit_note = models.ForeignKey(
         CreditNote, on_delete=models.PROTECT, null=True, blank=True, related_name="refunds"
     )
+    capture = models.ForeignKey(
+        "billing.PaymentOperation",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="refunds",
+        help_text="of a hold, where the gateway gives back by capture",
+    )
+    part_of = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="parts",
+        help_text="the first part of what was asked for in one go",
+    )
     currency = models.CharField(max_length=3)
     amount = money_field()
     state = models.CharField(max_length=16, choices=State.choices, default=State.DISPATCHED)

@@ -22,7 +22,7 @@ from billing.forms.payments import (
     PaymentFilter,
     RefundForm,
 )
-from billing.models import Payment, PaymentAttempt, PaymentOperation
+from billing.models import Payment, PaymentAttempt, PaymentOperation, Refund
 from billing.models.payments import PaymentQuerySet
 from billing.queries.payments import decline_in_words, payment_history, payment_sums
 from billing.services.payments.charging import charge_invoice
@@ -153,8 +153,16 @@ def refund_create(request: HttpRequest, payment_id: UUID) -> HttpResponse:
     except (Conflict, GatewayError) as refusal:
         messages.error(request, f"Nothing was refunded: {refusal}.")
     else:
-        messages.info(request, f"The refund is {str(refund.state).replace('_', ' ')}.")
+        messages.info(request, _what_became(refund))
     return redirect("payment_detail", payment.pk)
+
+
+def _what_became(refund: Refund) -> str:
+    """The state of a refund, or of each of its parts."""
+    states = [str(part.state).replace("_", " ") for part in (refund, *refund.parts.order_by("pk"))]
+    if len(states) == 1:
+        return f"The refund is {states[0]}."
+    return f"The refund is in {len(states)} parts, one for each capture: {', '.join(states)}."
 
 
 def _detail(
@@ -169,7 +177,7 @@ def _detail(
     context = {
         "payment": payment,
         "attempts": [(attempt, decline_in_words(attempt)) for attempt in attempts],
-        "refunds": payment.refunds.select_related("credit_note"),
+        "refunds": payment.refunds.select_related("credit_note", "capture"),
         "disputes": payment.disputes.all(),
         "hold": hold,
         "capture_form": CaptureForm(attempt=hold) if hold else None,

@@ -25,6 +25,7 @@ from billing.gateways.registry import gateway_named
 from billing.models import CreditNote, Invoice, Payment, PaymentAttempt, Refund
 from billing.services.payments.gateway_calls import Request, ask
 from billing.services.payments.payment_events import RECONCILER, record_event
+from billing.services.payments.refund_parts import charge_reference, shares_of_refund
 from billing.services.payments.sending import send_deadline
 from billing.services.payments.settling import note_overpayment, recover_subscription
 from subscriptions.models import CustomerClock
@@ -51,6 +52,8 @@ def refund_payment(
 ) -> Refund:
     """Give back part or all of a paid payment. The same key gives the same refund.
 
+    Of a hold that was taken in parts it may be several, one for each capture: its `parts`.
+
     Without a credit note the invoice is owed again by as much; nothing collects it by itself.
 
     Raises:
@@ -59,7 +62,7 @@ def refund_payment(
         RefundExceedsPayment: If, with earlier refunds, it would be more than was paid.
         Conflict: If the key was used for another refund.
     """
-    refund = open_refund(
+    parts = open_refunds(
         payment=payment,
         amount=amount,
         reason=reason,
@@ -68,11 +71,12 @@ def refund_payment(
         at=at,
         credit_note=credit_note,
     )
-    return send_refund(refund=refund, actor=actor, at=at)
+    sent = [send_refund(refund=part, actor=actor, at=at) for part in parts]
+    return sent[0]
 
 
 @transaction.atomic(durable=True)
-def open_refund(
+def open_refunds(
     *,
     payment: Payment,
     amount: Money,
@@ -81,32 +85,42 @@ def open_refund(
     idempotency_key: str,
     at: datetime,
     credit_note: CreditNote | None = None,
-) -> Refund:
-    """Reserve the amount and commit the refund, before anything is sent."""
+) -> list[Refund]:
+    """Reserve the amount and commit the refund, before anything is sent.
+
+    Of a hold that was taken in parts it may need several refunds, one for each capture.
+    """
     locked = Payment.objects.select_for_update(of=("self",)).get(pk=payment.pk)
     known = Refund.objects.filter(idempotency_key=idempotency_key).first()
     if known is not None:
-        if known.payment_id != locked.pk or known.amount != amount:
+        parts = [known, *known.parts.order_by("pk")]
+        asked = total((part.amount for part in parts), locked.currency)
+        if known.payment_id != locked.pk or asked != amount:
             raise Conflict("this request was made before, for another refund")
-        return known
+        return parts
     attempt = _paid_attempt(locked)
     _check_amount(locked, amount, credit_note)
     locked.amount_refunded += amount
     locked.save(update_fields=["amount_refunded"])
-    refund = Refund.objects.create(
-        id=uuid7(),
-        payment=locked,
-        attempt=attempt,
-        credit_note=credit_note,
-        currency=locked.currency,
-        amount=amount.amount,
-        reason=reason[:200],
-        idempotency_key=idempotency_key,
-        requested_at=at,
-        next_check_at=at + send_deadline(),
-    )
-    _record(refund, "", actor, at)
-    return refund
+    made: list[Refund] = []
+    for number, share in enumerate(shares_of_refund(attempt=attempt, amount=amount)):
+        part = Refund.objects.create(
+            id=uuid7(),
+            payment=locked,
+            attempt=attempt,
+            credit_note=credit_note,
+            capture_id=share.capture,
+            part_of=made[0] if made else None,
+            currency=locked.currency,
+            amount=share.amount.amount,
+            reason=reason[:200],
+            idempotency_key=f"{idempotency_key}/{number + 1}" if number else idempotency_key,
+            requested_at=at,
+            next_check_at=at + send_deadline(),
+        )
+        _record(part, "", actor, at)
+        made.append(part)
+    return made
 
 
 def send_refund(*, refund: Refund, actor: Actor, at: datetime) -> Refund:
@@ -246,24 +260,11 @@ def _check_note(payment: Payment, amount: Money, credit_note: CreditNote) -> Non
 def _request(refund: Refund) -> RefundRequest:
     return RefundRequest(
         our_reference=str(refund.pk),
-        charge_reference=_charge_reference(refund.attempt),
+        charge_reference=charge_reference(refund),
         amount=refund.amount,
         metadata={"refund_id": str(refund.pk), "payment_id": str(refund.payment_id)},
         idempotency_key=f"refund:{refund.pk}",
     )
-
-
-def _charge_reference(attempt: PaymentAttempt) -> str:
-    """The gateway's name for what is refunded: of a hold perhaps the largest capture's.
-
-    The captures of a hold that has ended stay as they are, so that a repeated request names
-    the same one. More than that one brought has to be refunded at the gateway's own pages.
-    """
-    if not attempt.is_hold or not gateway_named(attempt.gateway).capabilities.names_captures:
-        return attempt.gateway_reference
-    captures = attempt.operations.filter(kind="capture", state="succeeded")
-    largest = captures.exclude(gateway_reference="").order_by("-amount", "requested_at").first()
-    return largest.gateway_reference if largest is not None else attempt.gateway_reference
 
 
 def _move(refund: Refund, to_state: RefundState, actor: Actor, at: datetime) -> None:

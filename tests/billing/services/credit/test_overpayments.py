@@ -16,7 +16,7 @@ from billing.services.credit.overpayments import credit_overpayment
 from billing.services.dunning.runs import run_dunning
 from billing.services.payments.channels import Channel
 from billing.services.payments.charging import open_attempt
-from billing.services.payments.refunds import open_refund, settle_refund
+from billing.services.payments.refunds import open_refunds, settle_refund
 from billing.services.payments.settling import settle_attempt
 from finance.models import Posting
 from finance.services.posting import post_documents
@@ -54,7 +54,7 @@ def overpaid() -> Invoice:
     """An invoice of 99.00: paid, refunded, paid again, and then the bank sent the refund back."""
     invoice = invoice_of(make_customer())
     pay(invoice, "99.00")
-    refund = open_refund(
+    (refund,) = open_refunds(
         payment=Payment.objects.get(),
         amount=usd("99.00"),
         reason="a mistake",
@@ -98,7 +98,7 @@ def test_it_cannot_be_moved_or_refunded_twice() -> None:
     with pytest.raises(NothingOverpaid):
         credit_overpayment(invoice=invoice, reason="again", actor=PERSON, at=later(days=4))
     with pytest.raises(RefundExceedsPayment):
-        open_refund(
+        open_refunds(
             payment=newest,
             amount=usd("0.01"),
             reason="again",

@@ -15,7 +15,7 @@ from billing.services.payments.charging import charge_invoice
 from billing.services.payments.collection import collect_due
 from billing.services.payments.refunds import (
     look_into_refund,
-    open_refund,
+    open_refunds,
     reconcile_refunds,
     refund_payment,
 )
@@ -248,7 +248,7 @@ def test_a_refund_that_cannot_be_looked_into_keeps_no_other_from_it(
     payment = paid(stripe)
     terms: dict[str, Any] = {"payment": payment, "reason": "goodwill", "actor": PERSON, "at": NOW}
     first, second = (
-        open_refund(amount=usd("10.00"), idempotency_key=key, **terms) for key in ("a", "b")
+        open_refunds(amount=usd("10.00"), idempotency_key=key, **terms)[0] for key in ("a", "b")
     )
 
     def look(*, refund: Refund, **rest: object) -> Refund:
