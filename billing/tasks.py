@@ -38,6 +38,7 @@ from billing.services.payments.payment_methods import refresh_expiring
 from billing.services.payments.reconciling import reconcile_attempts
 from billing.services.payments.refunds import reconcile_refunds
 from billing.services.payments.routing_policies import end_harmful_trial
+from billing.services.payments.stripe_events import find_missed_events
 from billing.services.payments.webhook_inbox import work_off, work_off_waiting
 from subscriptions.models import CustomerClock
 from tiktoktoe.kernel.clock import now
@@ -56,6 +57,7 @@ SCHEDULES = [
     ("Watch the routing trial", "billing.tasks.watch_routing_trial", 300),
     ("Count payment outcomes", "billing.tasks.count_payment_outcomes", 30),
     ("Look into what gateways have told", "billing.tasks.work_off_events", 10),
+    ("Ask for events that never came", "billing.tasks.find_missed", 600),
     ("Exchange files with banks", "billing.tasks.exchange_bank_files", 300),
     ("Mark subscriptions past due", "billing.tasks.mark_overdue_subscriptions", 3600),
     ("Do the dunning steps that are due", "billing.tasks.dun", 60),
@@ -269,6 +271,12 @@ def work_off_event(event_id: int) -> str:
 def work_off_events() -> int:
     """Look into the events that wait; gives how many."""
     return work_off_waiting(at=now())
+
+
+@shared_task
+def find_missed() -> int:
+    """Ask for the events that never arrived by webhook; gives how many there were."""
+    return find_missed_events(at=now())
 
 
 BEAT_SECONDS = 60

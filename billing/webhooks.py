@@ -11,36 +11,10 @@ from typing import Any
 from django.db import transaction
 from djstripe.event_handlers import djstripe_receiver
 
-from billing.gateways.registry import DEFAULT_GATEWAY
-from billing.services.payments.webhook_inbox import keep_hint
+from billing.gateways.stripe_events import EVENTS
+from billing.services.payments.stripe_events import keep_event
 from billing.tasks import work_off_event
 from tiktoktoe.kernel.clock import now
-
-EVENTS = (
-    "charge.dispute.closed",
-    "charge.dispute.created",
-    "charge.dispute.funds_reinstated",
-    "charge.dispute.funds_withdrawn",
-    "charge.dispute.updated",
-    "charge.failed",
-    "checkout.session.async_payment_failed",
-    "checkout.session.async_payment_succeeded",
-    "checkout.session.completed",
-    "checkout.session.expired",
-    "mandate.updated",
-    "payment_intent.canceled",
-    "payment_intent.payment_failed",
-    "payment_intent.processing",
-    "payment_intent.requires_action",
-    "payment_intent.succeeded",
-    "payment_method.attached",
-    "payment_method.automatically_updated",
-    "payment_method.detached",
-    "payment_method.updated",
-    "refund.created",
-    "refund.failed",
-    "refund.updated",
-)
 
 
 @djstripe_receiver(list(EVENTS))  # type: ignore[untyped-decorator]
@@ -50,14 +24,10 @@ def look_at_event(sender: object, event: Any, **_: object) -> None:
     A broker that is down does not lose it: the schedule finds it there.
     """
     del sender
-    named = event.data["object"]
-    metadata = named.get("metadata") or {}
-    kept = keep_hint(
-        gateway=DEFAULT_GATEWAY,
+    kept = keep_event(
         event_id=str(event.id),
         name=str(event.type),
-        reference=str(named["id"]),
-        our_reference=str(metadata.get("our_reference") or ""),
+        named=event.data["object"],
         happened_at=event.created,
         at=now(),
     )

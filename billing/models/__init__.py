@@ -79,7 +79,7 @@ from billing.models.thresholds import ThresholdCrossing
 from billing.models.unused_credits import UnusedCredit
 from billing.models.usage_alerts import UsageAlert, UsageBudget
 from billing.models.wallets import PrepaidCredit, PrepaidEntry, TopUp, Wallet
-from billing.models.webhooks import WebhookEvent
+from billing.models.webhooks import EventCursor, WebhookEvent
 from billing.models.webhooks_out import WebhookDelivery, WebhookEndpoint, WebhookTry
 
 __all__ = [
@@ -120,6 +120,7 @@ __all__ = [
     "DunningSeries",
     "DunningStep",
     "DunningThreshold",
+    "EventCursor",
     "ExemptionRule",
     "GatewayCall",
     "GatewayCustomer",

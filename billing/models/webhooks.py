@@ -30,6 +30,7 @@ class WebhookEvent(models.Model):
     payload = models.TextField(help_text="as it came; cut short when refused")
     state = models.CharField(max_length=16, choices=State.choices, default=State.WAITING)
     result = models.CharField(max_length=300, blank=True)
+    is_polled = models.BooleanField(default=False, help_text="we had to ask for it")
     copies = models.PositiveIntegerField(default=1, help_text="how often it came")
     tries = models.PositiveSmallIntegerField(default=0)
     next_try_at = models.DateTimeField(null=True, blank=True)
@@ -66,3 +67,19 @@ class WebhookEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.gateway} {self.name or self.state} {self.event_id}"
+
+
+class EventCursor(models.Model):
+    """How far a gateway's events have been asked for; it only moves on."""
+
+    gateway = models.CharField(max_length=32, unique=True)
+    seen_until = models.DateTimeField(help_text="when the newest event that was seen was made")
+    asked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = models.Manager["EventCursor"]()
+
+    class Meta:
+        ordering = ["gateway"]
+
+    def __str__(self) -> str:
+        return f"{self.gateway} until {self.seen_until}"

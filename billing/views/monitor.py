@@ -48,6 +48,7 @@ def payment_monitor(request: HttpRequest) -> HttpResponse:
         "oldest": _oldest(seen.oldest_unknown_at, at),
         "wait": _duration(seen.inbox.oldest_wait),
         "lag": _duration(seen.inbox.lag),
+        "missed": _missed(seen.inbox.missed),
         "dispute_rate": _percent(seen.disputes.rate, places=2),
         "hours": hours,
         "choices": HOURS.items(),
@@ -145,6 +146,10 @@ def _inbox(request: HttpRequest) -> HttpResponse:
 
 def _percent(rate: Fraction | None, *, places: int = 1) -> str:
     return "—" if rate is None else f"{round_half_away(rate * 100, places)} %"
+
+
+def _missed(events: int) -> str:
+    return f"{events} never came: we asked" if events else "from happening to arrival"
 
 
 def _duration(span: timedelta | None) -> str:

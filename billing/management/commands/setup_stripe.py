@@ -5,8 +5,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from billing.gateways.stripe_events import EVENTS
 from billing.services.payments.stripe_setup import set_up_stripe
-from billing.webhooks import EVENTS
 from tiktoktoe.kernel.errors import GatewayError
 
 

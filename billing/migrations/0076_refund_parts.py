@@ -54,7 +54,7 @@ DROP FUNCTION billing_refund_part_fits, billing_refund_within_capture;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0073_price_move_notices")]
+    dependencies = [("billing", "0075_dry_runs")]
 
     operations = [
         migrations.AddField(
