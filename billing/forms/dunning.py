@@ -108,6 +108,7 @@ class AssignmentForm(forms.Form):
     plan = forms.ModelChoiceField(
         Plan.objects.none(), required=False, empty_label="the company", label="For"
     )
+    from_day = DayField(required=False, label="From", widget=DAY, help_text="empty: from now on")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """With the plans that there are."""

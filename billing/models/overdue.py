@@ -8,6 +8,7 @@ from billing.models.dunning import DunningCampaign
 from billing.models.money_fields import money_field
 from subscriptions.models import Customer, Subscription
 from tiktoktoe.kernel.clock import now
+from tiktoktoe.kernel.money import Money
 
 
 class DunningThreshold(models.Model):
@@ -34,6 +35,11 @@ class DunningThreshold(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount} {self.currency}"
+
+    @property
+    def money(self) -> Money:
+        """The amount with its currency."""
+        return Money(self.amount, self.currency)
 
 
 class DunningSeries(models.Model):

@@ -2,16 +2,19 @@
 
 import os
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from billing.domain.overdue import OverdueTerms, RequestTerms
 from billing.models import DunningRun
+from billing.services.dunning.campaigns import publish_campaign
 from billing.services.dunning.runs import run_dunning
 from billing.services.payments.pay_links import make_share_link
 from tests.browser.reader import DESKTOP, PHONE, THEMES, Reader
 from tests.factories.billing import open_invoice
-from tests.factories.dunning import campaign_in_force
+from tests.factories.dunning import campaign_in_force, campaign_terms
 from tests.factories.subscriptions import TEST_ACTOR, make_customer
 from tests.stripe_world import later
 from tiktoktoe.kernel.clock import now
@@ -28,6 +31,15 @@ def run(transactional_db: None) -> DunningRun:
     for day in (1, 3, 6):
         run_dunning(at=invoice.due_at + timedelta(days=day))
     open_invoice(later(), customer=make_customer())
+    publish_campaign(
+        code="whole",
+        name="Whole debts",
+        terms=campaign_terms("1 email"),
+        actor=TEST_ACTOR,
+        at=later(),
+        requests=RequestTerms(thresholds={"USD": Decimal(50)}, requests_max=3, days_between=7),
+        states=[OverdueTerms(name="late", unpaid_invoices=1, blocks_service=True)],
+    )
     return DunningRun.objects.get()
 
 
@@ -39,6 +51,7 @@ def test_the_pages_are_accessible_and_fit(finance_reader: Reader, run: DunningRu
         "campaigns": "/dunning/campaigns/",
         "campaign": "/dunning/campaigns/test/1/?past_due_on=2026-03-02&reason=fraud",
         "new": "/dunning/campaigns/new/?after=test:1",
+        "whole": "/dunning/campaigns/whole/1/",
     }
     for name, path in paths.items():
         finance_reader.audit(path)

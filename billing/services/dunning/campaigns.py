@@ -169,15 +169,25 @@ def ordered_terms(terms: CampaignTerms) -> CampaignTerms:
 
 @transaction.atomic
 def assign_campaign(
-    *, campaign: DunningCampaign | None, actor: Actor, at: datetime, plan: Plan | None = None
+    *,
+    campaign: DunningCampaign | None,
+    actor: Actor,
+    at: datetime,
+    plan: Plan | None = None,
+    effective_from: datetime | None = None,
 ) -> DunningRule:
-    """Let a campaign count from now on: for the company, or for a plan's invoices.
+    """Let a campaign count from now, or a moment to come, on: for the company, or a plan.
 
     Runs that go on keep theirs. A plan with no campaign goes by the company's again.
 
     Raises:
-        CampaignInvalid: If the company would have none, or a plan one for whole debts.
+        CampaignInvalid: If the company would have none, a plan one for whole debts, or it
+            would have counted already.
     """
+    if effective_from is not None and effective_from < at:
+        raise CampaignInvalid(
+            "what has counted stays", field="from_day", remedy="choose a day to come"
+        )
     if campaign is not None and plan is not None and is_for_debts(campaign):
         raise CampaignInvalid(
             "requests and overdue states are of a customer's whole debt, not of a plan",
@@ -187,7 +197,11 @@ def assign_campaign(
     if campaign is None and plan is None:
         raise CampaignInvalid("the company has always one", field="campaign")
     rule = DunningRule.objects.create(
-        plan=plan, campaign=campaign, effective_from=at, actor=actor_name(actor)[:64], created_at=at
+        plan=plan,
+        campaign=campaign,
+        effective_from=effective_from or at,
+        actor=actor_name(actor)[:64],
+        created_at=at,
     )
     logger.info("dunning campaign assigned", extra={"campaign": str(campaign), "plan": str(plan)})
     return rule
@@ -206,3 +220,9 @@ def campaigns_in_force(at: datetime) -> Sequence[tuple[Plan | None, DunningRule]
         newest.setdefault(rule.plan_id, rule)
     kept = [rule for rule in newest.values() if rule.campaign is not None]
     return [(rule.plan, rule) for rule in sorted(kept, key=lambda r: r.plan_id or 0)]
+
+
+def campaigns_to_come(at: datetime) -> Sequence[DunningRule]:
+    """What will count from a moment to come on, the next first."""
+    rules = DunningRule.objects.select_related("plan", "campaign").filter(effective_from__gt=at)
+    return list(rules.order_by("effective_from", "pk"))

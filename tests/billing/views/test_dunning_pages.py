@@ -248,6 +248,10 @@ FORM: dict[str, Any] = {
     "steps-1-kind": "email",
     "steps-2-day": "",
     "steps-2-kind": "",
+    "thresholds-TOTAL_FORMS": "0",
+    "thresholds-INITIAL_FORMS": "0",
+    "states-TOTAL_FORMS": "0",
+    "states-INITIAL_FORMS": "0",
 }
 
 
