@@ -99,6 +99,7 @@ def portal_cancellation(request: HttpRequest, reference: str) -> HttpResponse:
                 "customer": subscription.customer,
                 "form": form,
                 "made": made,
+                "token": request.POST.get("token", ""),
             }
             return render(request, "portal/offer.html", context)
         act = partial(
@@ -108,6 +109,7 @@ def portal_cancellation(request: HttpRequest, reference: str) -> HttpResponse:
             at=now(),
             when=CancelWhen.PERIOD_END,
             reason=form.reason(),
+            expected=request.POST.get("token") or None,
         )
         if _done(request, act):
             decline_offers(subscription=subscription, at=now())
@@ -145,6 +147,7 @@ def portal_pause(request: HttpRequest, reference: str) -> HttpResponse:
             at=now(),
             at_period_end=True,
             resume_on=form.cleaned_data["resume_on"],
+            expected=request.POST.get("token") or None,
         )
         if _done(request, act):
             messages.success(request, "It pauses at the end of the period.")

@@ -33,6 +33,7 @@ from tiktoktoe.kernel.ids import uuid7
 logger = logging.getLogger(__name__)
 
 BATCH = 50
+UNWANTED = "the customer does not want these"
 PAY_LINK_KINDS = frozenset({"payment.failed", "dunning.reminder"})
 BY_NOTICE = Actor(source="notice")
 # Whoever claimed a notice and died leaves it to others after this time.
@@ -67,7 +68,7 @@ def _notice(announcement: Announcement, *, refused: set[tuple[int, str]], at: da
     customer = announcement.customer
     reason = ""
     if (customer.pk, announcement.kind) in refused:
-        reason = "the customer does not want these"
+        reason = UNWANTED
     elif announcement.happened_at < at - STALE_AFTER:
         reason = "it happened too long ago"
     elif not customer.email:
@@ -123,6 +124,8 @@ def send_notice(notice: Notice, *, at: datetime) -> str:
     A sender that dies between the two has sent it, and it is sent again with the same
     Message-ID, by which mail programs know it.
     """
+    if NoticeRefusal.objects.filter(customer=notice.customer_id, kind=notice.kind).exists():
+        return _settle(notice, Notice.State.SKIPPED, reason=UNWANTED, at=at)
     try:
         kept, document = words_of(notice), document_of(notice)
         text = _with_pay_link(notice, at) or kept

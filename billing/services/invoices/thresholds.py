@@ -87,10 +87,12 @@ def _crossed(boundaries: Sequence[Boundary]) -> Iterator[tuple[DraftInvoice, lis
         lines = usage.get(subscription.pk, [])
         spent = total((line.amount for line in lines), subscription.currency)
         earlier = before.get(subscription.pk, Decimal(0))
-        reached = levels_reached(
-            thresholds[subscription.plan_version_id], earlier + spent.amount, before=earlier
-        )
         key = (subscription.pk, subscription.current_period_start)
+        # Levels of another plan that what was billed early had reached are passed by it.
+        billed = sum((one.amount.amount for one in early.get(key, [])), earlier)
+        reached = levels_reached(
+            thresholds[subscription.plan_version_id], earlier + spent.amount, before=billed
+        )
         fresh = [level for level in reached if level not in known[key]]
         if fresh:
             yield _draft(boundary, lines, early.get(key, []), fresh, taxes), fresh

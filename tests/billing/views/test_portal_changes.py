@@ -159,6 +159,32 @@ def test_a_pause_begins_with_the_next_period_and_ends_when_asked(
     assert Invoice.objects.order_by("-number")[0].total == preview.due_now
 
 
+@pytest.mark.parametrize(
+    ("page", "answer"), [("cancellation", {"why": "too_expensive"}), ("pause", {"resume_on": ""})]
+)
+def test_leaving_and_pausing_are_refused_when_another_tab_changed_something(
+    client: Client,
+    mine: Subscription,
+    plans: tuple[PlanVersion, PlanVersion],
+    page: str,
+    answer: dict[str, str],
+) -> None:
+    shown = client.get(at(page, mine))
+    token = shown.context["preview"].token
+    assert f'name="token" value="{token}"' in shown.content.decode()
+    client.post(at("plan", mine), {"plan_version": plans[1].pk, "quantity": 1})
+
+    refused = client.post(at(page, mine), {**answer, "token": token})
+
+    assert "was changed in the meantime" in refused.content.decode()
+    mine.refresh_from_db()
+    assert (mine.cancel_at, mine.pause_at) == (None, None)
+    again = refused.context["preview"].token
+    client.post(at(page, mine), {**answer, "token": again})
+    mine.refresh_from_db()
+    assert mine.cancel_at or mine.pause_at
+
+
 def test_another_customers_subscription_is_not_there(
     mine: Subscription, plans: tuple[PlanVersion, PlanVersion]
 ) -> None:

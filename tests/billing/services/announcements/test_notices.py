@@ -234,6 +234,20 @@ def test_a_kind_that_is_not_wanted_is_skipped_and_said_so() -> None:
     assert "renewal.upcoming" in refused
 
 
+def test_who_unsubscribes_between_queueing_and_sending_gets_nothing_more(
+    server: MailServer,
+) -> None:
+    customer = make_customer()
+    waiting = sample_notice(customer, "payment.succeeded")
+    refuse_notices(customer_id=customer.pk, kind="payment.succeeded", source="link", at=NOON)
+
+    send_notices(at=NOON)
+
+    waiting.refresh_from_db()
+    assert (waiting.state, waiting.reason) == ("skipped", "the customer does not want these")
+    assert server.messages == []
+
+
 def test_an_optional_notice_can_be_stopped_with_one_click(server: MailServer) -> None:
     customer = make_customer()
     sample_notice(customer, "payment.succeeded")

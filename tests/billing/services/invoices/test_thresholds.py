@@ -9,20 +9,24 @@ from django.db import IntegrityError, connection, connections, transaction
 from django.db.models import Sum
 
 from billing.models import Invoice, ThresholdCrossing
+from billing.services.changes.plan_changes import change_plan
 from billing.services.credit.credit_notes import issue_credit_note
 from billing.services.invoices.invoicing import preview_next_invoice
 from billing.services.invoices.renewal import run_billing
 from billing.services.invoices.thresholds import bill_thresholds
 from finance.models import Posting
 from finance.services.posting import post_documents
+from subscriptions.domain.proration_policy import Timing
 from subscriptions.models import PlanVersion, Subscription
 from subscriptions.services.catalog import (
     ThresholdSpec,
     draft_plan_version,
     publish_plan_version,
 )
+from subscriptions.services.policies import ChangeOverride
 from tests.factories.subscriptions import (
     JAN_1,
+    TEST_ACTOR,
     make_customer,
     make_plan,
     per_call,
@@ -110,6 +114,35 @@ def test_each_level_is_billed_once_and_repeating_ones_go_on() -> None:
     run_billing(at=day(1, 0, 2))
 
     assert numbers_of(issued())[-1] == ("period", D(31))
+
+
+def test_a_plan_with_lower_levels_bills_nothing_for_those_that_were_billed_already() -> None:
+    """110 was billed at the level of 100: the new plan's 50 and 105 are passed, its 120 is not."""
+    customer = make_customer()
+    subscription = subscription_since(
+        JAN_1, customer=customer, version=version_with(ThresholdSpec(amount=D(100)))
+    )
+    use(customer, 550_000, day(5))
+    bill_thresholds(at=day(5))
+    lower = version_with(*(ThresholdSpec(amount=D(level)) for level in (50, 105, 120)))
+    change_plan(
+        subscription=subscription,
+        plan_version=lower,
+        quantity=1,
+        actor=TEST_ACTOR,
+        override=ChangeOverride(timing=Timing.IMMEDIATE),
+        at=day(6),
+    )
+
+    at_once = bill_thresholds(at=day(6))
+    use(customer, 50_000, day(7))
+    later = bill_thresholds(at=day(7))
+
+    assert (at_once, later) == (0, 1)
+    early = [i for i in issued() if i.kind == "threshold"]
+    assert numbers_of(early) == [("threshold", D(110)), ("threshold", D(10))]
+    levels = ThresholdCrossing.objects.values_list("level", flat=True)
+    assert list(levels) == [D(100), D(120)]
 
 
 def test_the_next_period_starts_from_nothing() -> None:
