@@ -204,6 +204,7 @@ urlpatterns = [
     ),
     path("wallets/<int:wallet_id>/top-up/", wallets.wallet_top_up_rule, name="wallet_top_up_rule"),
     path("wallets/<int:wallet_id>/scope/", wallets.wallet_scope, name="wallet_scope"),
+    path("wallets/<int:wallet_id>/void/", wallets.wallet_void, name="wallet_void"),
     path("coupons/", coupons.coupon_list, name="coupon_list"),
     path("coupons/new/", coupons.coupon_create, name="coupon_create"),
     path("coupons/<slug:code>/", coupons.coupon_detail, name="coupon_detail"),

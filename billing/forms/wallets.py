@@ -79,6 +79,24 @@ class TopUpRuleForm(forms.Form):
         )
 
 
+class WalletVoidForm(forms.Form):
+    """How much is taken out of a wallet, and why."""
+
+    amount = forms.DecimalField(
+        required=False,
+        max_digits=19,
+        decimal_places=4,
+        min_value=Decimal("0.0001"),
+        help_text="Empty: all that is left.",
+    )
+    reason = forms.CharField(max_length=200)
+    key = forms.CharField(max_length=64, widget=forms.HiddenInput)
+
+    def __init__(self, given: Any = None) -> None:
+        """The key makes sending it twice harmless."""
+        super().__init__(given, initial={"key": str(uuid7())})
+
+
 class WalletFillForm(forms.Form):
     """Which wallet is filled with how much, for nothing or by an invoice."""
 

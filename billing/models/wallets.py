@@ -159,12 +159,16 @@ class TopUp(models.Model):
 
 
 class PrepaidEntry(models.Model):
-    """One movement of a lot: used by an invoice, returned by it, or expired."""
+    """One movement of a lot: used by an invoice, returned by it, expired, or voided by people.
+
+    What is voided says why, and by whom.
+    """
 
     class Kind(models.TextChoices):
         APPLIED = "applied"
         RETURNED = "returned"
         EXPIRED = "expired"
+        VOIDED = "voided"
 
     id = models.UUIDField(primary_key=True)
     credit = models.ForeignKey(PrepaidCredit, on_delete=models.PROTECT, related_name="entries")
@@ -174,6 +178,8 @@ class PrepaidEntry(models.Model):
     invoice = models.ForeignKey(
         Invoice, on_delete=models.PROTECT, null=True, related_name="prepaid_entries"
     )
+    reason = models.CharField(max_length=200, blank=True, default="", db_default="")
+    actor = models.CharField(max_length=64, blank=True, default="", db_default="")
     idempotency_key = models.CharField(max_length=120, unique=True)
     at = models.DateTimeField()
     recorded_at = models.DateTimeField(db_default=Now())
@@ -187,7 +193,8 @@ class PrepaidEntry(models.Model):
             models.CheckConstraint(
                 condition=models.Q(kind="applied", amount__lt=0, invoice__isnull=False)
                 | models.Q(kind="returned", amount__gt=0, invoice__isnull=False)
-                | models.Q(kind="expired", amount__lt=0, invoice=None),
+                | models.Q(kind="expired", amount__lt=0, invoice=None)
+                | (models.Q(kind="voided", amount__lt=0, invoice=None) & ~models.Q(reason="")),
                 name="prepaid_entry_fits_its_kind",
             )
         ]

@@ -167,7 +167,9 @@ def _lot(row: PrepaidCredit) -> Words:
 def _lot_move(row: PrepaidEntry) -> Words:
     return {
         "what": f"Prepaid credits {row.kind}: {money(row.amount)}",
-        "note": _joined(row.credit.wallet.name, f"invoice {row.invoice}" if row.invoice else ""),
+        "note": _joined(
+            row.credit.wallet.name, f"invoice {row.invoice}" if row.invoice else "", row.reason
+        ),
         "href": reverse("wallet_detail", args=[row.credit.wallet.customer_id]),
     }
 

@@ -7,16 +7,28 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
 from billing.errors import CreditInvalid
-from billing.forms.wallets import TopUpRuleForm, WalletFillForm, WalletScopeForm
+from billing.forms.wallets import (
+    TopUpRuleForm,
+    WalletFillForm,
+    WalletScopeForm,
+    WalletVoidForm,
+)
 from billing.models import Wallet
 from billing.queries.wallets import wallet_rows
-from billing.services.credit.wallets import change_top_up, fill_wallet, limit_wallet
+from billing.services.credit.wallet_voids import void_prepaid
+from billing.services.credit.wallets import (
+    change_top_up,
+    fill_wallet,
+    limit_wallet,
+    wallet_left,
+)
 from subscriptions.models import Customer
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.errors import Conflict
+from tiktoktoe.kernel.money import Money
 from tiktoktoe.web.access import requires
 
 
@@ -75,6 +87,45 @@ def wallet_scope(request: HttpRequest, wallet_id: int) -> HttpResponse:
             return redirect("wallet_detail", wallet.customer_id)
     context = {"wallet": wallet, "customer": wallet.customer, "form": form}
     return render(request, "billing/wallet_scope.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@requires(Permission.GRANT_CREDIT)
+def wallet_void(request: HttpRequest, wallet_id: int) -> HttpResponse:
+    """Take credits out of a wallet before anything used them."""
+    wallet = get_object_or_404(Wallet.objects.select_related("customer"), pk=wallet_id)
+    form = WalletVoidForm(request.POST or None)
+    if request.method == "POST" and form.is_valid() and _void(request, wallet, form):
+        return redirect("wallet_detail", wallet.customer_id)
+    context = {
+        "wallet": wallet,
+        "customer": wallet.customer,
+        "form": form,
+        "left": wallet_left(wallet, now()),
+    }
+    return render(request, "billing/wallet_void.html", context)
+
+
+def _void(request: HttpRequest, wallet: Wallet, form: WalletVoidForm) -> bool:
+    assert isinstance(request.user, User)
+    amount = form.cleaned_data["amount"]
+    try:
+        taken = void_prepaid(
+            wallet=wallet,
+            amount=None if amount is None else Money(amount, wallet.currency),
+            reason=form.cleaned_data["reason"],
+            idempotency_key=f"page:{form.cleaned_data['key']}",
+            actor=Actor(source="finance", user=request.user),
+            at=now(),
+        )
+    except CreditInvalid as refusal:
+        form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
+        return False
+    except Conflict as refusal:
+        messages.error(request, f"Nothing was changed: {refusal}.")
+        return False
+    messages.success(request, f"{taken} are taken out of {wallet.name}.")
+    return True
 
 
 def _fill(request: HttpRequest, customer: Customer, form: WalletFillForm) -> bool:

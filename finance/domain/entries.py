@@ -140,6 +140,14 @@ def prepaid_expired(fact: CreditFact, *, on: date, is_paid: bool) -> Entry | Non
     return _prepaid_moved("expired", "Expired prepaid credits", fact, on, accounts)
 
 
+def prepaid_voided(fact: CreditFact, *, on: date, is_paid: bool) -> Entry | None:
+    """As what expires: what was paid for is kept; of granted ones nothing was ever owed."""
+    if not is_paid:
+        return None
+    accounts = (chart.PREPAID_CREDIT, chart.BREAKAGE_REVENUE)
+    return _prepaid_moved("voided", "Voided prepaid credits", fact, on, accounts)
+
+
 def _source_of_prepaid(*, is_paid: bool) -> str:
     return chart.PREPAID_CREDIT if is_paid else chart.REVENUE_REFUNDS
 

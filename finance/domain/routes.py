@@ -34,6 +34,7 @@ ROUTES: Mapping[str, frozenset[tuple[AccountType, str]]] = {
     "prepaid_applied": frozenset({(_L, DEBIT), (_I, DEBIT), (_A, CREDIT)}),
     "prepaid_returned": frozenset({(_A, DEBIT), (_L, CREDIT), (_I, CREDIT)}),
     "prepaid_expired": frozenset({(_L, DEBIT), (_I, CREDIT)}),
+    "prepaid_voided": frozenset({(_L, DEBIT), (_I, CREDIT)}),
     "payment_captured": frozenset({(_A, DEBIT), (_A, CREDIT), (_E, DEBIT)}),
     "capture_received": frozenset({(_A, DEBIT), (_A, CREDIT)}),
     "processor_fee_charged": frozenset({(_E, DEBIT), (_A, CREDIT)}),

@@ -160,6 +160,7 @@ DOCUMENT_KINDS = (
         "prepaid_returned", "prepaid_entry", "Prepaid returned", _prepaid_moves("returned")
     ),
     DocumentKind("prepaid_expired", "prepaid_entry", "Prepaid expired", _prepaid_moves("expired")),
+    DocumentKind("prepaid_voided", "prepaid_entry", "Prepaid voided", _prepaid_moves("voided")),
     DocumentKind("payment_captured", "payment", "Payments", _captures, source="payment_id"),
     DocumentKind("capture_received", "payment_operation", "Captures of holds", _hold_captures),
     DocumentKind("processor_fee_charged", "payment", "Late fees", _late_fees, source="payment_id"),

@@ -371,6 +371,7 @@ _BUILDERS: Mapping[str, Callable[[Any, PostingDay], Iterator[Found]]] = {
     "prepaid_applied": _prepaid_moves(rules.prepaid_applied),
     "prepaid_returned": _prepaid_moves(rules.prepaid_returned),
     "prepaid_expired": _prepaid_moves(rules.prepaid_expired),
+    "prepaid_voided": _prepaid_moves(rules.prepaid_voided),
     "payment_captured": _captures,
     "capture_received": _hold_captures,
     "processor_fee_charged": _late_fees,

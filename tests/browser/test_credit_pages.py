@@ -96,6 +96,7 @@ def test_the_pages_of_credit_are_accessible_and_fit_a_phone(
         "wallet-scope": f"/wallets/{credited.wallets.get().pk}/scope/",
         "numbering": "/numbering/",
         "wallet-rule": f"/wallets/{credited.wallets.get().pk}/top-up/",
+        "wallet-void": f"/wallets/{credited.wallets.get().pk}/void/",
         "statement": f"/customers/{credited.pk}/statement/?start=2026-01-01&end=2026-01-31",
         "charge-once": f"/customers/{credited.pk}/charges/new/",
         "invoicing": f"/customers/{credited.pk}/invoicing/",

@@ -61,3 +61,21 @@ def test_finance_says_when_a_wallet_buys_by_itself_and_support_does_not() -> Non
     assert "usage of <code>tokens</code>" in limited.content.decode()
     assert support.get(address).status_code == 403
     assert support.get(f"/wallets/{wallet.pk}/scope/").status_code == 403
+
+
+def test_finance_takes_credits_out_with_a_reason_and_support_does_not() -> None:
+    customer = make_customer()
+    finance, support = Client(), Client()
+    finance.force_login(make_user(Role.FINANCE))
+    support.force_login(make_user(Role.SUPPORT))
+    finance.post(f"/customers/{customer.pk}/wallets/", FORM)
+    address = f"/wallets/{PrepaidCredit.objects.get().wallet_id}/void/"
+
+    too_much = finance.post(address, {"amount": "26", "reason": "Twice", "key": "v"})
+    done = finance.post(address, {"amount": "20", "reason": "Twice", "key": "v"}, follow=True)
+    timeline = finance.get(f"/customers/{customer.pk}/timeline/").content.decode()
+
+    assert "cannot be taken out" in too_much.content.decode()
+    assert "$5.00 of $25.00" in done.content.decode()
+    assert "Twice" in timeline
+    assert support.get(address).status_code == 403

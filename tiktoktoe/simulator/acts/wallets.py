@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TypeVar
 
-from billing.models import Wallet
+from billing.models import PrepaidEntry, Wallet
+from billing.services.credit.wallet_voids import void_prepaid
 from billing.services.credit.wallets import (
     TopUpRule,
     change_top_up,
@@ -13,10 +14,11 @@ from billing.services.credit.wallets import (
     top_up_due,
 )
 from subscriptions.models import Meter, Plan
+from tiktoktoe.kernel.money import Money
 from tiktoktoe.simulator.acts.registry import plays
 from tiktoktoe.simulator.errors import ScenarioInvalid
 from tiktoktoe.simulator.scenario import actions
-from tiktoktoe.simulator.world import World
+from tiktoktoe.simulator.world import ACTOR, World
 
 Row = TypeVar("Row", Plan, Meter)
 
@@ -44,6 +46,25 @@ def set_wallet(world: World, action: actions.SetWallet, at: datetime) -> None:
     change_top_up(wallet=wallet, rule=rule, at=at)
     world.buys_credits = world.buys_credits or rule.amount is not None
     top_up_due(at=at)
+
+
+@plays(actions.VoidPrepaid)
+def void_credits(world: World, action: actions.VoidPrepaid, at: datetime) -> None:
+    """Take credits out of a wallet."""
+    customer = world.customer(action)
+    currency = (action.currency or customer.currency).upper()
+    known = Wallet.objects.filter(customer=customer, currency=currency, name=action.wallet)
+    wallet = known.first()
+    if wallet is None:
+        raise ScenarioInvalid(f"{action.wallet!r} is no wallet of {customer}", action.place)
+    void_prepaid(
+        wallet=wallet,
+        amount=None if action.amount is None else Money(action.amount.payable(currency), currency),
+        reason=action.reason,
+        idempotency_key=f"simulated:{PrepaidEntry.objects.count()}",
+        actor=ACTOR,
+        at=at,
+    )
 
 
 def _plans(action: actions.SetWallet) -> list[Plan]:

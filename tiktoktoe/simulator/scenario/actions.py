@@ -196,6 +196,16 @@ class TopUpWallet(Action):
 
 
 @dataclass(frozen=True, kw_only=True)
+class VoidPrepaid(Action):
+    """Take prepaid credits out of a customer's wallet before anything used them; all by default."""
+
+    amount: Amount | None = also("credits", "voided_credits", default=None)
+    wallet: str = "Wallet"
+    currency: str = ""
+    reason: str = "Simulated"
+
+
+@dataclass(frozen=True, kw_only=True)
 class SetWallet(Action):
     """Open a wallet, or change one: what it may pay for, and when it buys more by itself."""
 
@@ -288,6 +298,7 @@ ACTIONS: Mapping[str, type[Action]] = {
     "grant_credit": GrantCredit,
     "withdraw_credit": WithdrawCredit,
     "top_up_wallet": TopUpWallet,
+    "void_prepaid": VoidPrepaid,
     "set_wallet": SetWallet,
     "apply_coupon": ApplyCoupon,
     "pay": Pay,
@@ -325,6 +336,8 @@ SPELLINGS: Mapping[str, str] = {
     "create_wallet": "top_up_wallet",
     "open_wallet": "set_wallet",
     "limit_wallet": "set_wallet",
+    "void_credits": "void_prepaid",
+    "void_wallet": "void_prepaid",
     "redeem_coupon": "apply_coupon",
     "pay_invoice": "pay",
     "payment": "pay",
