@@ -15,10 +15,11 @@ from billing.domain.attempts import Answer
 from billing.domain.declines import Decline, DeclineClass
 from billing.errors import GatewayUnavailable
 from billing.gateways.base import Outcome
+from billing.gateways.deadlines import DeadlineTransport, ends_within
 from tiktoktoe.kernel.errors import InvalidInput, InvariantViolation
 
 # Nothing of a request is on the wire before there is a connection.
-_BEFORE_THE_FIRST_BYTE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+BEFORE_THE_FIRST_BYTE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 ANSWER_MAX = 5_000_000
 # What reading an answer may end in that is not what the gateway has ever said it would be.
 SENSELESS = (
@@ -55,17 +56,18 @@ def http_client(timeout_seconds: float) -> httpx.Client:
         timeout=timeout_seconds,
         follow_redirects=False,
         trust_env=False,
-        transport=httpx.HTTPTransport(retries=0),
+        transport=DeadlineTransport(),
     )
 
 
 def send(client: httpx.Client, method: str, url: str, **parts: Any) -> Reply:
-    """Make a request.
+    """Make a request; its whole answer has to come within the client's timeout.
 
     Raises:
         httpx.TransportError: If no whole answer came.
     """
-    answer = client.request(method, url, **parts)
+    with ends_within(client.timeout.read or 0):
+        answer = client.request(method, url, **parts)
     return Reply(status=answer.status_code, body=_object(answer.content), text=answer.text)
 
 
@@ -89,7 +91,7 @@ def send_within(
 
 def outcome_of_transport_error(error: httpx.TransportError) -> Outcome:
     """What it says about a request that may have moved money: only "never left" is proof."""
-    if isinstance(error, _BEFORE_THE_FIRST_BYTE):
+    if isinstance(error, BEFORE_THE_FIRST_BYTE):
         decline = Decline(code="not_reachable", decline_class=DeclineClass.TECHNICAL)
         return Outcome(answer=Answer.NEVER_LEFT, decline=decline, message="not reachable")
     return Outcome(answer=Answer.INCONCLUSIVE, message=type(error).__name__)

@@ -52,7 +52,8 @@ OUR_REFERENCE = "our_reference"
 # The customer is not there: Stripe asks for the exemption of payments that merchants initiate.
 # Source: docs.stripe.com/payments/payment-intents/off-session, and its API's `off_session`.
 _WITHOUT_CUSTOMER: dict[str, Any] = {"off_session": True}
-CLOCKS_DIFFER_BY = timedelta(minutes=5)
+# Ours may have been wrong when a request was sent; what is not listed would be charged again.
+CLOCKS_DIFFER_BY = timedelta(days=7)
 # Lists are current at once; this is for a request of ours that is still on its way.
 NOTHING_STAYS_ON_ITS_WAY = timedelta(minutes=2)
 

@@ -3,26 +3,52 @@
 from functools import cache
 from typing import Any
 
-import requests
+import httpx
 import stripe
-import urllib3
 from django.conf import settings
 
 from billing.domain.attempts import Answer
 from billing.domain.declines import Decline, DeclineClass, stripe_decline
 from billing.errors import GatewayRefused, GatewayUnavailable
 from billing.gateways.base import Outcome
+from billing.gateways.deadlines import ends_within
+from billing.gateways.http import BEFORE_THE_FIRST_BYTE, http_client
 
-_BEFORE_THE_FIRST_BYTE = (
-    urllib3.exceptions.NewConnectionError,
-    urllib3.exceptions.ConnectTimeoutError,
-)
 _REFUSALS = (
     stripe.RateLimitError,
     stripe.InvalidRequestError,
     stripe.AuthenticationError,
     stripe.PermissionError,
 )
+
+
+class StripeHttp(stripe.HTTPClient):
+    """How stripe-python reaches Stripe: as we reach everybody, once and within a deadline."""
+
+    name = "httpx"
+
+    def __init__(self, timeout_seconds: int) -> None:
+        super().__init__()
+        self._seconds = timeout_seconds
+
+    def request(
+        self, method: str, url: str, headers: Any, post_data: Any = None
+    ) -> tuple[bytes, int, Any]:
+        """Make a request.
+
+        Raises:
+            stripe.APIConnectionError: If no whole answer came; its cause says why.
+        """
+        client = http_client(self._seconds)
+        try:
+            with ends_within(self._seconds):
+                answer = client.request(method, url, headers=headers, content=post_data)
+        except httpx.HTTPError as error:
+            raise stripe.APIConnectionError(type(error).__name__) from error
+        return answer.content, answer.status_code, answer.headers
+
+    def close(self) -> None:
+        """Keep the connections: others use them."""
 
 
 @cache
@@ -34,7 +60,7 @@ def client_for(secret: str, api_host: str, version: str, timeout_seconds: int) -
         secret,
         stripe_version=version,
         max_network_retries=0,
-        http_client=stripe.RequestsClient(timeout=timeout_seconds),
+        http_client=StripeHttp(timeout_seconds),
         **addresses,  # type: ignore[arg-type]
     ).v1
 
@@ -84,11 +110,7 @@ def not_seen(error: stripe.StripeError) -> Outcome:
 
 def never_left(error: stripe.APIConnectionError) -> bool:
     """Whether not one byte of the request can have been sent."""
-    cause = error.__cause__
-    if isinstance(cause, requests.exceptions.ConnectTimeout):
-        return True
-    reason = cause.args[0] if isinstance(cause, requests.ConnectionError) and cause.args else None
-    return isinstance(getattr(reason, "reason", reason), _BEFORE_THE_FIRST_BYTE)
+    return isinstance(error.__cause__, BEFORE_THE_FIRST_BYTE)
 
 
 def gateway_error(error: stripe.StripeError) -> GatewayRefused | GatewayUnavailable:

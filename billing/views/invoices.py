@@ -19,6 +19,7 @@ from billing.models.invoices import InvoiceQuerySet
 from billing.queries.drafts import drafts_seen
 from billing.queries.explanation import explain_line
 from billing.queries.invoices import invoice_history, invoice_sums
+from billing.services.bank.coming_debits import coming_debit
 from billing.services.credit.overpayments import credit_overpayment
 from billing.services.invoices.draft_review import finalize_invoice
 from billing.services.invoices.invoicing import (
@@ -108,6 +109,7 @@ def invoice_detail(request: HttpRequest, key: str) -> HttpResponse:
         and invoice.amount_credited < invoice.total,
         "is_voidable": is_voidable(invoice),
         "is_replaceable": is_replaceable(invoice),
+        "debit": coming_debit(invoice),
         "replacement": invoice.replacements.exclude(state=Invoice.State.DISCARDED).first(),
     }
     if invoice.state == Invoice.State.DRAFT:

@@ -18,6 +18,7 @@ from billing.queries.portal import (
     why_declined,
 )
 from billing.queries.ways_to_pay import Way, ways_to_pay
+from billing.services.bank.coming_debits import coming_debit
 from billing.services.invoices.open_usage import open_usage
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.checkout import (
@@ -108,6 +109,7 @@ def portal_invoice(request: HttpRequest, number: str) -> HttpResponse:
         "lines": invoice.lines.select_related("subscription"),
         "payments": payments,
         "is_payable": is_payable,
+        "debit": coming_debit(invoice),
         "ways": ways_to_pay(invoice, at=now()) if is_payable else [],
     }
     return render(request, "portal/invoice_detail.html", context)

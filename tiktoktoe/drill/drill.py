@@ -28,8 +28,8 @@ from tiktoktoe.drill.verdict import judge
 from tiktoktoe.drill.worker import Delivery, hear, work
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-# Beyond the day for which a gateway remembers keys; the gateways' clocks follow a round later, so
-# that what is on its way to them looks old to us.
+# Beyond the day for which a gateway remembers keys; our clock alone goes on, and stays ahead, so
+# that what is on its way looks old to us, and what is made then has been made long before.
 WRONG_BY = timedelta(hours=30)
 # How far the clock goes on before each round; once it goes back, as when a server is corrected.
 JUMPS = (
@@ -73,7 +73,7 @@ class Drill:
 
     def run(self) -> list[Check]:
         """Found, break, kill, storm, jump; then let everything settle, and judge."""
-        self._dice = random.Random(self.seed)
+        self._dice, self._ahead = random.Random(self.seed), timedelta()
         self._mailbag = Mailbag(random.Random(f"{self.seed}:mail"))
         self._banks = Banks(self.gateways)
         self._set_clocks(START)
@@ -195,13 +195,15 @@ class Drill:
 
     def _jump(self, at: datetime, *, is_ours_alone: bool = False) -> None:
         """Let it be another time, for us and, unless it is earlier, for the gateways."""
-        if at > self.at and not is_ours_alone:
+        if is_ours_alone:
+            self._ahead += at - self.at
+        elif at > self.at:
             self._set_clocks(at)
         self.at = at
 
     def _set_clocks(self, at: datetime) -> None:
         for gateway in self.gateways:
-            gateway.control.set_clock(at)
+            gateway.control.set_clock(at - self._ahead)
 
 
 def _next_due() -> datetime | None:

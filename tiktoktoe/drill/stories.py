@@ -121,7 +121,7 @@ def _carry_on_refund(payment: Payment, story: Story, at: datetime) -> bool:
             idempotency_key=f"drill:{payment.pk}:{len(asked)}:{whose}",
             at=at,
         )
-    return True
+    return story not in _ASKED_ONCE  # a lost dispute leaves nothing to ask for
 
 
 def _carry_on_hold(invoice: str, last: PaymentAttempt | None, story: Story, at: datetime) -> bool:

@@ -53,6 +53,18 @@ PHRASES: Mapping[str, str] = {
     "By bank transfer to {bank}, reference {number}.": (
         "Per Überweisung an {bank}, Verwendungszweck {number}."
     ),
+    "There is nothing to do: on {day} we debit {amount} from your account ending in {account}, by "
+    "mandate {mandate}. Our creditor identifier is {creditor}.": (
+        "Sie müssen nichts tun: Am {day} ziehen wir {amount} von Ihrem Konto mit den Endziffern "
+        "{account} ein, nach Mandat {mandate}. Unsere Gläubiger-Identifikationsnummer ist "
+        "{creditor}."
+    ),
+    "There is nothing to do: we debit {amount} from your account ending in {account}, not before "
+    "{day}, by mandate {mandate}. Our creditor identifier is {creditor}.": (
+        "Sie müssen nichts tun: Wir ziehen {amount} von Ihrem Konto mit den Endziffern {account} "
+        "ein, nicht vor dem {day}, nach Mandat {mandate}. Unsere Gläubiger-Identifikationsnummer "
+        "ist {creditor}."
+    ),
     "By card, on your own page:": "Per Karte, auf Ihrer eigenen Seite:",
     "Statement": "Kontoauszug",
     "Statement of {days}": "Kontoauszug {days}",

@@ -51,6 +51,18 @@ PHRASES: Mapping[str, str] = {
     "{included} included, {billable} charged": "{included} inclus, {billable} facturés",
     "less {amount} by coupon": "moins {amount} par bon de réduction",
     "By bank transfer to {bank}, reference {number}.": "Par virement à {bank}, référence {number}.",
+    "There is nothing to do: on {day} we debit {amount} from your account ending in {account}, by "
+    "mandate {mandate}. Our creditor identifier is {creditor}.": (
+        "Vous n’avez rien à faire : le {day}, nous prélevons {amount} sur votre compte se "
+        "terminant par {account}, selon le mandat {mandate}. Notre identifiant créancier est "
+        "{creditor}."
+    ),
+    "There is nothing to do: we debit {amount} from your account ending in {account}, not before "
+    "{day}, by mandate {mandate}. Our creditor identifier is {creditor}.": (
+        "Vous n’avez rien à faire : nous prélevons {amount} sur votre compte se terminant par "
+        "{account}, pas avant le {day}, selon le mandat {mandate}. Notre identifiant créancier "
+        "est {creditor}."
+    ),
     "By card, on your own page:": "Par carte, sur votre page :",
     "Statement": "Relevé",
     "Statement of {days}": "Relevé du {days}",

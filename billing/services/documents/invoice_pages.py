@@ -7,6 +7,7 @@ from django.conf import settings
 
 from billing.domain.creditor_references import creditor_reference, printed
 from billing.models import Invoice, InvoiceLine
+from billing.services.bank.coming_debits import ComingDebit, coming_debit
 from billing.services.documents.letters import (
     Row,
     letter,
@@ -19,6 +20,14 @@ from billing.services.documents.letters import (
 )
 from billing.services.documents.words import Wording
 
+DEBITED_ON = (
+    "There is nothing to do: on {day} we debit {amount} from your account ending in {account}, by "
+    "mandate {mandate}. Our creditor identifier is {creditor}."
+)
+DEBITED_FROM = (
+    "There is nothing to do: we debit {amount} from your account ending in {account}, not before "
+    "{day}, by mandate {mandate}. Our creditor identifier is {creditor}."
+)
 STAMPS = {"draft": ("Draft", "bad"), "paid": ("Paid", "good"), "void": ("Void", "bad")}
 
 
@@ -155,6 +164,9 @@ def transfer_reference(invoice: Invoice) -> str:
 
 
 def _how_to_pay(invoice: Invoice, wording: Wording) -> list[str]:
+    debit = coming_debit(invoice)
+    if debit is not None:
+        return [_debited(debit, wording)]
     bank = seller_of(invoice).bank
     by_card = wording.say("By card, on your own page:")
     if not bank:
@@ -165,3 +177,16 @@ def _how_to_pay(invoice: Invoice, wording: Wording) -> list[str]:
         number=transfer_reference(invoice),
     )
     return [transfer, by_card]
+
+
+def _debited(debit: ComingDebit, wording: Wording) -> str:
+    """What is to be known before a debit: amount, day, account, mandate, and who debits."""
+    words = DEBITED_ON if debit.is_planned else DEBITED_FROM
+    return wording.say(
+        words,
+        amount=wording.money(debit.amount.amount, debit.amount.currency.code),
+        day=wording.day(debit.on),
+        account=debit.mandate.last4,
+        mandate=debit.mandate.reference,
+        creditor=debit.mandate.creditor_id,
+    )

@@ -105,3 +105,17 @@ def test_a_capture_that_was_never_made_fails_at_the_second_look(stripe: StripeWo
     assert PaymentOperation.objects.get().state == "failed"
     hold.refresh_from_db()
     assert hold.amount_captured.amount == 0
+
+
+@pytest.mark.parametrize("fault", ["reset_after", "http_500_after"])
+def test_a_charge_made_while_our_clock_was_ahead_is_found(stripe: StripeWorld, fault: str) -> None:
+    invoice = invoice_of(customer_with(stripe, "good"))
+    stripe.control.add_fault(stripe.charges, fault)
+    charge_invoice(invoice=invoice, actor=PERSON, at=later(hours=30))
+
+    for hours in (60, 61):  # the key is not replayed any more
+        reconcile_attempts(at=later(hours=hours))
+        collect_due(at=later(hours=hours))
+
+    assert PaymentAttempt.objects.get().state == "succeeded"
+    assert stripe.charged(invoice) == [9900]
