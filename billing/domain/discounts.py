@@ -30,7 +30,7 @@ class DiscountableLine:
 class CouponTerms:
     """A redeemed coupon: an amount or a percentage, and what it is limited to.
 
-    `key` says whose it is; `since` is when it was redeemed.
+    `key` says whose it is; `since` is when it was redeemed; `at_most` what is left of its cap.
     """
 
     key: int
@@ -38,6 +38,7 @@ class CouponTerms:
     since: datetime
     amount: Money | None = None
     percentage: Decimal | None = None
+    at_most: Money | None = None
     meters: frozenset[str] = frozenset()
     plans: frozenset[str] = frozenset()
     prices: frozenset[str] = frozenset()
@@ -121,9 +122,11 @@ def discount(
 def _worth(coupon: CouponTerms, base: Fraction, currency: str) -> Money:
     """What it would take off in all."""
     if coupon.percentage is not None:
-        return quantize_amount(base * percent(coupon.percentage), currency)
-    assert coupon.amount is not None
-    return coupon.amount
+        worth = quantize_amount(base * percent(coupon.percentage), currency)
+    else:
+        assert coupon.amount is not None
+        worth = coupon.amount
+    return worth if coupon.at_most is None else min(worth, coupon.at_most)
 
 
 def _payable_within(base: Fraction, currency: str) -> Money:

@@ -80,8 +80,10 @@ def late_derivation(
     if not left.amount and exact:
         steps.append(_step("what is less than before is taken off, or given back", -exact))
         exact = ZERO
+    meter = {"meter": whole.events.meter} if whole.events else {}
     return replace(
         whole,
+        price={**whole.price, **meter},  # what coupons are limited by
         inputs={
             **whole.inputs,
             "charged_before": exact_text(before),

@@ -29,9 +29,19 @@ class CouponCreateForm(forms.Form):
     amount = forms.DecimalField(
         required=False, max_digits=19, decimal_places=4, min_value=Decimal("0.0001")
     )
-    currency = forms.CharField(required=False, max_length=3, help_text="Of the amount.")
+    currency = forms.CharField(
+        required=False, max_length=3, help_text="Of the amount, and of the most a month."
+    )
     percentage = forms.DecimalField(
         required=False, max_digits=7, decimal_places=4, max_value=100, help_text="Or so many %."
+    )
+    monthly_cap = forms.DecimalField(
+        required=False,
+        max_digits=19,
+        decimal_places=4,
+        min_value=Decimal("0.0001"),
+        label="At most a month",
+        help_text="Off all invoices that bill one month, together.",
     )
     duration = forms.ChoiceField(choices=Coupon.Duration.choices)
     periods = forms.IntegerField(
@@ -63,6 +73,13 @@ class CouponCreateForm(forms.Form):
         except InvalidInput as refusal:
             raise ValidationError(refusal.message) from None
 
+    def clean(self) -> dict[str, object]:
+        """A cap is in some currency."""
+        given = super().clean() or {}
+        if given.get("monthly_cap") and not given.get("currency"):
+            self.add_error("currency", "Say in which currency the most a month is.")
+        return given
+
     def details(self) -> CouponDetails:
         """What was typed, for the service."""
         given = self.cleaned_data
@@ -73,6 +90,9 @@ class CouponCreateForm(forms.Form):
             name=given["name"],
             amount=Money(given["amount"], given["currency"]) if has_amount else None,
             percentage=given["percentage"],
+            monthly_cap=(
+                Money(given["monthly_cap"], given["currency"]) if given["monthly_cap"] else None
+            ),
             duration=given["duration"],
             periods=given["periods"],
             max_redemptions=given["max_redemptions"],

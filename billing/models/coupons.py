@@ -32,6 +32,13 @@ class Coupon(models.Model):
     currency = models.CharField(max_length=3, blank=True, help_text="of an amount")
     amount = models.DecimalField(max_digits=19, decimal_places=4, null=True, blank=True)
     percentage = models.DecimalField(max_digits=7, decimal_places=4, null=True, blank=True)
+    monthly_cap = models.DecimalField(
+        max_digits=19,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        help_text="at most so much off all invoices that bill one month; in its currency",
+    )
     duration = models.CharField(max_length=12, choices=Duration.choices)
     periods = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text="of a repeating one: how many invoices"
@@ -62,11 +69,19 @@ class Coupon(models.Model):
                 | models.Q(
                     kind="percent",
                     amount=None,
-                    currency="",
                     percentage__gt=0,
                     percentage__lte=Decimal(100),
+                )
+                & (
+                    models.Q(monthly_cap=None, currency="")
+                    | models.Q(monthly_cap__gt=0, currency__regex=r"^[A-Z]{3}$")
                 ),
                 name="coupon_is_an_amount_or_a_percentage",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(monthly_cap=None)
+                | (models.Q(monthly_cap__gt=0) & ~models.Q(kind="amount", duration="once")),
+                name="coupon_cap_is_of_what_goes_on",
             ),
             models.CheckConstraint(
                 condition=models.Q(duration="repeating", periods__gte=1)
@@ -87,8 +102,12 @@ class Coupon(models.Model):
     def worth(self) -> str:
         """What it gives, in words."""
         if self.kind == self.Kind.PERCENT:
-            return f"{self.percentage.normalize():f} %" if self.percentage else ""
-        return f"{self.amount.normalize():f} {self.currency}" if self.amount else ""
+            given = f"{self.percentage.normalize():f} %" if self.percentage else ""
+        else:
+            given = f"{self.amount.normalize():f} {self.currency}" if self.amount else ""
+        if self.monthly_cap is None:
+            return given
+        return f"{given}, at most {self.monthly_cap.normalize():f} {self.currency} a month"
 
 
 class CouponRedemption(models.Model):
@@ -159,6 +178,9 @@ class CouponUse(models.Model):
     currency = models.CharField(max_length=3)
     amount = money_field()
     counts = models.BooleanField(default=True, help_text="whether it uses up one of the times")
+    month = models.DateField(
+        null=True, help_text="of one with a cap: the first day of the month that is billed"
+    )
     is_returned = models.BooleanField(default=False)
 
     objects = models.Manager["CouponUse"]()

@@ -190,6 +190,9 @@ def _make_coupons(scenario: Scenario, meters: dict[str, Meter], at: datetime) ->
             name=row.name or row.code,
             amount=Money(row.amount.payable(currency), currency) if row.amount else None,
             percentage=row.percent,
+            monthly_cap=(
+                Money(row.monthly_cap.payable(currency), currency) if row.monthly_cap else None
+            ),
             duration="repeating" if row.duration == "recurring" else row.duration,
             periods=row.periods,
             max_redemptions=row.max_redemptions,

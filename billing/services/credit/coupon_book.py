@@ -2,14 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from decimal import Decimal
 
 from django.db import connection
+from django.db.models import Sum
 
 from billing.domain.discounts import CouponTerms, DiscountableLine, Discounted, discount
-from billing.models import Coupon, CouponRedemption, Invoice
+from billing.models import Coupon, CouponRedemption, CouponUse, Invoice
 from subscriptions.models import Customer, Subscription
 from tiktoktoe.kernel.money import Money
 
@@ -18,11 +19,15 @@ EARLY = frozenset({Invoice.Kind.THRESHOLD, Invoice.Kind.AHEAD})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CouponTaken:
-    """What a redemption takes off an invoice, and whether that is one of its times."""
+    """What a redemption takes off an invoice, and whether that is one of its times.
+
+    `month` is the one that the invoice bills, of a coupon with a cap.
+    """
 
     redemption_id: int
     amount: Money
     counts: bool
+    month: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,12 @@ class _Left:
     uses: int | None
     plans: frozenset[str]
     meters: frozenset[str]
+    taken_in: dict[date | None, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+
+    def of_cap(self, month: date | None) -> Decimal | None:
+        """What is left of its cap for a month; None where it has none."""
+        cap = self.row.coupon.monthly_cap
+        return None if cap is None else max(cap - self.taken_in[month], Decimal(0))
 
     def is_there(self, counted: Collection[int]) -> bool:
         """Whether it may take something; no more times are needed where one is counted already."""
@@ -77,6 +88,22 @@ class CouponBook:
                     frozenset(meter.code for meter in row.coupon.meters.all()),
                 )
             )
+        self._count_months()
+
+    def _count_months(self) -> None:
+        """What coupons with a cap have taken off already, month by month."""
+        capped = {
+            left.row.pk: left
+            for group in self._by_customer.values()
+            for left in group
+            if left.row.coupon.monthly_cap is not None
+        }
+        if not capped:
+            return
+        uses = CouponUse.objects.filter(redemption__in=capped, is_returned=False)
+        rows = uses.order_by().values_list("redemption", "month").annotate(sum=Sum("amount"))
+        for key, month, amount in rows:
+            capped[key].taken_in[month] = amount
 
     @property
     def is_empty(self) -> bool:
@@ -89,6 +116,8 @@ class CouponBook:
         kind: str,
         lines: Sequence[DiscountableLine],
         counted: Collection[int] = (),
+        *,
+        month: date | None = None,
     ) -> tuple[Discounted | None, tuple[CouponTaken, ...]]:
         """What is taken off the lines of one invoice, if anything.
 
@@ -97,6 +126,8 @@ class CouponBook:
         amount that is given once comes off early usage too, since it is used up only once.
         One-off charges use those too, but up none of the periods of a repeating one. `counted`
         are redemptions of which this invoice has used up one time for another subscription.
+        A coupon with a cap counts on every invoice of a `month`, until the cap is reached; but a
+        percentage not for what a threshold bills early, since that is billed again.
         """
         is_whole = kind in {Invoice.Kind.PERIOD, Invoice.Kind.FINAL, Invoice.Kind.ONE_OFF}
         found = {
@@ -106,18 +137,19 @@ class CouponBook:
         }
         if not found or not lines:
             return None, ()
-        terms = [_terms(left) for left in found.values()]
+        terms = [_terms(left, month) for left in found.values()]
         discounted = discount(lines, terms, buyer.currency)
         taken = tuple(
             CouponTaken(
                 redemption_id=key,
                 amount=amount,
                 counts=is_whole and key not in counted and _uses_up(found[key].row, kind),
+                month=None if found[key].of_cap(month) is None else month,
             )
             for key, amount in discounted.taken
         )
         for used in taken:
-            _use(found[used.redemption_id], used.amount, counts=used.counts)
+            _use(found[used.redemption_id], used)
         return (discounted, taken) if taken else (None, ())
 
 
@@ -139,6 +171,9 @@ def _counts_for(row: CouponRedemption, buyer: Buyer, kind: str, *, is_whole: boo
     if row.subscription_id not in {None, wanted}:
         return False
     is_once = coupon.duration == Coupon.Duration.ONCE
+    if coupon.monthly_cap is not None:
+        is_again = kind == Invoice.Kind.THRESHOLD and coupon.kind == Coupon.Kind.PERCENT
+        return (is_whole or not is_once) and not is_again and coupon.currency == buyer.currency
     if coupon.kind == Coupon.Kind.AMOUNT:
         counts = is_whole or (is_once and kind in EARLY)
         return counts and coupon.currency == buyer.currency
@@ -150,23 +185,26 @@ def _uses_up(row: CouponRedemption, kind: str) -> bool:
     return kind != Invoice.Kind.ONE_OFF or row.coupon.duration == Coupon.Duration.ONCE
 
 
-def _terms(left: _Left) -> CouponTerms:
+def _terms(left: _Left, month: date | None) -> CouponTerms:
     coupon = left.row.coupon
     amount = coupon.amount if left.amount is None else left.amount
+    cap = left.of_cap(month)
     return CouponTerms(
         key=left.row.pk,
         name=coupon.code,
         since=left.row.redeemed_at,
         amount=None if amount is None else Money(amount, coupon.currency),
         percentage=coupon.percentage,
+        at_most=None if cap is None else Money(cap, coupon.currency),
         meters=left.meters,
         prices=frozenset(coupon.price_codes),
         plans=left.plans,
     )
 
 
-def _use(left: _Left, amount: Money, *, counts: bool) -> None:
+def _use(left: _Left, used: CouponTaken) -> None:
+    left.taken_in[used.month] += used.amount.amount
     if left.amount is not None:
-        left.amount -= amount.amount
-    if left.uses is not None and counts:
+        left.amount -= used.amount.amount
+    if left.uses is not None and used.counts:
         left.uses -= 1

@@ -26,6 +26,7 @@ class CouponDetails:
     name: str
     amount: Money | None = None
     percentage: Decimal | None = None
+    monthly_cap: Money | None = None
     duration: str = Coupon.Duration.ONCE
     periods: int | None = None
     max_redemptions: int | None = None
@@ -49,8 +50,9 @@ def create_coupon(*, details: CouponDetails, at: datetime) -> Coupon:
         name=details.name,
         kind=Coupon.Kind.AMOUNT if details.amount else Coupon.Kind.PERCENT,
         amount=details.amount.amount if details.amount else None,
-        currency=details.amount.currency.code if details.amount else "",
+        currency=_currency(details),
         percentage=details.percentage,
+        monthly_cap=details.monthly_cap.amount if details.monthly_cap else None,
         duration=details.duration,
         periods=details.periods,
         max_redemptions=details.max_redemptions,
@@ -132,6 +134,25 @@ def return_coupons(*, invoice: Invoice) -> None:
     CouponUse.objects.filter(invoice=invoice, is_returned=False).update(is_returned=True)
 
 
+def _currency(details: CouponDetails) -> str:
+    """Of its amount, or its cap; a percentage without a cap has none."""
+    named = details.amount or details.monthly_cap
+    return named.currency.code if named else ""
+
+
+def _check_cap(cap: Money, details: CouponDetails) -> None:
+    if cap.amount <= 0 or quantize(cap) != cap:
+        raise CouponInvalid(f"{cap} is no payable amount above zero", field="monthly_cap")
+    if details.amount and details.amount.currency != cap.currency:
+        raise CouponInvalid("it is in another currency than the amount", field="monthly_cap")
+    if details.amount and details.duration == Coupon.Duration.ONCE:
+        raise CouponInvalid(
+            "an amount that is given once has no months",
+            field="monthly_cap",
+            remedy="let it repeat, or leave the cap out",
+        )
+
+
 def _check(details: CouponDetails) -> None:
     if bool(details.amount) == bool(details.percentage):
         raise CouponInvalid("give an amount or a percentage", field="amount")
@@ -139,6 +160,8 @@ def _check(details: CouponDetails) -> None:
         details.amount.amount <= 0 or quantize(details.amount) != details.amount
     ):
         raise CouponInvalid(f"{details.amount} is no payable amount above zero", field="amount")
+    if details.monthly_cap is not None:
+        _check_cap(details.monthly_cap, details)
     if details.percentage and not 0 < details.percentage <= 100:
         raise CouponInvalid("a percentage is above 0 and at most 100", field="percentage")
     if (details.duration == Coupon.Duration.REPEATING) != bool(details.periods):

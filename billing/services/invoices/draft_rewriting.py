@@ -1,7 +1,7 @@
 """The lines of a draft are written anew around what stays: fees, and what people wrote."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import F
@@ -10,7 +10,7 @@ from billing.domain.derivation import Derivation, undiscounted
 from billing.models import CouponUse, Invoice, InvoiceLine
 from billing.services.credit.coupon_book import CouponBook, CouponTaken, per_redemption
 from billing.services.credit.coupons import return_coupons
-from billing.services.invoices.coupon_lines import less_coupons
+from billing.services.invoices.coupon_lines import less_coupons, month_of
 from billing.services.invoices.draft_edits import tax_anew
 from billing.services.invoices.draft_parts import Buyer, DraftLine
 from billing.services.invoices.writing import shortened
@@ -101,10 +101,12 @@ def _less_coupons(
     subscriptions = Subscription.objects.in_bulk(list(parts))
     taken, counted = list[CouponTaken](), set[int]()
     made = list[tuple[int, _Item]]()
+    whole = Buyer(draft.customer, draft.currency)
+    month = month_of(whole, [item.line for items in parts.values() for item in items])
     for pk, items in parts.items():
-        buyer = Buyer(draft.customer, draft.currency, subscriptions[pk])
+        buyer = replace(whole, subscription=subscriptions[pk])
         lines, used = less_coupons(
-            buyer, draft.kind, tuple(item.line for item in items), book, counted
+            buyer, draft.kind, tuple(item.line for item in items), book, counted, month=month
         )
         made += [(pk, _Item(line, item.row)) for line, item in zip(lines, items, strict=True)]
         taken += used
@@ -121,6 +123,7 @@ def _keep_uses(draft: Invoice, taken: Iterable[CouponTaken]) -> None:
             currency=draft.currency,
             amount=used.amount.amount,
             counts=used.counts,
+            month=used.month,
         )
         for used in taken
     )

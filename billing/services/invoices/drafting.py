@@ -18,7 +18,7 @@ from billing.queries.wallets import Purse
 from billing.services.credit.coupon_book import CouponBook, CouponTaken, per_redemption
 from billing.services.invoices.add_on_lines import AddOnBook
 from billing.services.invoices.consolidating import together
-from billing.services.invoices.coupon_lines import less_coupons
+from billing.services.invoices.coupon_lines import less_coupons, month_of
 from billing.services.invoices.draft_parts import Boundary, Buyer, DraftInvoice, DraftLine
 from billing.services.invoices.period_lines import Phases, draft_lines
 from billing.services.invoices.tax import tax_rounding
@@ -192,16 +192,19 @@ def _consolidated(owed: Sequence[Owed], taxes: TaxTable, coupons: CouponBook) ->
     """One invoice for several subscriptions of a customer, their lines one after the other."""
     first = owed[0][0].subscription
     lines, taken, counted = list[DraftLine](), list[CouponTaken](), set[int]()
+    whole = Buyer(first.customer, first.currency)
+    month = month_of(whole, [line for _, own in owed for line in own])
     for boundary, own in owed:
         subscription = boundary.subscription
-        buyer = Buyer(first.customer, first.currency, subscription)
-        made, used = less_coupons(buyer, Invoice.Kind.PERIOD, tuple(own), coupons, counted)
+        buyer = replace(whole, subscription=subscription)
+        made, used = less_coupons(
+            buyer, Invoice.Kind.PERIOD, tuple(own), coupons, counted, month=month
+        )
         lines += [replace(line, subscription_id=subscription.pk) for line in made]
         taken += used
         counted |= {use.redemption_id for use in used if use.counts}
     at = owed[0][0].at
     issuer_id, seller = taxes.issuers.of(first.customer, first.plan_version.plan)
-    buyer = Buyer(first.customer, first.currency)
     return DraftInvoice(
         subscription=None,
         customer=first.customer,
@@ -210,7 +213,7 @@ def _consolidated(owed: Sequence[Owed], taxes: TaxTable, coupons: CouponBook) ->
         boundary=at,
         period_end=max(b.coming.end if b.coming else b.at for b, _ in owed),
         lines=tuple(lines),
-        totals=taxed_totals(buyer, lines, taxes, at, seller.country),
+        totals=taxed_totals(whole, lines, taxes, at, seller.country),
         issuer_id=issuer_id,
         issued_by=seller,
         awaits_tax=tax_engine() is not None,

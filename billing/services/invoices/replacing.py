@@ -134,6 +134,7 @@ def _take_along(
             currency=used.currency,
             amount=used.amount.amount,
             counts=used.counts,
+            month=used.month,
         )
         for used in coupons
     )

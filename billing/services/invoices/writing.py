@@ -81,6 +81,7 @@ COUPON_COLUMNS = {
     "currency": "varchar",
     "amount": "numeric",
     "counts": "bool",
+    "month": "date",
     "is_returned": "bool",
 }
 PART_COLUMNS = {
@@ -245,7 +246,15 @@ def shortened(text: str) -> str:
 def _coupon_rows(invoice_id: UUID, draft: DraftInvoice) -> Iterable[tuple[object, ...]]:
     for used in draft.coupons:
         amount = used.amount.amount
-        yield used.redemption_id, invoice_id, draft.currency, amount, used.counts, False
+        yield (
+            used.redemption_id,
+            invoice_id,
+            draft.currency,
+            amount,
+            used.counts,
+            used.month,
+            False,
+        )
 
 
 def _key(subscription: Subscription | None) -> int | None:

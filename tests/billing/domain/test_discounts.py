@@ -130,3 +130,13 @@ def test_no_cent_is_lost_and_no_line_falls_below_zero(
     assert before - total(off, "EUR") >= min(before, Money(0, "EUR"))
     for line, money in zip(lines, off, strict=True):
         assert Money(0, "EUR") <= money <= max(line.amount, Money(0, "EUR"))
+
+
+def test_what_is_left_of_a_cap_bounds_a_percentage_and_an_amount() -> None:
+    lines = [DiscountableLine(amount=cents(10_000)), DiscountableLine(amount=cents(5_000))]
+    coupons = [coupon(1, percentage=Decimal(20), at_most=cents(1_500)), coupon(2, 900)]
+
+    discounted = discount(lines, coupons, "EUR")
+
+    assert [(key, in_cents(amount)) for key, amount in discounted.taken] == [(1, 1500), (2, 900)]
+    assert [in_cents(line.rounded) for line in discounted.lines] == [1600, 800]

@@ -54,6 +54,17 @@ def test_a_form_that_makes_no_sense_names_the_field() -> None:
     assert not Coupon.objects.exists()
 
 
+def test_a_cap_by_the_month_is_made_and_said() -> None:
+    client = signed_in()
+    capped = {**FORM, "duration": "forever", "monthly_cap": "50"}
+
+    no_currency = client.post("/coupons/new/", capped).content.decode()
+    made = client.post("/coupons/new/", {**capped, "currency": "usd"}, follow=True)
+
+    assert "in which currency" in no_currency
+    assert "20 %, at most 50 USD a month" in made.content.decode()
+
+
 def test_support_reads_coupons_and_gives_none() -> None:
     create_coupon(details=CouponDetails(code="A", name="A", amount=Money(1, "USD")), at=JAN_1)
     client, customer = signed_in(Role.SUPPORT), make_customer()

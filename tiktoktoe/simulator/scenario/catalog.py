@@ -235,6 +235,7 @@ class CouponRow:
     amount: Amount | None = None
     percent: Decimal | None = also("percentage", "rate", "percentage_rate", default=None)
     currency: str = ""
+    monthly_cap: Amount | None = also("most_per_month", default=None)
     duration: Literal["once", "repeating", "recurring", "forever"] = also(
         "frequency", default="once"
     )
