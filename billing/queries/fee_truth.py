@@ -26,6 +26,11 @@ class FeeTruth:
     measured: MeasuredFee | None
 
     @property
+    def has_drifted(self) -> bool:
+        """Whether enough payments say that the rule is wrong."""
+        return has_drifted(self.sums)
+
+    @property
     def is_proposed(self) -> bool:
         """Whether another rule is proposed."""
         return self.measured is not None and has_drifted(self.sums)

@@ -3,19 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, F, Min, Q, Sum
+from django.db.models import Count, Min, Q
 
 from billing.gateways.registry import gateway_names
 from billing.models import GatewayHealth, Payment, PaymentAttempt
 from billing.models.payments import PaymentAttemptQuerySet
 from billing.queries.disputes import DisputeStanding, dispute_standing
+from billing.queries.fee_estimates import FeeRow, fee_rows
 from billing.queries.webhook_events import InboxHealth, inbox_health
-from tiktoktoe.kernel.money import Money
 from tiktoktoe.kernel.rates import ratio
 
 _LATENCIES = """
@@ -42,15 +41,6 @@ class GatewayRow:
     failures: int
     unknown: int
     oldest_unknown_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeeRow:
-    """What succeeded attempts were expected to cost, and did."""
-
-    gateway: str
-    expected: Money
-    actual: Money
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +72,7 @@ def monitor(*, at: datetime, hours: int) -> Monitor:
         net_rate=_net_rate(recent),
         unknown=sum(row.unknown for row in rows),
         oldest_unknown_at=min(ages, default=None),
-        fees=_fee_rows(recent),
+        fees=fee_rows(recent),
         declines=_declines(recent),
         inbox=inbox_health(at=at),
         disputes=dispute_standing(at=at),
@@ -162,23 +152,6 @@ def _net_rate(recent: PaymentAttemptQuerySet) -> Fraction | None:
         ended=Count("pk", filter=Q(state__in=["paid", "open", "failed", "requires_action"])),
     )
     return ratio(ended["paid"], ended["ended"])
-
-
-def _fee_rows(recent: PaymentAttemptQuerySet) -> tuple[FeeRow, ...]:
-    known = recent.filter(state="succeeded", fee__isnull=False, fee_expected__isnull=False)
-    rows = (
-        known.order_by("gateway", "currency")
-        .values_list("gateway", "currency")
-        .annotate(expected=Sum(F("fee_expected")), actual=Sum(F("fee")))
-    )
-    return tuple(
-        FeeRow(
-            gateway=gateway,
-            expected=Money(expected or Decimal(0), currency),
-            actual=Money(actual or Decimal(0), currency),
-        )
-        for gateway, currency, expected, actual in rows
-    )
 
 
 def _declines(recent: PaymentAttemptQuerySet) -> tuple[tuple[str, int], ...]:

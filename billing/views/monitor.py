@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from billing.charts import decline_mix
 from billing.forms.payments import OutcomeClaimForm
 from billing.models import OutcomeClaim, PaymentAttempt
+from billing.queries.fee_truth import fee_truths
 from billing.queries.monitor import monitor
 from billing.queries.unknowns import unknown_attempts
 from billing.services.payments.reconciling import look_into
@@ -51,6 +52,9 @@ def payment_monitor(request: HttpRequest) -> HttpResponse:
         "missed": _missed(seen.inbox.missed),
         "dispute_rate": _percent(seen.disputes.rate, places=2),
         "hours": hours,
+        "fee_rows": [(row, _basis_points(row.off_by)) for row in seen.fees],
+        # Not asked again every five seconds: it looks at 90 days.
+        "truths": [] if request.headers.get("HX-Request") else fee_truths(at),
         "choices": HOURS.items(),
         "figure": decline_mix(seen.declines),
         "table": {"headers": ["Reason", "Declines"], "rows": seen.declines},
@@ -146,6 +150,10 @@ def _inbox(request: HttpRequest) -> HttpResponse:
 
 def _percent(rate: Fraction | None, *, places: int = 1) -> str:
     return "—" if rate is None else f"{round_half_away(rate * 100, places)} %"
+
+
+def _basis_points(share: Fraction | None) -> str:
+    return "—" if share is None else f"{round_half_away(share * 10_000, 1):+} bps"
 
 
 def _missed(events: int) -> str:

@@ -2,13 +2,15 @@
 
 import os
 from contextlib import suppress
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from billing.domain.declines import DeclineClass
-from billing.models import Payment, RoutingPolicy, RoutingRule
+from billing.models import Payment, ProcessorFeeRule, RoutingPolicy, RoutingRule
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.routing_policies import draft_policy
 from subscriptions.models import Customer
@@ -16,6 +18,7 @@ from tests.browser.reader import DESKTOP, PHONE, Reader
 from tests.factories.accounts import make_user
 from tests.scripted_gateway import LOST, TwoGateways, declined, gateways
 from tests.stripe_world import NOW, PERSON, invoice_of
+from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.errors import Conflict
 
 __all__ = ["gateways"]  # fixture
@@ -43,6 +46,7 @@ def test_pages_of_routing_are_good_pages(
     failed = _charge(gateways, customer=fraud)
     with suppress(Conflict):
         charge_invoice(invoice=failed.invoice, actor=PERSON, at=NOW)
+    _cost_more_than_expected(paid)
     draft = draft_policy(user=make_user(), at=NOW)
     RoutingRule.objects.create(
         policy=draft, position=1, name="all to beta", effect="only", gateways=["beta"]
@@ -59,6 +63,23 @@ def test_pages_of_routing_are_good_pages(
     }.items():
         finance_reader.audit(path)
         _picture(finance_reader, name)
+
+
+def _cost_more_than_expected(payment: Payment) -> None:
+    ProcessorFeeRule.objects.create(
+        gateway="beta",
+        kind="card",
+        currency="USD",
+        share_bps=Decimal(150),
+        dispute_fee=Decimal(15),
+        settle_days=2,
+        valid_from=NOW.date() - timedelta(days=30),
+        source="a price list",
+    )
+    cost = {"fee": Decimal("1.60"), "fee_expected": Decimal("1.49")}
+    segment = "card/USD/domestic/off_session"
+    paid = payment.attempts.filter(state="succeeded")
+    assert paid.update(segment=segment, dispatched_at=now(), resolved_at=now(), **cost)
 
 
 def test_a_draft_is_put_in_force_by_hand(
@@ -85,7 +106,9 @@ def _picture(reader: Reader, name: str) -> None:
     if not PICTURES:
         return
     for size, suffix in ((DESKTOP, "desktop"), (PHONE, "phone")):
-        reader.page.emulate_media(color_scheme="light")
         reader.page.set_viewport_size(size)  # type: ignore[arg-type]
-        reader.page.reload()
-        reader.page.screenshot(path=str(Path(PICTURES) / f"{name}-{suffix}.png"), full_page=True)
+        for colours in ("light", "dark"):
+            reader.page.emulate_media(color_scheme=colours)  # type: ignore[arg-type]
+            reader.page.reload()
+            file = Path(PICTURES) / f"{name}-{suffix}-{colours}.png"
+            reader.page.screenshot(path=str(file), full_page=True)

@@ -46,6 +46,7 @@ TONES = {
         "scheduled",
         "retrying",
         "late",
+        "drifted",
         "waiting",
         "part",
         "inquiry",

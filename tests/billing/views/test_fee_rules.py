@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -12,12 +13,15 @@ from billing.domain import fee_learning
 from billing.errors import NothingMeasured
 from billing.models import PaymentAttempt, ProcessorFeeRule
 from billing.queries.fee_truth import fee_truths
+from billing.queries.monitor import monitor
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.fee_rules import accept_measured
 from tests.factories.accounts import make_user
 from tests.scripted_gateway import TwoGateways, gateways
 from tests.stripe_world import NOW, PERSON, invoice_of, later
 from tiktoktoe.accounts.roles import Role
+from tiktoktoe.kernel.clock import moved_to
+from tiktoktoe.kernel.money import Money
 
 __all__ = ["gateways"]  # fixture
 pytestmark = pytest.mark.django_db
@@ -56,6 +60,35 @@ def test_the_difference_is_measured(rule: ProcessorFeeRule) -> None:
     assert truth.measured is not None
     assert truth.measured.share_bps == Decimal("161.6")
     assert truth.rule == rule
+
+
+def test_the_monitor_shows_the_estimate_against_what_was_charged(rule: ProcessorFeeRule) -> None:
+    PaymentAttempt.objects.update(dispatched_at=NOW)
+    untold = PaymentAttempt.objects.order_by("pk")[0]
+    PaymentAttempt.objects.filter(pk=untold.pk).update(fee=None)
+
+    (row,) = monitor(at=later(hours=1), hours=24).fees
+
+    assert (row.gateway, row.payments, row.untold) == ("alpha", 1, 1)
+    assert row.amount == Money("99.00", "USD")
+    assert (row.estimated, row.charged) == (Money("1.49", "USD"), Money("1.60", "USD"))
+    assert row.difference == Money("0.11", "USD")
+    assert row.off_by == Fraction(11, 9900)
+
+
+def test_the_monitor_says_where_a_rule_has_drifted_and_leads_there(
+    rule: ProcessorFeeRule, client: Client
+) -> None:
+    client.force_login(make_user(Role.FINANCE))
+
+    with moved_to(later(hours=1)):
+        page = client.get("/payments/monitor/").content.decode()
+        again = client.get("/payments/monitor/", headers={"HX-Request": "true"}).content.decode()
+
+    assert "+11.1 bps" in page
+    assert 'href="/payments/routing/#fees-title">Another is proposed' in page
+    assert "Drifted" in page
+    assert "Another is proposed" not in again  # the five seconds' question does not measure
 
 
 def test_what_was_measured_becomes_the_rule_of_tomorrow(rule: ProcessorFeeRule) -> None:
