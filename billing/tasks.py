@@ -30,7 +30,9 @@ from billing.services.invoices.refreshing import refresh_held
 from billing.services.invoices.renewal import finish_run, run_in_hand, work_on
 from billing.services.invoices.taxing import tax_waiting
 from billing.services.invoices.thresholds import bill_thresholds
+from billing.services.payments.body_redaction import redact_old_bodies
 from billing.services.payments.collection import collect_due, mark_overdue
+from billing.services.payments.event_anchors import anchor_events, check_anchors
 from billing.services.payments.gateway_mandates import refresh_mandates
 from billing.services.payments.holds import let_go_of_lapsing, reconcile_operations
 from billing.services.payments.outcomes import count_outcomes
@@ -58,6 +60,8 @@ SCHEDULES = [
     ("Count payment outcomes", "billing.tasks.count_payment_outcomes", 30),
     ("Look into what gateways have told", "billing.tasks.work_off_events", 10),
     ("Ask for events that never came", "billing.tasks.find_missed", 600),
+    ("Seal what happened to payments", "billing.tasks.seal_events", 21_600),
+    ("Erase old bodies of events", "billing.tasks.redact_bodies", 3600),
     ("Exchange files with banks", "billing.tasks.exchange_bank_files", 300),
     ("Mark subscriptions past due", "billing.tasks.mark_overdue_subscriptions", 3600),
     ("Do the dunning steps that are due", "billing.tasks.dun", 60),
@@ -277,6 +281,20 @@ def work_off_events() -> int:
 def find_missed() -> int:
     """Ask for the events that never arrived by webhook; gives how many there were."""
     return find_missed_events(at=now())
+
+
+@shared_task
+def seal_events() -> int:
+    """Anchor what was written of payments, and recount all anchors; gives how many were made."""
+    made = anchor_events(at=now())
+    check_anchors(at=now())
+    return made
+
+
+@shared_task
+def redact_bodies() -> int:
+    """Erase the bodies of events whose time is over; gives how many."""
+    return redact_old_bodies(at=now())
 
 
 BEAT_SECONDS = 60

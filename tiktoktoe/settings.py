@@ -212,6 +212,7 @@ if not STRIPE_API_HOST:
 STRIPE_TIMEOUT_SECONDS = env_int("STRIPE_TIMEOUT_SECONDS", 20)
 DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
 GATEWAY_TIMEOUT_SECONDS = env_int("GATEWAY_TIMEOUT_SECONDS", 20)  # of the others
+WEBHOOK_BODIES_KEPT_DAYS = env_int("WEBHOOK_BODIES_KEPT_DAYS", 90)
 # What is not configured is absent. Names are what payments and methods are kept under.
 GATEWAYS: dict[str, dict[str, str]] = {
     "stripe": {"kind": "stripe"},

@@ -32,6 +32,7 @@ from billing.models.dunning import (
     DunningRun,
     DunningStep,
 )
+from billing.models.event_anchors import EventAnchor
 from billing.models.fees import ProcessorFeeRule
 from billing.models.gateway_calls import GatewayCall
 from billing.models.gateway_mandates import GatewayMandate
@@ -120,6 +121,7 @@ __all__ = [
     "DunningSeries",
     "DunningStep",
     "DunningThreshold",
+    "EventAnchor",
     "EventCursor",
     "ExemptionRule",
     "GatewayCall",

@@ -27,7 +27,10 @@ class WebhookEvent(models.Model):
     customer_reference = models.CharField(max_length=255, blank=True)
     proof = models.JSONField(default=dict, blank=True, help_text="what it proves by itself")
     is_signed = models.BooleanField()
-    payload = models.TextField(help_text="as it came; cut short when refused")
+    payload = models.TextField(help_text="as it came, for a time; cut short when refused")
+    # The database writes it: what the payload was, once it is erased.
+    payload_digest = models.CharField(max_length=64, blank=True, editable=False)
+    redacted_at = models.DateTimeField(null=True, blank=True)
     state = models.CharField(max_length=16, choices=State.choices, default=State.WAITING)
     result = models.CharField(max_length=300, blank=True)
     is_polled = models.BooleanField(default=False, help_text="we had to ask for it")
@@ -54,6 +57,10 @@ class WebhookEvent(models.Model):
                 condition=models.Q(state="waiting", next_try_at__isnull=False)
                 | (~models.Q(state="waiting") & models.Q(next_try_at__isnull=True)),
                 name="webhook_event_waits_for_a_time",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(redacted_at=None) | models.Q(payload=""),
+                name="webhook_event_redacted_is_empty",
             ),
         ]
         indexes = [

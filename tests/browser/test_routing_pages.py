@@ -108,7 +108,7 @@ def _picture(reader: Reader, name: str) -> None:
     for size, suffix in ((DESKTOP, "desktop"), (PHONE, "phone")):
         reader.page.set_viewport_size(size)  # type: ignore[arg-type]
         for colours in ("light", "dark"):
-            reader.page.emulate_media(color_scheme=colours)  # type: ignore[arg-type]
+            reader.page.emulate_media(color_scheme=colours)
             reader.page.reload()
             file = Path(PICTURES) / f"{name}-{suffix}-{colours}.png"
             reader.page.screenshot(path=str(file), full_page=True)

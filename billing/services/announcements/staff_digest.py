@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
 from billing.models import StaffDigest
+from billing.queries.event_anchors import newest_anchor
 from billing.queries.waiting import Waiting, waiting_for_people
 from billing.services.announcements.company_mail import tell_company
 
@@ -47,12 +48,21 @@ def _claim(at: datetime) -> bool:
 def _tell(waiting: Sequence[Waiting]) -> bool:
     rows = [(row.words, row.count, settings.BASE_URL + reverse(row.url_name)) for row in waiting]
     text = "\n\n".join(f"{words}: {count}\n{address}" for words, count, address in rows)
+    seal = _newest_seal()
     items = format_html_join(
         "", '<li><a href="{2}">{0}</a>: {1}</li>', ((w, c, address) for w, c, address in rows)
     )
     return tell_company(
         subject=f"{sum(row.count for row in waiting)} things wait for people",
-        text=f"{text}\n",
-        html=format_html('<ul lang="en">{}</ul>', items),
+        text="\n\n".join(part for part in (text, seal) if part) + "\n",
+        html=format_html('<ul lang="en">{}</ul><p lang="en">{}</p>', items, seal),
         about={"waiting": ", ".join(row.url_name for row in waiting)},
     )
+
+
+def _newest_seal() -> str:
+    """The seal over everything that has happened to payments: here it is out of reach."""
+    anchor = newest_anchor()
+    if anchor is None:
+        return ""
+    return f"Anchor {anchor.number} of payment events, of {anchor.made_at:%Y-%m-%d}: {anchor.seal}"
