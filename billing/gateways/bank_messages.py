@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 from xml.etree import ElementTree as ET
 
 from billing.errors import BankMessageUnreadable
-from tiktoktoe.kernel.money import Money, zero
+from tiktoktoe.kernel.money import Money, total, zero
 
 MOST_BYTES = 20_000_000
 NOT_PROVIDED = "NOTPROVIDED"
@@ -55,6 +55,9 @@ class Entry:
         structured: The creditor reference that the payer gave.
         text: What else the payer wrote.
         code: The bank transaction code: PMNT/RCDT/ESCT.
+        charges: What the bank says that it has taken for it; whether the amount is less, or more,
+            by that, or they are booked by themselves, is seen by what was ordered.
+        instructed: The amount that was ordered, if the bank repeats it.
     """
 
     reference: str
@@ -69,6 +72,8 @@ class Entry:
     party_iban: str = ""
     party_bic: str = ""
     code: str = ""
+    charges: Money | None = None
+    instructed: Money | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +99,21 @@ class AccountReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReturnedOrder:
-    """An order that had been settled, and whose money goes back."""
+    """An order that had been settled, and whose money goes back.
+
+    Attributes:
+        amount: What goes back between the banks.
+        charges: Of that, compensation and charges of the banks.
+        instructed: What the order itself was about.
+    """
 
     end_to_end_id: str
     amount: Money
     reason: str
     returned_on: date | None
     text: str = ""
+    charges: Money | None = None
+    instructed: Money | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,9 +210,18 @@ def _return_message(message: ET.Element) -> BankMessage:
                 reason=_text(why, "Rsn", "Cd") or _text(why, "Rsn", "Prtry"),
                 returned_on=date.fromisoformat(settled) if settled else None,
                 text=_text(why, "AddtlInf"),
+                charges=_costs_of_return(item),
+                instructed=_amount(item, "RtrdInstdAmt"),
             )
         )
     return BankMessage(name="pacs.004", message_id=_id(message), returns=tuple(returns))
+
+
+def _costs_of_return(item: ET.Element) -> Money | None:
+    """Compensation and charges, both of which may be asked for with the money."""
+    given = [_amount(item, "CompstnAmt"), *(_amount(c, "Amt") for c in _all(item, "ChrgsInf"))]
+    amounts = [amount for amount in given if amount is not None]
+    return total(amounts, amounts[0].currency) if amounts else None
 
 
 def _report(kind: str, report: ET.Element) -> AccountReport:
@@ -257,7 +279,27 @@ def _movement(row: ET.Element, part: ET.Element, suffix: str) -> Entry:
         party_iban=_text(parties, f"{other}Acct", "Id", "IBAN"),
         party_bic=_text(part, "RltdAgts", f"{other}Agt", "FinInstnId", "BICFI"),
         code="/".join(code for code in codes if code),
+        charges=_charges(part) or (_charges(row) if not suffix else None),
+        instructed=_amount(part, "AmtDtls", "InstdAmt", "Amt"),
     )
+
+
+def _charges(parent: ET.Element) -> Money | None:
+    """The charges of a movement, record by record, or else their sum."""
+    of = _first(parent, "Chrgs")
+    records = [
+        amount if _text(record, "CdtDbtInd") != "CRDT" else -amount
+        for record in _all(of, "Rcrd")
+        if (amount := _amount(record, "Amt")) is not None
+    ]
+    if records:
+        return total(records, records[0].currency)
+    return _amount(of, "TtlChrgsAndTaxAmt")
+
+
+def _amount(parent: ET.Element, *path: str) -> Money | None:
+    element = _first(parent, *path)
+    return _money(element) if (element.text or "").strip() else None
 
 
 def _reason(parent: ET.Element) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from billing.models.bank import (
     MandateEvent,
     PaymentReturn,
 )
+from billing.models.bank_charges import BankCharge
 from billing.models.coupons import Coupon, CouponRedemption, CouponUse
 from billing.models.credit_balance import CreditBalance, CreditEntry
 from billing.models.credit_notes import CreditNote, CreditNoteLine
@@ -86,6 +87,7 @@ from billing.models.webhooks_out import WebhookDelivery, WebhookEndpoint, Webhoo
 __all__ = [
     "Announcement",
     "Announcing",
+    "BankCharge",
     "BankDelivery",
     "BankEntry",
     "BankFile",

@@ -246,6 +246,7 @@ class BankEntry(models.Model):
         MATCHED = "matched"
         WAITING = "waiting", "To be matched"
         ASIDE = "aside", "Not a customer's payment"
+        CHARGE = "charge", "The bank's own charge"
 
     id = models.UUIDField(primary_key=True)
     gateway = models.CharField(max_length=32)

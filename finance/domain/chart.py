@@ -48,6 +48,7 @@ BREAKAGE_REVENUE = "4020"
 REVENUE_REFUNDS = "4090"
 PROCESSOR_FEES = "5000"
 DISPUTE_FEES = "5010"
+BANK_CHARGES = "5020"
 BAD_DEBT = "5100"
 DISPUTE_LOSSES = "5120"
 FX_DIFFERENCES = "5900"
@@ -74,6 +75,7 @@ CHART: tuple[ChartAccount, ...] = (
     ChartAccount(REVENUE_REFUNDS, "Credits and refunds (contra revenue)", AccountType.INCOME),
     ChartAccount(PROCESSOR_FEES, "Processor fees", AccountType.EXPENSE),
     ChartAccount(DISPUTE_FEES, "Dispute fees", AccountType.EXPENSE),
+    ChartAccount(BANK_CHARGES, "Bank charges", AccountType.EXPENSE),
     ChartAccount(BAD_DEBT, "Bad debt", AccountType.EXPENSE),
     ChartAccount(DISPUTE_LOSSES, "Dispute losses", AccountType.EXPENSE),
     ChartAccount(FX_DIFFERENCES, "Currency gains and losses", AccountType.EXPENSE),

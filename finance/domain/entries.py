@@ -10,6 +10,7 @@ from datetime import date
 
 from finance.domain import chart
 from finance.domain.facts import (
+    BankChargeFact,
     CreditFact,
     CreditNoteFact,
     DisputeFact,
@@ -247,6 +248,20 @@ def payment_returned(back: ReturnFact, *, on: date) -> Entry | None:
         postings=[
             debit(chart.RECEIVABLE, back.amount, **who),
             credit(chart.GATEWAY_CLEARING, back.amount, **who),
+        ],
+    )
+
+
+def bank_charged(charge: BankChargeFact, *, on: date) -> Entry | None:
+    """D bank charges, C gateway clearing; what a bank gives back the other way."""
+    return _entry(
+        kind="bank_charged",
+        document=f"bank_charge:{charge.id}:charged",
+        on=on,
+        description=f"Bank charge: {charge.text}".removesuffix(": "),
+        postings=[
+            debit(chart.BANK_CHARGES, charge.amount, customer="", document=charge.id),
+            credit(chart.GATEWAY_CLEARING, charge.amount, customer="", document=charge.id),
         ],
     )
 

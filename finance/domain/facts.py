@@ -127,3 +127,12 @@ class WriteOffFact:
     tax: Money
     is_tax_relieved: bool = False
     turn: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BankChargeFact:
+    """What a bank took for its work; below zero, what it gave back."""
+
+    id: str
+    amount: Money
+    text: str

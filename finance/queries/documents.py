@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from billing.models import (
+    BankCharge,
     CreditEntry,
     CreditNote,
     DisputeEntry,
@@ -69,6 +70,11 @@ def _payment_returns(ids: set[UUID]) -> Names:
     return [(pk, f"Return of {invoice}", "", str(invoice)) for pk, invoice in rows]
 
 
+def _bank_charges(ids: set[UUID]) -> Names:
+    rows = BankCharge.objects.filter(pk__in=ids).values_list("pk", "gateway", "text")
+    return [(pk, f"Charge of {gateway}: {text}", "", "") for pk, gateway, text in rows]
+
+
 def _credit_entries(ids: set[UUID]) -> Names:
     rows = CreditEntry.objects.filter(pk__in=ids).values_list("pk", "kind", "invoice__number")
     return [
@@ -106,6 +112,7 @@ _READERS: Mapping[str, Callable[[set[UUID]], Names]] = {
     "prepaid_entry": _prepaid_entries,
     "payment": _payments,
     "payment_return": _payment_returns,
+    "bank_charge": _bank_charges,
     "refund": _refunds,
     "dispute_entry": _dispute_entries,
     "payment_operation": _operations,

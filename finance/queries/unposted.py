@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from billing.models import (
+    BankCharge,
     CreditEntry,
     CreditNote,
     DisputeEntry,
@@ -142,6 +143,10 @@ def _returned_payments(at: datetime) -> Rows:
     return PaymentReturn.objects.filter(returned_at__lte=at)
 
 
+def _bank_charges(at: datetime) -> Rows:
+    return BankCharge.objects.filter(created_at__lte=at)
+
+
 # In the order of posting: what is taken back comes after what it takes back.
 DOCUMENT_KINDS = (
     DocumentKind("invoice_finalized", "invoice", "Invoices", _invoices),
@@ -165,6 +170,7 @@ DOCUMENT_KINDS = (
     DocumentKind("capture_received", "payment_operation", "Captures of holds", _hold_captures),
     DocumentKind("processor_fee_charged", "payment", "Late fees", _late_fees, source="payment_id"),
     DocumentKind("payment_returned", "payment_return", "Returned payments", _returned_payments),
+    DocumentKind("bank_charged", "bank_charge", "Bank charges", _bank_charges),
     DocumentKind("refund_paid", "refund", "Refunds", _refunds),
     DocumentKind("dispute_funds", "dispute_entry", "Disputed money", _dispute_moves("funds")),
     DocumentKind(

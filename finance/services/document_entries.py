@@ -17,6 +17,7 @@ from uuid import UUID
 from billing.models import CreditNoteLine, InvoiceLine, PrepaidCredit
 from finance.domain import entries as rules
 from finance.domain.facts import (
+    BankChargeFact,
     CreditFact,
     CreditLineFact,
     CreditNoteFact,
@@ -273,6 +274,13 @@ def _returns(rows: Rows, days: PostingDay) -> Iterator[Found]:
         yield pk, _built(rules.payment_returned, fact, days.of(at))
 
 
+def _bank_charges(rows: Rows, days: PostingDay) -> Iterator[Found]:
+    fields = ("pk", "currency", "amount", "text", "created_at")
+    for pk, currency, amount, text, at in rows.values_list(*fields):
+        fact = BankChargeFact(id=str(pk), amount=Money(amount, currency), text=text[:100])
+        yield pk, _built(rules.bank_charged, fact, days.of(at))
+
+
 def _write_offs(rows: Rows, days: PostingDay) -> Iterator[Found]:
     """The difference between what is given up and what the books have lost, either way."""
     invoices = list(rows)
@@ -376,6 +384,7 @@ _BUILDERS: Mapping[str, Callable[[Any, PostingDay], Iterator[Found]]] = {
     "capture_received": _hold_captures,
     "processor_fee_charged": _late_fees,
     "payment_returned": _returns,
+    "bank_charged": _bank_charges,
     "refund_paid": _refunds,
     "dispute_funds": _dispute_moves(rules.dispute_funds),
     "dispute_funds_reversal": _dispute_moves(rules.dispute_funds),

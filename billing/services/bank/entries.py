@@ -8,8 +8,15 @@ from billing.domain.bank_orders import OrderState
 from billing.domain.bank_reasons import CLASS_OF_NACHA_CODE, bank_decline, ends_mandate
 from billing.gateways.bank_messages import AccountReport, Entry, ReturnedOrder
 from billing.gateways.base import Outcome
-from billing.models import BankDelivery, BankEntry, BankOrder
+from billing.models import BankCharge, BankDelivery, BankEntry, BankOrder
 from billing.services.bank.banks import BANK, bank_named
+from billing.services.bank.charges import (
+    charge_of_return,
+    charge_within,
+    is_own_fee,
+    keep_charge_of,
+    keep_own_fee,
+)
 from billing.services.bank.mandate_states import end_if_active
 from billing.services.bank.orders import book_order, booked, lock_order, move_order
 from billing.services.bank.sealing import seal
@@ -17,7 +24,7 @@ from billing.services.bank.transfers import match_entry
 from billing.services.payments.payment_returns import return_payment
 from billing.services.payments.refunds import settle_refund
 from tiktoktoe.kernel.ids import uuid7
-from tiktoktoe.kernel.money import Money, zero
+from tiktoktoe.kernel.money import Money
 
 _NEVER_BOOKED = frozenset({OrderState.PLANNED, OrderState.STOPPED, OrderState.REJECTED})
 
@@ -81,6 +88,8 @@ def take_returns(
             text=returned.text,
             on=day,
             at=at,
+            charges=returned.charges,
+            instructed=returned.instructed,
         )
         done += not problem
         problems.extend([problem] if problem else [])
@@ -89,7 +98,15 @@ def take_returns(
 
 
 def return_order(
-    *, order: BankOrder, amount: Money, reason: str, text: str, on: date, at: datetime
+    *,
+    order: BankOrder,
+    amount: Money,
+    reason: str,
+    text: str,
+    on: date,
+    at: datetime,
+    charges: Money | None = None,
+    instructed: Money | None = None,
 ) -> str:
     """The money of an order goes back; says what is wrong with that, if anything is.
 
@@ -99,7 +116,8 @@ def return_order(
     is_ach_echo = locked.state == OrderState.REJECTED and reason in CLASS_OF_NACHA_CODE
     if locked.state == OrderState.RETURNED or is_ach_echo:
         return ""  # an ACH entry that is refused comes back as a return besides
-    if amount != locked.amount:
+    cost = charge_of_return(locked, amount=amount, charges=charges, instructed=instructed)
+    if cost is None:
         return f"{amount} of an order of {locked.amount} goes back: take it by hand"
     if locked.state in {OrderState.FILED, OrderState.ACCEPTED}:
         book_order(order=locked, outcome=booked(locked), at=at)
@@ -107,6 +125,9 @@ def return_order(
     if locked.state != OrderState.BOOKED:
         return f"an order that is {locked.state} goes back: {locked.end_to_end_id}"
     move_order(locked, OrderState.RETURNED, f"{reason} {text}".strip())
+    keep_charge_of(
+        locked, kind=BankCharge.Kind.RETURN, amount=cost, on=on, text=f"return: {reason}", at=at
+    )
     if locked.refund is not None:
         undone = Outcome(answer=Answer.DECLINED, decline=bank_decline(reason), message=reason)
         settle_refund(refund=locked.refund, outcome=undone, actor=BANK, at=at)
@@ -144,6 +165,10 @@ def _take(
         row.save(force_insert=True)
         problem = _follow(order, entry, at)
         problems.extend([problem] if problem else [])
+    elif is_own_fee(entry) and not surplus:
+        row.state, row.why = BankEntry.State.CHARGE, "the bank's own charge"
+        row.save(force_insert=True)
+        keep_own_fee(row, at)
     elif not entry.is_credit or entry.return_reason:
         row.state, row.why = BankEntry.State.ASIDE, surplus or "no order of ours"
         row.save(force_insert=True)
@@ -179,16 +204,28 @@ def _follow(order: BankOrder, entry: Entry, at: datetime) -> str:
             text=entry.text if order.refund_id else "",
             on=entry.booked_on,
             at=at,
+            charges=entry.charges,
+            instructed=entry.instructed,
         )
+    cost = charge_within(order, entry)
     outcome = Outcome(
         answer=Answer.SUCCEEDED,
         reference=order.end_to_end_id,
-        amount=entry.amount,
-        fee=zero(order.currency),
+        amount=entry.amount + cost if entry.is_credit else entry.amount - cost,
+        fee=cost,
     )
+    if order.refund_id is not None:
+        keep_charge_of(
+            order,
+            kind=BankCharge.Kind.TRANSFER,
+            amount=cost,
+            on=entry.booked_on,
+            text=entry.text,
+            at=at,
+        )
     if book_order(order=order, outcome=outcome, booked_on=entry.booked_on, at=at):
         return ""
-    if entry.amount != order.amount:
+    if outcome.amount != order.amount:
         return f"{entry.amount} was booked for an order of {order.amount}: {order.end_to_end_id}"
     return ""
 

@@ -120,3 +120,38 @@ def test_the_statement_of_a_day_without_entries_is_read_too(bank: BankWorld) -> 
 def test_what_is_no_message_is_refused_in_words(body: bytes, words: str) -> None:
     with pytest.raises(BankMessageUnreadable, match=words):
         read_message(body)
+
+
+CAMT = b"""<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt>
+<GrpHdr><MsgId>S1</MsgId></GrpHdr><Stmt><Acct><Id><IBAN>DE89370400440532013000</IBAN></Id></Acct>
+<Ntry><Amt Ccy="EUR">102.00</Amt><CdtDbtInd>DBIT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts>
+<BookgDt><Dt>2026-03-09</Dt></BookgDt><AcctSvcrRef>R1</AcctSvcrRef>
+<NtryDtls><TxDtls><Refs><EndToEndId>E1</EndToEndId></Refs><Amt Ccy="EUR">102.00</Amt>
+<AmtDtls><InstdAmt><Amt Ccy="EUR">99.00</Amt></InstdAmt></AmtDtls>
+<Chrgs><Rcrd><Amt Ccy="EUR">2.50</Amt></Rcrd><Rcrd><Amt Ccy="EUR">0.50</Amt></Rcrd></Chrgs>
+<RtrInf><Rsn><Cd>MD06</Cd></Rsn></RtrInf></TxDtls></NtryDtls></Ntry>
+<Ntry><Amt Ccy="EUR">7.90</Amt><CdtDbtInd>DBIT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts>
+<BookgDt><Dt>2026-03-09</Dt></BookgDt><AcctSvcrRef>R2</AcctSvcrRef>
+<BkTxCd><Domn><Cd>ACMT</Cd><Fmly><Cd>MDOP</Cd><SubFmlyCd>CHRG</SubFmlyCd></Fmly></Domn></BkTxCd>
+<Chrgs><TtlChrgsAndTaxAmt Ccy="EUR">7.90</TtlChrgsAndTaxAmt></Chrgs></Ntry>
+</Stmt></BkToCstmrStmt></Document>"""
+PACS = b"""<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pacs.004.001.09"><PmtRtr>
+<GrpHdr><MsgId>P1</MsgId></GrpHdr><TxInf><OrgnlEndToEndId>E1</OrgnlEndToEndId>
+<RtrdIntrBkSttlmAmt Ccy="EUR">102.00</RtrdIntrBkSttlmAmt><IntrBkSttlmDt>2026-03-09</IntrBkSttlmDt>
+<RtrdInstdAmt Ccy="EUR">99.00</RtrdInstdAmt><CompstnAmt Ccy="EUR">1.80</CompstnAmt>
+<ChrgsInf><Amt Ccy="EUR">1.20</Amt></ChrgsInf>
+<RtrRsnInf><Rsn><Cd>MD06</Cd></Rsn></RtrRsnInf></TxInf></PmtRtr></Document>"""
+
+
+def test_the_charges_of_a_movement_and_what_was_ordered_are_read() -> None:
+    back, fee = read_message(CAMT).reports[0].entries
+
+    assert (back.charges, back.instructed) == (Money("3.00", "EUR"), Money("99.00", "EUR"))
+    assert (fee.code, fee.charges, fee.instructed) == ("ACMT/MDOP/CHRG", Money("7.90", "EUR"), None)
+
+
+def test_the_costs_of_a_return_are_compensation_and_charges() -> None:
+    (back,) = read_message(PACS).returns
+
+    assert (back.amount, back.charges) == (Money("102.00", "EUR"), Money("3.00", "EUR"))
+    assert back.instructed == Money("99.00", "EUR")
