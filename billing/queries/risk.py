@@ -11,6 +11,7 @@ from django.db.models import Count, Q
 
 from billing.domain.budgets import LONGEST, REPRESENTMENTS
 from billing.domain.declines import DeclineClass
+from billing.domain.same_card import CardFacts
 from billing.models import (
     Dispute,
     Payment,
@@ -30,9 +31,10 @@ _SUSPICIOUS = {DeclineClass.DATA_FIX, DeclineClass.HARD_INSTRUMENT, DeclineClass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declined:
-    """A no to one of a customer's charges."""
+    """A no to one of a customer's charges, and what was known of the card, or other method."""
 
     method: int | None
+    card: CardFacts
     decline_class: str
     at: datetime
 
@@ -167,9 +169,28 @@ def _declines(customers: Collection[int], at: datetime) -> Mapping[int, list[Dec
         payment__customer__in=customers, state="declined", resolved_at__gt=at - _LOOKED_BACK
     )
     fields = ("payment__customer_id", "method_id", "decline_class", "resolved_at")
+    told = ("kind", "brand", "last4", "expires_on", "country")
     found: dict[int, list[Declined]] = defaultdict(list)
-    for customer, method, decline_class, resolved_at in recent.values_list(*fields):
+    rows = recent.values_list(*fields, *(f"method__{name}" for name in told))
+    for (
+        customer,
+        method,
+        decline_class,
+        resolved_at,
+        kind,
+        brand,
+        last4,
+        expires_on,
+        country,
+    ) in rows:
         assert resolved_at is not None
-        no = Declined(method=method, decline_class=decline_class, at=resolved_at)
+        card = CardFacts(
+            kind=kind or "",
+            network=brand or "",
+            last4=last4 or "",
+            expires_on=expires_on,
+            country=country or "",
+        )
+        no = Declined(method=method, card=card, decline_class=decline_class, at=resolved_at)
         found[customer].append(no)
     return found

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import chain
 
 from billing.domain.breakers import Breaker, BreakerState
 from billing.domain.budgets import spent_budget
@@ -18,6 +17,7 @@ from billing.domain.mandates import state_on
 from billing.domain.routing import Policy
 from billing.domain.routing_rules import Effect
 from billing.domain.routing_rules import RoutingRule as Rule
+from billing.domain.same_card import CardFacts, is_same_card
 from billing.domain.scoring import Economics, Objectives
 from billing.domain.success import Cell, SuccessRates
 from billing.gateways.base import Capabilities
@@ -190,12 +190,13 @@ def stored_methods(record: Record) -> Mapping[int, list[StoredMethod]]:
         holders[row.pk].add(row.gateway)
     for method, gateway in tokens.values_list("method", "gateway"):
         holders[method].add(gateway)
-    dead, declines = _dead_methods(rows), _declines(record)
+    dead = _dead_methods(rows)
     mandates = _mandate_states(rows, at)
     found: dict[int, list[StoredMethod]] = defaultdict(list)
     for row in rows:
         held_by = frozenset(g for g in holders[row.pk] if (row.customer_id, g) in known)
-        budget = spent_budget(network=row.brand.lower(), declined_at=declines[row.pk], at=at)
+        declined_at = _declined_at(row, record)
+        budget = spent_budget(network=row.brand.lower(), declined_at=declined_at, at=at)
         facts = MethodFacts(
             reference=str(row.pk),
             kind=row.kind,
@@ -300,10 +301,20 @@ def _dead_methods(rows: Sequence[PaymentMethod]) -> set[int | None]:
     return {method for method, decline_class in classes if decline_class in _DEAD_CLASSES}
 
 
-def _declines(record: Record) -> Mapping[int, list[datetime]]:
-    """When each method was declined."""
-    found: dict[int, list[datetime]] = defaultdict(list)
-    for declined in chain.from_iterable(record.declines.values()):
-        if declined.method is not None:
-            found[declined.method].append(declined.at)
-    return found
+def _declined_at(row: PaymentMethod, record: Record) -> list[datetime]:
+    """When a card was declined, under whatever row it is or was stored: a network counts cards.
+
+    One that was removed and stored again has used up as much as before.
+    """
+    card = CardFacts(
+        kind=row.kind,
+        network=row.brand,
+        last4=row.last4,
+        expires_on=row.expires_on,
+        country=row.country,
+    )
+    return [
+        no.at
+        for no in record.declines.get(row.customer_id, ())
+        if no.method == row.pk or is_same_card(card, no.card)
+    ]

@@ -1,0 +1,87 @@
+"""A network counts the declined tries of a card, not of a row of ours."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from billing.domain import budgets
+from billing.domain.budgets import RetryBudget
+from billing.domain.declines import DeclineClass
+from billing.errors import NothingToCharge
+from billing.models import GatewayCustomer, Invoice, PaymentMethod
+from billing.services.payments.charging import charge_invoice
+from tests.scripted_gateway import TwoGateways, declined, gateways
+from tests.stripe_world import PERSON, invoice_of, later
+
+__all__ = ["gateways"]  # a fixture
+pytestmark = pytest.mark.django_db
+TWO = RetryBudget(
+    network="visa",
+    declines=2,
+    within=timedelta(days=30),
+    valid_from=date(2020, 1, 1),
+    source="a test",
+)
+CARD: dict[str, Any] = {"brand": "visa", "last4": "4242", "expires_on": date(2030, 3, 31)}
+
+
+@pytest.fixture(autouse=True)
+def two_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Visa allows two declined tries."""
+    monkeypatch.setattr(budgets, "BUDGETS", (TWO,))
+
+
+def _declined_twice(gateways: TwoGateways) -> Invoice:
+    """An invoice whose customer's card was declined twice, at alpha alone."""
+    invoice = invoice_of(gateways.customer_with_card(held_by="alpha", **CARD))
+    gateways.alpha.script = [declined(DeclineClass.SOFT_FUNDS)] * 2
+    for hour in range(2):
+        charge_invoice(invoice=invoice, actor=PERSON, at=later(hours=hour))
+    return invoice
+
+
+def _stored_anew(invoice: Invoice, **other: Any) -> PaymentMethod:
+    """The customer removes the card, and stores one again, at another gateway."""
+    old = PaymentMethod.objects.get(customer=invoice.customer)
+    old.state, old.is_default = PaymentMethod.State.REMOVED, False
+    old.save()
+    GatewayCustomer.objects.create(
+        customer=invoice.customer, gateway="beta", gateway_reference="beta-customer"
+    )
+    return PaymentMethod.objects.create(
+        customer=invoice.customer,
+        gateway="beta",
+        gateway_reference="beta-anew",
+        kind="card",
+        country="DE",
+        is_default=True,
+        created_at=later(hours=2),
+        **{**CARD, **other},
+    )
+
+
+def _charge(invoice: Invoice) -> str:
+    return str(charge_invoice(invoice=invoice, actor=PERSON, at=later(hours=3)).state)
+
+
+def test_a_card_that_is_stored_anew_has_used_up_as_much(gateways: TwoGateways) -> None:
+    invoice = _declined_twice(gateways)
+    _stored_anew(invoice)
+
+    with pytest.raises(NothingToCharge, match="the network allows no more tries"):
+        _charge(invoice)
+
+    assert gateways.beta.asked == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"last4": "1881"}, {"expires_on": date(2031, 3, 31)}, {"brand": "amex"}],
+    ids=["another number", "another expiry", "another network"],
+)
+def test_another_card_has_a_budget_of_its_own(gateways: TwoGateways, other: dict[str, Any]) -> None:
+    invoice = _declined_twice(gateways)
+    _stored_anew(invoice, **other)
+
+    assert _charge(invoice) == "succeeded"
