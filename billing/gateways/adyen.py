@@ -31,7 +31,8 @@ from billing.gateways.adyen_objects import (
     page_of_link,
     to_adyen,
 )
-from billing.gateways.adyen_reports import REPORT_NAME, charges_of
+from billing.gateways.adyen_reports import REPORT_NAME, charges_of, disputes_of
+from billing.gateways.adyen_tokens import token_event_of
 from billing.gateways.adyen_webhooks import events_of
 from billing.gateways.base import (
     Capabilities,
@@ -47,7 +48,7 @@ from billing.gateways.base import (
     SettledCharge,
     VoidRequest,
 )
-from billing.gateways.disputes import AcceptRequest, EvidenceRequest
+from billing.gateways.disputes import AcceptRequest, EvidenceRequest, SettledDispute
 from tiktoktoe.kernel.money import zero
 
 _CANNOT_BE_ASKED = Outcome(
@@ -249,9 +250,10 @@ class AdyenGateway:
         return _wish(wish) if is_on_page else _without_customer(wish)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
-        """The events of a standard notification."""
-        del headers
-        return events_of(body, keys=self._hmac_keys, merchant=self._client.merchant)
+        """The events of a standard notification, or that of a stored card."""
+        terms = {"keys": self._hmac_keys, "merchant": self._client.merchant}
+        of_token = token_event_of(headers, body, **terms)
+        return [of_token] if of_token is not None else events_of(body, **terms)
 
     def read_settlement(self, report: str) -> Sequence[SettledCharge]:
         """What the payments of a settlement details report have cost.
@@ -262,6 +264,16 @@ class AdyenGateway:
         if not REPORT_NAME.fullmatch(report):
             raise GatewayRefused(f"{report[:100]!r} is no settlement details report")
         return charges_of(self._client.report(report))
+
+    def read_dispute_fees(self, report: str) -> Sequence[SettledDispute]:
+        """What the disputes of a settlement details report have cost.
+
+        Raises:
+            GatewayRefused: If this is not the name of such a report.
+        """
+        if not REPORT_NAME.fullmatch(report):
+            raise GatewayRefused(f"{report[:100]!r} is no settlement details report")
+        return disputes_of(self._client.report(report))
 
     def _pay(self, request: ChargeRequest, terms: Mapping[str, Any], *, is_hold: bool) -> Outcome:
         if not is_chargeable(request.amount):

@@ -39,6 +39,12 @@ _STAGES: Mapping[str, _Stage] = {
     "SECOND_CHARGEBACK": _Stage(D.LOST, _TAKEN),
     "DISPUTE_DEFENSE_PERIOD_ENDED": _Stage(D.EXPIRED),
     "ISSUER_RESPONSE_TIMEFRAME_EXPIRED": _Stage(D.WON),
+    # The issuer goes on; we can accept, or decline and let it escalate.
+    "PREARBITRATION_OPEN": _Stage(D.NEEDS_RESPONSE),
+    "PREARBITRATION_ACCEPTED": _Stage(D.LOST),
+    "PREARBITRATION_DECLINED": _Stage(D.UNDER_REVIEW),
+    "PREARBITRATION_ISSUER_WITHDRAWN": _Stage(D.WON),
+    "SCHEME_ARBITRATION": _Stage(D.UNDER_REVIEW),
     "PREARBITRATION_WON": _Stage(D.WON),
     "PREARBITRATION_LOST": _Stage(D.LOST),
     "SCHEME_ARBITRATION_WON": _Stage(D.WON),

@@ -151,6 +151,8 @@ _MEANINGS: Mapping[str, tuple[str, Callable[[Item], Outcome | None]]] = {
     "REFUND": ("refund", _refund),
     "REFUND_FAILED": ("refund", _refund_failed),
     "REFUNDED_REVERSED": ("refund", _refund_failed),
+    # The shopper left: what has become of the page is read.
+    "OFFER_CLOSED": ("payment", _nothing),
     "RECURRING_CONTRACT": ("method", _nothing),
     "REPORT_AVAILABLE": ("report", _nothing),
     **dict.fromkeys(sorted(DISPUTE_CODES), ("dispute", _nothing)),

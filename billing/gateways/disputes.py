@@ -64,6 +64,35 @@ class TellsOfDisputes(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettledDispute:
+    """A movement of a dispute as it was settled, and what the gateway has kept for it.
+
+    Attributes:
+        kind: The gateway's word for the movement; the fee of each counts once.
+        fee: Below zero where it was given back.
+    """
+
+    reference: str
+    charge_reference: str
+    kind: str
+    fee: Money
+
+
+@runtime_checkable
+class TellsDisputeFeesLater(Protocol):
+    """A gateway that tells only with the settlement what a dispute has cost."""
+
+    def read_dispute_fees(self, report: str) -> Sequence[SettledDispute]:
+        """What the disputes in a report have cost.
+
+        Raises:
+            GatewayUnavailable: If the report does not come.
+            GatewayRefused: If it is none, or cannot be read.
+        """
+        ...
+
+
 @runtime_checkable
 class ListsDisputes(Protocol):
     """A gateway that takes money back without saying why: its disputes tell."""

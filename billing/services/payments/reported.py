@@ -18,12 +18,17 @@ from billing.gateways.base import GatewayEvent, Outcome
 from billing.gateways.disputes import report_as_kept, report_kept
 from billing.gateways.registry import gateway_named
 from billing.models import PaymentAttempt, PaymentOperation, Refund, WebhookEvent
+from billing.services.disputes.fees import record_dispute_fees
 from billing.services.disputes.records import look_at_dispute, tell_of_dispute
 from billing.services.payments.channels import Channel
 from billing.services.payments.holds import hold_has_lapsed, settle_operation
 from billing.services.payments.intake import kind_of_event, look_at_reported
 from billing.services.payments.payment_events import WEBHOOK
-from billing.services.payments.payment_methods import refresh_methods, take_over_method
+from billing.services.payments.payment_methods import (
+    refresh_method,
+    refresh_methods,
+    take_over_method,
+)
 from billing.services.payments.reconciling import find_attempt, look_into
 from billing.services.payments.refunds import look_into_refund, settle_refund
 from billing.services.payments.reversals import look_at_reversal, take_back
@@ -181,6 +186,12 @@ def _handle_methods(event: WebhookEvent, at: datetime) -> str:
     return f"{kept} methods kept" if kept else "not ours"
 
 
+def _handle_token(event: WebhookEvent, at: datetime) -> str:
+    """A stored card was renewed, or is not there any more: it is asked about."""
+    known = refresh_method(reference=event.reference, gateway=event.gateway)
+    return f"method {known.state}" if known is not None else _handle_methods(event, at)
+
+
 def _handle_hint(event: WebhookEvent, at: datetime) -> str:
     return look_at_reported(
         kind=kind_of_event(event.name),
@@ -191,8 +202,10 @@ def _handle_hint(event: WebhookEvent, at: datetime) -> str:
     )
 
 
-def _handle_report(event: WebhookEvent, _at: datetime) -> str:
-    return f"{record_fees(gateway=event.gateway, report=event.reference)} fees recorded"
+def _handle_report(event: WebhookEvent, at: datetime) -> str:
+    fees = record_fees(gateway=event.gateway, report=event.reference)
+    of_disputes = record_dispute_fees(gateway=event.gateway, report=event.reference, at=at)
+    return f"{fees} fees recorded" + (f", {of_disputes} of disputes" if of_disputes else "")
 
 
 _HANDLERS: Mapping[str, Callable[[WebhookEvent, datetime], str]] = {
@@ -205,6 +218,7 @@ _HANDLERS: Mapping[str, Callable[[WebhookEvent, datetime], str]] = {
     "method": _handle_methods,
     "report": _handle_report,
     "reversal": _handle_reversal,
+    "token": _handle_token,
     HINT: _handle_hint,
 }
 

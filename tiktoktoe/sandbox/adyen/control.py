@@ -9,7 +9,7 @@ from tiktoktoe.sandbox.adyen.disputes import CHARGED_BACK, INQUIRY, decide, open
 from tiktoktoe.sandbox.adyen.errors import ApiError
 from tiktoktoe.sandbox.adyen.links import answer_challenge, link_of, submit
 from tiktoktoe.sandbox.adyen.merchant import Merchant
-from tiktoktoe.sandbox.adyen.notifications import notification
+from tiktoktoe.sandbox.adyen.notifications import notification, token_event
 from tiktoktoe.sandbox.adyen.pages import next_address
 from tiktoktoe.sandbox.adyen.settlement import settle
 from tiktoktoe.sandbox.core.control import Control as CoreControl
@@ -35,6 +35,7 @@ class Control(CoreControl):
             "disputes": self._disputes,
             "endpoint": self._set_endpoint,
             "notifications": self._notifications,
+            "offer_closed": self._close_offer,
             "payments": self._payments,
             "renew": self._renew,
             "settle": self._settle,
@@ -59,13 +60,14 @@ class Control(CoreControl):
         return open_dispute(self._merchant, payment, reason=body.get("reason", "10.4"), stage=stage)
 
     def _renew(self, body: Json) -> Json:
-        """The network has replaced a card, and the account updater takes it over, silently."""
+        """The network has replaced a card, and the account updater takes it over."""
         token = self._merchant.store.get(body["method"], "token")
         token["renewed"] = {
             "lastFour": body["last4"],
             "expiryYear": str(body["year"]),
             "expiryMonth": f"{int(body['month']):02d}",
         }
+        self._merchant.tell_of_token("recurring.token.updated", token)
         return token
 
     def _decide(self, body: Json) -> Json:
@@ -86,7 +88,17 @@ class Control(CoreControl):
         search = Search(is_oldest_first=True)
         events = list(self._merchant.store.newest_first("event", search))[int(body["after"]) :]
         key = self._merchant.terms.hmac_key
-        return {"notifications": [notification(event["item"], key) for event in events]}
+        return {"notifications": [_as_sent(event, key) for event in events]}
+
+    def _close_offer(self, body: Json) -> Json:
+        """The shopper left the page; it stays open until its own end."""
+        about = {
+            "id": self._merchant.psp_reference(),
+            "merchantReference": body["reference"],
+            "amount": {"currency": "EUR", "value": 0},
+        }
+        self._merchant.tell("OFFER_CLOSED", about=about)
+        return {}
 
     def _payments(self, _body: Json) -> Json:
         """Everything that was ever tried: the truth that a shop's records are held against."""
@@ -102,3 +114,10 @@ class Control(CoreControl):
 
     def _settle(self, _body: Json) -> Json:
         return settle(self._merchant)
+
+
+def _as_sent(event: Json, key: str) -> Json:
+    if "token" not in event:
+        return notification(event["item"], key)
+    content, headers = token_event(event["token"], key)
+    return {"body": content.decode(), "headers": headers}

@@ -16,6 +16,12 @@ SERVICE = "/ca/services/DisputeService/v30"
 DAYS_TO_DEFEND = 14
 DEFENSE, DOCUMENT = "SupplyDefenseMaterial", "DefenseMaterial"
 DAY = 86_400
+# What moves money, as the settlement report calls it.
+BOOKED_AS = {
+    "CHARGEBACK": "Chargeback",
+    "CHARGEBACK_REVERSED": "ChargebackReversed",
+    "SECOND_CHARGEBACK": "SecondChargeback",
+}
 INQUIRY, NOTIFIED, CHARGED_BACK = "inquiry", "notified", "charged_back"
 OPENED_BY = {INQUIRY: "REQUEST_FOR_INFORMATION", NOTIFIED: "NOTIFICATION_OF_CHARGEBACK"}
 
@@ -158,7 +164,9 @@ def end_defense(merchant: Merchant, dispute: Json) -> None:
 
 
 def tell_of(merchant: Merchant, dispute: Json, code: str, *, status: str) -> None:
-    """Notify of a stage, with its reason and deadline."""
+    """Notify of a stage, with its reason and deadline; what moves money is settled later."""
+    if code in BOOKED_AS:
+        dispute["booked"] = [*dispute.get("booked", ()), code]
     payment = merchant.store.get(dispute["payment"])
     merchant.tell(
         code,

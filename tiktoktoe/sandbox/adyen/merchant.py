@@ -106,6 +106,26 @@ class Merchant(Account):
         if self.terms.webhook:
             self.outbox.add(event["id"], ENDPOINT, time.time())
 
+    def tell_of_token(self, name: str, token: Json) -> None:
+        """Note what became of a stored card; it is told by a webhook of another kind."""
+        told = {
+            "createdAt": self.at(),
+            "environment": "test",
+            "eventId": self.psp_reference(),
+            "type": name,
+            "version": "1",
+            "data": {
+                "merchantAccount": self.terms.merchant,
+                "operation": "Recurring renewal",
+                "shopperReference": token["shopperReference"],
+                "storedPaymentMethodId": token["id"],
+                "type": "scheme",
+            },
+        }
+        event = self.new("event", token=told)
+        if self.terms.webhook:
+            self.outbox.add(event["id"], ENDPOINT, time.time())
+
     def carry_out(self, name: str, body: Json) -> None:
         """Do something now, or after the delay that was asked for."""
         if self.delay_seconds:

@@ -9,6 +9,7 @@ import io
 from decimal import Decimal
 
 from tiktoktoe.sandbox.adyen import cards
+from tiktoktoe.sandbox.adyen.disputes import BOOKED_AS
 from tiktoktoe.sandbox.adyen.merchant import Merchant
 from tiktoktoe.sandbox.core.schemas import Json
 from tiktoktoe.sandbox.core.store import Search
@@ -36,6 +37,7 @@ COLUMNS = (
     "Interchange (NC)",
     "Batch Number",
 )
+DISPUTE_FEE = 1500  # minor units, near: contracts differ
 NO_DECIMALS = frozenset({"JPY", "KRW", "VND", "CLP", "XAF", "XOF"})
 THREE_DECIMALS = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
 
@@ -53,6 +55,8 @@ def settle(merchant: Merchant) -> Json:
         if refunded > 0:
             payment["settledRefund"] = payment["refunded"]
             rows.append(_refund_row(merchant, payment, refunded, number))
+    for dispute in list(merchant.store.newest_first("dispute", Search(is_oldest_first=True))):
+        rows += _dispute_rows(merchant, dispute, number)
     name = f"settlement_detail_report_batch_{number}.csv"
     merchant.new("report", name, text=_text(rows))
     url = f"{merchant.address}{report_path(merchant, name)}"
@@ -90,6 +94,30 @@ def _refund_row(merchant: Merchant, payment: Json, amount: int, batch: int) -> J
         "Type": "Refunded",
         "Gross Debit (GC)": _decimal(amount, currency),
         "Net Debit (NC)": _decimal(amount, currency),
+    }
+
+
+def _dispute_rows(merchant: Merchant, dispute: Json, batch: int) -> list[Json]:
+    """What a dispute has moved since the last batch; a chargeback costs a fee."""
+    booked = dispute.get("booked", [])
+    open_ones = booked[dispute.get("settledMoves", 0) :]
+    dispute["settledMoves"] = len(booked)
+    return [_dispute_row(merchant, dispute, code, batch) for code in open_ones]
+
+
+def _dispute_row(merchant: Merchant, dispute: Json, code: str, batch: int) -> Json:
+    payment = merchant.store.get(dispute["payment"])
+    currency, value = dispute["amount"]["currency"], dispute["amount"]["value"]
+    fee = DISPUTE_FEE if code == "CHARGEBACK" else 0
+    comes_back = code == "CHARGEBACK_REVERSED"
+    side = "Credit" if comes_back else "Debit"
+    return {
+        **_common(merchant, payment, batch),
+        "Type": BOOKED_AS[code],
+        "Modification Reference": dispute["id"],
+        f"Gross {side} (GC)": _decimal(value, currency),
+        f"Net {side} (NC)": _decimal(value - fee if comes_back else value + fee, currency),
+        "Markup (NC)": _decimal(fee, currency) if fee else "",
     }
 
 
