@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from analytics.domain.mrr import monthly
-from billing.domain.credit_parts import credit_parts
+from billing.domain.credit_parts import Sources, credit_parts
 from billing.domain.crediting import LineLeft, credit_line
 from billing.domain.discounts import CouponTerms, DiscountableLine, discount
 from billing.domain.minimums import left_of_minimum
@@ -82,6 +82,7 @@ def test_every_table_of_the_page_is_recounted() -> None:
         "mrr",
         "credit_lines",
         "credit_parts",
+        "credit_sources",
         "coupons",
     }
 
@@ -255,9 +256,21 @@ def test_credit_lines(row: list[str]) -> None:
 def test_credit_parts(row: list[str]) -> None:
     amount, due, refundable, *parts = (_eur(cell) for cell in row)
 
-    divided = credit_parts(amount=amount, due=due, refundable=refundable)
+    sources = Sources(due=due, prepaid=_eur("0"), others=amount - due)
+    divided = credit_parts(amount=amount, sources=sources, refundable=refundable)
 
     assert [divided.to_invoice, divided.to_refund, divided.to_balance] == parts
+
+
+@pytest.mark.parametrize("row", _rows("credit_sources"), ids=" ".join)
+def test_credit_sources(row: list[str]) -> None:
+    amount, due, prepaid, others, *parts = (_eur(cell) for cell in row)
+
+    sources = Sources(due=due, prepaid=prepaid, others=others)
+    divided = credit_parts(amount=amount, sources=sources, refundable=others)
+
+    owed_less = divided.to_invoice - divided.to_wallets
+    assert [owed_less, divided.to_wallets, divided.to_refund + divided.to_balance] == parts
 
 
 @pytest.mark.parametrize("row", _rows("coupons"), ids=" ".join)

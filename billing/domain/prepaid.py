@@ -5,8 +5,16 @@ They go before those that pay for anything, so that what can be used for little 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
+
+KEPT_AT_LEAST = timedelta(days=30)
+
+
+def expires_after_return(expires_at: datetime | None, at: datetime) -> datetime | None:
+    """When prepaid credits expire that an invoice gives back: as they would, but not too soon."""
+    return None if expires_at is None else max(expires_at, at + KEPT_AT_LEAST)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

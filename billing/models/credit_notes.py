@@ -6,6 +6,7 @@ from billing.models.invoices import Invoice, InvoiceLine
 from billing.models.money_fields import money_field
 from subscriptions.models import Customer
 from tiktoktoe.kernel.clock import now
+from tiktoktoe.kernel.money import Money
 
 
 class CreditNote(models.Model):
@@ -20,6 +21,7 @@ class CreditNote(models.Model):
     tax = money_field()
     total = money_field()
     to_invoice = money_field(help_text="what the invoice owes less")
+    to_wallets = money_field(help_text="of that, what goes back to the prepaid credits that paid")
     to_refund = money_field(help_text="what is given back as money")
     to_balance = money_field(help_text="what is put on the credit balance")
     reason = models.CharField(max_length=200)
@@ -47,6 +49,10 @@ class CreditNote(models.Model):
                 ),
                 name="credit_note_parts_are_its_total",
             ),
+            models.CheckConstraint(
+                condition=models.Q(to_wallets__gte=0, to_wallets__lte=models.F("to_invoice")),
+                name="credit_note_to_wallets_comes_off_its_invoice",
+            ),
         ]
         indexes = [
             models.Index(
@@ -58,6 +64,12 @@ class CreditNote(models.Model):
 
     def __str__(self) -> str:
         return self.number
+
+    @property
+    def owed_less(self) -> Money:
+        """What its invoice owes less: what comes off it and was not paid with prepaid credits."""
+        less: Money = self.to_invoice - self.to_wallets
+        return less
 
 
 class CreditNoteLine(models.Model):

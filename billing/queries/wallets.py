@@ -25,11 +25,17 @@ class WalletRow:
 class Purse:
     """For previews: a customer's wallets in a currency, remembering what earlier invoices took."""
 
-    def __init__(self, customer_id: int, currency: str) -> None:
+    def __init__(
+        self, customer_id: int, currency: str, refilled: Iterable[PrepaidCredit] = ()
+    ) -> None:
+        """`refilled`: lots as they are once an invoice has given something back to them."""
+        back = {lot.pk: lot for lot in refilled}
         lots = PrepaidCredit.objects.filter(
             wallet__customer=customer_id, wallet__currency=currency, amount_left__gt=0
         )
-        self._lots = sorted(lots.order_by().select_related("wallet"), key=order_of_use)
+        there = lots.exclude(pk__in=back) if back else lots
+        found = [*there.order_by().select_related("wallet"), *back.values()]
+        self._lots = sorted(found, key=order_of_use)
         self._held = {lot.pk: lot.amount_left.amount for lot in self._lots}
         self._currency = currency
 

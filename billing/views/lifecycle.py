@@ -20,7 +20,7 @@ from billing.services.changes.cancelling import (
 )
 from billing.services.changes.pausing import pause, preview_pause, preview_resumption, resume
 from billing.services.changes.trials import convert_trial_now
-from billing.services.credit.giving_back import NotePlan
+from billing.services.credit.note_plans import NotePlan
 from billing.services.invoices.coming_invoices import preview_next_invoices
 from billing.services.invoices.draft_parts import DraftInvoice
 from billing.services.invoices.tax_previews import taxed_drafts, with_taxes

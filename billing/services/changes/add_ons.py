@@ -14,15 +14,9 @@ from django.db import transaction
 
 from billing.models import CreditNote, Invoice, PlanChange, UnusedCredit
 from billing.services.changes.change_drafts import draft_change
-from billing.services.credit.giving_back import (
-    NotePlan,
-    Unused,
-    close_drafts,
-    issue_notes,
-    keep_unused,
-    refund_notes,
-    unused_time,
-)
+from billing.services.credit.giving_back import close_drafts, issue_notes, keep_unused, refund_notes
+from billing.services.credit.note_plans import NotePlan
+from billing.services.credit.unused_time import Unused, unused_time
 from billing.services.invoices.draft_parts import DraftInvoice, DraftLine
 from billing.services.invoices.fee_lines import setup_line
 from billing.services.invoices.invoicing import issue

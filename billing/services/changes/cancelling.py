@@ -16,17 +16,12 @@ from billing.errors import PeriodNotBilled
 from billing.models import CreditNote, Invoice, PlanChange
 from billing.queries.tax_table import TaxTable
 from billing.services.changes.effects import Effect
-from billing.services.credit.giving_back import (
-    Unused,
-    give_back,
-    plan_notes,
-    refund_notes,
-    to_come,
-    unused_time,
-)
+from billing.services.credit.giving_back import give_back, refund_notes
+from billing.services.credit.note_plans import after_notes, plan_notes
+from billing.services.credit.unused_time import Unused, unused_time
 from billing.services.invoices.add_on_lines import AddOnBook
 from billing.services.invoices.closing import close_usage_until, closing_lines, early_boundary
-from billing.services.invoices.drafting import make_draft, with_credit
+from billing.services.invoices.drafting import make_draft
 from billing.services.invoices.invoicing import issue
 from subscriptions.domain.lifecycle import BILLED_STATES
 from subscriptions.domain.proration import cancel_boundary
@@ -140,7 +135,7 @@ def _now(
         when=CancelWhen.NOW,
         ends_at=ends_at,
         unused_time=choice,
-        draft=with_credit(draft, to_come(notes, subscription)) if lines else None,
+        draft=after_notes(draft, notes, subscription) if lines else None,
         unused=tuple(found),
         notes=tuple(notes),
         token=change_token(subscription),

@@ -10,7 +10,8 @@ from datetime import datetime
 from billing.models import Invoice
 from billing.queries.tax_table import TaxTable
 from billing.services.credit.coupon_book import CouponBook
-from billing.services.credit.giving_back import NotePlan, Unused, plan_notes, to_come
+from billing.services.credit.note_plans import NotePlan, after_notes, plan_notes
+from billing.services.credit.unused_time import Unused
 from billing.services.invoices.draft_parts import DraftInvoice, DraftLine
 from billing.services.invoices.drafting import make_draft, with_credit
 from billing.services.invoices.proration_lines import credit_lines
@@ -46,7 +47,7 @@ def draft_change(
         both = drafts.of([*credit_lines(unused), *lines]) if unused else charged
         return ChangeDraft(with_credit(both) if both else None, (), is_netted=True)
     notes = plan_notes(unused, terms.unused_time)
-    draft = with_credit(charged, to_come(notes, subscription)) if charged else None
+    draft = after_notes(charged, notes, subscription) if charged else None
     return ChangeDraft(draft, tuple(notes), is_netted=False)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from billing.services.credit.giving_back import NotePlan
+from billing.services.credit.note_plans import NotePlan
 from billing.services.invoices.draft_parts import DraftInvoice
 from subscriptions.models import Subscription
 from tiktoktoe.kernel.money import Money, total, zero

@@ -17,20 +17,14 @@ from billing.queries.tax_table import TaxTable
 from billing.services.changes.cancelling import end_of_service
 from billing.services.changes.effects import Effect
 from billing.services.changes.scheduled_changes import apply_change, change_by, put_on_plan
-from billing.services.credit.giving_back import (
-    NotePlan,
-    Unused,
-    give_back,
-    plan_notes,
-    refund_notes,
-    to_come,
-    unused_time,
-)
+from billing.services.credit.giving_back import give_back, refund_notes
+from billing.services.credit.note_plans import NotePlan, after_notes, plan_notes
+from billing.services.credit.unused_time import Unused, unused_time
 from billing.services.invoices.add_on_lines import AddOnBook
 from billing.services.invoices.boundaries import coming
 from billing.services.invoices.closing import close_usage_until, closing_lines, early_boundary
 from billing.services.invoices.draft_parts import Boundary, DraftInvoice, DraftLine
-from billing.services.invoices.drafting import make_draft, with_credit
+from billing.services.invoices.drafting import make_draft
 from billing.services.invoices.invoicing import issue
 from billing.services.invoices.period_lines import advance_lines
 from billing.services.invoices.resuming import count_from_resumption
@@ -303,4 +297,4 @@ def _draft(
         taxes=TaxTable([subscription.customer.country]),
         idempotency_key=f"pausing:{subscription.pk}:{change_token(subscription)}",
     )
-    return with_credit(draft, to_come(notes, subscription))
+    return after_notes(draft, notes, subscription)

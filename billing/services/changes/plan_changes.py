@@ -18,15 +18,9 @@ from billing.errors import PlanChangeInvalid, PlanChangeNotNow
 from billing.models import CreditNote, Invoice, PlanChange, UnusedCredit
 from billing.services.changes.change_drafts import ChangeDraft, draft_change
 from billing.services.changes.effects import Effect
-from billing.services.credit.giving_back import (
-    NotePlan,
-    Unused,
-    close_drafts,
-    issue_notes,
-    keep_unused,
-    refund_notes,
-    unused_time,
-)
+from billing.services.credit.giving_back import close_drafts, issue_notes, keep_unused, refund_notes
+from billing.services.credit.note_plans import NotePlan
+from billing.services.credit.unused_time import Unused, unused_time
 from billing.services.invoices.closing import close_usage_until, closing_lines, early_boundary
 from billing.services.invoices.draft_parts import DraftInvoice, DraftLine
 from billing.services.invoices.invoicing import issue

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Sum
 
 from billing.domain.attempts import COUNTED_REFUND_STATES
-from billing.domain.credit_parts import CreditParts, credit_parts
+from billing.domain.credit_parts import CreditParts, Sources, credit_parts
 from billing.domain.crediting import LineCredit, LineLeft, credit_line, credit_total
 from billing.domain.totals import creditable
 from billing.errors import (
@@ -24,11 +24,12 @@ from billing.errors import (
 from billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine, Refund
 from billing.services.credit.credit_balance import credit_from_note, lock_balance
 from billing.services.credit.customer_credit import pay_open_invoices
+from billing.services.credit.prepaid_returns import return_note_to_wallets
 from billing.services.invoices.invoicing import ensure_nothing_in_flight, lock_invoice
 from billing.services.invoices.numbering import take_credit_note_number
 from billing.services.payments.settling import recover_subscription
 from tiktoktoe.kernel.ids import uuid7
-from tiktoktoe.kernel.money import Money, total
+from tiktoktoe.kernel.money import Money, total, zero
 
 logger = logging.getLogger(__name__)
 CREDITABLE_STATES = frozenset({"open", "paid", "uncollectible"})
@@ -46,13 +47,15 @@ def issue_credit_note(
     line_amounts: Mapping[UUID, Decimal] | None = None,
     to_refund: Decimal | None = None,
     to_balance: Decimal | None = None,
+    to_wallets: Decimal | None = None,
     pays_open: bool = True,
 ) -> CreditNote:
     """Take back part of a final invoice, or all that is left of it.
 
     By default an open invoice owes that much less, and is settled when nothing is left to pay;
-    of the rest, what was paid is to be given back by a refund (`refund_credit_note`), and what
-    came from the credit balance goes back there. The same key gives the same note.
+    of the rest, what prepaid credits paid goes back to their lots, what was paid is to be given
+    back by a refund (`refund_credit_note`), and what came from the credit balance goes back there.
+    The same key gives the same note.
 
     Args:
         invoice: What is corrected.
@@ -65,6 +68,7 @@ def issue_credit_note(
         to_refund: How much of it is to be given back as money.
         to_balance: How much of it goes to the customer's credit balance, where it pays open
             and later invoices. What neither names comes off the invoice.
+        to_wallets: With those two, how much of what comes off goes back to prepaid credits.
         pays_open: Whether what goes to the balance pays open invoices now.
 
     Raises:
@@ -82,8 +86,9 @@ def issue_credit_note(
         return known
     _check_creditable(locked)
     credited = _choose(locked, amount, line_amounts)
-    parts = _parts(locked, credited, to_refund, to_balance)
+    parts = _parts(locked, credited, (to_refund, to_balance, to_wallets))
     note = _write(locked, credited, parts, reason=reason, key=idempotency_key, at=at)
+    return_note_to_wallets(note=note, at=at)
     _count_on_invoice(locked, note, at)
     if note.to_balance:
         credit_from_note(note=note, actor="billing", at=at)
@@ -183,16 +188,30 @@ def _parts_taken(lines: Sequence[InvoiceLine]) -> Mapping[tuple[UUID, str], Deci
 def _parts(
     invoice: Invoice,
     credited: Sequence[Credited],
-    to_refund: Decimal | None,
-    to_balance: Decimal | None,
+    wishes: Sequence[Decimal | None],
 ) -> CreditParts:
     currency = invoice.currency
+    to_refund, to_balance, to_wallets = (
+        None if wish is None else Money(wish, currency) for wish in wishes
+    )
     return credit_parts(
         amount=total((credit.net + credit.tax for _, credit in credited), currency),
-        due=invoice.amount_due,
+        sources=sources_of(invoice),
         refundable=refundable_of(invoice),
-        to_refund=None if to_refund is None else Money(to_refund, currency),
-        to_balance=None if to_balance is None else Money(to_balance, currency),
+        to_refund=to_refund,
+        to_balance=to_balance,
+        to_wallets=to_wallets,
+    )
+
+
+def sources_of(invoice: Invoice) -> Sources:
+    """Where the money of an issued invoice came from, as far as it is not given back."""
+    nothing = zero(invoice.currency)
+    others = refundable_of(invoice) + invoice.amount_from_balance - invoice.amount_to_balance
+    return Sources(
+        due=invoice.amount_due,
+        prepaid=invoice.amount_from_wallets,
+        others=max(others, nothing),
     )
 
 
@@ -234,6 +253,7 @@ def _write(
         tax=tax.amount,
         total=(subtotal + tax).amount,
         to_invoice=parts.to_invoice.amount,
+        to_wallets=parts.to_wallets.amount,
         to_refund=parts.to_refund.amount,
         to_balance=parts.to_balance.amount,
         reason=reason,
@@ -281,7 +301,8 @@ def _tax_breakdown(invoice: Invoice, credited: Sequence[Credited]) -> list[dict[
 def _count_on_invoice(invoice: Invoice, note: CreditNote, at: datetime) -> None:
     invoice.amount_credited += note.total
     invoice.amount_to_balance += note.to_balance
-    fields = ["amount_credited", "amount_to_balance"]
+    invoice.amount_from_wallets -= note.to_wallets
+    fields = ["amount_credited", "amount_to_balance", "amount_from_wallets"]
     if invoice.state == Invoice.State.OPEN and not invoice.amount_due:
         invoice.state = Invoice.State.PAID
         invoice.paid_at = at

@@ -61,7 +61,8 @@ def credit_note_content(note: CreditNote) -> Row:
 def _note_parts(note: CreditNote, wording: Wording) -> list[Row]:
     """Where the credit goes."""
     parts = [
-        (wording.say("Off invoice {number}", number=str(note.invoice)), note.to_invoice.amount),
+        (wording.say("Off invoice {number}", number=str(note.invoice)), note.owed_less.amount),
+        ("Back to prepaid credits", note.to_wallets.amount),
         ("To be refunded", note.to_refund.amount),
         ("To your credit balance", note.to_balance.amount),
     ]

@@ -21,7 +21,9 @@ from billing.models import (
     OverdueState,
 )
 from billing.models.invoices import LEFT_TO_PAY, InvoiceQuerySet
-from billing.services.credit.giving_back import blocked_time, issue_notes, plan_notes
+from billing.services.credit.giving_back import issue_notes
+from billing.services.credit.note_plans import plan_notes
+from billing.services.credit.unused_time import blocked_time
 from billing.services.dunning.campaigns import company_campaign
 from subscriptions.domain.lifecycle import BILLED_STATES
 from subscriptions.domain.proration_policy import UnusedTime

@@ -21,7 +21,7 @@ from billing.errors import NothingUnbilled, UsageNotPriceable
 from billing.models import CreditNote, Invoice, InvoiceLine, LateUsage
 from billing.queries.late_usage import LateEvent, unbilled_usage
 from billing.queries.tax_table import TaxTable
-from billing.services.credit.credit_notes import issue_credit_note, left_of_lines
+from billing.services.credit.credit_notes import issue_credit_note, left_of_lines, sources_of
 from billing.services.invoices.drafting import make_draft
 from billing.services.invoices.invoicing import issue
 from billing.services.invoices.late_charges import LateBill, late_bills
@@ -114,6 +114,7 @@ def _give_back(bill: LateBill, *, at: datetime) -> LateBilling:
             bill.subscription.currency,
         )
         invoice = Invoice.objects.get(pk=invoice_id)
+        prepaid = sources_of(invoice).to_wallets(gross)
         note = issue_credit_note(
             invoice=invoice,
             reason="Usage that came late, of which everything costs less",
@@ -121,7 +122,8 @@ def _give_back(bill: LateBill, *, at: datetime) -> LateBilling:
             at=at,
             line_amounts={pk: amount.amount for pk, amount in amounts.items()},
             to_refund=Decimal(0),
-            to_balance=max(gross - invoice.amount_due, zero(gross.currency)).amount,
+            to_balance=max(gross - prepaid - invoice.amount_due, zero(gross.currency)).amount,
+            to_wallets=prepaid.amount,
         )
         notes.append(note)
     for late in bill.lines:

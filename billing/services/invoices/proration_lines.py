@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from billing.domain.derivation import proration_derivation
 from billing.models import InvoiceLine
-from billing.services.credit.giving_back import Unused
+from billing.services.credit.unused_time import Unused
 from billing.services.invoices.draft_parts import DraftLine
 from billing.services.invoices.terms import PriceBook
 from subscriptions.domain.proration import charge_part, whole_of
