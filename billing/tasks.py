@@ -139,7 +139,7 @@ def let_go_of_holds() -> int:
 @shared_task
 def remind_of_due_disputes() -> int:
     """Write to the company of disputes that are to be answered soon; gives how many."""
-    return remind_of_disputes(at=now())
+    return at_each_time(now(), lambda at, clock: remind_of_disputes(at=at, clock=clock))
 
 
 @shared_task

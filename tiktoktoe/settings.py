@@ -87,6 +87,7 @@ MIDDLEWARE = [
     "tiktoktoe.web.middleware.ViewerZone",
     "tiktoktoe.web.middleware.NoNulCharacters",
     "tiktoktoe.web.middleware.DefaultDeny",
+    "billing.views.customer_time.CustomerTime",
 ]
 ROOT_URLCONF = "tiktoktoe.urls"
 WSGI_APPLICATION = "tiktoktoe.wsgi.application"

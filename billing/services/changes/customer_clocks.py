@@ -5,18 +5,19 @@ it, and for the customers of this clock only.
 """
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django.db.models import Min, QuerySet
 
-from billing.domain.announcements import RENEWS_SOON, TRIAL_ENDS_SOON
+from billing.domain.announcements import EXPIRES_SOON, RENEWS_SOON, TRIAL_ENDS_SOON
 from billing.models import (
     DunningRun,
     Invoice,
     Notice,
     Payment,
     PaymentAttempt,
+    PaymentMethod,
     PrepaidCredit,
     PriceMoveRow,
     Refund,
@@ -32,6 +33,7 @@ from billing.services.changes.expiring import PATIENCE, expire_unpaid
 from billing.services.changes.price_moves import work_on_price_moves
 from billing.services.credit.credit_refunds import refund_promised
 from billing.services.credit.wallets import fill_paid_top_ups, tend_wallets
+from billing.services.disputes.reminders import next_reminder_at, remind_of_disputes
 from billing.services.dunning.overdue import next_overdue_at, update_overdue
 from billing.services.dunning.requests import next_request_at, request_overdue
 from billing.services.dunning.runs import run_dunning
@@ -123,6 +125,7 @@ def _pass(clock: CustomerClock, instant: datetime) -> None:
     request_overdue(at=instant, clock=clock)
     update_overdue(at=instant, clock=clock)
     expire_unpaid(at=instant, clock=clock)
+    remind_of_disputes(at=instant, clock=clock)
     raise_alerts(at=instant, clock=clock)
     work_on_price_moves(at=instant, clock=clock)
     announce_new(at=instant, clock=clock)
@@ -153,6 +156,7 @@ def _next(clock: CustomerClock, *, after: datetime, to: datetime) -> Iterator[da
     yield retries.aggregate(first=Min("next_attempt_at"))["first"]
     steps = DunningRun.objects.due(to).filter(customer__clock=clock, next_step_at__gt=after)
     yield steps.aggregate(first=Min("next_step_at"))["first"]
+    yield next_reminder_at(clock, after=after, to=to)
     yield next_request_at(clock, after=after, to=to)
     yield next_overdue_at(clock, after=after, to=to)
     held = in_review().filter(customer__clock=clock, review_until__gt=after, review_until__lte=to)
@@ -174,6 +178,19 @@ def _told_next(clock: CustomerClock, *, after: datetime, to: datetime) -> Iterat
         within = {f"{name}__gt": after + before, f"{name}__lte": to + before}
         first = live.filter(**within).aggregate(first=Min(name))["first"]
         yield first - before if first is not None else None
+    cards = PaymentMethod.objects.filter(
+        customer__clock=clock,
+        state="active",
+        is_default=True,
+        expires_on__gt=(after + EXPIRES_SOON).date(),
+        expires_on__lte=(to + EXPIRES_SOON).date(),
+    )
+    expires_on = cards.aggregate(first=Min("expires_on"))["first"]
+    yield (
+        datetime.combine(expires_on, time.min, UTC) - EXPIRES_SOON
+        if expires_on is not None
+        else None
+    )
     unpaid = live.filter(
         state=Subscription.State.INCOMPLETE,
         created_at__gt=after - PATIENCE,

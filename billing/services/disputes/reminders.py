@@ -9,19 +9,21 @@ from django.urls import reverse
 from billing.domain.disputes import REMINDED_BEFORE, reminder_due
 from billing.models import Dispute, DisputeReminder
 from billing.services.announcements.company_mail import tell_company
+from subscriptions.models import CustomerClock
 from tiktoktoe.kernel.money import quantize
 
 _SENT_AGAIN_AFTER = timedelta(minutes=10)
 
 
-def remind_of_disputes(*, at: datetime) -> int:
+def remind_of_disputes(*, at: datetime, clock: CustomerClock | None = None) -> int:
     """Write to the company of what is to be answered soon; gives how many reminders.
 
     A reminder is claimed before it is sent. One whose sending failed is tried again after ten
-    minutes, so that a mail server that is down delays it and loses nothing.
+    minutes, so that a mail server that is down delays it and loses nothing. Of customers with a
+    test clock only those of `clock`.
     """
     until = at + timedelta(days=max(REMINDED_BEFORE))
-    urgent = Dispute.objects.due_within(at=at, until=until)
+    urgent = Dispute.objects.due_within(at=at, until=until).filter(payment__customer__clock=clock)
     sent = 0
     for dispute in urgent.select_related("payment__invoice", "payment__customer"):
         if dispute.answers.filter(state__in=["dispatched", "unknown"]).exists():
@@ -31,6 +33,15 @@ def remind_of_disputes(*, at: datetime) -> int:
             DisputeReminder.objects.filter(pk=reminder.pk).update(sent_at=at)
             sent += 1
     return sent
+
+
+def next_reminder_at(clock: CustomerClock, *, after: datetime, to: datetime) -> datetime | None:
+    """When the next reminder of a clock's customers is due, after one instant and by another."""
+    before = [timedelta(days=days) for days in REMINDED_BEFORE]
+    waiting = Dispute.objects.due_within(at=after, until=to + max(before))
+    due = waiting.filter(payment__customer__clock=clock).values_list("due_at", flat=True)
+    steps = [at - days for at in due if at for days in before]
+    return min((step for step in steps if after < step <= to), default=None)
 
 
 def _claim(dispute: Dispute, at: datetime) -> DisputeReminder | None:

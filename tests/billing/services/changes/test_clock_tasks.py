@@ -1,21 +1,36 @@
 """What happens to customers by itself happens by their own time, and moves nobody else's."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from django.core import mail
 
 from billing import tasks
-from billing.models import Announcement, Invoice, Notice, PrepaidEntry, UsageAlert
+from billing.domain.attempts import Answer
+from billing.gateways.base import Outcome
+from billing.models import (
+    Announcement,
+    Dispute,
+    DisputeReminder,
+    Invoice,
+    Notice,
+    PaymentMethod,
+    PrepaidEntry,
+    UsageAlert,
+)
 from billing.services.announcements.announcing import start_announcing
 from billing.services.changes.customer_clocks import advance_clock
 from billing.services.changes.subscribing import start_subscription
 from billing.services.credit.wallets import grant_prepaid, open_wallet
+from billing.services.payments.channels import Channel
+from billing.services.payments.charging import open_attempt
+from billing.services.payments.settling import settle_attempt
 from subscriptions.models import Customer, CustomerClock, Subscription
 from subscriptions.services.changes import schedule_cancellation
 from subscriptions.services.customer_clocks import create_clock
 from subscriptions.services.customers import CustomerDetails, create_customer
+from tests.factories.announcements import announce_from_january
 from tests.factories.subscriptions import (
     JAN_1,
     TEST_ACTOR,
@@ -25,6 +40,7 @@ from tests.factories.subscriptions import (
 )
 from tests.factories.usage import use
 from tiktoktoe.kernel import clock as time
+from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import Money
 
 pytestmark = pytest.mark.django_db
@@ -159,3 +175,51 @@ def test_a_clock_that_stands_is_tended_by_the_scheduler_as_it_stands(clock: Cust
     assert Invoice.objects.filter(subscription=real).count() == 6
     states = dict(Subscription.objects.values_list("pk", "state"))
     assert (states[here.pk], states[real.pk]) == ("active", "past_due")
+
+
+def test_disputes_and_cards_are_looked_for_on_the_way(clock: CustomerClock) -> None:
+    """Seven, three and one day before the deadline, and thirty before the card ends."""
+    announce_from_january()
+    customer = customer_on(clock, "here")
+    begun(customer)
+    invoice = Invoice.objects.get()
+    attempt = open_attempt(
+        invoice=invoice, channel=Channel.HOSTED_PAGE, gateway="stripe", actor=TEST_ACTOR, at=JAN_1
+    )
+    paid = Outcome(answer=Answer.SUCCEEDED, reference="pi_1", amount=attempt.payment.amount)
+    settle_attempt(attempt=attempt, outcome=paid, actor=TEST_ACTOR, at=JAN_1)
+    Dispute.objects.create(
+        id=uuid7(),
+        payment=attempt.payment,
+        attempt=attempt,
+        gateway="stripe",
+        gateway_reference="dp_1",
+        state="needs_response",
+        reason_class="fraud",
+        currency="USD",
+        amount=31,
+        due_at=datetime(2026, 1, 25, 12, tzinfo=UTC),
+        opened_at=JAN_1,
+        reported_at=JAN_1,
+    )
+    PaymentMethod.objects.create(
+        customer=customer,
+        gateway="stripe",
+        gateway_reference="pm_1",
+        kind="card",
+        brand="visa",
+        last4="4242",
+        expires_on=date(2026, 2, 14),
+        is_default=True,
+    )
+
+    advance_clock(clock=clock, to=datetime(2026, 1, 31, tzinfo=UTC))
+
+    reminders = DisputeReminder.objects.order_by("sent_at").values_list("sent_at", flat=True)
+    assert [f"{sent:%m-%d %H}" for sent in reminders if sent] == [
+        "01-18 12",
+        "01-22 12",
+        "01-24 12",
+    ]
+    told = Announcement.objects.get(kind="payment_method.expiring")
+    assert told.announced_at == datetime(2026, 1, 15, tzinfo=UTC)

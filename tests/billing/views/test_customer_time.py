@@ -1,0 +1,81 @@
+"""Pages of a sandbox customer act by its test clock, and nobody else's do."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from billing.services.invoices.invoicing import bill_start
+from subscriptions.models import Subscription
+from subscriptions.services.customer_clocks import create_clock
+from tests.factories.accounts import make_user
+from tests.factories.subscriptions import (
+    JAN_1,
+    make_customer,
+    make_member,
+    published_version,
+    recurring,
+    subscription_since,
+)
+from tiktoktoe.accounts.roles import Role
+from tiktoktoe.kernel import clock
+
+pytestmark = pytest.mark.django_db
+JAN_16 = datetime(2026, 1, 16, 12, tzinfo=UTC)
+JUNE_1 = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def sandboxed() -> Subscription:
+    """Half a month into its first period by its clock; by ours it is June."""
+    theirs = create_clock(code="mine", starts_at=JAN_16, at=JAN_16)
+    customer = make_customer(clock=theirs)
+    made = subscription_since(
+        JAN_1, customer=customer, version=published_version(recurring("31.00"))
+    )
+    bill_start(subscription=made, at=JAN_1)
+    return made
+
+
+def test_staff_end_a_sandbox_customers_subscription_by_its_clock(
+    client: Client, sandboxed: Subscription
+) -> None:
+    client.force_login(make_user(Role.FINANCE))
+
+    with clock.moved_to(JUNE_1):
+        client.post(
+            reverse("subscription_ending", args=[sandboxed.reference]),
+            {"when": "now", "confirmed": "yes"},
+        )
+
+    sandboxed.refresh_from_db()
+    assert sandboxed.ended_at == JAN_16
+
+
+def test_its_customer_sees_and_does_things_by_the_clock(
+    client: Client, sandboxed: Subscription
+) -> None:
+    client.force_login(make_member(sandboxed.customer).user)
+    address = reverse("portal_cancellation", args=[sandboxed.reference])
+
+    with clock.moved_to(JUNE_1):
+        seen = client.get(address).context["preview"]
+        client.post(address, {"why": "too_expensive", "token": seen.token})
+
+    assert sandboxed.transitions.latest("pk").recorded_at == JAN_16
+
+
+def test_where_real_money_is_nobody_has_a_clock(
+    client: Client, sandboxed: Subscription, settings: Any
+) -> None:
+    settings.STRIPE_LIVE_MODE = True
+    client.force_login(make_user(Role.FINANCE))
+
+    with clock.moved_to(JUNE_1):
+        address = reverse("subscription_ending", args=[sandboxed.reference])
+        client.post(address, {"when": "now", "confirmed": "yes"})
+
+    sandboxed.refresh_from_db()
+    assert sandboxed.ended_at is None  # in June its period is over, and not billed yet
