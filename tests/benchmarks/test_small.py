@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.benchmarks import big_billing_run, previews
+from tests.benchmarks import big_billing_run, dry_runs, previews
 
 
 @pytest.mark.django_db(transaction=True)
@@ -14,6 +14,16 @@ def test_the_billing_run_is_measured_at_any_size() -> None:
     assert size.subscriptions == 30
     assert min(size.naive, size.ours, size.limit) > 0
     assert len(said) == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_dry_runs_are_measured_beside_the_run() -> None:
+    said: list[str] = []
+
+    figures = dry_runs.run(subscriptions=30, say=said.append)
+
+    assert min(figure.per_second for figure in figures) > 0
+    assert len(said) == 3
 
 
 @pytest.mark.django_db(transaction=True)

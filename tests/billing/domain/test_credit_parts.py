@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing.domain.credit_parts import CreditParts, Sources, credit_parts
@@ -46,6 +46,7 @@ def test_what_was_settled_goes_back_by_the_share_in_which_it_was_paid(
     assert [Decimal(part) for part in found[:3]] == [Decimal(x) for x in (off, wallets, refund)]
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(cents, cents, cents, st.lists(st.integers(min_value=1, max_value=60_000), max_size=8))
 def test_no_sequence_of_notes_makes_anything_lasting_of_prepaid_credits(
     due: int, prepaid: int, others: int, wanted: list[int]
