@@ -25,7 +25,7 @@ from subscriptions.services.policies import PolicyBook
 from tiktoktoe.kernel.periods import Period
 
 Phases = Mapping[int, Sequence[SubscriptionPhase]]  # by subscription
-StretchesOf = dict[int, list[Stretch]]  # by subscription
+StretchesOf = dict[int, list[Stretch]]  # by the boundary's id(): a subscription may have several
 
 
 def draft_lines(
@@ -41,8 +41,8 @@ def draft_lines(
     add_ons = known or AddOnBook((b.subscription.pk for b in boundaries), PolicyBook(), versions)
     policies, book = add_ons.policies, add_ons.prices
     book.load(versions)
-    passed_by = [(b, stretches[b.subscription.pk]) for b in boundaries]
-    measured = [(b, [*used_in[b.subscription.pk], *add_ons.usage_stretches(b)]) for b in boundaries]
+    passed_by = [(b, stretches[id(b)]) for b in boundaries]
+    measured = [(b, [*used_in[id(b)], *add_ons.usage_stretches(b)]) for b in boundaries]
     usage = usage_lines(measured, book, policies)
     early = billed_early({(b.subscription.pk, b.closed.start) for b in boundaries if b.closed})
     drafted = []
@@ -65,7 +65,7 @@ def draft_lines(
                 boundary,
                 passed,
                 [*owed, *_ahead(used)],
-                used_in=used_in[boundary.subscription.pk],
+                used_in=used_in[id(boundary)],
                 book=book,
                 policies=policies,
             ),
@@ -105,7 +105,7 @@ def used_in_periods(boundaries: Sequence[Boundary], known: AddOnBook) -> Iterato
     _, used_in, versions = _stretches_of(boundaries)
     known.prices.load(versions)
     for boundary in boundaries:
-        parts = [*used_in[boundary.subscription.pk], *known.usage_stretches(boundary)]
+        parts = [*used_in[id(boundary)], *known.usage_stretches(boundary)]
         yield from usages_of(boundary, parts, known.prices, known.policies)
 
 
@@ -120,7 +120,7 @@ def usage_so_far(
     """
     _, used_in, versions = _stretches_of(boundaries)
     policies = PolicyBook()
-    passed_by = [(b, used_in[b.subscription.pk]) for b in boundaries]
+    passed_by = [(b, used_in[id(b)]) for b in boundaries]
     book = PriceBook(versions)
     if with_add_ons:
         add_ons = AddOnBook((b.subscription.pk for b in boundaries), policies, versions)
@@ -146,10 +146,11 @@ def _stretches_of(
     versions |= {b.subscription.plan_version_id for b in boundaries}
     stretches, used_in = StretchesOf(), StretchesOf()
     for boundary in boundaries:
-        key, closed, used = boundary.subscription.pk, boundary.closed, boundary.closed_usage
-        stretches[key] = used_in[key] = _stretches(boundary, phases[key])
+        key, closed, used = id(boundary), boundary.closed, boundary.closed_usage
+        own = phases[boundary.subscription.pk]
+        stretches[key] = used_in[key] = _stretches(boundary, own)
         if closed is not None and used != closed:
-            found = _stretches(replace(boundary, closed=used), phases[key])
+            found = _stretches(replace(boundary, closed=used), own)
             used_in[key] = [stretch for stretch in found if stretch.period.end > closed.start]
     return stretches, used_in, versions
 

@@ -163,6 +163,18 @@ def test_a_later_draft_issued_first_leaves_nothing_out(held: Subscription) -> No
     assert amounts(Invoice.objects.get(period_start=MAR_1))[0] == ("usage", Decimal("0.00"))
 
 
+def test_drafts_of_two_periods_that_are_issued_together_each_bill_their_own(
+    held: Subscription,
+) -> None:
+    use(held.customer, 11_000, datetime(2026, 2, 10, tzinfo=UTC))
+    run_billing(at=MAR_1)  # both periods at once
+
+    issue_reviewed(at=MAR_1 + timedelta(days=3))
+
+    assert amounts(Invoice.objects.get(period_start=FEB_1))[0] == ("usage", Decimal("5.00"))
+    assert amounts(Invoice.objects.get(period_start=MAR_1))[0] == ("usage", Decimal("2.00"))
+
+
 def test_coupons_are_shared_out_anew(held: Subscription) -> None:
     details = CouponDetails(code="TEN", name="Ten", percentage=Decimal(10))
     create_coupon(details=details, at=JAN_1)
