@@ -9,10 +9,12 @@ from subscriptions.models import Feature, Meter, Plan, PlanVersion, Product
 from subscriptions.services.catalog import (
     PriceSpec,
     TierTerms,
+    create_plan,
     draft_plan_version,
     publish_plan_version,
 )
 from subscriptions.services.features import GrantTerms, create_feature, grant_features
+from tiktoktoe.kernel.periods import Interval, IntervalUnit
 
 CURRENCY = "EUR"
 # Standard VAT rates. Source: European Commission, "VAT rates applied in the Member States"
@@ -28,6 +30,7 @@ class Catalog:
     team: PlanVersion
     scale: PlanVersion
     yearly: PlanVersion
+    extra: PlanVersion  # an add-on
 
     @property
     def ladder(self) -> tuple[PlanVersion, ...]:
@@ -87,6 +90,19 @@ def make_catalog(at: datetime) -> Catalog:
             _storage(storage, "250", "0.15"),
         ),
         yearly=_publish(yearly, at, _fee("990"), _seats("120")),
+        extra=_publish(_make_add_on(product, at), at, _extra("4")),
+    )
+
+
+def _make_add_on(product: Product, at: datetime) -> Plan:
+    return create_plan(
+        product=product,
+        code="extra-projects",
+        name="Extra projects",
+        description="Beside a monthly plan, each for itself",
+        interval=Interval(unit=IntervalUnit.MONTH, count=1),
+        is_add_on=True,
+        at=at,
     )
 
 
@@ -120,6 +136,7 @@ GRANTS: dict[str, dict[str, str | None]] = {
     "team": {"projects": "5", "token-guard": "500000000", "sso": None},
     "scale": {"projects": "25", "token-guard": None, "sso": None, "priority-support": None},
     "team-yearly": {"projects": "5", "sso": None},
+    "extra-projects": {"projects": "1"},
 }
 FLAT_TIERS = (TierTerms(up_to=None, unit_amount=Decimal("0.0000040")),)
 TEAM_TIERS = (
@@ -165,6 +182,17 @@ def _fee(amount: str) -> PriceSpec:
         name="Base fee",
         kind="recurring",
         charge_model="flat",
+        timing="advance",
+        unit_amount=Decimal(amount),
+    )
+
+
+def _extra(amount: str) -> PriceSpec:
+    return PriceSpec(
+        code="extra",
+        name="Extra projects",
+        kind="recurring",
+        charge_model="per_unit",
         timing="advance",
         unit_amount=Decimal(amount),
     )

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
 
+from billing.domain.mandate_words import consent_language, consent_text
 from billing.models import Invoice, PaymentMethod
 from billing.services.payments.checkout import confirm_payment, open_payment_page
 from billing.services.payments.collection import Share, collect_due
@@ -56,12 +58,25 @@ def do_chores(
 def store_card(
     *, sandbox: SandboxControl, customer: Customer, card: str, at: datetime
 ) -> PaymentMethod:
-    """Store a card on the gateway's page, as the customer would, and make it the default."""
-    session = open_setup_page(customer=customer, at=at).rpartition("/")[2]
+    """Store a card, or an account, on the gateway's page, as the customer would; the default."""
+    is_debit = card[:2].isalpha()  # an IBAN
+    address = open_setup_page(
+        customer=customer,
+        at=at,
+        kinds=frozenset({"bank_debit"}) if is_debit else frozenset(),
+        consent=_agreement(customer) if is_debit else "",
+    )
+    session = address.rpartition("/")[2]
     sandbox.complete_checkout(session, card=card)
     method = take_over_method(session=session, at=at, customer=customer)
     assert method is not None
     return method if method.is_default else set_default_method(method=method)
+
+
+def _agreement(customer: Customer) -> str:
+    """What whoever gives an account agrees to."""
+    language = consent_language(customer.locale)
+    return consent_text(language=language, creditor=settings.COMPANY["name"], days=None)
 
 
 def pay_on_page(*, sandbox: SandboxControl, invoice_id: UUID, card: str, at: datetime) -> None:

@@ -8,18 +8,18 @@ makes the same company.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
 from math import exp, expm1
 from random import Random
 
 from analytics.services.movements import record_movements
-from billing.models import Invoice, Payment
+from billing.models import Invoice, Payment, PaymentAttempt
+from billing.services.changes.add_ons import change_add_on
 from billing.services.changes.plan_changes import change_plan
 from billing.services.changes.subscribing import start_subscription
-from billing.services.credit.credit_notes import issue_credit_note
+from billing.services.dunning.runs import run_dunning
 from billing.services.invoices.renewal import due, run_billing
 from billing.services.payments.collection import EVERYBODY, mark_overdue, resume_collection
-from billing.services.payments.refunds import refund_payment
+from billing.services.payments.reconciling import look_into
 from finance.services.posting import post_documents
 from subscriptions.models import Customer, EventSource, PlanVersion, Subscription
 from subscriptions.services.changes import schedule_cancellation
@@ -29,24 +29,20 @@ from subscriptions.services.transitions import Actor
 from subscriptions.services.usage import Incoming, record_events
 from tiktoktoe.demo.catalog import Catalog, raise_team_price
 from tiktoktoe.demo.chores import PORTAL, do_chores, store_card
+from tiktoktoe.demo.disputes import Disputes
+from tiktoktoe.demo.dunning import found_dunning
+from tiktoktoe.demo.goodwill import refund_somebody
 from tiktoktoe.demo.helper import Helpers, PageOfCustomer
+from tiktoktoe.demo.means import DECLINING, Means, choose_means, good_card
 from tiktoktoe.demo.people import Directory
-from tiktoktoe.demo.second_gateway import (
-    AMERICAN,
-    REFUSING,
-    WILLING,
-    SecondGateway,
-)
-from tiktoktoe.demo.second_gateway import EUROPEAN as EUROPEAN_AT_BOTH
+from tiktoktoe.demo.second_gateway import SecondGateway
 from tiktoktoe.demo.usage import Habit, days
 from tiktoktoe.kernel import clock
-from tiktoktoe.kernel.money import Money
 from tiktoktoe.kernel.periods import Alignment
 from tiktoktoe.sandbox.control import SandboxControl
 
-NOT_EUROPEAN = frozenset({"US", "GB"})
-GOOD, EUROPEAN, DECLINING = "4242424242424242", "4000002500000003", "4000000000000341"
 FINANCE = Actor(source="finance")
+GATEWAY = Actor(source="webhook")
 MORNING = time(6, 0)
 GROWTH = 2.0  # of sign-ups over the whole time, as the exponent of e: they double every 4 months
 # Billed on the first of the month, as companies like it, and not from the day they signed up.
@@ -56,12 +52,10 @@ CHURN_A_MONTH = {"starter": 0.055, "team": 0.032, "scale": 0.015, "team-yearly":
 UPGRADE_A_MONTH = 0.03
 DOWNGRADE_A_MONTH = 0.01
 SEAT_CHANGE_A_MONTH = 0.04
+EXTRA_A_MONTH = 0.02
 REFUND_A_DAY = 0.05
-BAD_CARD = 0.1
 FIX_CARD_A_DAY = 0.035
-AT_BOTH = 0.35  # of good cards are kept at the second gateway too
-REFUSED_THERE = 0.12  # of those are refused by it each time
-PAYS_BY_HAND = 0.12
+TWICE_A_WEEK = frozenset({0, 3})
 PAYS_A_DAY = 0.09
 PATIENCE = timedelta(days=30)
 
@@ -82,12 +76,13 @@ class Company:
     by_hand: set[int] = field(default_factory=set)
     debt: float = 0.0
     helpers: Helpers | None = None
-    new_cards: dict[int, tuple[str, str]] = field(default_factory=dict)
+    new_cards: dict[int, Means] = field(default_factory=dict)
     second: SecondGateway | None = None
 
     def __post_init__(self) -> None:
         self._directory = Directory(self.dice)
         self._is_raised = False
+        self._disputes = Disputes(self.sandbox, self.dice)
 
     def live(self, progress: Callable[[date], None], last_deed: Callable[[], None]) -> None:
         """Live through every day from the first to the last.
@@ -95,6 +90,7 @@ class Company:
         Args:
             last_deed: What is left to do then; the books are brought up to date beside it.
         """
+        found_dunning(actor=FINANCE, at=datetime.combine(self.first_day, MORNING, UTC))
         for day in days(self.first_day, self.last_day):
             at = datetime.combine(day, MORNING, UTC)
             with clock.moved_to(at):
@@ -120,6 +116,10 @@ class Company:
             mark_overdue(at=at)
             self._give_up_on_some(at)
             self._settle()
+        if day.weekday() in TWICE_A_WEEK:
+            self._disputes.go_on(at)
+            self._hear_of_debits(at)
+            run_dunning(at=at)
         self._do_chores(at)
         if day.weekday() == 0:
             self._post(at)
@@ -164,20 +164,13 @@ class Company:
         return Alignment.CALENDAR if is_by_calendar else Alignment.ANNIVERSARY
 
     def _choose_how_to_pay(self, customer: Customer) -> None:
-        """Most store a good card, some at both gateways; some a declining one, or pay by hand."""
-        roll = self.dice.random()
-        if roll < PAYS_BY_HAND:
+        means = choose_means(customer, self.dice)
+        if not means.number:
             self.by_hand.add(customer.pk)
-        elif roll < PAYS_BY_HAND + BAD_CARD:
-            self.new_cards[customer.pk] = DECLINING, ""
+            return
+        self.new_cards[customer.pk] = means
+        if means.number == DECLINING:
             self.declining[customer.pk] = customer
-        elif self.dice.random() < AT_BOTH:
-            is_refused = self.dice.random() < REFUSED_THERE
-            is_american = customer.country in NOT_EUROPEAN
-            card = AMERICAN if is_american else EUROPEAN_AT_BOTH
-            self.new_cards[customer.pk] = card, REFUSING if is_refused else WILLING
-        else:
-            self.new_cards[customer.pk] = self._good_card(customer), ""
 
     def _send_usage(self, day: date, at: datetime) -> None:
         live = set(
@@ -212,6 +205,7 @@ class Company:
             ("up", UPGRADE_A_MONTH),
             ("down", DOWNGRADE_A_MONTH),
             ("seats", 0.0 if code == "starter" else SEAT_CHANGE_A_MONTH),
+            ("extra", 0.0 if code == "team-yearly" else EXTRA_A_MONTH),
         ):
             if roll < share:
                 return wish
@@ -225,8 +219,22 @@ class Company:
         elif wish == "seats":
             seats = subscription.quantity + self.dice.randint(1, 4)
             self._change(subscription, subscription.plan_version, seats, at)
+        elif wish == "extra":
+            self._add_projects(subscription, at)
         else:
             self._step(subscription, 1 if wish == "up" else -1, at)
+
+    def _add_projects(self, subscription: Subscription, at: datetime) -> None:
+        """Some want more projects than their plan has, once."""
+        wanted = self.dice.randint(2, 6)
+        if not subscription.add_ons.exists():
+            change_add_on(
+                subscription=subscription,
+                plan_version=self.catalog.extra,
+                quantity=wanted,
+                actor=PORTAL,
+                at=at,
+            )
 
     def _step(self, subscription: Subscription, up: int, at: datetime) -> None:
         ladder = [version.plan_id for version in self.catalog.ladder]
@@ -254,14 +262,14 @@ class Company:
         """Some whose card is declined bring another; what they owe is then tried again."""
         for customer in list(self.declining.values()):
             if self.dice.random() < FIX_CARD_A_DAY and customer.invoices.filter(state="open"):
-                card = self._good_card(customer)
+                card = good_card(customer)
                 store_card(sandbox=self.sandbox, customer=customer, card=card, at=at)
                 resume_collection(customer=customer, actor=PORTAL, at=at)
                 del self.declining[customer.pk]
 
     def _do_chores(self, at: datetime) -> None:
         """Cards are stored, pages paid, what is due collected."""
-        cards = [(customer, *card) for customer, card in self.new_cards.items()]
+        cards = [(who, means.number, means.holder) for who, means in self.new_cards.items()]
         self.new_cards = {}
         pages = self._pages()
         if self.helpers is not None:
@@ -296,7 +304,7 @@ class Company:
         """
         owed = Invoice.objects.collectable().filter(customer__in=self.by_hand)
         return [
-            (str(invoice.pk), self._good_card(invoice.customer), invoice.customer_id)
+            (str(invoice.pk), good_card(invoice.customer), invoice.customer_id)
             for invoice in owed.select_related("customer").order_by("number")
             if self.dice.random() <= PAYS_A_DAY
         ]
@@ -306,6 +314,12 @@ class Company:
         self.sandbox.set_clock(at)
         if self.second is not None:
             self.second.set_clock(at)
+
+    def _hear_of_debits(self, at: datetime) -> None:
+        """What became of debits that were on their way."""
+        pending = PaymentAttempt.objects.filter(state="pending")
+        for attempt in pending.order_by("dispatched_at", "payment__invoice__number"):
+            look_into(attempt=attempt, actor=GATEWAY, at=at)
 
     def _settle(self) -> None:
         """What the second gateway's payments have cost is told once a week."""
@@ -335,38 +349,17 @@ class Company:
 
     def _refund_somebody(self, at: datetime) -> None:
         """Now and then a complaint is met with a credit note and a refund."""
-        if self.dice.random() > REFUND_A_DAY:
-            return
-        recent = Payment.objects.filter(
-            state="paid", amount_refunded=0, paid_at__gte=at - timedelta(days=20)
-        ).select_related("invoice")
-        rows = list(recent.order_by("paid_at", "invoice__number")[:50])
-        if not rows:
-            return
-        payment = self.dice.choice(rows)
-        share = self.dice.choice([Decimal("0.25"), Decimal("0.5"), Decimal(1)])
-        amount = (payment.amount.amount * share).quantize(Decimal("0.01"))
-        note = issue_credit_note(
-            invoice=payment.invoice,
-            reason="Goodwill after an outage",
-            amount=amount,
-            idempotency_key=f"demo:{payment.pk}",
-            at=at,
-        )
-        refund_payment(
-            payment=payment,
-            amount=Money(amount, payment.currency),
-            reason="Goodwill after an outage",
-            actor=FINANCE,
-            idempotency_key=f"demo:{payment.pk}",
-            credit_note=note,
-            at=at,
-        )
+        if self.dice.random() <= REFUND_A_DAY and refund_somebody(self.dice, at):
+            self._hear(at)
+
+    def _hear(self, at: datetime) -> None:
         if self.second is not None:
             self.second.hear(at)
 
     def _close_books(self, at: datetime, last_deed: Callable[[], None]) -> None:
         self._wait()
+        self._settle()
+        run_dunning(at=at)
         self._post(at)
         while record_movements(at=at):
             pass
@@ -377,9 +370,6 @@ class Company:
         team = self._team_for_new if self._is_raised else self.catalog.team
         versions = [self.catalog.starter, team, self.catalog.scale, self.catalog.yearly]
         return self.dice.choices(versions, [52, 31, 9, 8])[0]
-
-    def _good_card(self, customer: Customer) -> str:
-        return GOOD if customer.country in NOT_EUROPEAN else EUROPEAN
 
     def _share(self, day: date) -> float:
         return (day - self.first_day).days / max((self.last_day - self.first_day).days, 1)

@@ -57,7 +57,10 @@ class Control(CoreControl):
         return method
 
     def _dispute(self, body: Json) -> Json:
-        charge = self._sandbox.store.get(body["charge"], "charge")
+        """Contest a charge, or the last one of a payment intent."""
+        named = self._sandbox.store.get(body["charge"])
+        name = named["latest_charge"] if named["object"] == "payment_intent" else named["id"]
+        charge = self._sandbox.store.get(name, "charge")
         reason, is_inquiry = body.get("reason", "fraudulent"), bool(body.get("inquiry"))
         return open_dispute(self._sandbox, charge, reason, is_inquiry=is_inquiry)
 
