@@ -59,12 +59,20 @@ def ensure_dispute_move(from_state: str, to_state: str) -> None:
         raise StateMoveNotAllowed(f"a dispute that is {from_state} cannot become {to_state}")
 
 
-def next_dispute_state(current: str, reported: DisputeState) -> DisputeState | None:
+def next_dispute_state(
+    current: str, reported: DisputeState, *, is_decided: bool = False
+) -> DisputeState | None:
     """Where a gateway's word moves a dispute; None if it says nothing new or nothing possible.
 
     "Lost" of one that we gave up, or let lapse, is no news.
+
+    Args:
+        is_decided: Whether the gateway says that it is over. Then a loss is one by whatever word:
+            of one that the bank looks at, "nobody answered" would else be its deadline only.
     """
     here = DisputeState(current)
+    if is_decided and reported in _LOST and reported not in DISPUTE_MOVES[here]:
+        reported = D.LOST
     is_no_news = here == reported or (here in _LOST and reported in _LOST)
     return None if is_no_news or reported not in DISPUTE_MOVES[here] else reported
 

@@ -37,6 +37,7 @@ class DisputeReport:
         state: None where it tells only of money, or that something was noted.
         reason: As the gateway or the scheme says it.
         happened_at: Of an event; None for what was read just now.
+        is_decided: Whether the gateway says that the dispute is over.
     """
 
     reference: str
@@ -48,6 +49,7 @@ class DisputeReport:
     due_at: datetime | None = None
     movements: tuple[DisputeMovement, ...] = ()
     happened_at: datetime | None = None
+    is_decided: bool = False
 
 
 @runtime_checkable

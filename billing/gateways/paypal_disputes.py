@@ -53,6 +53,7 @@ def report_of(dispute: Json) -> DisputeReport:
         amount=amount,
         due_at=_instant(dispute.get("seller_response_due_date")),
         movements=movements,
+        is_decided=dispute.get("status") == "RESOLVED",
     )
 
 

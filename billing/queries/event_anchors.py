@@ -14,7 +14,11 @@ _NEXT = """
            encode(sha256(convert_to(string_agg(id || ':' || hash, ',' ORDER BY id), 'UTF8')), 'hex')
     FROM (
         SELECT id, hash FROM billing_paymentevent
-        WHERE id > %(after)s AND recorded_at <= %(before)s ORDER BY id LIMIT %(limit)s
+        WHERE id > %(after)s AND recorded_at <= %(before)s
+            -- Of two written at once the later number may have the earlier instant: none skipped.
+            AND id < coalesce((SELECT min(id) FROM billing_paymentevent
+                               WHERE id > %(after)s AND recorded_at > %(before)s), id + 1)
+        ORDER BY id LIMIT %(limit)s
     ) AS counted
 """
 _AGAIN = """

@@ -156,7 +156,9 @@ def _follow_report(dispute: Dispute, report: DisputeReport, actor: Actor, at: da
         dispute.opened_at = min(dispute.opened_at, told_at)
         dispute.save(update_fields=["opened_at"])
         return
-    to_state = next_dispute_state(dispute.state, report.state) if report.state else None
+    to_state = None
+    if report.state is not None:
+        to_state = next_dispute_state(dispute.state, report.state, is_decided=report.is_decided)
     dispute.amount, dispute.reported_at = report.amount, told_at
     dispute.due_at = report.due_at or dispute.due_at
     if report.reason:

@@ -61,6 +61,9 @@ def _keep(
             PaymentMethod.objects.filter(pk=known.pk).update(**_shown(details))
             known.refresh_from_db()
         return known
+    let_go = _let_go_of(customer_id, details, gateway)
+    if let_go is not None and let_go.pk != meant:
+        return let_go
     same = _held_elsewhere(customer_id, details, gateway, meant)
     if same is not None:
         return _give_token(same, details, at, gateway)
@@ -86,6 +89,19 @@ def _known(customer_id: int, details: MethodDetails, gateway: str) -> PaymentMet
         gateway=gateway, gateway_reference=details.reference
     )
     return mine.filter(tokens__in=tokens).first()
+
+
+def _let_go_of(customer_id: int, details: MethodDetails, gateway: str) -> PaymentMethod | None:
+    """The customer's method that the gateway was to forget under this name, and tells of again.
+
+    It could not be told, or not in time. What was let go of stays so, unless it is brought again.
+    """
+    tokens = InstrumentToken.objects.filter(
+        gateway=gateway,
+        gateway_reference=details.reference,
+        state=InstrumentToken.State.REMOVED,
+    )
+    return PaymentMethod.objects.filter(customer_id=customer_id, tokens__in=tokens).first()
 
 
 def _held_elsewhere(

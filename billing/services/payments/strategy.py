@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Q
 
 from billing.domain.budgets import spent_representments
 from billing.domain.decision_record import Situation, candidates_to_json, route, situation_to_json
@@ -19,6 +20,7 @@ from billing.domain.routing import Decision
 from billing.domain.routing_rules import Circumstances
 from billing.domain.scoring import Objectives
 from billing.models import (
+    InstrumentToken,
     Payment,
     PaymentAttempt,
     PaymentDecision,
@@ -127,8 +129,11 @@ def find_route(
 
 
 def has_fallback(attempt: PaymentAttempt) -> bool:
-    """Whether another gateway may be tried at once after a proven no."""
-    return _may_try_elsewhere(attempt) and _next_candidate(attempt) is not None
+    """Whether another gateway, which holds the method still, may be tried after a proven no."""
+    if not _may_try_elsewhere(attempt):
+        return False
+    candidate = _next_candidate(attempt)
+    return candidate is not None and _is_held(int(candidate["method"]), candidate["gateway"])
 
 
 def is_for_good(decision: PaymentDecision) -> bool:
@@ -321,8 +326,9 @@ def _fallback(
         for gateway in pool.around.gateways
         if gateway.is_enabled and not gateway.breaker_is_open
     }
-    held = {method.facts.reference for method in methods}
-    if candidate["gateway"] not in usable or candidate["method"] not in held:
+    held = {method.facts.reference: method.facts.held_by for method in methods}
+    holders = held.get(candidate["method"], frozenset())  # one may have been let go of meanwhile
+    if candidate["gateway"] not in usable & holders:
         return None
     asked = _authentication(
         payment, candidate["gateway"], _held(methods, candidate["method"]), at=at
@@ -340,6 +346,13 @@ def _may_try_elsewhere(attempt: PaymentAttempt) -> bool:
         return True
     is_proven = attempt.state in {PaymentAttempt.State.NOT_SENT, PaymentAttempt.State.DECLINED}
     return is_proven and POLICIES[named].other_gateway
+
+
+def _is_held(method: int, gateway: str) -> bool:
+    """Whether a gateway has a method under a name of its own now."""
+    usable = PaymentMethod.objects.usable().filter(pk=method)
+    tokens = InstrumentToken.objects.usable().filter(gateway=gateway)
+    return usable.filter(Q(gateway=gateway) | Q(tokens__in=tokens)).exists()
 
 
 def _next_candidate(attempt: PaymentAttempt) -> Mapping[str, Any] | None:

@@ -53,6 +53,14 @@ def test_a_gateways_word_moves_it_only_where_the_table_allows(
     assert next_dispute_state(current, reported) == next_state
 
 
+@pytest.mark.parametrize("reported", [DisputeState.EXPIRED, DisputeState.ACCEPTED])
+def test_one_that_is_over_is_lost_by_whatever_word(reported: DisputeState) -> None:
+    assert next_dispute_state("under_review", reported) is None
+    assert next_dispute_state("under_review", reported, is_decided=True) == DisputeState.LOST
+    assert next_dispute_state("needs_response", reported, is_decided=True) == reported
+    assert next_dispute_state("expired", DisputeState.ACCEPTED, is_decided=True) is None
+
+
 @pytest.mark.parametrize(
     ("reason", "meaning"),
     [

@@ -80,6 +80,23 @@ def test_a_lost_claim_costs_the_payment_and_the_fee(paypal: PayPalWorld) -> None
 
 
 @db
+def test_a_claim_that_is_decided_while_under_review_is_over_by_whatever_word(
+    paypal: PayPalWorld,
+) -> None:
+    """Once its deadline has passed, PayPal looks at it, and says why only in the end."""
+    dispute = contested(paypal)
+    Dispute.objects.update(state="under_review")
+
+    paypal.control.advance_clock(11 * 86_400)
+    paypal.deliver()
+
+    dispute.refresh_from_db()
+    assert (dispute.state, dispute.closed_at is not None) == ("lost", True)
+    assert Payment.objects.get().shown_state == "charged_back"
+    assert entries()["loss"] == WHOLE
+
+
+@db
 def test_a_won_claim_costs_nothing(paypal: PayPalWorld) -> None:
     dispute = contested(paypal)
 

@@ -80,6 +80,25 @@ def test_what_may_still_be_overtaken_waits(events: list[PaymentEvent]) -> None:
     assert anchor_events(at=now() + timedelta(minutes=5)) == 0
 
 
+def test_of_two_written_at_once_the_later_number_may_have_the_earlier_instant(
+    events: list[PaymentEvent],
+) -> None:
+    """The anchor's time falls between the two: it ends before the first that is too young."""
+    young = events[1]
+    rewrite(
+        "UPDATE billing_paymentevent SET recorded_at = recorded_at + interval '1 minute' "
+        "WHERE id = %s",
+        young.pk,
+    )
+
+    anchor_events(at=events[0].recorded_at + timedelta(hours=1, seconds=30))
+    assert EventAnchor.objects.get().until_event == events[0].pk
+    anchor_events(at=soon())
+
+    assert [row.events for row in EventAnchor.objects.order_by("number")] == [1, len(events) - 1]
+    assert broken_anchors() == []
+
+
 def test_many_events_take_several_anchors_each_sealing_the_one_before(
     events: list[PaymentEvent], monkeypatch: pytest.MonkeyPatch
 ) -> None:

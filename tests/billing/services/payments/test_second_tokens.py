@@ -22,6 +22,7 @@ from billing.services.payments.further_tokens import forget_token
 from billing.services.payments.payment_methods import (
     open_setup,
     refresh_method,
+    refresh_methods,
     remove_method,
     take_over_method,
 )
@@ -192,6 +193,36 @@ def test_a_method_that_is_removed_is_forgotten_wherever_it_is_held(
     token.refresh_from_db()
     assert token.state == "removed"
     assert gateway_named("adyen").list_methods(shopper(method.customer)) == []
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_what_was_let_go_of_stays_so_though_the_gateway_could_not_be_told(
+    stripe: StripeWorld, adyen: AdyenWorld, is_whole: bool
+) -> None:
+    method = at_both(stripe, adyen)
+    adyen.control.add_fault("DELETE .*/storedPaymentMethods/.*", "http_500_before", times=1)
+
+    if is_whole:
+        remove_method(method=method)
+    else:
+        forget_token(method=method, gateway="adyen")
+    whose = shopper(method.customer)
+    assert len(gateway_named("adyen").list_methods(whose)) == 1  # it is still there
+    refresh_methods(customer_reference=whose, at=NOW, gateway="adyen")  # an event, or another page
+
+    assert InstrumentToken.objects.get().state == "removed"
+    assert PaymentMethod.objects.get().state == ("removed" if is_whole else "active")
+
+
+def test_what_was_let_go_of_in_vain_can_be_brought_again(
+    stripe: StripeWorld, adyen: AdyenWorld
+) -> None:
+    method = at_both(stripe, adyen)
+    InstrumentToken.objects.update(state="removed")
+
+    assert bring(adyen, method.customer, method, GOOD_CARD) == method
+
+    assert InstrumentToken.objects.get().state == "active"
 
 
 def test_a_token_that_the_gateway_has_lost_is_over_and_the_method_is_not(

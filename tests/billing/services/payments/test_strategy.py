@@ -13,6 +13,7 @@ from billing.errors import NothingToCharge, PaymentInFlight
 from billing.models import (
     GatewayCall,
     GatewayHealth,
+    InstrumentToken,
     Invoice,
     OutcomeStatistic,
     Payment,
@@ -104,6 +105,20 @@ def test_after_a_no_that_is_not_the_customers_one_other_gateway_is_tried_at_once
     assert (attempt.state, attempt.gateway, attempt.is_fallback) == ("succeeded", "beta", True)
     assert (payment.state, payment.retries_done, gateways.charges) == ("paid", 0, 1)
     assert PaymentDecision.objects.count() == 1
+
+
+def test_a_gateway_that_was_let_go_of_meanwhile_is_not_fallen_back_to(
+    gateways: TwoGateways,
+) -> None:
+    customer = gateways.customer_with_card()
+    gateways.alpha.script = [declined(DeclineClass.SOFT_GENERIC)]
+    gateways.alpha.before_answer = lambda: InstrumentToken.objects.update(state="removed")
+
+    attempt = charge_invoice(invoice=invoice_of(customer), actor=PERSON, at=NOW)
+
+    assert (attempt.gateway, attempt.state) == ("alpha", "declined")
+    assert (len(gateways.alpha.asked), gateways.beta.asked) == (1, [])
+    assert Payment.objects.get().next_attempt_at > NOW  # as after any no
 
 
 @pytest.mark.parametrize(
