@@ -251,9 +251,11 @@ class AdyenGateway:
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
         """The events of a standard notification, or that of a stored card."""
-        terms = {"keys": self._hmac_keys, "merchant": self._client.merchant}
-        of_token = token_event_of(headers, body, **terms)
-        return [of_token] if of_token is not None else events_of(body, **terms)
+        keys, merchant = self._hmac_keys, self._client.merchant
+        of_token = token_event_of(headers, body, keys=keys, merchant=merchant)
+        if of_token is not None:
+            return [of_token]
+        return events_of(body, keys=keys, merchant=merchant)
 
     def read_settlement(self, report: str) -> Sequence[SettledCharge]:
         """What the payments of a settlement details report have cost.

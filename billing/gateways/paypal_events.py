@@ -43,10 +43,10 @@ def event_of(body: bytes) -> GatewayEvent:
         resource, name = event["resource"], str(event["event_type"])
         identity, about = str(event["id"]), EVENTS.get(name, "other")
         reference = str(resource["dispute_id"] if about == "dispute" else resource["id"])
-        if about == "reversal":
-            reference = _whose(resource)
         operation = str(resource.get("invoice_id") or "") if about == "payment" else ""
         ours = operation or str(resource.get("custom_id") or _custom_id_of_unit(resource))
+        if about == "reversal":  # its own name, and what it is of
+            reference, ours = _whose(resource), reference
     except (msgspec.DecodeError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise WebhookUnreadable("this is no event of PayPal's") from error
     return GatewayEvent(

@@ -31,6 +31,7 @@ from billing.errors import CaptureExceedsHold, HoldNotPossible, PaymentMethodMis
 from billing.gateways.base import CaptureRequest, Outcome, VoidRequest
 from billing.gateways.registry import gateway_named
 from billing.models import Invoice, Payment, PaymentAttempt, PaymentMethod, PaymentOperation
+from billing.services.payments.capture_fees import add_fee_of_capture
 from billing.services.payments.charging import default_method, open_routed_attempt
 from billing.services.payments.gateway_calls import Request, ask
 from billing.services.payments.payment_events import RECONCILER, record_event
@@ -186,6 +187,7 @@ def settle_operation(
     answer = Answer.SUCCEEDED if is_gone else outcome.answer
     to_state = settled_refund_state(answer, is_replay=locked.sends > 1)
     if locked.state in refund_states_before(to_state):
+        add_fee_of_capture(operation=locked, to_state=to_state, outcome=outcome)
         _move(locked, to_state, actor, at)
     _look_again(locked, at)
     return locked

@@ -166,7 +166,11 @@ def _handle_failed_capture(event: WebhookEvent, at: datetime) -> str:
 def _handle_reversal(event: WebhookEvent, at: datetime) -> str:
     told_at = event.happened_at or event.received_at
     return look_at_reversal(
-        gateway=event.gateway, charge_reference=event.reference, told_at=told_at, at=at
+        gateway=event.gateway,
+        reference=event.our_reference,
+        charge_reference=event.reference,
+        told_at=told_at,
+        at=at,
     )
 
 

@@ -1,8 +1,14 @@
 """Money that a gateway takes back by itself, after it had counted as paid."""
 
+import logging
 from datetime import datetime, timedelta
 
-from billing.domain.attempts import LIVE_ATTEMPT_STATES, Answer, AttemptState
+from billing.domain.attempts import (
+    COUNTED_REFUND_STATES,
+    LIVE_ATTEMPT_STATES,
+    Answer,
+    AttemptState,
+)
 from billing.domain.declines import Decline, DeclineClass
 from billing.errors import PaymentInFlight
 from billing.gateways.base import Outcome
@@ -11,27 +17,31 @@ from billing.gateways.registry import gateway_named
 from billing.models import PaymentAttempt, PaymentOperation
 from billing.services.disputes.records import tell_of_dispute
 from billing.services.payments.holds import settle_operation
-from billing.services.payments.payment_events import WEBHOOK
+from billing.services.payments.payment_events import WEBHOOK, record_event
 from billing.services.payments.payment_returns import return_payment
 
+logger = logging.getLogger(__name__)
+
 REVERSED = "REVERSED"
+TOLD = "the gateway took the money back"
 # A chargeback takes money back and opens a dispute: told in any order, within moments.
 DISPUTES_FOLLOW_WITHIN = timedelta(minutes=2)
 
 
 def look_at_reversal(
-    *, gateway: str, charge_reference: str, told_at: datetime, at: datetime
+    *, gateway: str, reference: str, charge_reference: str, told_at: datetime, at: datetime
 ) -> str:
     """Find out why a charge was taken back: by a dispute, which tells itself, or for good.
 
+    Args:
+        reference: The gateway's name of the reversal.
+
     Raises:
         PaymentInFlight: If it is too early to know; asked again later.
+        GatewayUnavailable, GatewayRefused: If the gateway cannot be asked now.
     """
-    attempts = PaymentAttempt.objects.filter(gateway=gateway)
-    attempt = attempts.filter(gateway_reference=charge_reference).first()
-    captures = PaymentOperation.objects.filter(attempt__gateway=gateway, kind="capture")
-    capture = captures.filter(gateway_reference=charge_reference).first()
-    if attempt is None and capture is None:
+    attempt, capture = _charge(gateway, charge_reference)
+    if attempt is None:
         return "not ours"
     source = gateway_named(gateway)
     reports = source.list_disputes(charge_reference) if isinstance(source, ListsDisputes) else ()
@@ -41,13 +51,54 @@ def look_at_reversal(
         return "a dispute"
     if at - told_at < DISPUTES_FOLLOW_WITHIN:
         raise PaymentInFlight("a dispute may be behind it: this has to wait")
-    message = "the gateway took the money back"
+    reversal = source.read_refund(reference)
+    if not _is_whole(reversal, attempt, capture):
+        return _leave_to_a_person(attempt, reversal, charge_reference, at)
+    if capture is None:
+        return take_back(attempt=attempt, code=REVERSED, message=TOLD, returned_at=told_at, at=at)
+    lost = Outcome(answer=Answer.DECLINED, message=TOLD)
+    settled = settle_operation(operation=capture, outcome=lost, actor=WEBHOOK, at=at)
+    return f"capture {settled.state}"
+
+
+def _charge(gateway: str, reference: str) -> tuple[PaymentAttempt | None, PaymentOperation | None]:
+    """The attempt that a charge is of, and the capture, if it is one of a hold."""
+    captures = PaymentOperation.objects.filter(attempt__gateway=gateway, kind="capture")
+    capture = captures.filter(gateway_reference=reference).select_related("attempt").first()
     if capture is not None:
-        lost = Outcome(answer=Answer.DECLINED, message=message)
-        settled = settle_operation(operation=capture, outcome=lost, actor=WEBHOOK, at=at)
-        return f"capture {settled.state}"
-    assert attempt is not None
-    return take_back(attempt=attempt, code=REVERSED, message=message, returned_at=told_at, at=at)
+        return capture.attempt, capture
+    attempts = PaymentAttempt.objects.filter(gateway=gateway, gateway_reference=reference)
+    return attempts.first(), None
+
+
+def _is_whole(reversal: Outcome, attempt: PaymentAttempt, capture: PaymentOperation | None) -> bool:
+    """Whether all that was taken is gone, and nothing of it had been given back before."""
+    taken = attempt.payment.amount if capture is None else capture.amount
+    given = attempt.refunds.filter(state__in=COUNTED_REFUND_STATES, capture=capture)
+    return reversal.amount in {None, taken} and not given.exists()
+
+
+def _leave_to_a_person(
+    attempt: PaymentAttempt, reversal: Outcome, charge_reference: str, at: datetime
+) -> str:
+    """Part of it is gone, or more than was left: what is owed then, somebody has to say."""
+    known = attempt.events.filter(event="gateway_contradicts", details__reversal=reversal.reference)
+    if not known.exists():
+        amount = str(reversal.amount.amount) if reversal.amount else ""
+        record_event(
+            payment=attempt.payment,
+            attempt=attempt,
+            event="gateway_contradicts",
+            actor=WEBHOOK,
+            at=at,
+            details={
+                "reversal": reversal.reference,
+                "charge": charge_reference,
+                "taken_back": amount,
+            },
+        )
+        logger.error("part of a payment was taken back", extra={"attempt": str(attempt.pk)})
+    return "a person has to look"
 
 
 def take_back(

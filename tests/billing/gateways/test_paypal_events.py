@@ -220,6 +220,48 @@ def test_a_capture_of_a_hold_that_is_taken_back_is_owed_again(paypal: PayPalWorl
 
 
 @db
+def test_what_was_given_back_in_part_before_is_left_to_a_person(paypal: PayPalWorld) -> None:
+    invoice = paid_on_page(paypal)
+    payment = Payment.objects.get()
+    refund_payment(
+        payment=payment,
+        amount=Money("30.00", "USD"),
+        reason="goodwill",
+        actor=PERSON,
+        idempotency_key="r",
+        at=NOW,
+    )
+    paypal.deliver()
+    invoice.refresh_from_db()
+    before = (invoice.amount_paid, invoice.amount_refunded)
+
+    paypal.control.reverse(PaymentAttempt.objects.get().gateway_reference)
+    paypal.deliver()
+    for minutes in (3, 9):
+        WebhookEvent.objects.filter(about="reversal").update(state="waiting", next_try_at=now())
+        work_off_waiting(at=now() + timedelta(minutes=minutes))
+
+    invoice.refresh_from_db()
+    payment.refresh_from_db()
+    event = payment.events.get(event="gateway_contradicts")
+    assert WebhookEvent.objects.get(about="reversal").result == "a person has to look"
+    assert (payment.state, event.details["taken_back"]) == ("paid", "69.00")
+    assert (invoice.amount_paid, invoice.amount_refunded) == before
+
+
+@db
+def test_each_captures_fee_is_the_holds(paypal: PayPalWorld) -> None:
+    attempt = held(paypal)
+
+    take(attempt, "60.00", is_last=False)
+    take(attempt, "39.00")
+
+    attempt.refresh_from_db()
+    assert attempt.fee == Money("4.43", "USD")  # 2.58 and 1.85
+    assert attempt.next_check_at is None
+
+
+@db
 def test_a_reversal_with_a_dispute_behind_it_counts_as_the_dispute(paypal: PayPalWorld) -> None:
     paid_on_page(paypal)
     capture = PaymentAttempt.objects.get().gateway_reference
