@@ -305,7 +305,14 @@ LOGGING = {
             "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
         }
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"happened": {"()": "tiktoktoe.kernel.rehearsal.WhatHappened"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["happened"],
+        }
+    },
     "root": {"handlers": ["console"], "level": env_str("LOG_LEVEL", "INFO")},
     # A line for every request to a gateway says little and costs much.
     "loggers": {"stripe": {"level": "WARNING"}, "httpx": {"level": "WARNING"}},

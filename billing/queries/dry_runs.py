@@ -64,7 +64,7 @@ def currency_sums(run: DryRun) -> list[CurrencySum]:
 def rehearsed_invoices(run: DryRun, shown: str) -> "QuerySet[DryRunInvoice]":
     """The invoices of a dry run: all, those that changed (the most first), or the first ones."""
     rows = run.invoices.filter(SHOWN.get(shown, Q())).select_related("customer")
-    return rows.order_by("-difference") if shown == "changed" else rows.order_by("pk")
+    return rows.order_by("-difference", "pk") if shown == "changed" else rows.order_by("pk")
 
 
 def with_changes(rows: Iterable[DryRunInvoice]) -> list[tuple[DryRunInvoice, list[LineChange]]]:

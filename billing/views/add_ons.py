@@ -1,5 +1,6 @@
 """Add-ons of a subscription, for staff and in the portal: seen first, then done."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -10,7 +11,9 @@ from django.views.decorators.http import require_http_methods
 
 from billing.forms.add_ons import AddOnForm
 from billing.services.changes.add_ons import AddOnPreview, change_add_on, preview_add_on
-from billing.services.invoices.tax_previews import with_taxes
+from billing.services.changes.following import invoice_after
+from billing.services.invoices.draft_parts import DraftInvoice
+from billing.services.invoices.tax_previews import taxed_invoice, with_taxes
 from billing.views.portal_access import acting_customers, portal_actor
 from subscriptions.errors import PlanVersionNotOnSale
 from subscriptions.models import Subscription
@@ -66,6 +69,7 @@ def _shown(
         "customer": subscription.customer,
         "form": form,
         "preview": preview,
+        "following": _following(preview, actor) if preview else None,
         "add_ons": _held(subscription),
         "address": request.path,
         "back": back,
@@ -106,6 +110,19 @@ def _preview(subscription: Subscription, form: AddOnForm) -> AddOnPreview | None
         if not form.non_field_errors():
             form.add_error(None, str(refusal))
         return None
+
+
+def _following(preview: AddOnPreview, actor: Actor) -> DraftInvoice | None:
+    """The next invoice once it is changed."""
+    act = partial(
+        change_add_on,
+        subscription=preview.subscription,
+        plan_version=preview.plan_version,
+        quantity=preview.quantity,
+        actor=actor,
+        at=now(),
+    )
+    return taxed_invoice(invoice_after(act, subscription=preview.subscription))
 
 
 def _change(

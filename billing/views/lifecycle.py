@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -18,12 +19,13 @@ from billing.services.changes.cancelling import (
     cancel_subscription,
     preview_cancellation,
 )
+from billing.services.changes.following import invoice_after
 from billing.services.changes.pausing import pause, preview_pause, preview_resumption, resume
 from billing.services.changes.trials import convert_trial_now
 from billing.services.credit.note_plans import NotePlan
 from billing.services.invoices.coming_invoices import preview_next_invoices
 from billing.services.invoices.draft_parts import DraftInvoice
-from billing.services.invoices.tax_previews import taxed_drafts, with_taxes
+from billing.services.invoices.tax_previews import taxed_drafts, taxed_invoice, with_taxes
 from subscriptions.domain.proration_policy import UnusedTime
 from subscriptions.models import Subscription
 from subscriptions.services.lifecycle import change_token
@@ -141,7 +143,7 @@ def _page(request: HttpRequest, reference: str, act: Act) -> HttpResponse:
     subscription = _found(reference)
     asked = request.POST or (request.GET if "shown" in request.GET else None)
     form = act.form(asked)
-    shown = None
+    shown = following = None
     if form.is_bound and form.is_valid():
         try:
             if request.method == "POST":
@@ -149,6 +151,9 @@ def _page(request: HttpRequest, reference: str, act: Act) -> HttpResponse:
                 messages.success(request, act.do(subscription, given, _actor(request)))
                 return redirect("subscription_detail", reference)
             shown = act.show(subscription, form.cleaned_data)
+            given = {**form.cleaned_data, "expected": shown.token}
+            done = partial(act.do, subscription, given, _actor(request))
+            following = taxed_invoice(invoice_after(done, subscription=subscription))
         except (InvalidInput, Conflict) as refusal:
             form.add_error(None, str(refusal))
     context = {
@@ -156,6 +161,7 @@ def _page(request: HttpRequest, reference: str, act: Act) -> HttpResponse:
         "act": act,
         "form": form,
         "shown": shown,
+        "following": following,
         "asked": {name: asked.get(name, "") for name in form.fields} if asked else {},
     }
     return render(request, "billing/lifecycle_form.html", context)

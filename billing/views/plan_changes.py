@@ -1,5 +1,7 @@
 """Staff pages of plan changes: seen first, then done."""
 
+from functools import partial
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -7,13 +9,15 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from billing.forms.lifecycle import PlanChangeForm
 from billing.models import PlanChange
+from billing.services.changes.following import invoice_after
 from billing.services.changes.plan_changes import (
     PlanChangePreview,
     change_plan,
     preview_plan_change,
     withdraw_plan_change,
 )
-from billing.services.invoices.tax_previews import with_taxes
+from billing.services.invoices.draft_parts import DraftInvoice
+from billing.services.invoices.tax_previews import taxed_invoice, with_taxes
 from subscriptions.errors import PlanVersionNotOnSale
 from subscriptions.models import Subscription
 from subscriptions.services.transitions import Actor
@@ -43,6 +47,7 @@ def plan_change_create(request: HttpRequest, reference: str) -> HttpResponse:
         "subscription": subscription,
         "form": form,
         "preview": preview,
+        "following": _following(request, preview) if preview else None,
         "scheduled": subscription.plan_changes.filter(state="scheduled")
         .select_related("plan_version__plan")
         .first(),
@@ -78,6 +83,20 @@ def _preview(subscription: Subscription, form: PlanChangeForm) -> PlanChangePrev
     except (InvalidInput, Conflict, PlanVersionNotOnSale) as refusal:
         form.add_error(None, str(refusal))
         return None
+
+
+def _following(request: HttpRequest, preview: PlanChangePreview) -> DraftInvoice | None:
+    """The next invoice once it is changed."""
+    assert isinstance(request.user, User)
+    act = partial(
+        change_plan,
+        subscription=preview.subscription,
+        plan_version=preview.plan_version,
+        quantity=preview.quantity,
+        actor=Actor(source="finance", user=request.user),
+        at=now(),
+    )
+    return taxed_invoice(invoice_after(act, subscription=preview.subscription))
 
 
 def _change(request: HttpRequest, subscription: Subscription, form: PlanChangeForm) -> bool:

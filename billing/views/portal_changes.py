@@ -20,6 +20,7 @@ from billing.services.changes.cancelling import (
     cancel_subscription,
     preview_cancellation,
 )
+from billing.services.changes.following import invoice_after
 from billing.services.changes.intervals import interval_offers
 from billing.services.changes.pausing import pause, preview_pause, preview_resumption, resume
 from billing.services.changes.plan_changes import (
@@ -30,7 +31,8 @@ from billing.services.changes.plan_changes import (
 )
 from billing.services.changes.retention import decline_offers, make_offer
 from billing.services.changes.returning import preview_return, start_again
-from billing.services.invoices.tax_previews import with_taxes
+from billing.services.invoices.draft_parts import DraftInvoice
+from billing.services.invoices.tax_previews import taxed_invoice, with_taxes
 from billing.views.portal_access import acting_customers, estimated_invoice, portal_actor
 from subscriptions.models import Subscription
 from subscriptions.services.changes import withdraw_cancellation
@@ -59,6 +61,7 @@ def portal_plan(request: HttpRequest, reference: str) -> HttpResponse:
         "customer": subscription.customer,
         "form": form,
         "preview": preview,
+        "following": _following(request, subscription, preview) if preview else None,
         "intervals": interval_offers(subscription, now()),
         "scheduled": _scheduled(subscription),
         "ahead": price_change_ahead(subscription, now()),
@@ -115,7 +118,14 @@ def portal_cancellation(request: HttpRequest, reference: str) -> HttpResponse:
             decline_offers(subscription=subscription, at=now())
             messages.success(request, "Your cancellation is scheduled. You can take it back here.")
             return redirect("portal_home")
-    return _asked(request, "portal/cancellation.html", subscription, form, _end_of)
+    act = partial(
+        cancel_subscription,
+        subscription=subscription,
+        actor=portal_actor(request),
+        at=now(),
+        when=CancelWhen.PERIOD_END,
+    )
+    return _asked(request, "portal/cancellation.html", subscription, form, _end_of, act=act)
 
 
 @require_POST
@@ -152,7 +162,14 @@ def portal_pause(request: HttpRequest, reference: str) -> HttpResponse:
         if _done(request, act):
             messages.success(request, "It pauses at the end of the period.")
             return redirect("portal_home")
-    return _asked(request, "portal/pause.html", subscription, form, _pause_of)
+    act = partial(
+        pause,
+        subscription=subscription,
+        actor=portal_actor(request),
+        at=now(),
+        at_period_end=True,
+    )
+    return _asked(request, "portal/pause.html", subscription, form, _pause_of, act=act)
 
 
 @require_http_methods(["GET", "POST"])
@@ -176,7 +193,13 @@ def portal_resumption(request: HttpRequest, reference: str) -> HttpResponse:
     except REFUSALS as refusal:
         messages.error(request, _sentence(refusal))
         return redirect("portal_home")
-    context = {"subscription": subscription, "customer": subscription.customer, "preview": preview}
+    act = partial(resume, subscription=subscription, actor=portal_actor(request), at=at)
+    context = {
+        "subscription": subscription,
+        "customer": subscription.customer,
+        "preview": preview,
+        "following": taxed_invoice(invoice_after(act, subscription=subscription)),
+    }
     return render(request, "portal/resumption.html", context)
 
 
@@ -235,6 +258,21 @@ def _preview(subscription: Subscription, form: PortalPlanForm) -> PlanChangePrev
         return None
 
 
+def _following(
+    request: HttpRequest, subscription: Subscription, preview: PlanChangePreview
+) -> DraftInvoice | None:
+    """The next invoice once it is changed."""
+    act = partial(
+        change_plan,
+        subscription=subscription,
+        plan_version=preview.plan_version,
+        quantity=preview.quantity,
+        actor=portal_actor(request),
+        at=now(),
+    )
+    return taxed_invoice(invoice_after(act, subscription=subscription))
+
+
 def _change(request: HttpRequest, subscription: Subscription, form: PortalPlanForm) -> bool:
     actor, given = portal_actor(request), form.cleaned_data
     try:
@@ -281,6 +319,8 @@ def _asked(
     subscription: Subscription,
     form: object,
     look: Callable[[Subscription], object],
+    *,
+    act: Callable[[], object],
 ) -> HttpResponse:
     """A page that asks once more, with what would happen; or home, when it cannot be done."""
     try:
@@ -293,6 +333,7 @@ def _asked(
         "customer": subscription.customer,
         "form": form,
         "preview": preview,
+        "following": taxed_invoice(invoice_after(act, subscription=subscription)),
     }
     return render(request, template, context)
 

@@ -44,6 +44,11 @@ def with_taxes(preview: P) -> P:
     return replace(preview, **changes)  # type: ignore[type-var]
 
 
+def taxed_invoice(draft: DraftInvoice | None) -> DraftInvoice | None:
+    """One draft with its tax, if there is one."""
+    return taxed_drafts([draft])[0] if draft is not None else None
+
+
 def taxed_drafts(drafts: Iterable[DraftInvoice]) -> list[DraftInvoice]:
     """Drafts of one page with their taxes, as far as the engine answers in time."""
     known = list(drafts)

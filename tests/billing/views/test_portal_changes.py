@@ -74,6 +74,8 @@ def test_an_upgrade_is_seen_as_one_chooses_and_done_as_it_was_seen(
     seen = client.get(at("plan", mine), chosen, headers={"HX-Request": "true"})
     preview = seen.context["preview"]
     assert (preview.due_now.amount, preview.fee_after.amount) == (16, 62)
+    assert seen.context["following"].due.amount == 62
+    assert "The next invoice then" in seen.content.decode()
     assert "<html" not in seen.content.decode()
     assert not PlanChange.objects.exists()
 

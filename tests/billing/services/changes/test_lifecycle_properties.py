@@ -7,6 +7,7 @@ billed, less what was given back, must be exactly the days that were served, eac
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,9 +15,11 @@ from hypothesis import strategies as st
 
 from billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
 from billing.services.changes.cancelling import cancel_subscription, preview_cancellation
+from billing.services.changes.following import invoice_after
 from billing.services.changes.pausing import pause, preview_pause, preview_resumption, resume
 from billing.services.changes.plan_changes import change_plan, preview_plan_change
 from billing.services.credit.customer_credit import grant_credit
+from billing.services.invoices.invoicing import preview_next_invoice
 from billing.services.invoices.renewal import run_billing
 from subscriptions.domain.proration_policy import Timing, UnusedTime
 from subscriptions.models import Subscription
@@ -72,7 +75,12 @@ class History:
             "at": at,
         }
         shown = preview_plan_change(**terms)  # type: ignore[arg-type]
-        change_plan(actor=TEST_ACTOR, expected=shown.token, **terms)  # type: ignore[arg-type]
+        terms |= {"actor": TEST_ACTOR, "expected": shown.token}
+        act = partial(change_plan, **terms)  # type: ignore[arg-type]
+        following = invoice_after(act, subscription=self.subscription)
+        act()
+        after = preview_next_invoice(subscription=self.subscription)
+        assert (following and following.lines) == (after and after.lines)
         return shown.draft, shown.notes
 
     def pause(self, n: int, at: datetime) -> tuple[object, object]:
