@@ -1,10 +1,12 @@
-"""Random histories with payments, refunds, one invoice for two subscriptions, and replacements.
+"""Random histories with payments, refunds, one invoice for two subscriptions, and replacements;
+with drafts that are held, follow late usage, are discarded and issued.
 
 As test_credit_properties, with money that comes and goes: what the invoices say was paid is what
-was paid, the books and the gateway's clearing account agree, and nothing is owed twice.
+was paid, the books and the gateway's clearing account agree, what a billing run's credit notes
+promise is given back, no event is billed twice, and each line still counts what it billed.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -15,17 +17,27 @@ from hypothesis import strategies as st
 from billing.domain.attempts import Answer
 from billing.gateways.base import Outcome
 from billing.gateways.registry import standing_in
-from billing.models import Invoice, InvoicePart, Payment, Refund
+from billing.models import CreditNote, Invoice, InvoiceLine, InvoicePart, Payment, Refund
+from billing.queries.explanation import explain_line
+from billing.services.changes.cancelling import CancelWhen, cancel_subscription
 from billing.services.credit.credit_notes import issue_credit_note
-from billing.services.credit.credit_refunds import refund_credit_note
+from billing.services.credit.credit_refunds import (
+    left_to_refund,
+    refund_credit_note,
+    refund_promised,
+)
 from billing.services.invoices.consolidating import set_invoicing
-from billing.services.invoices.draft_review import finalize_invoice
+from billing.services.invoices.draft_review import finalize_invoice, in_review, issue_all
+from billing.services.invoices.redrafting import discard_draft
+from billing.services.invoices.refreshing import refresh_held
 from billing.services.invoices.replacing import replace_invoice
 from billing.services.payments.channels import Channel
 from billing.services.payments.charging import open_attempt
 from billing.services.payments.refunds import refund_payment
 from billing.services.payments.settling import settle_attempt
 from finance.models import Posting
+from subscriptions.domain.proration_policy import UnusedTime
+from subscriptions.models import UsageEvent
 from tests.billing.services.credit.test_credit_properties import (
     START,
     History,
@@ -39,6 +51,7 @@ from tests.billing.services.credit.test_credit_properties import (
 )
 from tests.factories.lifecycle import LONG_AGO, begin
 from tests.factories.subscriptions import TEST_ACTOR, make_plan, published_version, recurring
+from tests.factories.usage import use
 from tiktoktoe.kernel.money import Money
 from tiktoktoe.simulator.cash_desk import CashDesk
 
@@ -54,15 +67,21 @@ step = st.one_of(
     st.tuples(st.just("credit"), cents),
     st.tuples(st.just("void"), st.integers(0, 9)),
     st.tuples(st.just("replace"), st.integers(0, 9)),
-    st.tuples(st.just("cancel"), st.just(1)),
+    st.tuples(st.just("cancel"), st.integers(0, 9)),
+    st.tuples(st.just("late"), st.integers(1, 9_999)),
+    st.tuples(st.just("issue"), st.integers(0, 9)),
+    st.tuples(st.just("discard"), st.integers(0, 9)),
 )
 
 
 class MoneyHistory(History):
-    """A customer with two subscriptions on one invoice, who pays, and is given back."""
+    """A customer with two subscriptions on one invoice, who pays, and is given back.
 
-    def __init__(self, policy: str, *, includes_tax: bool) -> None:
-        super().__init__(policy, includes_tax=includes_tax)
+    Drafts are held for so many days; none: they are issued at once.
+    """
+
+    def __init__(self, policy: str, review_days: int) -> None:
+        super().__init__(policy, includes_tax=False)
         beside = published_version(
             recurring("12.34"), plan=make_plan(), currency="EUR", at=LONG_AGO
         )
@@ -70,10 +89,49 @@ class MoneyHistory(History):
             customer=self.customer,
             currency="EUR",
             is_consolidated=True,
+            review_days=review_days,
             actor=TEST_ACTOR,
             at=START,
         )
         begin(beside, START.isoformat(), customer=self.customer)
+
+    def tend(self, at: datetime) -> None:
+        refresh_held(at=at)
+        super().tend(at)
+        refund_promised(at=at)
+
+    def late(self, n: int, at: datetime) -> None:
+        """An event of some days ago."""
+        use(self.customer, n, at - timedelta(days=n % 12), received_at=at)
+
+    def cancel(self, n: int, at: datetime) -> None:
+        """Now, or on a day: then it is a billing run that promises the money back."""
+        cancel_subscription(
+            subscription=self.subscription,
+            actor=TEST_ACTOR,
+            at=at,
+            when=CancelWhen.ON_DAY if n else CancelWhen.NOW,
+            on=at.date() + timedelta(days=n) if n else None,
+            unused=UnusedTime.REFUND,
+        )
+
+    def issue(self, n: int, at: datetime) -> None:
+        """One of the drafts that are held."""
+        held = list(in_review().order_by("created_at", "period_start"))
+        if held:
+            issue_all(ids=[held[n % len(held)].pk], at=at)
+
+    def discard(self, n: int, at: datetime) -> None:
+        """One of them: its period is billed again, or not charged."""
+        held = list(in_review().order_by("created_at", "period_start"))
+        if held:
+            discard_draft(
+                invoice=held[n // 2 % len(held)],
+                reason="Wrong",
+                bills_again=bool(n % 2),
+                actor=TEST_ACTOR,
+                at=at,
+            )
 
     def pay(self, n: int, at: datetime) -> None:
         """All that is due (0), or a part; the gateway says yes."""
@@ -124,9 +182,9 @@ class MoneyHistory(History):
             finalize_invoice(invoice=draft, at=at)
 
 
-def played(steps: Steps, policy: str) -> tuple[MoneyHistory, datetime]:
+def played(steps: Steps, policy: str, review_days: int) -> tuple[MoneyHistory, datetime]:
     with standing_in(CashDesk()):
-        history = MoneyHistory(policy, includes_tax=False)
+        history = MoneyHistory(policy, review_days)
         return history, play_steps(history, steps)
 
 
@@ -146,6 +204,25 @@ def check_payments(history: MoneyHistory) -> None:
     assert Decimal(clearing["sum"] or 0).scaleb(-2) == took - (gave or Decimal(0))
 
 
+def check_promises(history: MoneyHistory) -> None:
+    """What notes promise is given back, as far as any payment has something left to give."""
+    for note in CreditNote.objects.filter(customer=history.customer, to_refund__gt=0):
+        payments = Payment.objects.filter(invoice=note.invoice_id, state="paid")
+        could_be = sum(payment.amount_refundable.amount for payment in payments)
+        assert not left_to_refund(note) or not could_be
+
+
+def check_usage(history: MoneyHistory) -> None:
+    """No event is billed twice, and each line that was issued still counts what it billed."""
+    lines = InvoiceLine.objects.filter(invoice__customer=history.customer, kind="usage")
+    issued = lines.exclude(invoice__state__in=["draft", "discarded", "void"])
+    billed = sum(line.quantity for line in issued)
+    events = UsageEvent.objects.filter(customer_id=history.customer.pk)
+    assert billed <= sum(event.quantity for event in events)
+    for line in issued.select_related("invoice__customer", "price"):
+        assert explain_line(line, line.invoice).agrees
+
+
 def check_periods(history: MoneyHistory) -> None:
     """A subscription's boundary is on one invoice that counts, alone or with another's."""
     parts = InvoicePart.objects.filter(invoice__customer=history.customer, counts=True)
@@ -154,24 +231,27 @@ def check_periods(history: MoneyHistory) -> None:
 
 
 @settings(
-    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     steps=st.lists(st.tuples(step, st.integers(0, 16)), min_size=4, max_size=8),
     policy=st.sampled_from(["own", "lago"]),
+    review_days=st.sampled_from([0, 3]),
 )
-def test_what_is_paid_given_back_and_replaced_adds_up_and_is_the_same_again(
-    steps: Steps, policy: str
+def test_what_is_paid_given_back_held_and_replaced_adds_up_and_is_the_same_again(
+    steps: Steps, policy: str, review_days: int
 ) -> None:
     with afterwards_nothing():
-        history, at = played(steps, policy)
+        history, at = played(steps, policy, review_days)
         check_documents(history)
         check_credit(history, at)
         check_payments(history)
+        check_promises(history)
+        check_usage(history)
         check_periods(history)
         first = documents(history)
     with afterwards_nothing():
-        history, _ = played(steps, policy)
+        history, _ = played(steps, policy, review_days)
         again = documents(history)
 
     assert again == first
