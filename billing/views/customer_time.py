@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from subscriptions.models import Customer, CustomerClock
+from subscriptions.models import Customer
 from subscriptions.services.customer_clocks import may_have_clocks
 from tiktoktoe.accounts.models import User
 from tiktoktoe.kernel.clock import moved_to
@@ -53,17 +53,19 @@ def _instant(request: HttpRequest, named: dict[str, Any]) -> datetime | None:
     match = request.resolver_match
     if match is None or not isinstance(request.user, User) or not may_have_clocks():
         return None
-    if (match.url_name or "").startswith(PORTAL):
-        return _shown(Customer.objects.of_user(request.user.pk))
     wanted = Q()
     for name, field in NAMED_BY.items():
         if named.get(name):
             wanted |= Q(**{field: named[name]})
+    if (match.url_name or "").startswith(PORTAL):
+        if chosen := request.GET.get("customer"):
+            wanted |= Q(external_id=chosen)
+        return _shown(Customer.objects.of_user(request.user.pk).filter(wanted))
     return _shown(Customer.objects.filter(wanted)) if wanted else None
 
 
 def _shown(customers: "QuerySet[Customer]") -> datetime | None:
-    """What the clock of these customers shows; of those with different ones, nobody's counts."""
-    clocks = CustomerClock.objects.filter(pk__in=customers.values("clock"))
-    shown = list(clocks.values_list("at", flat=True)[:2])
-    return shown[0] if len(shown) == 1 else None
+    """What the clock of these customers shows, if it is everybody's; else ours counts."""
+    shown = customers.order_by().values_list("clock__at", flat=True).distinct()[:2]
+    found = list(shown)
+    return found[0] if len(found) == 1 else None

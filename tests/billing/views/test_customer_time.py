@@ -67,6 +67,27 @@ def test_its_customer_sees_and_does_things_by_the_clock(
     assert sandboxed.transitions.latest("pk").recorded_at == JAN_16
 
 
+def test_who_acts_for_another_customer_too_does_so_by_our_time(
+    client: Client, sandboxed: Subscription
+) -> None:
+    """The clock is of one of the two; each page goes by the time of whom it is about."""
+    user = make_member(sandboxed.customer).user
+    other = subscription_since(
+        datetime(2026, 5, 20, tzinfo=UTC), version=published_version(recurring("62.00"))
+    )
+    make_member(other.customer, user)
+    client.force_login(user)
+
+    def dated(subscription: Subscription) -> datetime:
+        address = reverse("portal_cancellation", args=[subscription.reference])
+        with clock.moved_to(JUNE_1):
+            seen = client.get(address).context["preview"]
+            client.post(address, {"why": "too_expensive", "token": seen.token})
+        return subscription.transitions.latest("pk").recorded_at
+
+    assert (dated(other), dated(sandboxed)) == (JUNE_1, JAN_16)
+
+
 def test_where_real_money_is_nobody_has_a_clock(
     client: Client, sandboxed: Subscription, settings: Any
 ) -> None:
