@@ -1,5 +1,7 @@
 """The customer's stored ways to pay: add one at a gateway, keep it at a second, remove it."""
 
+import re
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -29,6 +31,7 @@ from tiktoktoe.web.tones import label_of
 
 # In the browser's session: which page was opened last at a gateway that does not say so itself.
 OPENED = "setup_pages"
+NAMES_OF_PAGES = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 
 @require_GET
@@ -90,7 +93,9 @@ def portal_method_return(request: HttpRequest) -> HttpResponse:
     """Take over what was stored on the gateway's page, if it is a page of this customer."""
     customer, at = acting_customer(request), now()
     gateway = request.GET.get("gateway", DEFAULT_GATEWAY)[:32]
-    session = request.GET.get("session", _opened(request, gateway))[:255]
+    session = request.GET.get("session", _opened(request, gateway))
+    if not NAMES_OF_PAGES.fullmatch(session):
+        session = ""  # it would become part of an address at the gateway
     try:
         method = (
             take_over_method(session=session, customer=customer, at=at, gateway=gateway)

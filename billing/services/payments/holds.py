@@ -31,6 +31,7 @@ from billing.errors import CaptureExceedsHold, HoldNotPossible, PaymentMethodMis
 from billing.gateways.base import CaptureRequest, Outcome, VoidRequest
 from billing.gateways.registry import gateway_named
 from billing.models import Invoice, Payment, PaymentAttempt, PaymentMethod, PaymentOperation
+from billing.services.payments.capture_amounts import is_another_amount, note_other_amount
 from billing.services.payments.capture_fees import add_fee_of_capture
 from billing.services.payments.charging import default_method, open_routed_attempt
 from billing.services.payments.gateway_calls import Request, ask
@@ -185,10 +186,14 @@ def settle_operation(
     # The void of a hold is answered by what the hold is then.
     is_gone = locked.kind == Kind.VOID and outcome.answer == Answer.ABANDONED
     answer = Answer.SUCCEEDED if is_gone else outcome.answer
+    is_other = is_another_amount(outcome, locked)
+    answer = Answer.INCONCLUSIVE if is_other else answer
     to_state = settled_refund_state(answer, is_replay=locked.sends > 1)
     if locked.state in refund_states_before(to_state):
         add_fee_of_capture(operation=locked, to_state=to_state, outcome=outcome)
         _move(locked, to_state, actor, at)
+    if is_other:
+        note_other_amount(locked, outcome, actor, at)
     _look_again(locked, at)
     return locked
 

@@ -84,6 +84,19 @@ def test_a_page_that_was_left_adds_nothing_and_is_asked_about_once(
         assert "No payment method was added" in client.get(back, follow=True).content.decode()
 
 
+@pytest.mark.parametrize("session", ["../storedPaymentMethods?shopperReference=x", "a/b", ""])
+def test_what_cannot_be_a_pages_name_is_not_asked_about(
+    stripe: StripeWorld, adyen: AdyenWorld, session: str
+) -> None:
+    client = member_of(make_customer())
+
+    page = client.get(
+        reverse("portal_method_return"), {"gateway": "adyen", "session": session}, follow=True
+    )
+
+    assert "No payment method was added." in page.content.decode()
+
+
 def test_a_card_of_another_customer_cannot_be_brought(
     stripe: StripeWorld, adyen: AdyenWorld
 ) -> None:

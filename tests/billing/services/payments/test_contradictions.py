@@ -1,5 +1,7 @@
 """Gateways that contradict themselves, or make no sense: written down, held, nothing guessed."""
 
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,10 +14,11 @@ from billing.gateways.adyen import AdyenGateway
 from billing.gateways.base import CaptureRequest, ChargeRequest, Outcome, RefundRequest
 from billing.gateways.paypal import PayPalGateway
 from billing.gateways.stripe import StripeGateway
-from billing.models import Payment, PaymentAttempt, PaymentReview, Refund, WebhookEvent
+from billing.models import Invoice, Payment, PaymentAttempt, PaymentReview, Refund, WebhookEvent
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.checkout import open_payment_page
 from billing.services.payments.collection import collect_due
+from billing.services.payments.holds import capture_hold, hold_invoice, settle_operation
 from billing.services.payments.reconciling import reconcile_attempts
 from billing.services.payments.refunds import refund_payment, settle_refund
 from billing.services.payments.settling import settle_attempt
@@ -131,6 +134,30 @@ def test_another_amount_than_was_asked_for_settles_no_refund(gateways: TwoGatewa
     settle_refund(refund=refund, outcome=_given_back("10.00"), actor=PERSON, at=NOW)
     refund.refresh_from_db()
     assert refund.state == "succeeded"
+
+
+def test_another_amount_than_was_asked_for_settles_no_capture(gateways: TwoGateways) -> None:
+    gateways.alpha.capabilities = replace(
+        gateways.alpha.capabilities,
+        has_partial_capture=True,
+        has_multi_capture=True,
+        authorization_lasts=timedelta(days=7),
+    )
+    invoice = invoice_of(gateways.customer_with_card(held_by="alpha"))
+    hold = hold_invoice(invoice=invoice, actor=PERSON, at=NOW)
+    gateways.alpha.capture = lambda _: _given_back("1.00")  # type: ignore[attr-defined]
+
+    capture = capture_hold(
+        attempt=hold, amount=Money("10.00", "USD"), actor=PERSON, idempotency_key="c", at=NOW
+    )
+
+    assert (capture.state, Invoice.objects.get().amount_paid.amount) == ("unknown", 0)
+    for _ in range(2):
+        settle_operation(operation=capture, outcome=_given_back("1.00"), actor=PERSON, at=NOW)
+    told = Payment.objects.get().events.get(event="gateway_contradicts")
+    assert (told.details["taken"], told.details["asked_for"]) == ("1.00", "10.00")
+    settle_operation(operation=capture, outcome=_given_back("10.00"), actor=PERSON, at=NOW)
+    assert Invoice.objects.get().amount_paid == Money("10.00", "USD")
 
 
 class Nobody:

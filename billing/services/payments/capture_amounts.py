@@ -1,0 +1,44 @@
+"""A gateway that says it has taken another amount of a hold than was asked for."""
+
+import logging
+from datetime import datetime
+
+from billing.domain.attempts import Answer
+from billing.gateways.base import Outcome
+from billing.models import PaymentOperation
+from billing.services.payments.payment_events import record_event
+from subscriptions.services.transitions import Actor
+from tiktoktoe.kernel.money import quantize
+
+logger = logging.getLogger(__name__)
+
+
+def is_another_amount(outcome: Outcome, operation: PaymentOperation) -> bool:
+    """Whether a capture is said to have taken another amount than it stands for."""
+    is_taken = operation.kind == PaymentOperation.Kind.CAPTURE
+    is_told = outcome.answer == Answer.SUCCEEDED and outcome.amount is not None
+    return is_taken and is_told and outcome.amount != operation.amount
+
+
+def note_other_amount(
+    operation: PaymentOperation, outcome: Outcome, actor: Actor, at: datetime
+) -> None:
+    """Write it down once: nothing is settled by it, a person must look."""
+    payment = operation.attempt.payment
+    told = payment.events.filter(event="gateway_contradicts", details__operation=str(operation.pk))
+    if told.exists():
+        return
+    assert outcome.amount is not None
+    record_event(
+        payment=payment,
+        attempt=operation.attempt,
+        event="gateway_contradicts",
+        actor=actor,
+        at=at,
+        details={
+            "operation": str(operation.pk),
+            "taken": str(quantize(outcome.amount).amount),
+            "asked_for": str(quantize(operation.amount).amount),
+        },
+    )
+    logger.error("gateway contradicts our capture", extra={"operation": str(operation.pk)})
