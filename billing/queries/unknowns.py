@@ -1,13 +1,21 @@
-"""Attempts whose outcome is not known, with the evidence there is."""
+"""What is not known to have been done: attempts with the evidence there is, refunds, captures."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, QuerySet
 
 from billing.domain.attempts import may_replay
 from billing.gateways.registry import gateway_named, gateway_names
-from billing.models import GatewayCall, OutcomeClaim, PaymentAttempt
+from billing.models import (
+    GatewayCall,
+    OutcomeClaim,
+    Payment,
+    PaymentAttempt,
+    PaymentOperation,
+    Refund,
+)
+from tiktoktoe.kernel.money import Money
 
 SHOWN = 200
 
@@ -21,6 +29,41 @@ class UnknownRow:
     can_be_searched: bool
     last_call: GatewayCall | None
     claim: OutcomeClaim | None  # that waits for a second person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownMovement:
+    """A refund of a payment, or a capture or void of a hold, that may have been carried out."""
+
+    what: str
+    payment: Payment
+    gateway: str
+    amount: Money
+    since: datetime
+    sends: int
+    checks: int
+    next_check_at: datetime | None
+
+
+def unknown_refunds() -> QuerySet[Refund]:
+    """Money that may have been given back."""
+    return Refund.objects.filter(state="unknown").order_by("requested_at")
+
+
+def unknown_operations() -> QuerySet[PaymentOperation]:
+    """Parts of holds that may have been taken, and holds that may have been let go."""
+    return PaymentOperation.objects.filter(state="unknown").order_by("requested_at")
+
+
+def unknown_movements() -> list[UnknownMovement]:
+    """The oldest first; two queries."""
+    to_payment = ("payment__customer", "payment__invoice")
+    refunds = unknown_refunds().select_related("attempt", *to_payment)[:SHOWN]
+    related = ("attempt", *(f"attempt__{name}" for name in to_payment))
+    operations = unknown_operations().select_related(*related)[:SHOWN]
+    found = [_movement("refund", refund.payment, refund) for refund in refunds]
+    found += [_movement(row.kind, row.attempt.payment, row) for row in operations]
+    return sorted(found, key=lambda row: row.since)
 
 
 def unknown_attempts(*, at: datetime) -> list[UnknownRow]:
@@ -51,4 +94,17 @@ def _row(attempt: PaymentAttempt, at: datetime) -> UnknownRow:
         can_be_searched=able is not None and able.look_up is not None,
         last_call=next(iter(last_calls), None),
         claim=next(iter(claims), None),
+    )
+
+
+def _movement(what: str, payment: Payment, row: Refund | PaymentOperation) -> UnknownMovement:
+    return UnknownMovement(
+        what=what,
+        payment=payment,
+        gateway=row.attempt.gateway,
+        amount=row.amount,
+        since=row.requested_at,
+        sends=row.sends,
+        checks=row.checks,
+        next_check_at=row.next_check_at,
     )

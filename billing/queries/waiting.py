@@ -12,6 +12,7 @@ from billing.models import (
     PaymentReview,
     WebhookEvent,
 )
+from billing.queries.unknowns import unknown_operations, unknown_refunds
 
 # An outcome that is not known for a day is no longer expected to become known by asking.
 UNKNOWN_FOR = timedelta(days=1)
@@ -31,6 +32,16 @@ def waiting_for_people(at: datetime) -> list[Waiting]:
     unknown = PaymentAttempt.objects.filter(state="unknown", dispatched_at__lte=at - UNKNOWN_FOR)
     kinds = [
         ("Payments whose outcome is not known for a day", unknown, "unknown_list"),
+        (
+            "Refunds whose outcome is not known for a day",
+            unknown_refunds().filter(requested_at__lte=at - UNKNOWN_FOR),
+            "unknown_list",
+        ),
+        (
+            "Captures and voids whose outcome is not known for a day",
+            unknown_operations().filter(requested_at__lte=at - UNKNOWN_FOR),
+            "unknown_list",
+        ),
         (
             "Gateways that are left alone because they fail",
             GatewayHealth.objects.filter(state="open"),

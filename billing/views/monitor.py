@@ -16,7 +16,7 @@ from billing.forms.payments import OutcomeClaimForm
 from billing.models import OutcomeClaim, PaymentAttempt
 from billing.queries.fee_truth import fee_truths
 from billing.queries.monitor import monitor
-from billing.queries.unknowns import unknown_attempts
+from billing.queries.unknowns import unknown_attempts, unknown_movements
 from billing.services.payments.reconciling import look_into
 from billing.services.payments.unknowns import (
     agree_to_claim,
@@ -65,7 +65,7 @@ def payment_monitor(request: HttpRequest) -> HttpResponse:
 @require_GET
 @requires(Permission.VIEW_BILLING)
 def unknown_list(request: HttpRequest) -> HttpResponse:
-    """Every attempt whose outcome is not known, the oldest first, with what is known of it."""
+    """Attempts, refunds and captures whose outcome is not known, with what is known of them."""
     return _inbox(request)
 
 
@@ -144,7 +144,7 @@ def _inbox(request: HttpRequest) -> HttpResponse:
         (row, OutcomeClaimForm(auto_id=f"attempt-{row.attempt.pk}-%s"))
         for row in unknown_attempts(at=now())
     ]
-    context: dict[str, Any] = {"rows": rows}
+    context: dict[str, Any] = {"rows": rows, "movements": unknown_movements()}
     return render(request, "billing/unknown_list.html", context)
 
 

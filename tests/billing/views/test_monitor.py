@@ -13,14 +13,17 @@ from billing.errors import ProofMissing, StateMoveNotAllowed
 from billing.gateways.base import Outcome
 from billing.models import OutcomeClaim, Payment, PaymentAttempt
 from billing.queries.monitor import monitor
+from billing.queries.waiting import waiting_for_people
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.collection import collect_due
+from billing.services.payments.refunds import refund_payment
 from billing.services.payments.unknowns import agree_to_claim, claim_outcome, refuse_claim
 from subscriptions.services.transitions import Actor
 from tests.factories.accounts import make_user
 from tests.scripted_gateway import LOST, TwoGateways, declined, gateways
 from tests.stripe_world import NOW, PERSON, invoice_of, later
 from tiktoktoe.accounts.roles import Role
+from tiktoktoe.kernel.money import Money
 
 __all__ = ["gateways"]  # fixture
 pytestmark = pytest.mark.django_db
@@ -94,6 +97,30 @@ def test_the_pages_are_there_for_staff(gateways: TwoGateways, client: Client) ->
     assert 'hx-trigger="every 5s"' in page
     assert str(attempt.payment.invoice) in inbox
     assert "Ask or replay now" in inbox or "Look up now" in inbox
+
+
+def test_refunds_that_are_not_known_are_in_the_inbox_too(
+    gateways: TwoGateways, client: Client
+) -> None:
+    attempt = _charge(gateways)
+    gateways.alpha.refund = lambda _: LOST  # type: ignore[attr-defined]
+    refund_payment(
+        payment=attempt.payment,
+        amount=Money("7.00", "USD"),
+        reason="asked",
+        actor=PERSON,
+        idempotency_key="r",
+        at=NOW,
+    )
+    client.force_login(make_user(role=Role.SUPPORT))
+
+    inbox = client.get("/payments/unknown/").content.decode()
+    told = {row.words: row.count for row in waiting_for_people(later(days=2))}
+
+    assert "Refund" in inbox
+    assert "7.00" in inbox
+    assert told["Refunds whose outcome is not known for a day"] == 1
+    assert waiting_for_people(NOW) == []
 
 
 def test_looking_now_replays_with_the_same_key_and_settles(
