@@ -8,6 +8,7 @@ from billing.models import (
     BankEntry,
     BillingFailure,
     GatewayHealth,
+    Payment,
     PaymentAttempt,
     PaymentReview,
     WebhookEvent,
@@ -46,6 +47,15 @@ def waiting_for_people(at: datetime) -> list[Waiting]:
             "Gateways that are left alone because they fail",
             GatewayHealth.objects.filter(state="open"),
             "payment_monitor",
+        ),
+        (
+            "Payments of which a gateway said another thing than we know, since yesterday",
+            Payment.objects.filter(
+                events__event="gateway_contradicts",
+                events__at__gt=at - UNKNOWN_FOR,
+                events__at__lte=at,
+            ).distinct(),
+            "payment_list",
         ),
         ("Payments to be reviewed", PaymentReview.objects.filter(state="open"), "review_list"),
         (

@@ -37,7 +37,7 @@ def look_at_reversal(
         reference: The gateway's name of the reversal.
 
     Raises:
-        PaymentInFlight: If it is too early to know; asked again later.
+        PaymentInFlight: If it is too early to know, or cannot be read now; asked again later.
         GatewayUnavailable, GatewayRefused: If the gateway cannot be asked now.
     """
     attempt, capture = _charge(gateway, charge_reference)
@@ -52,6 +52,8 @@ def look_at_reversal(
     if at - told_at < DISPUTES_FOLLOW_WITHIN:
         raise PaymentInFlight("a dispute may be behind it: this has to wait")
     reversal = source.read_refund(reference)
+    if reversal.amount is None:
+        raise PaymentInFlight("how much was taken back cannot be read now: this has to wait")
     if not _is_whole(reversal, attempt, capture):
         return _leave_to_a_person(attempt, reversal, charge_reference, at)
     if capture is None:
@@ -75,7 +77,7 @@ def _is_whole(reversal: Outcome, attempt: PaymentAttempt, capture: PaymentOperat
     """Whether all that was taken is gone, and nothing of it had been given back before."""
     taken = attempt.payment.amount if capture is None else capture.amount
     given = attempt.refunds.filter(state__in=COUNTED_REFUND_STATES, capture=capture)
-    return reversal.amount in {None, taken} and not given.exists()
+    return reversal.amount == taken and not given.exists()
 
 
 def _leave_to_a_person(
@@ -84,7 +86,7 @@ def _leave_to_a_person(
     """Part of it is gone, or more than was left: what is owed then, somebody has to say."""
     known = attempt.events.filter(event="gateway_contradicts", details__reversal=reversal.reference)
     if not known.exists():
-        amount = str(reversal.amount.amount) if reversal.amount else ""
+        assert reversal.amount is not None
         record_event(
             payment=attempt.payment,
             attempt=attempt,
@@ -94,7 +96,7 @@ def _leave_to_a_person(
             details={
                 "reversal": reversal.reference,
                 "charge": charge_reference,
-                "taken_back": amount,
+                "taken_back": str(reversal.amount.amount),
             },
         )
         logger.error("part of a payment was taken back", extra={"attempt": str(attempt.pk)})

@@ -250,6 +250,21 @@ def test_what_was_given_back_in_part_before_is_left_to_a_person(paypal: PayPalWo
 
 
 @db
+def test_how_much_was_taken_back_is_read_before_anything_is_owed_again(
+    paypal: PayPalWorld,
+) -> None:
+    paid_on_page(paypal)
+    paypal.control.reverse(PaymentAttempt.objects.get().gateway_reference)
+    paypal.deliver()
+    paypal.control.add_fault("GET /v2/payments/refunds/.*", "http_500_before", times=1)
+
+    for minutes, state in ((3, "paid"), (9, "returned")):
+        WebhookEvent.objects.filter(about="reversal").update(state="waiting", next_try_at=now())
+        work_off_waiting(at=now() + timedelta(minutes=minutes))
+        assert PaymentAttempt.objects.get().payment.state == state
+
+
+@db
 def test_each_captures_fee_is_the_holds(paypal: PayPalWorld) -> None:
     attempt = held(paypal)
 

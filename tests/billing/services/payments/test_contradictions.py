@@ -15,6 +15,7 @@ from billing.gateways.base import CaptureRequest, ChargeRequest, Outcome, Refund
 from billing.gateways.paypal import PayPalGateway
 from billing.gateways.stripe import StripeGateway
 from billing.models import Invoice, Payment, PaymentAttempt, PaymentReview, Refund, WebhookEvent
+from billing.queries.waiting import waiting_for_people
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.checkout import open_payment_page
 from billing.services.payments.collection import collect_due
@@ -129,6 +130,9 @@ def test_another_amount_than_was_asked_for_settles_no_refund(gateways: TwoGatewa
     assert (refund.state, refund.payment.invoice.amount_refunded.amount) == ("unknown", 0)
     for _ in range(2):
         settle_refund(refund=refund, outcome=_given_back("1.00"), actor=PERSON, at=NOW)
+    assert [row.count for row in waiting_for_people(later(hours=1)) if "another" in row.words] == [
+        1
+    ]
     told = Payment.objects.get().events.get(event="gateway_contradicts")
     assert (told.details["given_back"], told.details["asked_for"]) == ("1.00", "10.00")
     settle_refund(refund=refund, outcome=_given_back("10.00"), actor=PERSON, at=NOW)
