@@ -51,6 +51,7 @@ _LEFT_OUT = frozenset(
         "document",
         "customer_name",
         "customer_email",
+        "purchase_address",
     }
 )
 

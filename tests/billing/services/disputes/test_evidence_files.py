@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from billing.gateways.stripe_client import body, configured_client
-from billing.models import Dispute, DisputeAnswer, PaymentAttempt
+from billing.models import Dispute, DisputeAnswer, GatewayCall, PaymentAttempt
 from billing.services.disputes.answers import answer_dispute, draft_answer, reconcile_answers
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.checkout import confirm_payment
@@ -99,3 +99,5 @@ def test_from_where_a_customer_paid_is_in_the_pack(stripe: StripeWorld) -> None:
     assert whence in draft.texts["payment"]
     answer_dispute(dispute=Dispute.objects.get(), kind=EVIDENCE, actor=PERSON, at=at)
     assert evidence_at_stripe(Dispute.objects.get())["customer_purchase_ip"] == "203.0.113.9"
+    kept = GatewayCall.objects.get(verb="submit_evidence")
+    assert "203.0.113.9" not in str(kept.request)
