@@ -26,14 +26,24 @@ class Purse:
     """For previews: a customer's wallets in a currency, remembering what earlier invoices took."""
 
     def __init__(
-        self, customer_id: int, currency: str, refilled: Iterable[PrepaidCredit] = ()
+        self,
+        customer_id: int,
+        currency: str,
+        refilled: Iterable[PrepaidCredit] = (),
+        *,
+        has_any: bool = True,
     ) -> None:
-        """`refilled`: lots as they are once an invoice has given something back to them."""
+        """`refilled`: lots as they are once an invoice has given something back to them.
+
+        `has_any`: whether there are others, where that is known.
+        """
         back = {lot.pk: lot for lot in refilled}
         lots = PrepaidCredit.objects.filter(
             wallet__customer=customer_id, wallet__currency=currency, amount_left__gt=0
         )
         there = lots.exclude(pk__in=back) if back else lots
+        if not has_any:
+            there = there.none()
         found = [*there.order_by().select_related("wallet"), *back.values()]
         self._lots = sorted(found, key=order_of_use)
         self._held = {lot.pk: lot.amount_left.amount for lot in self._lots}

@@ -14,15 +14,16 @@ from django.db import transaction
 
 from billing.errors import PeriodNotBilled
 from billing.models import CreditNote, Invoice, PlanChange
+from billing.queries.extras import extras_of
 from billing.queries.tax_table import TaxTable
 from billing.services.changes.effects import Effect
 from billing.services.credit.giving_back import give_back, refund_notes
 from billing.services.credit.note_plans import after_notes, plan_notes
 from billing.services.credit.unused_time import Unused, unused_time
-from billing.services.invoices.add_on_lines import AddOnBook
 from billing.services.invoices.closing import close_usage_until, closing_lines, early_boundary
 from billing.services.invoices.drafting import make_draft
 from billing.services.invoices.invoicing import issue
+from billing.services.invoices.preview_books import add_ons_of, coupons_of
 from subscriptions.domain.lifecycle import BILLED_STATES
 from subscriptions.domain.proration import cancel_boundary
 from subscriptions.domain.proration_policy import DayGoesTo, ProrationPolicy, UnusedTime
@@ -115,7 +116,8 @@ def _now(
     if not _is_billed(subscription):
         return _later(subscription, CancelWhen.NOW, at, choice)
     policy = policies.of_plan(subscription.plan_version.plan_id, at)
-    known = AddOnBook([subscription.pk], policies, [subscription.plan_version_id])
+    extras = extras_of(subscription)
+    known = add_ons_of(subscription, extras, policies)
     ends_at = max(end_of_service(subscription, policy, at), subscription.current_period_start)
     boundary = early_boundary(subscription, ends_at, is_last=True)
     lines = closing_lines(boundary, known)
@@ -127,6 +129,7 @@ def _now(
         lines=lines,
         taxes=TaxTable([subscription.customer.country]),
         idempotency_key=f"final:{subscription.pk}",
+        coupons=coupons_of(subscription, extras),
     )
     found = unused_time(subscription, ends_at, policy, book=known.prices)
     notes = plan_notes(found, choice)
@@ -135,7 +138,7 @@ def _now(
         when=CancelWhen.NOW,
         ends_at=ends_at,
         unused_time=choice,
-        draft=after_notes(draft, notes, subscription) if lines else None,
+        draft=after_notes(draft, notes, subscription, extras) if lines else None,
         unused=tuple(found),
         notes=tuple(notes),
         token=change_token(subscription),

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from billing.models import Invoice
+from billing.queries.extras import Extras, extras_of
 from billing.queries.tax_table import TaxTable
 from billing.services.credit.coupon_book import CouponBook
 from billing.services.credit.note_plans import NotePlan, after_notes, plan_notes
 from billing.services.credit.unused_time import Unused
 from billing.services.invoices.draft_parts import DraftInvoice, DraftLine
-from billing.services.invoices.drafting import make_draft, with_credit
+from billing.services.invoices.drafting import make_draft
+from billing.services.invoices.preview_books import coupons_of
 from billing.services.invoices.proration_lines import credit_lines
 from subscriptions.domain.proration_policy import CreditForm, UnusedTime
 from subscriptions.models import Subscription
@@ -41,13 +43,15 @@ def draft_change(
     key: str,
 ) -> ChangeDraft:
     """The invoice of a change with these charges, and the notes for time that is not used."""
-    drafts = _Drafts(subscription, boundary, period_end, key)
+    extras = extras_of(subscription)
+    drafts = _Drafts(subscription, boundary, period_end, key, extras)
     charged = drafts.of(lines)
     if _may_net(terms) and _bears(charged, unused, subscription.currency):
         both = drafts.of([*credit_lines(unused), *lines]) if unused else charged
-        return ChangeDraft(with_credit(both) if both else None, (), is_netted=True)
+        seen = after_notes(both, [], subscription, extras) if both else None
+        return ChangeDraft(seen, (), is_netted=True)
     notes = plan_notes(unused, terms.unused_time)
-    draft = after_notes(charged, notes, subscription) if charged else None
+    draft = after_notes(charged, notes, subscription, extras) if charged else None
     return ChangeDraft(draft, tuple(notes), is_netted=False)
 
 
@@ -55,12 +59,17 @@ class _Drafts:
     """Drafts of one change: taxes are read once, and coupons once where there are none."""
 
     def __init__(
-        self, subscription: Subscription, boundary: datetime, period_end: datetime, key: str
+        self,
+        subscription: Subscription,
+        boundary: datetime,
+        period_end: datetime,
+        key: str,
+        extras: Extras,
     ) -> None:
         self._subscription = subscription
         self._boundary, self._period_end, self._key = boundary, period_end, key
         self._taxes = TaxTable([subscription.customer.country])
-        self._coupons = CouponBook([subscription.customer_id])
+        self._coupons = coupons_of(subscription, extras)
 
     def of(self, lines: Iterable[DraftLine]) -> DraftInvoice | None:
         known = list(lines)

@@ -13,6 +13,7 @@ from django.db import transaction
 
 from billing.errors import PeriodNotBilled
 from billing.models import CreditNote, Invoice, PlanChange
+from billing.queries.extras import Extras, extras_of
 from billing.queries.tax_table import TaxTable
 from billing.services.changes.cancelling import end_of_service
 from billing.services.changes.effects import Effect
@@ -20,13 +21,13 @@ from billing.services.changes.scheduled_changes import apply_change, change_by, 
 from billing.services.credit.giving_back import give_back, refund_notes
 from billing.services.credit.note_plans import NotePlan, after_notes, plan_notes
 from billing.services.credit.unused_time import Unused, unused_time
-from billing.services.invoices.add_on_lines import AddOnBook
 from billing.services.invoices.boundaries import coming
 from billing.services.invoices.closing import close_usage_until, closing_lines, early_boundary
 from billing.services.invoices.draft_parts import Boundary, DraftInvoice, DraftLine
 from billing.services.invoices.drafting import make_draft
 from billing.services.invoices.invoicing import issue
 from billing.services.invoices.period_lines import advance_lines
+from billing.services.invoices.preview_books import add_ons_of, coupons_of
 from billing.services.invoices.resuming import count_from_resumption
 from subscriptions.domain.proration import change_boundary
 from subscriptions.domain.proration_policy import UnusedTime
@@ -127,8 +128,9 @@ def preview_pause(
     lines: list[DraftLine] = []
     found: list[Unused] = []
     choice = unused or policy.unused_time
+    extras = extras_of(loaded)
     if not at_period_end:
-        known = AddOnBook([loaded.pk], policies, [loaded.plan_version_id])
+        known = add_ons_of(loaded, extras, policies)
         lines = closing_lines(early_boundary(loaded, paused_from, is_last=True), known)
         found = unused_time(loaded, paused_from, policy, book=known.prices)
     notes = plan_notes(found, choice)
@@ -138,7 +140,7 @@ def preview_pause(
         paused_from=paused_from,
         resume_at=resume_at,
         unused_time=choice,
-        draft=_draft(loaded, lines, notes, boundary=paused_from, period_end=paused_from),
+        draft=_draft(loaded, lines, notes, extras, boundary=paused_from, period_end=paused_from),
         unused=tuple(found),
         notes=tuple(notes),
         token=change_token(loaded),
@@ -226,7 +228,8 @@ def preview_resumption(*, subscription: Subscription, at: datetime) -> Resumptio
     count_from_resumption(loaded, starts_at, policy)
     period = coming(loaded, starts_at)
     boundary = Boundary(loaded, starts_at, None, period)
-    add_ons = AddOnBook([loaded.pk], policies, [loaded.plan_version_id])
+    extras = extras_of(loaded)
+    add_ons = add_ons_of(loaded, extras, policies)
     lines = [
         *advance_lines(boundary, add_ons.prices, policies),
         *add_ons.advance(boundary),
@@ -235,7 +238,7 @@ def preview_resumption(*, subscription: Subscription, at: datetime) -> Resumptio
         subscription=loaded,
         period=period,
         change=change,
-        draft=_draft(loaded, lines, [], boundary=period.start, period_end=period.end),
+        draft=_draft(loaded, lines, [], extras, boundary=period.start, period_end=period.end),
         token=change_token(loaded),
     )
 
@@ -282,6 +285,7 @@ def _draft(
     subscription: Subscription,
     lines: Sequence[DraftLine],
     notes: Sequence[NotePlan],
+    extras: Extras,
     *,
     boundary: datetime,
     period_end: datetime,
@@ -296,5 +300,6 @@ def _draft(
         lines=lines,
         taxes=TaxTable([subscription.customer.country]),
         idempotency_key=f"pausing:{subscription.pk}:{change_token(subscription)}",
+        coupons=coupons_of(subscription, extras),
     )
-    return after_notes(draft, notes, subscription)
+    return after_notes(draft, notes, subscription, extras)

@@ -29,14 +29,17 @@ def scheduled_changes(subscriptions: Iterable[Subscription]) -> list[PlanChange]
     return due
 
 
-def rehearsed_boundaries(subscriptions: Sequence[Subscription]) -> list[Boundary]:
+def rehearsed_boundaries(
+    subscriptions: Sequence[Subscription], *, has_changes: bool = True
+) -> list[Boundary]:
     """The next boundary of each, with what is scheduled for it; nothing is written.
 
+    `has_changes`: whether any change is, where that is known.
     The loaded subscriptions are left on the plans that they go to.
     """
     count_from_resumptions(subscriptions)
     boundaries = [b for s in subscriptions if (b := next_boundary(s)) is not None]
-    for change in scheduled_changes(subscriptions):
+    for change in scheduled_changes(subscriptions) if has_changes else ():
         boundary = change.subscription.next_billing_at
         assert boundary is not None
         stops = ends_at(change.subscription, boundary) or pauses_at(change.subscription, boundary)

@@ -17,6 +17,7 @@ from billing.domain.crediting import credit_line, credit_total
 from billing.domain.totals import creditable
 from billing.models import Invoice, InvoiceLine, PrepaidCredit
 from billing.queries.credit_balance import credit_of
+from billing.queries.extras import Extras
 from billing.queries.wallets import Purse
 from billing.services.credit.credit_notes import (
     left_of_lines,
@@ -157,12 +158,13 @@ def to_come(plans: Iterable[NotePlan], subscription: Subscription) -> Money:
 
 
 def after_notes(
-    draft: DraftInvoice, plans: Sequence[NotePlan], subscription: Subscription
+    draft: DraftInvoice, plans: Sequence[NotePlan], subscription: Subscription, extras: Extras
 ) -> DraftInvoice:
     """For a preview: a draft with what credit pays of it once planned notes have been issued."""
     back = refilled(((plan.invoice, plan.to_wallets) for plan in plans), draft.boundary)
-    purse = Purse(subscription.customer_id, subscription.currency, back)
-    return with_credit(draft, to_come(plans, subscription), purse)
+    owner, currency = subscription.customer_id, subscription.currency
+    purse = Purse(owner, currency, back, has_any=extras.has_prepaid)
+    return with_credit(draft, to_come(plans, subscription), purse, extras.balance)
 
 
 def _carry_over(invoice: Invoice, short: Money) -> list[tuple[InvoiceLine, Money]]:

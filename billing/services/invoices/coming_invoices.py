@@ -4,17 +4,14 @@ The first has the usage so far; of later periods none is known yet. What is sche
 when its time comes, coupons and credit are used up in turn, and nothing is written.
 """
 
-from billing.queries.credit_balance import credit_of
+from billing.queries.extras import extras_of
 from billing.queries.tax_table import TaxTable
-from billing.queries.wallets import Purse
 from billing.services.changes.scheduled_changes import rehearsed_boundaries
-from billing.services.credit.coupon_book import CouponBook
-from billing.services.invoices.add_on_lines import AddOnBook
 from billing.services.invoices.boundaries import ends_at, pauses_at
 from billing.services.invoices.draft_parts import Boundary, DraftInvoice
 from billing.services.invoices.drafting import draft_invoices, with_credit
+from billing.services.invoices.preview_books import add_ons_of, coupons_of, purse_of
 from subscriptions.models import Subscription, SubscriptionPhase
-from subscriptions.services.policies import PolicyBook
 from tiktoktoe.kernel.money import zero
 
 SHOWN = 3
@@ -25,15 +22,16 @@ def preview_next_invoices(*, subscription: Subscription, count: int = SHOWN) -> 
     loaded = Subscription.objects.select_related("customer", "plan_version__plan").get(
         pk=subscription.pk
     )
-    coupons = CouponBook([loaded.customer_id])
+    extras = extras_of(loaded)
+    coupons = coupons_of(loaded, extras)
     phases: dict[int, list[SubscriptionPhase]] | None = None
     taxes = TaxTable([loaded.customer.country])
-    known = AddOnBook([loaded.pk], PolicyBook(), [loaded.plan_version_id])
-    balance, from_balance = credit_of(loaded.customer_id, loaded.currency), zero(loaded.currency)
-    purse = Purse(loaded.customer_id, loaded.currency)
+    known = add_ons_of(loaded, extras)
+    balance, from_balance = extras.balance, zero(loaded.currency)
+    purse = purse_of(loaded, extras)
     found: list[DraftInvoice] = []
     while len(found) < count:
-        boundary = next(iter(rehearsed_boundaries([loaded])), None)
+        boundary = next(iter(rehearsed_boundaries([loaded], has_changes=extras.has_change)), None)
         if boundary is None:
             break
         drafts = draft_invoices(

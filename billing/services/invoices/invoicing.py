@@ -16,6 +16,7 @@ from billing.models import (
     UnusedCredit,
 )
 from billing.models.payments import LIVE_ATTEMPT_STATES
+from billing.queries.extras import extras_of
 from billing.services.changes.scheduled_changes import rehearsed_boundaries
 from billing.services.credit.coupons import return_coupons
 from billing.services.credit.credit_balance import return_to_balance
@@ -26,6 +27,7 @@ from billing.services.invoices.consolidating import billed_with
 from billing.services.invoices.draft_parts import DraftInvoice
 from billing.services.invoices.drafting import draft_invoices, with_credit
 from billing.services.invoices.first_bills import join_first_bill
+from billing.services.invoices.preview_books import add_ons_of, coupons_of, purse_of
 from billing.services.invoices.writing import finalize_drafts, write_drafts
 from billing.services.payments.settling import recover_subscription
 from subscriptions.models import Subscription
@@ -63,9 +65,16 @@ def preview_next_invoice(*, subscription: Subscription) -> DraftInvoice | None:
     loaded = Subscription.objects.select_related("customer", "plan_version__plan").get(
         pk=subscription.pk
     )
-    drafts = draft_invoices(rehearsed_boundaries(billed_with(loaded)))
+    extras = extras_of(loaded)
+    together = billed_with(loaded) if extras.is_consolidated else [loaded]
+    is_alone = len(together) == 1
+    drafts = draft_invoices(
+        rehearsed_boundaries(together, has_changes=extras.has_change or not is_alone),
+        coupons=coupons_of(loaded, extras),
+        known=add_ons_of(loaded, extras) if is_alone else None,
+    )
     draft = next((draft for draft in drafts if loaded in draft.subscriptions), None)
-    return with_credit(draft) if draft else None
+    return with_credit(draft, None, purse_of(loaded, extras), extras.balance) if draft else None
 
 
 def issue(draft: DraftInvoice, *, at: datetime) -> Invoice:

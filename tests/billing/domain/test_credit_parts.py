@@ -17,6 +17,10 @@ def eur(amount: str | int) -> Money:
     return Money(Decimal(amount), "EUR")
 
 
+def eur_cents(amount: int) -> Money:
+    return Money(Decimal(amount) / 100, "EUR")
+
+
 def parts(amount: str, *, due: str = "0", prepaid: str = "0", paid: str = "0") -> list[str]:
     found = divided(eur(amount), Sources(due=eur(due), prepaid=eur(prepaid), others=eur(paid)))
     fields = (found.to_invoice - found.to_wallets, found.to_wallets, found.to_refund)
@@ -41,7 +45,7 @@ def divided(amount: Money, sources: Sources) -> CreditParts:
 def test_what_was_settled_goes_back_by_the_share_in_which_it_was_paid(
     given: dict[str, str], off: str, wallets: str, refund: str
 ) -> None:
-    found = parts(**given)  # type: ignore[arg-type]
+    found = parts(**given)
 
     assert [Decimal(part) for part in found[:3]] == [Decimal(x) for x in (off, wallets, refund)]
 
@@ -52,12 +56,12 @@ def test_no_sequence_of_notes_makes_anything_lasting_of_prepaid_credits(
     due: int, prepaid: int, others: int, wanted: list[int]
 ) -> None:
     """Each note takes what is left of each source; the last one gives back all of it."""
-    left = Sources(due=eur(due) / 100, prepaid=eur(prepaid) / 100, others=eur(others) / 100)
+    left = Sources(due=eur_cents(due), prepaid=eur_cents(prepaid), others=eur_cents(others))
     whole = left
     lasting = back = off = eur(0)
     for amount in [*wanted, 10**9]:
         everything = left.due + left.prepaid + left.others
-        note = min(eur(amount) / 100, everything)
+        note = min(eur_cents(amount), everything)
         if not note:
             break
         found = divided(note, left)

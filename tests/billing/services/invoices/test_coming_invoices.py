@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from billing.models import Invoice, PlanChange
 from billing.services.changes.cancelling import CancelWhen, cancel_subscription
@@ -15,6 +16,7 @@ from billing.services.credit.customer_credit import grant_credit
 from billing.services.credit.wallets import grant_prepaid, open_wallet
 from billing.services.invoices.coming_invoices import preview_next_invoices
 from billing.services.invoices.draft_parts import DraftInvoice
+from billing.services.invoices.invoicing import preview_next_invoice
 from billing.services.invoices.renewal import run_billing
 from subscriptions.models import Subscription
 from tests.factories.lifecycle import begin, fee_of
@@ -26,6 +28,19 @@ from tiktoktoe.kernel.money import Money
 pytestmark = pytest.mark.django_db
 JAN_9 = datetime(2026, 1, 9, tzinfo=UTC)
 MONTHS = [datetime(2026, month, 1, tzinfo=UTC) for month in (2, 3, 4, 5)]
+
+
+def test_a_preview_asks_only_for_what_somebody_has(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    """Of nobody's coupons, add-ons, prepaid credits and changes nothing is read."""
+    version = published_version(fee("10.00"), per_call())
+    subscription = begin(version, "2026-01-01")
+
+    with django_assert_max_num_queries(10):
+        assert preview_next_invoice(subscription=subscription) is not None
+    with django_assert_max_num_queries(14):
+        assert len(preview_next_invoices(subscription=subscription)) == 3
 
 
 def previewed(drafts: list[DraftInvoice]) -> list[tuple[Any, ...]]:
