@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
@@ -58,9 +58,9 @@ class MonthRate:
     lost: int
 
     @property
-    def rate_bps(self) -> Decimal:
-        """The share that was paid, in basis points."""
-        return Decimal(self.paid) * 10_000 / Decimal(self.opened)
+    def share(self) -> Fraction:
+        """What share was paid."""
+        return Fraction(self.paid, self.opened)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

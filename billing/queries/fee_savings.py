@@ -57,17 +57,12 @@ def fee_savings() -> FeeSavings:
 
 
 def _collected() -> Iterator[tuple[PaymentAttempt, PaymentDecision | None]]:
-    """The attempt that has paid each payment, and the first decision about it."""
+    """The attempt that has paid each payment, and the decision by which it was routed."""
     paid = PaymentAttempt.objects.filter(state="succeeded", payment__state=Payment.State.PAID)
-    attempts = paid.select_related("payment__customer", "method").order_by("resolved_at", "pk")
-    made = PaymentDecision.objects.filter(
-        inputs__is_on_session=False, payment__in=paid.values("payment")
-    )
-    rows = made.exclude(chosen_gateway="").order_by("-round")
-    decisions = {row.payment_id: row for row in rows}  # the first of each counts
-    for attempt in attempts:
-        routed = attempt.channel == "stored_method"
-        yield attempt, decisions.get(attempt.payment_id) if routed else None
+    attempts = paid.select_related("payment__customer", "method", "decision")
+    for attempt in attempts.order_by("resolved_at", "pk"):
+        is_routed = attempt.channel == "stored_method"
+        yield attempt, attempt.decision if is_routed else None
 
 
 def _as_charged(attempt: PaymentAttempt) -> Routed:

@@ -21,6 +21,7 @@ from billing.models import (
     CreditNote,
     Dispute,
     DunningEvent,
+    InstrumentToken,
     Invoice,
     Notice,
     OfferMade,
@@ -204,6 +205,10 @@ def _methods() -> QuerySet[Any]:
     return PaymentMethod.objects.annotate(moment=F("created_at"))
 
 
+def _tokens() -> QuerySet[Any]:
+    return InstrumentToken.objects.annotate(moment=F("created_at")).select_related("method")
+
+
 def _credit() -> QuerySet[Any]:
     rows = CreditEntry.objects.annotate(moment=F("at"))
     return rows.select_related("invoice", "credit_note")
@@ -278,6 +283,7 @@ SOURCES = (
     Source("dunning", "dunning", _dunning, "run__customer"),
     Source("refund", "payments", _refunds, "payment__customer"),
     Source("attempt", "payments", _attempts, "payment__customer"),
+    Source("token", "payments", _tokens, "method__customer"),
     Source("method", "payments", _methods),
     Source("invoice_written_off", "invoices", _invoices("written_off_at")),
     Source("invoice_void", "invoices", _invoices("voided_at")),

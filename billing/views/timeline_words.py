@@ -14,6 +14,7 @@ from billing.models import (
     CreditNote,
     Dispute,
     DunningEvent,
+    InstrumentToken,
     Invoice,
     Notice,
     OfferMade,
@@ -141,6 +142,15 @@ def _method(row: PaymentMethod) -> Words:
         "what": f"{row} stored",
         "note": "removed since" if row.state == PaymentMethod.State.REMOVED else "",
         "href": _list("payment_list", customer=row.customer_id),
+    }
+
+
+def _token(row: InstrumentToken) -> Words:
+    is_over = row.state == InstrumentToken.State.REMOVED
+    return {
+        "what": f"{row.method} kept at {label_of(row.gateway)} too",
+        "note": "no longer" if is_over else "",
+        "href": _list("payment_list", customer=row.method.customer_id),
     }
 
 
@@ -302,6 +312,7 @@ _SAY: dict[str, Callable[[Any], Words]] = {
     "refund": _refund,
     "attempt": _attempt,
     "method": _method,
+    "token": _token,
     "invoice_written_off": _of_invoice("written off", "bad"),
     "invoice_void": _of_invoice("void"),
     "invoice_paid": _of_invoice("paid", "good"),

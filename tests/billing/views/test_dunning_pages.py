@@ -82,7 +82,7 @@ def test_what_was_recovered_is_counted_for_the_step_that_did_it(
     ]
     (rate,) = recovery_rates(first=JANUARY, last=JANUARY, zone="UTC")
     assert (rate.opened, rate.paid) == (2, 2)
-    assert rate.rate_bps == 10_000
+    assert rate.share == 1
     rows = recovered_payments(month=JANUARY, zone="UTC", step="retry", currency="USD")
     assert sum((row.amount for row in rows), Money(0, "USD")) == found[0].amount
     page = finance.get("/dunning/recovered/?month=2026-01-01&step=retry&currency=USD")

@@ -191,6 +191,8 @@ def test_staff_see_where_each_method_is_held(stripe: StripeWorld, adyen: AdyenWo
     text = staff.get(page).content.decode()
     assert "Visa ending 1111" in text
     assert 'data-label="Held too by">Adyen' in text
+    happened = staff.get(reverse("customer_timeline", args=[customer.pk])).content.decode()
+    assert "Visa ending 1111 kept at Adyen too" in happened
 
 
 def _let_stripe_be_cheaper() -> None:
