@@ -86,6 +86,7 @@
     });
 
     const draw = async (canvas) => {
+        delete canvas.dataset.drawn;
         const figure = JSON.parse(document.getElementById(canvas.dataset.chart).textContent);
         const data = figure.data.map((t) => (t.type === "waterfall" ? waterfall(t) : t));
         canvas.querySelector(".chart-wait")?.remove();

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.reader import DESKTOP, Reader, axe_violations
+from tests.browser.reader import Reader, axe_violations
 from tests.sandbox.conftest import client_of
 from tests.sandbox.receiver import receiving
 from tests.sandbox.server import RunningSandbox, running_sandbox
@@ -18,10 +18,9 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox
 
 
 @pytest.fixture
-def customer_reader(chromium: Browser, sandbox: RunningSandbox) -> Iterator[Reader]:
-    context = chromium.new_context(viewport=DESKTOP)  # type: ignore[arg-type]
-    yield Reader(context.new_page(), sandbox.address)
-    context.close()
+def customer_reader(window: Page, sandbox: RunningSandbox) -> Iterator[Reader]:
+    with Reader(window, sandbox.address) as customer:
+        yield customer
 
 
 @pytest.fixture
