@@ -84,6 +84,6 @@ def http_receiver() -> Iterator[Receiver]:
     box = Receiver()
     with _Server(box) as server:
         box.url = f"http://127.0.0.1:{server.server_address[1]}/hook/"
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
         yield box
         server.shutdown()
