@@ -30,56 +30,61 @@ class BankWorld:
 
     def __init__(self, address: str, folder: Path) -> None:
         self.address = address
+        self.http = httpx.Client(base_url=f"{address}/_mock/", timeout=60)
         self.outgoing, self.incoming = folder / "out", folder / "in"
 
     def read_files(self) -> list[dict[str, Any]]:
         """Let the bank read what lies in its folder; gives what it made of each file."""
-        answer = httpx.post(f"{self.address}/_mock/drop/scan", timeout=20).raise_for_status()
+        answer = self.http.post("drop/scan").raise_for_status()
         files: list[dict[str, Any]] = answer.json().get("files", [])
         return files
 
     def advance(self, *, to: date) -> None:
         """Move the bank's clock to midnight of a day, with whatever happens until then."""
-        url = f"{self.address}/_mock/advance"
-        httpx.post(url, params={"to": to.isoformat()}, timeout=60).raise_for_status()
+        self.http.post("advance", params={"to": to.isoformat()}).raise_for_status()
 
     def advance_days(self, days: int) -> None:
         """Move the bank's clock by whole days."""
-        url = f"{self.address}/_mock/advance"
-        httpx.post(url, params={"days": days}, timeout=60).raise_for_status()
+        self.http.post("advance", params={"days": days}).raise_for_status()
 
     def collections(self) -> list[dict[str, Any]]:
         """The bank's truth about debits, the newest first."""
-        answer = httpx.get(f"{self.address}/_mock/collections", timeout=20).raise_for_status()
+        answer = self.http.get("collections").raise_for_status()
         found = answer.json()
         rows: list[dict[str, Any]] = found["collections"] if isinstance(found, dict) else found
         return rows
 
     def payments(self) -> list[dict[str, Any]]:
         """The bank's truth about transfers, the newest first."""
-        answer = httpx.get(f"{self.address}/_mock/payments", timeout=20).raise_for_status()
+        answer = self.http.get("payments").raise_for_status()
         found = answer.json()
         rows: list[dict[str, Any]] = found["payments"] if isinstance(found, dict) else found
         return rows
 
     def refuse(self, end_to_end_id: str, reason: str) -> None:
         """Let the debtor's bank say no, or send the money back."""
-        url = f"{self.address}/_mock/collections/{end_to_end_id}/refuse"
-        httpx.post(url, json={"reason": reason}, timeout=20).raise_for_status()
+        url = f"collections/{end_to_end_id}/refuse"
+        self.http.post(url, json={"reason": reason}).raise_for_status()
 
     def pay_in(self, amount_minor: int, **about: Any) -> None:
         """Let money arrive from a payer."""
         body = {"account": "ACME", "amount": amount_minor, **about}
-        httpx.post(f"{self.address}/_mock/credits", json=body, timeout=20).raise_for_status()
+        self.http.post("credits", json=body).raise_for_status()
 
     def behave(self, account: str, **terms: Any) -> None:
         """Let an account of the bank behave in a way."""
-        url = f"{self.address}/_mock/accounts/{account}"
-        httpx.patch(url, json=terms, timeout=20).raise_for_status()
+        self.http.patch(f"accounts/{account}", json=terms).raise_for_status()
+
+    def answers(self) -> bool:
+        """Whether it is up."""
+        try:
+            return self.http.get("health", timeout=5).is_success
+        except httpx.HTTPError:
+            return False
 
     def clear(self) -> None:
         """A new bank, and empty folders."""
-        httpx.post(f"{self.address}/_mock/reset", timeout=20).raise_for_status()
+        self.http.post("reset").raise_for_status()
         for folder in (self.outgoing, self.incoming):
             for path in sorted(folder.rglob("*"), reverse=True):
                 path.unlink() if path.is_file() else path.rmdir()
@@ -117,7 +122,7 @@ def running_bank(folder: Path) -> Iterator[BankWorld]:
     process = subprocess.Popen(command, cwd=ROOT)
     try:
         deadline = time.monotonic() + 60
-        while not _answers(world.address):
+        while not world.answers():
             assert process.poll() is None, "the bank has ended"
             assert time.monotonic() < deadline, "the bank does not answer"
             time.sleep(0.1)
@@ -125,13 +130,7 @@ def running_bank(folder: Path) -> Iterator[BankWorld]:
     finally:
         process.terminate()
         process.wait(10)
-
-
-def _answers(address: str) -> bool:
-    try:
-        return httpx.get(f"{address}/_mock/health", timeout=5).is_success
-    except httpx.HTTPError:
-        return False
+        world.http.close()
 
 
 @pytest.fixture(scope="session")

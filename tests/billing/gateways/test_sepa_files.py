@@ -3,7 +3,6 @@
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import httpx
 import pytest
 import sepaxml
 import xmlschema
@@ -94,6 +93,6 @@ def test_text_is_spelt_in_the_letters_that_every_bank_takes(text: str, spelt: st
 
 @pytest.mark.parametrize("body", [debits("10", "25.50"), transfers()])
 def test_somebody_elses_bank_finds_nothing_wrong_with_a_file(bank: BankWorld, body: bytes) -> None:
-    answer = httpx.post(f"{bank.address}/_mock/validate", content=body, timeout=20)
+    answer = bank.http.post("validate", content=body)
 
     assert (answer.status_code, answer.text.partition("0 findings")[1]) == (200, "0 findings")

@@ -3,7 +3,6 @@
 from datetime import timedelta
 from random import Random
 
-import httpx
 import pytest
 
 from billing.domain.creditor_references import creditor_reference
@@ -27,7 +26,7 @@ REASONS = ["AM04", "AC04", "MD01", "MD06", "MS03"]
 
 def balance(bank: BankWorld) -> int:
     """What the bank says is on our account, in cents."""
-    answer = httpx.get(f"{bank.address}/_mock/accounts/ACME", timeout=20).raise_for_status()
+    answer = bank.http.get("accounts/ACME").raise_for_status()
     return int(answer.json()["balance"])
 
 

@@ -3,7 +3,6 @@
 from datetime import date, timedelta
 from typing import Any
 
-import httpx
 import pytest
 
 from billing.domain.bank_days import is_fed_day
@@ -123,7 +122,7 @@ def test_somebody_elses_bank_finds_nothing_wrong_with_the_file(ach: BankWorld) -
     (path,) = ach.outgoing.glob("*.ach")
 
     lines = path.read_text().splitlines()
-    answer = httpx.post(f"{ach.address}/_mock/validate", content=path.read_bytes(), timeout=20)
+    answer = ach.http.post("validate", content=path.read_bytes())
 
     assert {len(line) for line in lines} == {94}
     assert len(lines) % 10 == 0
