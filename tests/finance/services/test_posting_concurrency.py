@@ -1,16 +1,13 @@
 """Posting under stress: many workers at once, a worker killed, and any order of documents."""
 
-import os
-import signal
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
+from multiprocessing import get_context
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.db.models import Count, Sum
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -30,26 +27,23 @@ from finance.services.posting import post_documents
 from tests.factories.billing import open_invoice
 from tests.factories.subscriptions import JAN_1, make_customer, published_version, recurring
 from tests.finance.services.test_posting import pay, refund
-from tests.web.management.scratch import address
 from tiktoktoe.kernel.money import Money
 
 LATER = datetime(2026, 3, 1, tzinfo=UTC)
-POST_IN_A_LOOP = """
-import django; django.setup()
-from datetime import UTC, datetime
-from finance.services import posting
-from tiktoktoe.kernel.money import Money
-posting.BATCH_SIZE = 1
-print("ready", flush=True)
-posting.post_documents(at=datetime(2026, 3, 1, tzinfo=UTC))
-print("done", flush=True)
-"""
 
 
 def make_documents(count: int) -> None:
     version = published_version(recurring())
     for _ in range(count):
         pay(open_invoice(version=version))
+
+
+def post_one_by_one() -> None:
+    """What a worker does in a process of its own."""
+    for inherited in connections.all():
+        inherited.connection = None  # the parent's, and not ours to close
+    posting.BATCH_SIZE = 1
+    post_documents(at=LATER)
 
 
 def assert_each_document_is_posted_once(count: int) -> None:
@@ -102,23 +96,14 @@ def test_without_its_turn_a_worker_still_posts_nothing_twice(
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_killed_half_way_leaves_nothing_twice_and_nothing_out() -> None:
     make_documents(40)
-    environment = {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "DATABASE_URL": address(connection.settings_dict["NAME"]),
-    }
-    worker = subprocess.Popen(
-        [sys.executable, "-c", POST_IN_A_LOOP], env=environment, stdout=subprocess.PIPE
-    )
-    assert worker.stdout is not None
-    assert worker.stdout.readline() == b"ready\n"
+    worker = get_context("fork").Process(target=post_one_by_one)
+    worker.start()
     while JournalEntry.objects.count() < 5:
-        assert worker.poll() is None, "it ended by itself"
+        assert worker.is_alive(), "it ended by itself"
         time.sleep(0.002)
 
-    worker.send_signal(signal.SIGKILL)
-    worker.wait()
-    worker.stdout.close()
+    worker.kill()
+    worker.join()
 
     done = JournalEntry.objects.count()
     assert 5 <= done < 80

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 import psycopg
-from django.db import connection
+from django.db import connection, connections
 from psycopg import sql
 
 from tiktoktoe.launcher.servers import postgres_bin
@@ -29,6 +29,21 @@ def scratch_database() -> Iterator[str]:
         finally:
             drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
             server.execute(drop)
+
+
+@contextmanager
+def connected(url: str) -> Iterator[str]:
+    """The alias by which this process reaches a database, for commands that take one."""
+    alias = "scratch"
+    connections.settings[alias] = {
+        **connection.settings_dict,
+        "NAME": psycopg.conninfo.conninfo_to_dict(url)["dbname"],
+    }
+    try:
+        yield alias
+    finally:
+        connections[alias].close()
+        del connections[alias], connections.settings[alias]
 
 
 def address(name: str) -> str:

@@ -1,14 +1,24 @@
 """dj-stripe's tables in one step: the same tables, on a fresh database only."""
 
 import os
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
+from pytest_django import DjangoDbBlocker
 
-from tests.web.management.scratch import manage, python, schema, scratch_database, tables
+from tests.web.management.scratch import (
+    connected,
+    manage,
+    python,
+    schema,
+    scratch_database,
+    tables,
+)
 
 OWN_HISTORY = """
 import django
@@ -21,6 +31,13 @@ is_long = pytest.mark.skipif(
     not os.environ.get("SLOW_TESTS"),
     reason="replays dj-stripe's own history for minutes; set SLOW_TESTS=1",
 )
+
+
+class Fresh(NamedTuple):
+    """Where an empty database is."""
+
+    url: str
+    alias: str
 
 
 def djstripe_on_disk() -> set[str]:
@@ -86,20 +103,23 @@ def test_tables_without_a_record_are_left_to_the_ordinary_command(
     assert recorded_at_the_ordinary_command == [set()]
 
 
-@pytest.mark.django_db
-def test_migrate_only_asks_when_told_to_plan() -> None:
-    with scratch_database() as url:
-        manage(url, "migrate", "--plan")
+@pytest.fixture
+def fresh(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Fresh]:
+    """An empty database, which commands reach by an alias."""
+    with django_db_blocker.unblock(), scratch_database() as url, connected(url) as alias:
+        yield Fresh(url, alias)
 
-        assert tables(url, "djstripe_") == set()
+
+def test_migrate_only_asks_when_told_to_plan(fresh: Fresh) -> None:
+    call_command("migrate", plan=True, database=fresh.alias)
+
+    assert tables(fresh.url, "djstripe_") == set()
 
 
-@pytest.mark.django_db
-def test_migrate_of_one_app_makes_only_what_that_app_needs() -> None:
-    with scratch_database() as url:
-        manage(url, "migrate", "contenttypes", "-v0")
+def test_migrate_of_one_app_makes_only_what_that_app_needs(fresh: Fresh) -> None:
+    call_command("migrate", "contenttypes", database=fresh.alias, verbosity=0)
 
-        assert tables(url, "djstripe_") == set()
+    assert tables(fresh.url, "") == {"django_content_type", "django_migrations"}
 
 
 @is_long
