@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -23,45 +24,58 @@ from tiktoktoe.launcher.servers import NOBODY, Postgres, _is_stale
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder for all: to make its database anew is most of the work of a start."""
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture
+def data(made_once: Path) -> Iterator[Path]:
+    """The data folder, in which nothing runs, however the test before has ended."""
+    yield made_once
+    assert wait_until_gone(made_once) == []
+
+
 def database(data: Path) -> psycopg.Connection[tuple[object, ...]]:
     """The database of a launcher's PostgreSQL."""
     return psycopg.connect(Postgres(data / "postgres", data / "run").url(), autocommit=True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_stops_all_and_leaves_no_program(tmp_path: Path, number: signal.Signals) -> None:
-    with launcher(SERVERS_ONLY, tmp_path) as process:
-        assert len(left_over(tmp_path)) > 2
+def test_a_signal_stops_all_and_leaves_no_program(data: Path, number: signal.Signals) -> None:
+    with launcher(SERVERS_ONLY, data) as process:
+        assert len(left_over(data)) > 2
 
         process.send_signal(number)
 
         assert process.wait(30) == 0
-        assert left_over(tmp_path) == []
+        assert left_over(data) == []
 
 
-def test_data_outlive_a_killed_launcher_of_which_no_program_is_left(tmp_path: Path) -> None:
-    with launcher(SERVERS_ONLY, tmp_path) as process:
-        with database(tmp_path) as before:
+def test_data_outlive_a_killed_launcher_of_which_no_program_is_left(data: Path) -> None:
+    with launcher(SERVERS_ONLY, data) as process:
+        with database(data) as before:
             before.execute("CREATE TABLE kept AS SELECT 42 AS answer")
         process.kill()
-    assert wait_until_gone(tmp_path) == []
+    assert wait_until_gone(data) == []
 
-    with launcher(SERVERS_ONLY, tmp_path), database(tmp_path) as after:
+    with launcher(SERVERS_ONLY, data), database(data) as after:
         assert after.execute("SELECT answer FROM kept").fetchall() == [(42,)]
 
 
-def test_a_start_right_after_a_kill_waits_for_the_programs_that_still_end(tmp_path: Path) -> None:
-    with launcher(SERVERS_ONLY, tmp_path) as process:
+def test_a_start_right_after_a_kill_waits_for_the_programs_that_still_end(data: Path) -> None:
+    with launcher(SERVERS_ONLY, data) as process:
         process.kill()
         process.wait()
 
-        with launcher(SERVERS_ONLY, tmp_path), database(tmp_path) as database_again:
+        with launcher(SERVERS_ONLY, data), database(data) as database_again:
             assert database_again.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_a_second_start_says_where_the_first_runs(tmp_path: Path) -> None:
-    with launcher(SERVERS_ONLY, tmp_path):
-        second = run_to_end(WHOLE, **environment(tmp_path))
+def test_a_second_start_says_where_the_first_runs(data: Path) -> None:
+    with launcher(SERVERS_ONLY, data):
+        second = run_to_end(WHOLE, **environment(data))
 
     assert second.returncode == 1
     assert second.stderr == "TikTokToe: it is running already: http://servers.only\n"
@@ -81,16 +95,16 @@ def test_reset_refuses_while_it_runs_and_forgets_all_afterwards(tmp_path: Path) 
     assert not data.exists()
 
 
-def test_a_server_that_ends_by_itself_ends_all_and_is_named(tmp_path: Path) -> None:
-    with launcher(SERVERS_ONLY, tmp_path) as process:
-        pid = int((tmp_path / "postgres" / "postmaster.pid").read_text().split()[0])
+def test_a_server_that_ends_by_itself_ends_all_and_is_named(data: Path) -> None:
+    with launcher(SERVERS_ONLY, data) as process:
+        pid = int((data / "postgres" / "postmaster.pid").read_text().split()[0])
         os.kill(pid, signal.SIGKILL)
 
         output, _ = process.communicate(timeout=30)
 
     assert process.returncode == 1
     assert "postgres ended with" in output
-    assert left_over(tmp_path) == []
+    assert left_over(data) == []
 
 
 def test_a_pid_file_is_stale_when_its_number_is_another_programs(tmp_path: Path) -> None:
