@@ -52,7 +52,8 @@ def test_what_is_between_us_and_banks_cannot_be_rewritten(returned: DebitScene) 
 
 
 def test_nothing_of_it_can_be_deleted(returned: DebitScene) -> None:
-    for model in (Mandate, MandateEvent, BankFile, BankOrder, BankEntry, PaymentReturn):
+    models: list[Any] = [Mandate, MandateEvent, BankFile, BankOrder, BankEntry, PaymentReturn]
+    for model in models:
         row = model.objects.all()[:1].get()
         with pytest.raises(DatabaseError), transaction.atomic():
             model.objects.filter(pk=row.pk)._raw_delete("default")
