@@ -38,7 +38,7 @@ INPUT_WORDS = {
     "charged": "Charged for it",
     "event_count": "Events",
     "billed": "Billed before",
-    "charged_before": "Charged before",
+    "charged_before": "Quantity charged before",
     "late_events": "Events that came late",
 }
 POLICY_WORDS = {

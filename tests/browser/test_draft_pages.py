@@ -9,6 +9,7 @@ import pytest
 
 from billing.models import Invoice
 from billing.services.changes.cancelling import cancel_subscription
+from billing.services.invoices.late_usage import bill_late_usage
 from billing.services.invoices.redrafting import discard_draft
 from billing.services.invoices.refreshing import refresh_held
 from billing.services.invoices.renewal import run_billing
@@ -32,6 +33,9 @@ def addresses(transactional_db: None, settings: Any) -> dict[str, str]:
     cancel_subscription(subscription=ended, actor=TEST_ACTOR, at=JAN_10)
     used_at = datetime(2026, 1, 7, tzinfo=UTC)
     use(ended.customer, 1_000, used_at, received_at=JAN_10 + timedelta(days=2))
+    billed = bill_late_usage(subscription=ended, at=JAN_10 + timedelta(days=3)).invoice
+    assert billed is not None
+    use(ended.customer, 500, used_at, received_at=JAN_10 + timedelta(days=4))
     held = subscription_since(JAN_1)
     subscription_since(JAN_1)
     run_billing(at=FEB_1)
@@ -46,6 +50,7 @@ def addresses(transactional_db: None, settings: Any) -> dict[str, str]:
         "draft": f"/invoices/{draft.pk}/",
         "discarded": f"/invoices/{other.pk}/",
         "late-usage": "/billing/usage-after-the-end/",
+        "late-line": f"/invoices/{billed.number}/lines/{billed.lines.get().pk}/",
         "statement": f"/customers/{owing.customer_id}/statement/?start=2026-01-01&end=2026-02-28",
     }
 
