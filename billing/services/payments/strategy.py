@@ -326,9 +326,10 @@ def _fallback(
         for gateway in pool.around.gateways
         if gateway.is_enabled and not gateway.breaker_is_open
     }
-    held = {method.facts.reference: method.facts.held_by for method in methods}
-    holders = held.get(candidate["method"], frozenset())  # one may have been let go of meanwhile
-    if candidate["gateway"] not in usable & holders:
+    known = {method.facts.reference: method.facts for method in methods}
+    facts = known.get(candidate["method"])
+    # Meanwhile it may have been let go of there, and the no may have been its network's last.
+    if facts is None or candidate["gateway"] not in (usable & facts.held_by) - facts.spent_budgets:
         return None
     asked = _authentication(
         payment, candidate["gateway"], _held(methods, candidate["method"]), at=at

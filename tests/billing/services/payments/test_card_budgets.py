@@ -85,3 +85,17 @@ def test_another_card_has_a_budget_of_its_own(gateways: TwoGateways, other: dict
     _stored_anew(invoice, **other)
 
     assert _charge(invoice) == "succeeded"
+
+
+def test_the_last_no_that_a_network_allows_is_not_tried_elsewhere(gateways: TwoGateways) -> None:
+    invoice = invoice_of(gateways.customer_with_card(**CARD))
+    gateways.alpha.script = [
+        declined(DeclineClass.SOFT_FUNDS),
+        declined(DeclineClass.SOFT_GENERIC),
+    ]
+    charge_invoice(invoice=invoice, actor=PERSON, at=later(hours=0))
+
+    with pytest.raises(NothingToCharge, match="the network allows no more tries"):
+        charge_invoice(invoice=invoice, actor=PERSON, at=later(hours=1))
+
+    assert (len(gateways.alpha.asked), gateways.beta.asked) == (2, [])
