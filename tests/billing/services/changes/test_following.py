@@ -20,10 +20,11 @@ from billing.services.invoices.draft_parts import DraftInvoice
 from billing.services.invoices.invoicing import preview_next_invoice
 from billing.services.invoices.renewal import run_billing
 from subscriptions.domain.proration_policy import Timing
-from subscriptions.models import Customer, Subscription, SubscriptionTransition
+from subscriptions.models import Customer, Subscription, SubscriptionTransition, UsageClosing
 from subscriptions.services.policies import ChangeOverride
 from tests.factories.lifecycle import begin, fee_of
-from tests.factories.subscriptions import JAN_1, TEST_ACTOR
+from tests.factories.subscriptions import JAN_1, TEST_ACTOR, per_call
+from tests.factories.usage import use
 from tiktoktoe.kernel.money import Money
 from tiktoktoe.kernel.rehearsal import WhatHappened, rehearsing
 
@@ -140,3 +141,25 @@ def test_nothing_is_sent_to_a_gateway_and_nothing_said_of_it() -> None:
         giving_back.refund_notes([note], actor=TEST_ACTOR, at=FEB_6)
         assert send.called
     assert WhatHappened().filter(record)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("what", ["change", "end"])
+def test_usage_is_not_closed_and_nobody_who_sends_some_is_held_up(what: str) -> None:
+    """Closing usage commits by itself, which the rehearsal could not undo."""
+    first, second = (fee_of(fee, "lago", per_call("1.00", included="0")) for fee in ("31", "62"))
+    subscription = begin(first, "2026-01-31")
+    use(subscription.customer, 7, FEB_6)
+    common = {"subscription": subscription, "actor": TEST_ACTOR, "at": FEB_6}
+    acts: dict[str, Act] = {
+        "change": partial(change_plan, **common, plan_version=second, quantity=1),  # type: ignore[arg-type]
+        "end": partial(cancel_subscription, **common),  # type: ignore[arg-type]
+    }
+
+    shown = invoice_after(acts[what], subscription=subscription)
+
+    assert not UsageClosing.objects.exists()
+    acts[what]()
+    assert UsageClosing.objects.exists()
+    assert derivations(shown) == derivations(preview_next_invoice(subscription=subscription))
+    assert bool(shown) == (what == "change")
