@@ -14,7 +14,7 @@ from billing.services.changes.price_moves import start_price_move, work_on_price
 from billing.services.invoices.invoicing import bill_start
 from finance.services.posting import post_documents
 from subscriptions.services.issuers import IssuerDetails, assign_customer, create_issuer
-from tests.browser.reader import VIEWS, Reader
+from tests.browser.reader import END_OF_FADING, VIEWS, Reader
 from tests.factories.subscriptions import (
     JAN_1,
     make_customer,
@@ -118,5 +118,6 @@ def _take_pictures(reader: Reader, name: str) -> None:
     for theme, size in VIEWS if PICTURES else ():
         reader.page.set_viewport_size(size)  # type: ignore[arg-type]
         reader.page.emulate_media(color_scheme=theme)
+        reader.page.evaluate(END_OF_FADING)
         path = Path(PICTURES) / f"{name}-{size['width']}-{theme}.png"
         reader.page.screenshot(path=path, full_page=True)
