@@ -35,6 +35,7 @@ def test_the_bank_desk_is_accessible_and_fits_a_phone(
         "bank-files": "/bank/files/",
         "mandates": "/bank/mandates/",
         "mandate": f"/bank/mandates/{scene.mandate.reference}/",
+        "invoice": f"/invoices/{scene.invoice.number}/",
     }
     for name, path in addresses.items():
         finance_reader.audit(path)
