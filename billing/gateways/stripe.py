@@ -54,8 +54,9 @@ OUR_REFERENCE = "our_reference"
 _WITHOUT_CUSTOMER: dict[str, Any] = {"off_session": True}
 # Ours may have been wrong when a request was sent; what is not listed would be charged again.
 CLOCKS_DIFFER_BY = timedelta(days=7)
-# Lists are current at once; this is for a request of ours that is still on its way.
-NOTHING_STAYS_ON_ITS_WAY = timedelta(minutes=2)
+# Lists are current at once; this is for a request of ours that is still on its way. It costs
+# nothing to be generous: a look-up only speaks where a key cannot be sent again.
+NOTHING_STAYS_ON_ITS_WAY = timedelta(minutes=15)
 
 
 class _Document(BytesIO):
