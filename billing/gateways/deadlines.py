@@ -80,7 +80,7 @@ class _Stream(httpcore.NetworkStream):
 
 def _left(timeout: float | None, expired: type[Exception]) -> float | None:
     """What is left for one step: its own timeout, or less."""
-    ends = getattr(_now, "ends", None)
+    ends: float | None = getattr(_now, "ends", None)
     if ends is None:
         return timeout
     left = ends - monotonic()

@@ -31,7 +31,7 @@ class StripeHttp(stripe.HTTPClient):
         super().__init__()
         self._seconds = timeout_seconds
 
-    def request(
+    def request(  # type: ignore[override]
         self, method: str, url: str, headers: Any, post_data: Any = None
     ) -> tuple[bytes, int, Any]:
         """Make a request.
@@ -44,7 +44,8 @@ class StripeHttp(stripe.HTTPClient):
             with ends_within(self._seconds):
                 answer = client.request(method, url, headers=headers, content=post_data)
         except httpx.HTTPError as error:
-            raise stripe.APIConnectionError(type(error).__name__) from error
+            name = type(error).__name__
+            raise stripe.APIConnectionError(name) from error  # type: ignore[no-untyped-call]
         return answer.content, answer.status_code, answer.headers
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from tests.stripe_world import ROOT, StripeWorld
 from tests.web.management.scratch import address
 
 pytestmark = pytest.mark.django_db(transaction=True)
-TIMEOUTS = {"STRIPE_TIMEOUT_SECONDS": "1", "GATEWAY_TIMEOUT_SECONDS": "1"}
+TIMEOUTS = {"STRIPE_TIMEOUT_SECONDS": "2", "GATEWAY_TIMEOUT_SECONDS": "2"}
 
 
 def _drill(

@@ -1,6 +1,7 @@
 """The banks of the drill: cards' holders contest what was charged, and the banks decide."""
 
 from collections.abc import Callable, Iterable, Sequence
+from uuid import UUID
 
 from billing.models import PaymentAttempt
 from tiktoktoe.drill.gateways import Sandbox
@@ -28,7 +29,7 @@ class Banks:
         wanted = _contestable(stories) - self._contested
         if not wanted:
             return bool(to_decide)
-        attempts = PaymentAttempt.objects.filter(payment__invoice__in=wanted)
+        attempts = PaymentAttempt.objects.filter(payment__invoice__in=map(UUID, wanted))
         owner = {str(pk): str(on) for pk, on in attempts.values_list("pk", "payment__invoice_id")}
         for moved in ask():
             invoice = owner.get(moved.attempt)

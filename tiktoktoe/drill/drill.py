@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Min
@@ -211,7 +212,9 @@ class Drill:
         """
         retried = Payment.objects.filter(state="open")
         if not self.is_by_chance:
-            refused = [name for name, story in self._stories.items() if story == Story.REFUSED]
+            refused = [
+                UUID(name) for name, story in self._stories.items() if story == Story.REFUSED
+            ]
             retried = retried.exclude(invoice__in=refused)
         unproven = PaymentAttempt.objects.live().exclude(state="succeeded")
         moments = (

@@ -88,7 +88,7 @@ def run_round(
 
 
 def _start(
-    job: Callable[..., None], arguments: tuple[object, ...], tally: Tally
+    job: Callable[..., object], arguments: tuple[object, ...], tally: Tally
 ) -> ForkServerProcess:
     process = _PROCESSES.Process(target=job, args=arguments, daemon=True)
     process.start()

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
 from billing.domain.attempts import COUNTED_REFUND_STATES, LIVE_REFUND_STATES
 from billing.errors import InvoiceNotOpen
@@ -171,7 +172,7 @@ def _operate(hold: PaymentAttempt, story: Story, *, operations_done: int, at: da
 
 def _last_holds(stories: Stories) -> Mapping[str, PaymentAttempt]:
     """The last hold of each invoice on which money is held by hand."""
-    named = [invoice for invoice, story in stories.items() if story in HOLDS]
+    named = [UUID(invoice) for invoice, story in stories.items() if story in HOLDS]
     holds = PaymentAttempt.objects.filter(payment__invoice__in=named, is_hold=True)
     related = holds.select_related("payment").prefetch_related("operations")
     return {str(hold.payment.invoice_id): hold for hold in related.order_by("pk")}
@@ -179,7 +180,7 @@ def _last_holds(stories: Stories) -> Mapping[str, PaymentAttempt]:
 
 def _payments(stories: Stories) -> Iterator[Payment]:
     """What was paid and is to be given back."""
-    named = [invoice for invoice, story in stories.items() if story in _REFUNDS]
+    named = [UUID(invoice) for invoice, story in stories.items() if story in _REFUNDS]
     paid = Payment.objects.filter(state="paid", invoice__in=named)
     yield from paid.prefetch_related("refunds").order_by("pk")
 

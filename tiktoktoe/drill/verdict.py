@@ -29,7 +29,7 @@ from tiktoktoe.drill.stories import (
     refunds_of,
 )
 from tiktoktoe.drill.truth import Contest, Moved
-from tiktoktoe.kernel.money import Money, from_minor, to_minor, total
+from tiktoktoe.kernel.money import Money, from_minor, to_minor, total, zero
 
 Rows = Mapping[str, Sequence[Moved]]  # by invoice
 NOBODY = ""
@@ -67,15 +67,15 @@ def judge(
         for invoice in Invoice.objects.final()
     ]
     return [
-        check("double charges", filter(_is_double, cases)),
-        check("uncollected collectable payments", filter(_is_uncollected, cases)),
-        check("refunds asked for and not given back", filter(_lacks_refund, cases)),
-        check("holds that did not end as they were to", filter(_is_held_on, cases)),
+        check("double charges", _those(cases, _is_double)),
+        check("uncollected collectable payments", _those(cases, _is_uncollected)),
+        check("refunds asked for and not given back", _those(cases, _lacks_refund)),
+        check("holds that did not end as they were to", _those(cases, _is_held_on)),
         check("unresolved unknown outcomes", _unresolved()),
         check("events that nobody could make anything of", _unheard()),
         check("payments that differ from the gateways' truth", _differences(theirs, ours)),
         check("disputes that differ from the gateways' truth", _disputes_that_differ(contests)),
-        check("invoices that differ from what was taken", filter(_is_misstated, cases)),
+        check("invoices that differ from what was taken", _those(cases, _is_misstated)),
         check("gateways that contradict themselves", _contradictions()),
         *check_books(rows, at),
     ]
@@ -123,6 +123,10 @@ def _shown(row: Moved) -> tuple[str, str, int, int, int]:
     return (row.gateway, row.attempt, row.taken, row.refunded, row.withheld)
 
 
+def _those(cases: Sequence[_Case], are: Callable[[_Case], bool]) -> list[_Case]:
+    return [case for case in cases if are(case)]
+
+
 def _is_double(case: _Case) -> bool:
     return sum(1 for row in case.moved if row.taken) > 1
 
@@ -133,10 +137,10 @@ def _is_uncollected(case: _Case) -> bool:
 
 def _wanted(case: _Case) -> Money:
     """What had to be taken at the least."""
-    whole = case.invoice.total
+    whole: Money = case.invoice.total
     match case.story:
         case Story.REFUSED | Story.HELD_AND_LET_GO:
-            return whole * 0
+            return zero(case.invoice.currency)
         case Story.HELD_AND_TAKEN_IN_PARTS:
             is_one = any(row.gateway in ONE_PART_ONLY for row in case.moved)
             return total(captures_of(case.story, whole, is_one_only=is_one), case.invoice.currency)

@@ -44,7 +44,7 @@ def _told(scene: DebitScene, reference: str, amount: str, **about: Any) -> list[
     return problems
 
 
-def _returned(scene: DebitScene, order: BankOrder, amount: str, **about: Money) -> list[str]:
+def _returned(scene: DebitScene, order: BankOrder, amount: str, **about: Any) -> list[str]:
     problems: list[str] = []
     returned = ReturnedOrder(
         end_to_end_id=order.end_to_end_id,
