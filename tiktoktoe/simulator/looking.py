@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
+from uuid import UUID
 
 from billing.models import (
     CreditBalance,
@@ -60,7 +61,7 @@ def look(world: World) -> Seen:
 
 
 def invoices(
-    customers: list[Customer], names: dict[int, str], *, only: Collection[int] | None = None
+    customers: list[Customer], names: dict[int, str], *, only: Collection[UUID] | None = None
 ) -> tuple[InvoiceSeen, ...]:
     """The invoices, or some of them by their keys, in the order in which they were made."""
     found = Invoice.objects.filter(customer__in=customers)

@@ -3,6 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.db.models import F
 from django.db.models.functions import Coalesce
@@ -36,7 +37,7 @@ def there_is(world: World) -> There:
     )
 
 
-def _invoices(world: World) -> dict[int, tuple[str, datetime]]:
+def _invoices(world: World) -> dict[UUID, tuple[str, datetime]]:
     """The number and the time of issue of each invoice: a draft that is issued is a new one."""
     rows = Invoice.objects.filter(customer__in=list(world.customers.values()))
     issued_at = Coalesce(F("finalized_at"), F("created_at"))

@@ -133,14 +133,15 @@ def test_what_is_refused_or_ends_at_once_has_no_invoice_after_it() -> None:
 def test_nothing_is_sent_to_a_gateway_and_nothing_said_of_it() -> None:
     note = Mock(to_refund=Money("5.00", "USD"))
     record = logging.makeLogRecord({"levelno": logging.INFO})
+    heard = WhatHappened()
     with patch.object(giving_back, "refund_credit_note") as send:
         with rehearsing():
             giving_back.refund_notes([note], actor=TEST_ACTOR, at=FEB_6)
-            assert not WhatHappened().filter(record)
-        assert not send.called
+            assert not heard.filter(record)
+        send.assert_not_called()
         giving_back.refund_notes([note], actor=TEST_ACTOR, at=FEB_6)
-        assert send.called
-    assert WhatHappened().filter(record)
+        send.assert_called()
+    assert heard.filter(record)
 
 
 @pytest.mark.django_db(transaction=True)
