@@ -52,8 +52,8 @@ class Sandbox(Protocol):
         """
         ...
 
-    def missing(self) -> list[str]:
-        """The faults that have never struck."""
+    def missing(self) -> set[str]:
+        """The faults that have never struck here."""
         ...
 
     def store(self, customer: Customer, card: str, at: datetime) -> None:
@@ -96,8 +96,9 @@ class _Breakable:
         looks = {"times": ENDLESS, "probability": 0.1, "seed": dice.getrandbits(32)}
         self.control.add_fault(self.looks, "http_500_before", **looks)
 
-    def missing(self) -> list[str]:
-        return [f"{mode} of {match}" for mode, match in self._missing()]
+    def missing(self) -> set[str]:
+        kinds = {self.charges: "charges", self.changes: "what is done to them"}
+        return {f"{mode} of {kinds[match]}" for mode, match in self._missing()}
 
     def _missing(self) -> list[tuple[str, str]]:
         struck = self.control.stats()["struck"]

@@ -152,7 +152,9 @@ def _dispute(
 
 def _follow_report(dispute: Dispute, report: DisputeReport, actor: Actor, at: datetime) -> None:
     told_at = report.happened_at or at
-    if told_at < dispute.reported_at:
+    # What was read just now is how it stands, even if our clock has gone back, or is behind that
+    # of whoever read it before; only what is told with its own instant can be old.
+    if report.happened_at is not None and told_at < dispute.reported_at:
         dispute.opened_at = min(dispute.opened_at, told_at)
         dispute.save(update_fields=["opened_at"])
         return

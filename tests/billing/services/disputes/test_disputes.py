@@ -13,6 +13,7 @@ from billing.domain.disputes import DISPUTE_MOVES, OPEN_DISPUTE_STATES, DisputeS
 from billing.errors import DisputeContradicts, DisputedTooEarly, PaymentDisputed
 from billing.gateways.base import Outcome
 from billing.gateways.disputes import DisputeMovement, DisputeReport
+from billing.gateways.stripe_client import body, configured_client
 from billing.models import (
     Dispute,
     DisputeEntry,
@@ -24,7 +25,7 @@ from billing.models import (
     WebhookEvent,
 )
 from billing.queries.statements import statement_of
-from billing.services.disputes.records import record_dispute
+from billing.services.disputes.records import look_at_dispute, record_dispute
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.collection import collect_due, mark_overdue
 from billing.services.payments.refunds import refund_payment, settle_refund
@@ -34,7 +35,7 @@ from finance.queries import unposted_count
 from finance.services.posting import post_documents
 from tests.gateway_world import GatewayWorld, customer_with
 from tests.scripted_gateway import TwoGateways, gateways
-from tests.stripe_world import NOW, PERSON, invoice_of, later
+from tests.stripe_world import NOW, PERSON, StripeWorld, invoice_of, later
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import Money
 
@@ -391,3 +392,16 @@ def test_movements_stay_as_they_were_written(gateways: TwoGateways) -> None:
     ):
         with pytest.raises(IntegrityError), transaction.atomic():
             attack()
+
+
+def test_what_is_read_counts_even_if_our_clock_has_gone_back(stripe: StripeWorld) -> None:
+    invoice = invoice_of(customer_with(stripe, "good"))
+    attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+    intent = body(configured_client().payment_intents.retrieve(attempt.gateway_reference))
+    opened = stripe.control.dispute(intent["latest_charge"])["id"]
+    look_at_dispute(reference=opened, actor=PERSON, at=later(minutes=30), gateway="stripe")
+    stripe.control.decide_dispute(opened, "lost")
+
+    look_at_dispute(reference=opened, actor=PERSON, at=later(minutes=20), gateway="stripe")
+
+    assert Dispute.objects.get().state == "lost"
