@@ -60,6 +60,9 @@ DJANGO_CHECKS = (
         "no missing migration",
         (sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"),
     ),
+    # What each worker would do for itself at the same time: compile the tests, migrate.
+    Check("tests are found", (sys.executable, "-m", "pytest", "--collect-only", "-q")),
+    Check("test databases", (sys.executable, "-m", "tests.worker_databases", str(WORKERS))),
 )
 
 
