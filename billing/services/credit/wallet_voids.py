@@ -90,6 +90,8 @@ def _known(wallet: Wallet, amount: Money | None, key: str) -> Money | None:
 def _check(wallet: Wallet, wanted: Money, left: Money) -> None:
     if wanted.currency.code != wallet.currency or quantize(wanted) != wanted:
         raise CreditInvalid(f"{wanted} is not in {wallet}", field="amount")
+    if not left:
+        raise CreditInvalid("nothing is left in it that could be voided", field="amount")
     if not zero(wallet.currency) < wanted <= left:
         raise CreditInvalid(
             f"{wanted} cannot be taken out of {left}",

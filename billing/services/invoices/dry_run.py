@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import groupby
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
+from django.utils import timezone
 
 from billing.errors import BeingWorkedOn, DryRunInvalid, DryRunNotRunning
 from billing.models import DryRun, DryRunChunk, DryRunFailure, DryRunInvoice
@@ -36,7 +37,7 @@ def start_dry_run(*, by: datetime, user: User | None, at: datetime) -> DryRun:
         raise DryRunInvalid(
             "it is over, or too far ahead",
             field="day",
-            remedy=f"a day from today to {(at + AHEAD_MAX).date()}",
+            remedy=f"a day from today to {_last_day(at)}",
         )
     DryRun.objects.filter(started_at__lt=at - KEPT_FOR).exclude(state="running").delete()
     chunks = list(_chunks(by))
@@ -56,6 +57,11 @@ def start_dry_run(*, by: datetime, user: User | None, at: datetime) -> DryRun:
         ) from None
     DryRunChunk.objects.bulk_create(DryRunChunk(run=run, subscription_ids=ids) for ids in chunks)
     return run
+
+
+def _last_day(at: datetime) -> date:
+    """The last day whose end is not too far ahead, as whoever asks counts days."""
+    return timezone.localdate(at + AHEAD_MAX) - timedelta(days=1)
 
 
 def _chunks(by: datetime) -> Iterator[list[int]]:

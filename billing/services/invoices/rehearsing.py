@@ -12,7 +12,7 @@ from django.db import InterfaceError, OperationalError, transaction
 
 from billing.errors import BeingWorkedOn
 from billing.services.invoices.renewal import claim, draft_and_move_on, due
-from billing.services.invoices.run_changes import Rehearsed, beside_last_period
+from billing.services.invoices.run_changes import LinesBefore, Rehearsed, beside_last_period
 
 PERIODS_MAX = 800
 
@@ -48,12 +48,13 @@ def rehearse(ids: Sequence[int], *, by: datetime) -> Rehearsal:
 
 def _bill_through(ids: Sequence[int], by: datetime) -> list[Rehearsed]:
     found: list[Rehearsed] = []
+    rehearsed: dict[int, LinesBefore] = {}
     for _ in range(PERIODS_MAX):
         boundaries, _ = claim(ids, by, by, is_held=True)
         if not boundaries:
             break
         drafts = [draft for _, draft in draft_and_move_on(boundaries, by)]
-        found += beside_last_period(drafts)
+        found += beside_last_period(drafts, rehearsed)
     if due(by).filter(pk__in=ids).exists():
         raise BeingWorkedOn("some of them are being billed or changed right now")
     return found

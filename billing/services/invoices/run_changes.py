@@ -12,7 +12,7 @@ from billing.queries.line_changes import LineChange, LineKey, SeenLine, changes_
 from billing.services.invoices.draft_parts import DraftInvoice
 from tiktoktoe.kernel.money import Money, total, zero
 
-Lines = Mapping[LineKey, Sequence[SeenLine]]
+LinesBefore = Mapping[LineKey, Sequence[SeenLine]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +46,31 @@ class _Line:
     price_id: int | None
 
 
-def beside_last_period(drafts: Sequence[DraftInvoice]) -> list[Rehearsed]:
-    """Each invoice to be beside the last of its subscriptions' periods; two queries for all."""
-    last = _last_invoices(one.pk for draft in drafts for one in draft.subscriptions)
+def beside_last_period(
+    drafts: Sequence[DraftInvoice], rehearsed: dict[int, LinesBefore]
+) -> list[Rehearsed]:
+    """Each invoice to be beside the last of its subscriptions' periods; two queries for all.
+
+    Args:
+        drafts: Of one boundary of each subscription.
+        rehearsed: By subscription, the lines of what the same dry run has billed of it before,
+            which goes before anything issued; the drafts' own are put there.
+    """
+    ids = {one.pk for draft in drafts for one in draft.subscriptions}
+    last = _last_invoices(ids - rehearsed.keys())
     lines = lines_of(set(last.values()))
-    return [_beside(draft, _lines_before(draft, last, lines)) for draft in drafts]
+    before = {pk: _of(pk, lines[invoice]) for pk, invoice in last.items()} | rehearsed
+    found = []
+    for draft in drafts:
+        now_is = _lines_now(draft)
+        found.append(_beside(draft, _lines_before(draft, before), now_is))
+        if draft.kind == Invoice.Kind.PERIOD:
+            rehearsed |= {one.pk: _of(one.pk, now_is) for one in draft.subscriptions}
+    return found
+
+
+def _of(subscription_id: int, lines: LinesBefore) -> LinesBefore:
+    return {key: rows for key, rows in lines.items() if key[0] == subscription_id}
 
 
 def _last_invoices(subscription_ids: Iterable[int]) -> dict[int, UUID]:
@@ -64,26 +84,24 @@ def _last_invoices(subscription_ids: Iterable[int]) -> dict[int, UUID]:
 
 
 def _lines_before(
-    draft: DraftInvoice, last: Mapping[int, UUID], lines: Mapping[UUID, Lines]
+    draft: DraftInvoice, before: Mapping[int, LinesBefore]
 ) -> dict[LineKey, Sequence[SeenLine]]:
-    """The lines of the invoices before that are of the draft's subscriptions."""
+    """The lines before that are of the draft's subscriptions."""
     found: dict[LineKey, Sequence[SeenLine]] = {}
     for subscription in draft.subscriptions:
-        if (known := last.get(subscription.pk)) is not None:
-            rows = lines[known].items()
-            found.update({key: row for key, row in rows if key[0] == subscription.pk})
+        found.update(before.get(subscription.pk, {}))
     return found
 
 
-def _beside(draft: DraftInvoice, before: Lines) -> Rehearsed:
+def _beside(draft: DraftInvoice, before: LinesBefore, now_is: LinesBefore) -> Rehearsed:
     if not before:
         return Rehearsed(draft=draft, before=None, changes=())
     was = total((line.amount for rows in before.values() for line in rows), draft.currency)
-    changes = changes_between(before, _lines_now(draft), draft.currency)
+    changes = changes_between(before, now_is, draft.currency)
     return Rehearsed(draft=draft, before=was, changes=tuple(changes))
 
 
-def _lines_now(draft: DraftInvoice) -> Lines:
+def _lines_now(draft: DraftInvoice) -> LinesBefore:
     own = draft.subscription.pk if draft.subscription else None
     found: dict[LineKey, list[SeenLine]] = defaultdict(list)
     for line, taxed in draft.taxed_lines:

@@ -124,6 +124,12 @@ def test_more_than_is_there_nothing_or_without_a_reason_is_refused(
     assert wallet_left(wallet, FEB_1) == Money("25.00", "USD")
 
 
+@pytest.mark.parametrize("amount", [None, "1.00"])
+def test_an_empty_wallet_says_that_it_is_empty(amount: str | None) -> None:
+    with pytest.raises(CreditInvalid, match="nothing is left in it that could be voided"):
+        void(wallet_of(make_customer()), amount)
+
+
 def test_in_the_books_only_what_was_paid_for_becomes_income() -> None:
     wallet = wallet_of(make_customer())
     buy(wallet, "30.00")

@@ -1,6 +1,6 @@
 """Dry runs: everything that is due by an instant, in chunks, kept and undone."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from unittest.mock import patch
@@ -9,6 +9,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from billing.errors import DryRunInvalid, DryRunNotRunning
 from billing.models import (
@@ -47,6 +48,8 @@ from tests.factories.subscriptions import (
 from tests.factories.usage import use
 from tiktoktoe.accounts.roles import Role
 from tiktoktoe.kernel import clock
+from tiktoktoe.kernel.money import Money
+from tiktoktoe.web.days import day_end
 
 pytestmark = pytest.mark.django_db
 FEB_1 = datetime(2026, 2, 1, tzinfo=UTC)
@@ -155,6 +158,34 @@ def test_what_differs_from_the_period_before_is_kept_with_its_reason() -> None:
     assert '$10.00 → $30.00 <span class="muted">(quantity 1 → 3)</span>' in page
 
 
+def test_a_second_period_is_compared_with_the_first_of_the_same_dry_run() -> None:
+    """The change to 49.00 is told once, with March; April goes on as March was."""
+    subscription = subscriber("99.00")
+    run_billing(at=FEB_1)
+    at = datetime(2026, 2, 10, tzinfo=UTC)
+    cheaper = published_version(recurring("49.00", charge_model="per_unit"), plan=make_plan())
+    change_plan(
+        subscription=subscription, plan_version=cheaper, quantity=1, actor=TEST_ACTOR, at=at
+    )
+    begun = subscription_since(at, version=cheaper, customer=make_customer())
+
+    run = worked_out(by=APRIL_1 + timedelta(days=20), at=at)
+
+    seen = {
+        (row.references[0], row.boundary): (row.before, row.difference, len(row.changes))
+        for row in run.invoices.all()
+    }
+    march_10, april_10 = at.replace(month=3), at.replace(month=4)
+    assert seen == {
+        (subscription.reference, MAR_1): (Money("99.00", "USD"), Money("-50.00", "USD"), 1),
+        (subscription.reference, APRIL_1): (Money("49.00", "USD"), Money("0.00", "USD"), 0),
+        (begun.reference, march_10): (None, None, 0),
+        (begun.reference, april_10): (Money("49.00", "USD"), Money("0.00", "USD"), 0),
+    }
+    (sums,) = currency_sums(run)
+    assert sums.difference == Money("-50.00", "USD")
+
+
 def test_no_customer_is_torn_apart_between_chunks(settings: Any) -> None:
     settings.BILLING_CHUNK_SIZE = 1
     customer, fee = make_customer(), published_version(recurring("10.00"))
@@ -214,6 +245,22 @@ def test_a_day_that_is_over_or_too_far_ahead_is_refused(days: int) -> None:
         start_dry_run(by=FEB_1 + timedelta(days=days), user=None, at=FEB_1)
 
     assert refused.value.field == "day"
+
+
+@pytest.mark.parametrize("hour", [0, 12])
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Auckland", "America/Los_Angeles"])
+def test_the_last_day_that_a_refusal_names_is_accepted_and_the_next_is_not(
+    zone: str, hour: int
+) -> None:
+    at = FEB_1.replace(hour=hour)
+    with timezone.override(zone):
+        with pytest.raises(DryRunInvalid) as refused:
+            start_dry_run(by=at + timedelta(days=402), user=None, at=at)
+        last = date.fromisoformat(refused.value.remedy.split()[-1])
+        with pytest.raises(DryRunInvalid):
+            start_dry_run(by=day_end(last + timedelta(days=1)), user=None, at=at)
+
+        assert start_dry_run(by=day_end(last), user=None, at=at).state == "done"
 
 
 def test_one_goes_on_at_a_time_and_numbers_must_add_up() -> None:
