@@ -223,6 +223,10 @@ class DisputedTooEarly(Conflict):
     """A dispute is told of before its payment is known to be paid; it will be told of again."""
 
 
+class DisputedWhileHeld(DisputedTooEarly):
+    """What was taken of a hold is disputed while the rest is held: it waits for the hold's end."""
+
+
 class DisputeNotAnswerable(Conflict):
     """The bank does not wait for an answer, or the gateway takes none."""
 

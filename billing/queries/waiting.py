@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from billing.errors import DisputedWhileHeld
 from billing.models import (
     BankDelivery,
     BankEntry,
@@ -61,6 +62,11 @@ def waiting_for_people(at: datetime) -> list[Waiting]:
         (
             "Gateway events that could not be worked off",
             WebhookEvent.objects.filter(state="failed"),
+            "webhook_event_list",
+        ),
+        (
+            "Disputes that wait for a hold to end: take the rest, or let it go",
+            WebhookEvent.objects.filter(state="waiting", result=DisputedWhileHeld.__name__),
             "webhook_event_list",
         ),
         (

@@ -23,7 +23,7 @@ from billing.domain.disputes import (
     loss_rule_of,
     next_dispute_state,
 )
-from billing.errors import DisputeContradicts, DisputedTooEarly
+from billing.errors import DisputeContradicts, DisputedTooEarly, DisputedWhileHeld
 from billing.gateways.disputes import DisputeReport, TellsOfDisputes
 from billing.gateways.registry import gateway_named
 from billing.models import Dispute, DisputeEntry, DisputeRule, Invoice, Payment, PaymentAttempt
@@ -73,11 +73,13 @@ def record_dispute(
 
     Raises:
         DisputedTooEarly: If the payment is not known to be paid yet.
+        DisputedWhileHeld: If it is a hold that has not ended: what is paid is not settled yet.
         DisputeContradicts: If it is said to be of another payment than before, or in another
             currency: a person has to look.
     """
     payment = _lock(attempt)
     if payment.state != Payment.State.PAID:
+        _ensure_no_hold(attempt)
         raise DisputedTooEarly("the payment is not known to be paid yet")
     dispute = _dispute(payment, attempt, report, actor, at)
     if dispute.payment_id != payment.pk or report.amount.currency.code != payment.currency:
@@ -104,6 +106,12 @@ def _attempt_of(gateway: str, report: DisputeReport) -> PaymentAttempt | None:
     identity = _uuid(report.our_reference)
     by_ours = attempts.filter(pk=identity).first() if identity else None
     return by_charge or by_ours or (known.attempt if known else None)
+
+
+def _ensure_no_hold(attempt: PaymentAttempt) -> None:
+    """A hold ends, by a last part, a void or its lapse: until then its payment has no amount."""
+    if PaymentAttempt.objects.filter(pk=attempt.pk, is_hold=True, state="authorized").exists():
+        raise DisputedWhileHeld("the rest is still held: take it, or let it go")
 
 
 def _lock(attempt: PaymentAttempt) -> Payment:

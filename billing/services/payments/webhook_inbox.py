@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from billing.errors import WebhookForged, WebhookUnreadable
+from billing.errors import DisputedWhileHeld, WebhookForged, WebhookUnreadable
 from billing.gateways.base import GatewayEvent
 from billing.gateways.registry import gateway_that_hears
 from billing.models import WebhookEvent
@@ -22,6 +22,7 @@ KEPT_OF_REFUSED = 2_000
 REFUSED_MAX_PER_HOUR = 100  # of a gateway: whoever knocks on and on fills no table
 TRIES_MAX = 10
 FIRST_PAUSE = timedelta(seconds=10)
+HELD_PAUSE = timedelta(hours=1)  # between looks at what waits for a hold to end
 
 
 def take_in(
@@ -113,6 +114,11 @@ def work_off(*, event: WebhookEvent, at: datetime) -> WebhookEvent:
     known = WebhookEvent.objects.get(pk=event.pk)
     try:
         result = handle_event(event=known, at=at)
+    except (
+        DisputedWhileHeld
+    ) as problem:  # nothing is wrong: every hold ends, and it is taken in then
+        _wait_for_hold(known, problem, at)
+        return known
     except Exception as problem:
         logger.exception("webhook event not handled", extra={"event": known.pk})
         _put_off(known, type(problem).__name__, at)
@@ -167,6 +173,13 @@ def _keep(gateway: str, event: GatewayEvent, payload: str, at: datetime) -> Webh
         same = WebhookEvent.objects.filter(gateway=gateway, event_id=event.event_id[:255])
         same.filter(is_signed=True).update(copies=F("copies") + 1)
         return None
+
+
+def _wait_for_hold(event: WebhookEvent, problem: DisputedWhileHeld, at: datetime) -> None:
+    """Not a failure, however often: the tries do not count."""
+    event.result, event.tries = type(problem).__name__, 0
+    event.next_try_at = at + HELD_PAUSE
+    event.save(update_fields=["result", "tries", "next_try_at"])
 
 
 def _put_off(event: WebhookEvent, problem: str, at: datetime) -> None:
