@@ -225,6 +225,23 @@ class GatewayHealth(models.Model):
         return f"{self.gateway}: {self.state}"
 
 
+class DecisionQuerySet(models.QuerySet["PaymentDecision"]):
+    """Named sets of decisions."""
+
+    def first_routed(self) -> "DecisionQuerySet":
+        """The first decision of each payment that routing made.
+
+        Not those of pages: where these are opened is for the customer to choose. One may have
+        come before, so that the first one need not be the first round.
+        """
+        earlier = PaymentDecision.objects.filter(
+            payment=models.OuterRef("payment"),
+            round__lt=models.OuterRef("round"),
+            inputs__is_on_session=False,
+        )
+        return self.filter(~models.Exists(earlier), inputs__is_on_session=False)
+
+
 class PaymentDecision(models.Model):
     """Which method at which gateway, and why: every candidate with its terms; append-only.
 
@@ -247,7 +264,7 @@ class PaymentDecision(models.Model):
     seed = models.CharField(max_length=64)
     arm = models.CharField(max_length=8, blank=True, help_text="control or variant of a trial")
 
-    objects = models.Manager["PaymentDecision"]()
+    objects = DecisionQuerySet.as_manager()
 
     class Meta:
         ordering = ["payment", "round"]

@@ -32,11 +32,9 @@ class BackTest:
 
 
 def back_test(policy: RoutingPolicy, *, last: int = LAST) -> BackTest:
-    """Decide the last payments' first rounds again; reads only."""
+    """Decide the last payments' first routed decisions again; reads only."""
     rules = policy_of(policy)
-    # Not of pages: where those are opened is for the customer to choose.
-    routed = PaymentDecision.objects.filter(round=1, inputs__is_on_session=False)
-    recent = routed.order_by("-at", "-pk")[:last]
+    recent = PaymentDecision.objects.first_routed().order_by("-at", "-pk")[:last]
     moves: Counter[tuple[str, str]] = Counter()
     differences: dict[str, Fraction] = defaultdict(Fraction)
     tried = 0

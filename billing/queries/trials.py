@@ -36,7 +36,7 @@ class Trial:
 
 def trial_of(policy: RoutingPolicy) -> Trial:
     """The payments first decided about while it was on trial, and that have ended."""
-    first = PaymentDecision.objects.filter(round=1, at__gte=policy.trial_started_at)
+    first = PaymentDecision.objects.first_routed().filter(at__gte=policy.trial_started_at)
     if policy.activated_at:
         first = first.filter(at__lt=policy.activated_at)
     ended = Q(payment__state__in=["paid", "open", "failed", "requires_action"])

@@ -6,10 +6,19 @@ from decimal import Decimal
 import pytest
 
 from billing.domain.decision_record import candidates_to_json, route, situation_from_json
-from billing.models import OutcomeStatistic, Payment, PaymentAttempt, PaymentDecision
+from billing.domain.declines import DeclineClass
+from billing.models import (
+    Invoice,
+    OutcomeStatistic,
+    Payment,
+    PaymentAttempt,
+    PaymentDecision,
+    RoutingPolicy,
+)
 from billing.queries.back_test import back_test
 from billing.queries.flight_recorder import decisions_of
 from billing.queries.routing import policy_of
+from billing.queries.trials import trial_of
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.checkout import (
     close_payment_page,
@@ -17,13 +26,18 @@ from billing.services.payments.checkout import (
     open_payment_page,
 )
 from billing.services.payments.outcomes import count_outcomes
+from billing.services.payments.routing_policies import draft_policy, start_trial
 from subscriptions.models import Customer
 from tests.adyen_world import AdyenWorld
+from tests.factories.accounts import make_user
 from tests.factories.billing import open_invoice
 from tests.factories.subscriptions import make_customer, published_version, recurring
-from tests.stripe_world import NOW, PERSON, StripeWorld, invoice_of
+from tests.scripted_gateway import TwoGateways, declined, gateways
+from tests.stripe_world import NOW, PERSON, StripeWorld, invoice_of, later
+from tiktoktoe.accounts.roles import Role
 from tiktoktoe.kernel.clock import now
 
+__all__ = ["gateways"]  # fixture
 pytestmark = pytest.mark.django_db
 HOME = "challenge/EUR/domestic"
 
@@ -119,3 +133,41 @@ def test_a_stored_card_is_routed_as_ever_after_a_page_was_left(
 
     assert (attempt.state, attempt.gateway, attempt.is_fallback) == ("succeeded", "stripe", False)
     assert [d.round for d in PaymentDecision.objects.all()] == [1, 2]
+
+
+def test_a_page_that_came_first_takes_no_payment_out_of_trials_and_back_tests(
+    stripe: StripeWorld, adyen: AdyenWorld
+) -> None:
+    customers = make_customer(), make_customer()
+    for customer in customers:
+        stripe.store_card(customer)
+    before, within = map(invoice_of, customers)
+    page_left(before)
+    charge_invoice(invoice=before, actor=PERSON, at=NOW)
+    user = make_user(role=Role.FINANCE)
+    draft = start_trial(policy=draft_policy(user=user, at=NOW), percent=50, at=NOW)
+    page_left(within)
+
+    charge_invoice(invoice=within, actor=PERSON, at=NOW)
+
+    first = PaymentDecision.objects.first_routed()
+    assert sorted((d.round, d.arm != "") for d in first) == [(2, False), (2, True)]
+    trial = trial_of(draft)
+    assert trial.control.tried + trial.variant.tried == 1
+    assert back_test(RoutingPolicy.objects.get(state="active")).tried == 2
+
+
+def test_only_the_first_of_a_payments_routed_decisions_counts(gateways: TwoGateways) -> None:
+    invoice = invoice_of(gateways.customer_with_card())
+    gateways.alpha.script = [declined(DeclineClass.SOFT_FUNDS)]
+    charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+    charge_invoice(invoice=invoice, actor=PERSON, at=later(days=3))
+
+    assert [d.round for d in PaymentDecision.objects.all()] == [1, 2]
+    assert [d.round for d in PaymentDecision.objects.first_routed()] == [1]
+
+
+def page_left(invoice: Invoice) -> None:
+    """A page that was opened at the other gateway, and closed again."""
+    open_payment_page(invoice=invoice, gateway="adyen", actor=PERSON, at=now())
+    close_payment_page(invoice=invoice, actor=PERSON, at=now())

@@ -133,7 +133,7 @@ def _many(decision: PaymentDecision, *, arm: str, state: str, count: int) -> Non
             round=1,
             at=NOW,
             policy=decision.policy,
-            inputs={},
+            inputs={"is_on_session": False},
             candidates=[],
             seed="s",
             arm=arm,
