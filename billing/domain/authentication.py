@@ -10,6 +10,7 @@ from datetime import date
 from enum import StrEnum
 
 from billing.domain.fees import EEA_COUNTRIES
+from billing.domain.wallet_brands import CARD_WALLETS
 from tiktoktoe.kernel.money import Money
 
 # Where strong customer authentication is the law. Sources: Directive (EU) 2015/2366 art. 97;
@@ -36,6 +37,13 @@ class Exemption(StrEnum):
     LOW_RISK = "low_risk"  # transaction risk analysis
 
 
+# A wallet has its holder confirm by itself: a device signs with a cryptogram that the card's
+# network checks, which stands for 3-D Secure; Link's holder signs in with a code.
+WALLET_CONFIRMS = "the wallet has its holder confirm"
+WALLET_SOURCE = (
+    "docs.adyen.com/payment-methods/apple-pay (it meets PSD2's rules by itself); "
+    "support.stripe.com, Liability shift for Google Pay charges (cards on a device)"
+)
 RTS = "Delegated Regulation (EU) 2018/389"
 SOURCES: Mapping[Exemption, str] = {
     Exemption.MERCHANT_INITIATED: "EBA Q&A 2018_4031",
@@ -74,6 +82,7 @@ class AuthenticationFacts:
         issuer_country: Of the card, or of the customer where the card is not known yet.
         acquirer_country: Ours.
         is_customer_there: Whether anybody could confirm.
+        brand: Of the method, where one is known: a card in a wallet is a card all the same.
         is_subscription: Whether the same amount is taken again and again.
         stores_method: Whether later payments will be taken by it without the customer.
         bank_asked: Whether the bank, or a risk rule, asked for it before: a soft decline.
@@ -86,6 +95,7 @@ class AuthenticationFacts:
     issuer_country: str
     acquirer_country: str
     is_customer_there: bool
+    brand: str = ""
     is_subscription: bool = False
     stores_method: bool = False
     bank_asked: bool = False
@@ -137,11 +147,21 @@ def decide_authentication(
     the method was stored. Where the method is to be stored, that confirmation is asked for,
     whatever the amount.
     """
-    if facts.kind not in {"card", ""}:
+    is_in_wallet = facts.kind == "wallet" and facts.brand in CARD_WALLETS
+    if facts.kind not in {"card", ""} and not is_in_wallet:
         return _nothing("no card is charged")
     if not facts.is_customer_there:
         what = Exemption.RECURRING if facts.is_subscription else Exemption.MERCHANT_INITIATED
         return _exempt(Ask.EXEMPTION, what, "the customer is not there, and agreed to it before")
+    if is_in_wallet:
+        return Authentication(ask=Ask.NOTHING, reason=WALLET_CONFIRMS, source=WALLET_SOURCE)
+    return _asked_of_card(facts, terms, on)
+
+
+def _asked_of_card(
+    facts: AuthenticationFacts, terms: Iterable[ExemptionTerms], on: date
+) -> Authentication:
+    """What is asked for while the customer is there, who pays by card."""
     if facts.bank_asked:
         return _challenge("the bank asked for it before")
     if _is_one_leg_out(facts):

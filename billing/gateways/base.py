@@ -144,12 +144,18 @@ class RefundRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MethodDetails:
-    """A way to pay that the gateway keeps, as far as it may be shown."""
+    """A way to pay that the gateway keeps, as far as it may be shown.
+
+    Attributes:
+        brand: A card's network, a debit's scheme, or the wallet.
+        network: Of the card in a wallet, where it is told.
+    """
 
     reference: str
     customer_reference: str
     kind: str
     brand: str = ""
+    network: str = ""
     last4: str = ""
     expires_on: date | None = None
     country: str = ""

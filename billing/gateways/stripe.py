@@ -77,7 +77,7 @@ class StripeGateway:
 
     @property
     def capabilities(self) -> Capabilities:
-        """Cards and bank debits by a hosted page; keys live for a day, lists show everything.
+        """Cards, wallets and bank debits by a hosted page; keys live for a day, lists show all.
 
         Source: docs.stripe.com/api/idempotent_requests; for authorizations
         docs.stripe.com/payments/place-a-hold-on-a-payment-method; payouts: docs.stripe.com/payouts.
@@ -381,8 +381,8 @@ def _authentication_on_page(wish: str) -> dict[str, Any]:
 
 
 def _types(kinds: frozenset[str], currency: str) -> list[str]:
-    """What Stripe calls methods of these kinds in a currency."""
-    known = {"card": "card", "bank_debit": DEBITS.get(currency, "")}
+    """What Stripe calls methods of these kinds; wallets of devices come with cards."""
+    known = {"card": "card", "bank_debit": DEBITS.get(currency, ""), "wallet": "link"}
     return [known[kind] for kind in sorted(kinds) if known.get(kind)]
 
 

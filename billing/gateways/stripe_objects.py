@@ -106,14 +106,21 @@ def page_of_session(session: Json) -> Page:
 
 
 def method_details(method: Json, mandate: object = None) -> MethodDetails:
-    """What of a PaymentMethod may be shown, with the mandate that it goes by, if it is told."""
+    """What of a PaymentMethod may be shown, with the mandate that it goes by, if it is told.
+
+    Apple Pay and Google Pay are told as cards in a wallet; Link is a type of its own, and tells
+    nothing of the card behind it. Source: Stripe's OpenAPI document, payment_method_card_wallet.
+    """
     kind = str(method["type"])
     parts = method.get(kind) or {}
+    wallet = str((parts.get("wallet") or {}).get("type") or "") if kind == "card" else ""
+    shown = str(parts.get("brand") or parts.get("bank_name") or "")
     return MethodDetails(
         reference=str(method["id"]),
         customer_reference=_id(method.get("customer")),
-        kind=_KINDS.get(kind, "wallet"),
-        brand=_SCHEMES.get(kind) or str(parts.get("brand") or parts.get("bank_name") or ""),
+        kind="wallet" if wallet else _KINDS.get(kind, "wallet"),
+        brand=wallet or _SCHEMES.get(kind) or shown or ("" if kind in _KINDS else kind),
+        network=shown if wallet else "",
         last4=str(parts.get("last4") or ""),
         expires_on=_last_day(parts.get("exp_year"), parts.get("exp_month")),
         country="US" if kind == "us_bank_account" else str(parts.get("country") or ""),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.db.models.functions import Now
 
+from billing.domain.wallet_brands import CARD_WALLETS
 from billing.models.credit_notes import CreditNote
 from billing.models.invoices import Invoice
 from billing.models.money_fields import money_field
@@ -73,6 +74,7 @@ class PaymentMethod(models.Model):
     gateway_reference = models.CharField(max_length=255)
     kind = models.CharField(max_length=32, help_text="card, bank_debit, wallet")
     brand = models.CharField(max_length=32, blank=True)
+    network = models.CharField(max_length=32, blank=True, help_text="of the card in a wallet")
     last4 = models.CharField(max_length=4, blank=True)
     expires_on = models.DateField(null=True, blank=True)
     country = models.CharField(max_length=2, blank=True)
@@ -103,7 +105,8 @@ class PaymentMethod(models.Model):
         ]
 
     def __str__(self) -> str:
-        name = (self.brand or self.kind).replace("_", " ").capitalize()
+        plain = (self.brand or self.kind).replace("_", " ").capitalize()
+        name = CARD_WALLETS.get(self.brand, plain)
         return f"{name} ending {self.last4}" if self.last4 else name
 
 

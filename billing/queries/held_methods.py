@@ -123,5 +123,5 @@ def _storable(gateway: str, customer: Customer) -> list[str]:
 
 
 def _in_words(kinds: Collection[str]) -> str:
-    words = {"card": "cards", "wallet": "wallets on your device, such as Apple Pay or Google Pay"}
+    words = {"card": "cards", "wallet": "wallets, such as Apple Pay, Google Pay or Link"}
     return " and ".join(words.get(kind, kind.replace("_", " ")) for kind in kinds)

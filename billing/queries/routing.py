@@ -196,7 +196,8 @@ def stored_methods(record: Record) -> Mapping[int, list[StoredMethod]]:
     for row in rows:
         held_by = frozenset(g for g in holders[row.pk] if (row.customer_id, g) in known)
         declined_at = _declined_at(row, record)
-        budget = spent_budget(network=row.brand.lower(), declined_at=declined_at, at=at)
+        network = (row.network or row.brand).lower()
+        budget = spent_budget(network=network, declined_at=declined_at, at=at)
         facts = MethodFacts(
             reference=str(row.pk),
             kind=row.kind,

@@ -75,8 +75,9 @@ class SandboxControl:
     ) -> str:
         """Pay, or store a card, on a hosted page; gives where the customer is sent next.
 
-        A bank account's number or an IBAN may stand for the card. Adyen's stand-in goes by the
-        holder's name.
+        A bank account's number or an IBAN may stand for the card, and at Stripe's stand-in a
+        wallet, "apple_pay", "google_pay" or "link", alone or before the number of the card in it.
+        Adyen's stand-in goes by the holder's name.
 
         Raises:
             httpx.HTTPStatusError: 402, if the card is declined.

@@ -28,6 +28,7 @@ def authentication_of_charge(
     facts = AuthenticationFacts(
         gateway=gateway,
         kind=method.kind,
+        brand=method.brand,
         amount=amount,
         issuer_country=method.country,
         acquirer_country=_our_country(),

@@ -208,9 +208,11 @@ def refresh_method(*, reference: str, gateway: str = DEFAULT_GATEWAY) -> Payment
     if not details.customer_reference:
         _let_go(known)
         return known
+    known.kind, known.network = details.kind, details.network[:32]
     known.brand, known.last4 = details.brand[:32], details.last4[-4:]
     known.expires_on, known.country = details.expires_on, details.country[:2]
-    known.save(update_fields=["brand", "last4", "expires_on", "country"])
+    told = ["kind", "network", "brand", "last4", "expires_on", "country"]
+    known.save(update_fields=told)
     return known
 
 

@@ -158,6 +158,7 @@ def _shown(details: MethodDetails) -> dict[str, object]:
     return {
         "kind": details.kind,
         "brand": details.brand[:32],
+        "network": details.network[:32],
         "last4": details.last4[-4:],
         "expires_on": details.expires_on,
         "country": details.country[:2],

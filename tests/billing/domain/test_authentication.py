@@ -67,6 +67,18 @@ def decided(*, on: date = DAY, **changed: Any) -> tuple[Ask, Exemption]:
     [
         ({}, Ask.NOTHING, Exemption.NONE),
         ({"kind": "bank_debit"}, Ask.NOTHING, Exemption.NONE),
+        ({"kind": "wallet", "brand": "apple_pay", "bank_asked": True}, Ask.NOTHING, Exemption.NONE),
+        ({"kind": "wallet", "brand": "link", "stores_method": True}, Ask.NOTHING, Exemption.NONE),
+        (
+            {"kind": "wallet", "brand": "google_pay", "is_customer_there": False},
+            Ask.EXEMPTION,
+            Exemption.MERCHANT_INITIATED,
+        ),
+        (
+            {"kind": "wallet", "brand": "paypal", "is_customer_there": False},
+            Ask.NOTHING,
+            Exemption.NONE,
+        ),
         ({"is_customer_there": False}, Ask.EXEMPTION, Exemption.MERCHANT_INITIATED),
         (
             {"is_customer_there": False, "is_subscription": True},

@@ -50,7 +50,7 @@ def test_every_gateway_that_stores_is_offered_in_plain_words_the_usual_one_first
     text = member_of(make_customer()).get(ADD).content.decode()
 
     assert text.index("Continue at Stripe") < text.index("Continue at Adyen")
-    assert "Takes cards and wallets on your device" in text
+    assert "Takes cards and wallets, such as Apple Pay" in text
     assert "Takes cards, in USD." in text
 
 

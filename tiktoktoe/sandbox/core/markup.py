@@ -43,7 +43,12 @@ def money(amount: int, currency: str) -> str:
 def choices(title: str, choices: tuple[Choice, ...], action: str) -> str:
     buttons = "".join(
         f'<button name="number" value="{choice.number}"><span>{choice.name}</span>'
-        f'<span class="soft">{choice.number[-4:]}, {choice.effect}</span></button>'
+        f'<span class="soft">{_ending(choice.number)}{choice.effect}</span></button>'
         for choice in choices
     )
     return f'<form method="post" action="{action}" class="card"><h2>{title}</h2>{buttons}</form>'
+
+
+def _ending(number: str) -> str:
+    """The last digits of what has some."""
+    return f"{number[-4:]}, " if number[-4:].isdecimal() else ""

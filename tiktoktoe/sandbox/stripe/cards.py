@@ -7,6 +7,10 @@ import hashlib
 from dataclasses import dataclass
 
 GOOD = "4242424242424242"
+# Device wallets are cards of another form; Link is a kind of method of its own.
+# Source: Stripe's document, payment_method_card_wallet and payment_method_link.
+DEVICE_WALLETS = frozenset({"apple_pay", "google_pay"})
+LINK = "link"
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,16 @@ def brand(number: str) -> str:
 def fingerprint(number: str) -> str:
     """The same for the same number."""
     return hashlib.sha256(number.encode()).hexdigest()[:16]
+
+
+def country(number: str) -> str:
+    """Where a card was issued."""
+    return COUNTRY.get(number, "US")
+
+
+def device_last4(wallet: str, number: str) -> str:
+    """The end of the number that a device has in a card's stead."""
+    return f"{int(fingerprint(wallet + number), 16) % 10_000:04d}"
 
 
 def message(refusal: Refusal) -> str:

@@ -40,14 +40,18 @@ CARDS = {
 CARDS_ELSEWHERE = CardFee(325, 25, 0, frozenset())
 
 
-def fee_of(method: Json, amount: int, currency: str) -> int:
-    """The fee for a payment by a method."""
-    if method["type"] == "us_bank_account":
+def fee_of(details: Json, amount: int, currency: str) -> int:
+    """The fee for a payment by a method, as its charge tells of it; wallets cost what cards do.
+
+    Source: docs.stripe.com/payments/checkout/wallets, "the pricing is the same".
+    """
+    kind = details["type"]
+    if kind == "us_bank_account":
         return min(_share(amount, ACCOUNT_DEBIT_BPS), ACCOUNT_DEBIT_MAX)
-    if method["type"] == "sepa_debit":
+    if kind == "sepa_debit":
         return IBAN_DEBIT
     fee = CARDS.get(currency, CARDS_ELSEWHERE)
-    is_foreign = method.get("card", {}).get("country") not in fee.home
+    is_foreign = details[kind]["country"] not in fee.home
     return _share(amount, fee.share_bps + fee.foreign_bps * is_foreign) + fee.fixed
 
 

@@ -20,6 +20,18 @@ CARDS = (
     Choice("Fails later", "can be stored, not charged", cards.ATTACHES_BUT_DECLINES),
     Choice("Disputed", "is paid, then contested", "4000000000000259"),
 )
+WALLETS = (
+    Choice("Apple Pay", "Visa, is paid at once", "apple_pay"),
+    Choice("Google Pay", "Mastercard, is paid at once", "google_pay 5555555555554444"),
+    Choice("Apple Pay without funds", "is declined", "apple_pay 4000000000009995"),
+    Choice(
+        "Apple Pay that fails later", "can be stored, not charged", "apple_pay 4000000000000341"
+    ),
+)
+LINKS = (
+    Choice("Link", "is paid at once", "link"),
+    Choice("Link without funds", "is declined", "link 4000000000009995"),
+)
 DEBITS = {
     "us_bank_account": (
         Choice("US bank account", "arrives in 4 days", cards.GOOD_ACCOUNT),
@@ -50,10 +62,15 @@ def pay_page(session: Json, name: str, *, problem: str) -> str:
         else '<p class="soft">Nothing is charged now.</p>',
         f'<p class="bad" role="alert">{escape(problem)}</p>' if problem else "",
         *(
-            (choices("Test cards", CARDS, here), _card_form(words, here))
+            (
+                choices("Test wallets", WALLETS, here),
+                choices("Test cards", CARDS, here),
+                _card_form(words, here),
+            )
             if "card" in session["payment_method_types"]
             else ()
         ),
+        choices("Link", LINKS, here) if cards.LINK in session["payment_method_types"] else "",
         *(
             choices("Test bank debits", DEBITS[kind], here) + _agreement(session)
             for kind in session["payment_method_types"]

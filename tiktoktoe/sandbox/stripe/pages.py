@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from tiktoktoe.sandbox.core.pages import STYLE, Page
-from tiktoktoe.sandbox.stripe import markup
+from tiktoktoe.sandbox.stripe import cards, markup
 from tiktoktoe.sandbox.stripe.errors import ApiError
 from tiktoktoe.sandbox.stripe.resources.checkout import next_address, session_of, submit
 from tiktoktoe.sandbox.stripe.resources.payment_intents import finish_challenge
@@ -42,7 +42,17 @@ def answer_page(sandbox: Sandbox, method: str, path: str, content: bytes) -> Pag
 
 
 def methods_by_number(number: str, expiry: str = "03/30") -> Json:
-    """The parameters of the payment method that a test number stands for."""
+    """The parameters of the payment method that a test number stands for.
+
+    A wallet's name stands for a good card in it, or for the one whose number follows.
+    """
+    wallet, _, behind = number.partition(" ")
+    if wallet == cards.LINK:
+        return {"type": cards.LINK, cards.LINK: {"number": behind.replace(" ", "")}}
+    if wallet in cards.DEVICE_WALLETS:
+        made = methods_by_number(behind or cards.GOOD, expiry)
+        made["card"]["wallet"] = wallet
+        return made
     plain = number.replace(" ", "")
     if plain[:2].isalpha():
         return {"type": "sepa_debit", "sepa_debit": {"iban": plain}}

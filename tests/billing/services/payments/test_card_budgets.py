@@ -99,3 +99,11 @@ def test_the_last_no_that_a_network_allows_is_not_tried_elsewhere(gateways: TwoG
         charge_invoice(invoice=invoice, actor=PERSON, at=later(hours=1))
 
     assert (len(gateways.alpha.asked), gateways.beta.asked) == (2, [])
+
+
+def test_the_network_counts_the_tries_of_a_card_in_a_wallet(gateways: TwoGateways) -> None:
+    invoice = _declined_twice(gateways)
+    PaymentMethod.objects.update(kind="wallet", brand="apple_pay", network="visa")
+
+    with pytest.raises(NothingToCharge, match="the network allows no more tries"):
+        _charge(invoice)

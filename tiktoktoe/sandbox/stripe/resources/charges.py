@@ -52,7 +52,7 @@ def authorize(
         return decline(sandbox, intent, method, refusal)
     charge = _charge(sandbox, intent, method, is_authenticated=is_authenticated)
     _keep_method(sandbox, intent, method, is_authenticated=is_authenticated)
-    if method["type"] != "card":
+    if method["type"] in DEBITS:
         _start_clearing(sandbox, intent, charge)
     elif intent["capture_method"] == "manual":
         intent.update(status="requires_capture", amount_capturable=intent["amount"])
@@ -67,7 +67,7 @@ def capture(sandbox: Sandbox, intent: Json, charge: Json, amount: int) -> None:
     """Take the money of an authorized charge; what is not taken is released."""
     method = sandbox.store.get(charge["payment_method"], "payment_method")
     was_authorized = intent["status"] == "requires_capture"
-    fee = fee_of(method, amount, charge["currency"])
+    fee = fee_of(charge["payment_method_details"], amount, charge["currency"])
     charge.update(captured=True, amount_captured=amount, status="succeeded", paid=True)
     kind = BALANCE_TYPE.get(method["type"], "payment")
     charge["balance_transaction"] = book(sandbox, kind, charge, amount, fee=fee)["id"]
@@ -221,6 +221,8 @@ def _details(
 ) -> Json:
     kind = method["type"]
     skeleton = sandbox.spec.skeleton(f"payment_method_details_{kind}")
+    if kind == cards.LINK:
+        return {**skeleton, "country": cards.country(number_of(sandbox, method))}
     if kind != "card":
         return {
             **skeleton,
@@ -229,6 +231,7 @@ def _details(
         }
     card = method["card"]
     made = {**skeleton, **{name: card[name] for name in SHOWN_OF_CARD}, "network": card["brand"]}
+    made["wallet"] = card.get("wallet")
     if is_authenticated:
         made["three_d_secure"] = {
             **sandbox.spec.skeleton("three_d_secure_details_charge"),

@@ -12,7 +12,7 @@ DEBIT_OF_CURRENCY = {"usd": "us_bank_account", "eur": "sepa_debit"}
 def default_types(currency: str | None) -> list[str]:
     """The kinds of method that this account takes in a currency."""
     debit = DEBIT_OF_CURRENCY.get(currency or "")
-    return ["card", debit] if debit else ["card"]
+    return ["card", cards.LINK, debit] if debit else ["card", cards.LINK]
 
 
 def check_type(intent: Json, method: Json) -> None:
@@ -28,8 +28,12 @@ def check_type(intent: Json, method: Json) -> None:
 
 
 def needs_holder(sandbox: Sandbox, method: Json, parameters: Json) -> bool:
-    """Whether the card's holder must confirm this."""
-    if method["type"] != "card":
+    """Whether the card's holder must confirm this.
+
+    A card on a device comes with a cryptogram, for which its holder was asked there, so that the
+    bank asks no more. Source: support.stripe.com, "Liability shift for Google Pay charges".
+    """
+    if method["type"] != "card" or method["card"].get("wallet"):
         return False
     options = (parameters.get("payment_method_options") or {}).get("card") or {}
     rule = cards.AUTHENTICATION.get(number_of(sandbox, method))

@@ -1,4 +1,4 @@
-"""Payment methods: cards by test number, bank accounts, IBANs."""
+"""Payment methods: cards by test number, also in a wallet, Link, bank accounts, IBANs."""
 
 from tiktoktoe.sandbox.stripe import cards
 from tiktoktoe.sandbox.stripe.errors import ApiError
@@ -174,7 +174,7 @@ def _card(sandbox: Sandbox, given: Json) -> tuple[Json, str]:
         **sandbox.spec.skeleton("payment_method_card"),
         "brand": brand,
         "display_brand": brand,
-        "country": cards.COUNTRY.get(number, "US"),
+        "country": cards.country(number),
         "exp_month": int(given.get("exp_month", 12)),
         "exp_year": int(given.get("exp_year", 2034)),
         "last4": number[-4:],
@@ -188,8 +188,31 @@ def _card(sandbox: Sandbox, given: Json) -> tuple[Json, str]:
         "networks": {"available": [brand], "preferred": None},
         "three_d_secure_usage": {"supported": True},
     }
+    if given.get("wallet"):
+        details |= _in_wallet(sandbox, given["wallet"], number)
     _check_expiry(sandbox, details)
     return details, number
+
+
+def _in_wallet(sandbox: Sandbox, wallet: str, number: str) -> Json:
+    """What is told otherwise of a card on a device: by a number of the device's own.
+
+    Source: Stripe's document, `fingerprint` and `wallet.dynamic_last4`.
+    """
+    about = {**sandbox.spec.skeleton("payment_method_card_wallet"), "type": wallet, wallet: {}}
+    about["dynamic_last4"] = cards.device_last4(wallet, number)
+    names = ("address_line1_check", "address_postal_code_check", "cvc_check")
+    return {
+        "wallet": about,
+        "fingerprint": cards.fingerprint(wallet + number),
+        "checks": dict.fromkeys(names),
+    }
+
+
+def _link(sandbox: Sandbox, given: Json) -> tuple[Json, str]:
+    """A Link account; the card behind it is not told. Only the page gives its number."""
+    details = sandbox.spec.skeleton("payment_method_link")
+    return {**details, "email": "holder@example.com"}, str(given.get("number") or cards.GOOD)
 
 
 def _check_expiry(sandbox: Sandbox, card: Json) -> None:
@@ -232,4 +255,9 @@ def _sepa_debit(sandbox: Sandbox, given: Json) -> tuple[Json, str]:
     return details, iban
 
 
-_DETAILS = {"card": _card, "us_bank_account": _us_bank_account, "sepa_debit": _sepa_debit}
+_DETAILS = {
+    "card": _card,
+    cards.LINK: _link,
+    "us_bank_account": _us_bank_account,
+    "sepa_debit": _sepa_debit,
+}
