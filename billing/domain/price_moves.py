@@ -50,6 +50,7 @@ class Candidate:
     pause_at: datetime | None
     has_scheduled_change: bool
     clashing_meter: str | None
+    clash_is_to_come: bool = False
 
 
 def obstacle(candidate: Candidate) -> str:
@@ -63,7 +64,8 @@ def obstacle(candidate: Candidate) -> str:
     if candidate.has_scheduled_change:
         return "another change is scheduled for it"
     if candidate.clashing_meter is not None:
-        return f"another live subscription bills {candidate.clashing_meter}"
+        verb = "will bill" if candidate.clash_is_to_come else "bills"
+        return f"another live subscription {verb} {candidate.clashing_meter}"
     return ""
 
 

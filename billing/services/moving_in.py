@@ -32,6 +32,7 @@ from subscriptions.models import Customer, PlanVersion, Subscription
 from subscriptions.services.add_ons import current_add_on, put_add_on
 from subscriptions.services.changes import ensure_live
 from subscriptions.services.lifecycle import lock_subscription
+from subscriptions.services.meters import hold_meters
 from subscriptions.services.moving_in import MovedIn, read_file
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.errors import Conflict, InvalidInput
@@ -207,7 +208,9 @@ def _take_credits(given: Mapping[str, Any], by: _By) -> bool:
 
 def _take_add_on(given: Mapping[str, Any], by: _By) -> bool:
     """It is there from today on, and billed with the next period: the running one was elsewhere."""
-    locked = lock_subscription(_subscription(given["subscription"]))
+    asked = _subscription(given["subscription"])
+    hold_meters(asked.customer_id)
+    locked = lock_subscription(asked)
     ensure_live(locked)
     versions = PlanVersion.objects.published().filter(
         plan__code=given["add_on"],

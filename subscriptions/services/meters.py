@@ -3,11 +3,13 @@
 A usage event names customer and meter, so nothing else could say whose it is.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Max, Q
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from subscriptions.models import (
+    Customer,
     Meter,
     PlanVersion,
     Price,
@@ -16,17 +18,50 @@ from subscriptions.models import (
     UsageClosing,
 )
 from tiktoktoe.kernel.periods import local_date, local_midnight
+from tiktoktoe.kernel.rehearsal import is_rehearsal
+
+
+@dataclass(frozen=True, slots=True)
+class MeterClash:
+    """A meter that something else bills for a customer, now or once it goes to other prices."""
+
+    meter: Meter
+    is_to_come: bool
+
+    @property
+    def bills_it(self) -> str:
+        """What the other one does, in words."""
+        if self.is_to_come:
+            return f"will bill {self.meter}, by a change that is scheduled"
+        return f"bills {self.meter} already"
+
+
+def hold_meters(customer_id: int) -> None:
+    """Let nobody else give a customer what bills a meter before this transaction ends.
+
+    Before its subscriptions are locked, as at a sign-up. A rehearsal holds nobody up.
+    """
+    if not is_rehearsal():
+        Customer.objects.select_for_update(no_key=True).get(pk=customer_id)
 
 
 def clashing_meter(
-    version: PlanVersion, *, customer_id: int, at: datetime, changing: Subscription | None = None
-) -> Meter | None:
-    """A meter of a version that is billed for a customer already; None if all are free.
+    version: PlanVersion,
+    *,
+    customer_id: int,
+    at: datetime,
+    planned: "QuerySet[PlanVersion] | None" = None,
+    changing: Subscription | None = None,
+) -> MeterClash | None:
+    """A meter of a version that is billed for a customer by others; None if all are free.
+
+    In one query, since it is asked at every sign-up and change.
 
     Args:
         version: What the customer is to have.
         customer_id: Who.
         at: Now.
+        planned: The prices that the customer's subscriptions are scheduled to go to.
         changing: The subscription whose plan, or add-on of this plan, it is to replace.
     """
     live = Subscription.objects.live().filter(customer=customer_id)
@@ -37,13 +72,19 @@ def clashing_meter(
         add_ons = add_ons.exclude(subscription=changing, plan=version.plan_id)
     elif changing is not None:
         plans = live.exclude(pk=changing.pk)
-    billed = Price.objects.filter(
-        Q(plan_version__in=plans.values("plan_version"))
-        | Q(plan_version__in=add_ons.values("plan_version")),
-        meter__isnull=False,
+    metered = Price.objects.filter(meter=OuterRef("pk"))
+    is_billed = Exists(
+        metered.filter(
+            Q(plan_version__in=plans.values("plan_version"))
+            | Q(plan_version__in=add_ons.values("plan_version"))
+        )
     )
-    taken = Meter.objects.filter(prices__plan_version=version, pk__in=billed.values("meter"))
-    return taken.first()
+    meters = Meter.objects.filter(prices__plan_version=version).annotate(is_billed=is_billed)
+    taken = Q(is_billed=True)
+    if planned is not None:
+        taken |= Q(Exists(metered.filter(plan_version__in=planned.values("pk"))))
+    found = meters.filter(taken).order_by("-is_billed", "pk").first()
+    return MeterClash(found, is_to_come=not found.is_billed) if found is not None else None
 
 
 def usage_begins(

@@ -4,6 +4,7 @@ import logging
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from subscriptions.domain.proration_policy import TrialUsage
 from subscriptions.domain.schedule import Opening, opening
@@ -40,6 +41,7 @@ def subscribe(
     starts_at: datetime | None = None,
     needs_payment: bool = False,
     reference: str = "",
+    planned: "QuerySet[PlanVersion] | None" = None,
 ) -> Subscription:
     """Start a subscription on the customer's local day of `starts_at`, by default of `at`.
 
@@ -59,16 +61,17 @@ def subscribe(
         starts_at: An earlier start, in a first period that is not over.
         needs_payment: Whether it only begins when its first invoice is paid; a trial begins.
         reference: Its own, if it has one already; else one is made up.
+        planned: The prices that the customer's other subscriptions are scheduled to go to.
 
     Raises:
         PlanVersionNotOnSale: If the version is a draft, or not effective yet.
         SubscriptionInvalid: If another live subscription of the customer bills one of its
-            meters, or the quantity, trial, anchor or start makes no sense.
+            meters, or is scheduled to, or the quantity, trial, anchor or start makes no sense.
     """
     buyer = Customer.objects.select_for_update(of=("self",)).get(pk=customer.pk)
     _check_numbers(quantity, trial_days)
     _check_sellable(plan_version, at)
-    _check_meters(plan_version, buyer, at)
+    _check_meters(plan_version, buyer, planned, at)
     plan = plan_version.plan
     begins_at = at if starts_at is None else starts_at
     days = _trial_days(plan_version, buyer) if trial_days is None else trial_days
@@ -210,12 +213,17 @@ def _check_sellable(version: PlanVersion, at: datetime) -> None:
         raise PlanVersionNotOnSale(f"{version} is not on sale yet")
 
 
-def _check_meters(version: PlanVersion, customer: Customer, at: datetime) -> None:
+def _check_meters(
+    version: PlanVersion,
+    customer: Customer,
+    planned: "QuerySet[PlanVersion] | None",
+    at: datetime,
+) -> None:
     """A usage event names customer and meter, so only one live subscription may bill it."""
-    taken = clashing_meter(version, customer_id=customer.pk, at=at)
-    if taken is not None:
+    clash = clashing_meter(version, customer_id=customer.pk, planned=planned, at=at)
+    if clash is not None:
         raise SubscriptionInvalid(
-            f"another live subscription of {customer} bills {taken} already",
+            f"another live subscription of {customer} {clash.bills_it}",
             field="plan_version",
             remedy="change that subscription's plan instead",
         )

@@ -13,6 +13,7 @@ from datetime import datetime
 from django.db import transaction
 
 from billing.models import CreditNote, Invoice, PlanChange, UnusedCredit
+from billing.queries.planned_prices import planned_versions
 from billing.services.changes.change_drafts import draft_change
 from billing.services.credit.giving_back import close_drafts, issue_notes, keep_unused, refund_notes
 from billing.services.credit.note_plans import NotePlan
@@ -26,11 +27,11 @@ from subscriptions.domain.lifecycle import BILLED_STATES
 from subscriptions.domain.proration import change_boundary
 from subscriptions.domain.proration_policy import ChangeKind, Timing, UnusedTime
 from subscriptions.errors import AddOnInvalid, TransitionNotAllowed
-from subscriptions.models import Meter, PlanVersion, Price, Subscription
+from subscriptions.models import PlanVersion, Price, Subscription
 from subscriptions.services.add_ons import current_add_on, put_add_on
 from subscriptions.services.changes import ensure_on_sale
 from subscriptions.services.lifecycle import change_token, ensure_unchanged, lock_subscription
-from subscriptions.services.meters import clashing_meter
+from subscriptions.services.meters import clashing_meter, hold_meters
 from subscriptions.services.policies import NO_OVERRIDE, ChangeOverride, ChangeTerms, PolicyBook
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.money import Money, quantize, total, zero
@@ -165,6 +166,7 @@ def change_add_on(
     )
     close_drafts(seen.unused)
     with transaction.atomic():
+        hold_meters(subscription.customer_id)
         locked = lock_subscription(subscription)
         ensure_unchanged(locked, expected)
         preview = preview_add_on(
@@ -341,21 +343,28 @@ def check_meters(subscription: Subscription, version: PlanVersion, at: datetime)
     """Usage is billed once: not by an add-on and a plan, now or after a scheduled change.
 
     Raises:
-        AddOnInvalid: If a meter of the add-on is billed already.
+        AddOnInvalid: If a meter of the add-on is billed already, or will be.
     """
     clash = clashing_meter(
-        version, customer_id=subscription.customer_id, at=at, changing=subscription
+        version,
+        customer_id=subscription.customer_id,
+        at=at,
+        planned=planned_versions(subscription.customer_id),
+        changing=subscription,
     )
     if clash is None:
-        later = Price.objects.filter(plan_version__in=_scheduled_versions(subscription))
-        meters = Meter.objects.filter(prices__plan_version=version)
-        clash = meters.filter(pk__in=later.values("meter")).first()
-    if clash is not None:
+        return
+    if clash.is_to_come:
         raise AddOnInvalid(
-            f"{clash} is billed already, by a plan or another add-on",
+            f"{clash.meter} will be billed by a plan, to which a change is scheduled",
             field="plan_version",
-            remedy="a meter is billed by one of a customer's plans and add-ons",
+            remedy="take that change back first",
         )
+    raise AddOnInvalid(
+        f"{clash.meter} is billed already, by a plan or another add-on",
+        field="plan_version",
+        remedy="a meter is billed by one of a customer's plans and add-ons",
+    )
 
 
 def _scheduled_versions(subscription: Subscription) -> list[PlanVersion]:

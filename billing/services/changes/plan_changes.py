@@ -16,6 +16,7 @@ from django.db import transaction
 
 from billing.errors import PlanChangeInvalid, PlanChangeNotNow
 from billing.models import CreditNote, Invoice, PlanChange, UnusedCredit
+from billing.queries.planned_prices import planned_versions
 from billing.services.changes.change_drafts import ChangeDraft, draft_change
 from billing.services.changes.effects import Effect
 from billing.services.credit.giving_back import close_drafts, issue_notes, keep_unused, refund_notes
@@ -40,7 +41,7 @@ from subscriptions.domain.schedule import anchor_after_change, in_trial, trial_e
 from subscriptions.models import PlanVersion, Subscription
 from subscriptions.services.changes import ensure_sellable, switch_plan
 from subscriptions.services.lifecycle import change_token, ensure_unchanged, lock_subscription
-from subscriptions.services.meters import clashing_meter
+from subscriptions.services.meters import clashing_meter, hold_meters
 from subscriptions.services.policies import NO_OVERRIDE, ChangeOverride, ChangeTerms, PolicyBook
 from subscriptions.services.restrictions import ensure_changeable
 from subscriptions.services.transitions import SCHEDULE, Actor, record_transition
@@ -97,7 +98,7 @@ def preview_plan_change(
 
     Raises:
         PlanChangeInvalid: If it changes nothing, the quantity is below 1, or another live
-            subscription of the customer bills one of the new plan's meters.
+            subscription of the customer bills one of the new plan's meters, or will.
         PlanChangeNotNow: If the subscription has no period to change in.
         PlanVersionNotOnSale: If the new prices are not on sale, or in another currency.
     """
@@ -305,6 +306,7 @@ def change_plan(
         close_usage_until(seen.subscription, seen.effective_at)
     close_drafts(seen.unused)
     with transaction.atomic():
+        hold_meters(subscription.customer_id)
         locked = lock_subscription(subscription)
         ensure_unchanged(locked, expected)
         preview = preview_plan_change(
@@ -444,11 +446,17 @@ def _check(
     if subscription.plan_version.plan.billing_interval != plan_version.plan.billing_interval:
         _ensure_no_add_ons(subscription, at)
     clash = clashing_meter(
-        plan_version, customer_id=subscription.customer_id, at=at, changing=subscription
+        plan_version,
+        customer_id=subscription.customer_id,
+        at=at,
+        planned=planned_versions(subscription.customer_id, changing=subscription),
+        changing=subscription,
     )
     if clash is not None:
         raise PlanChangeInvalid(
-            f"another live subscription, or an add-on, bills {clash} already", field="plan_version"
+            f"another live subscription, or an add-on, {clash.bills_it}",
+            field="plan_version",
+            remedy="take that back first" if clash.is_to_come else "",
         )
 
 

@@ -13,10 +13,11 @@ from django.db.models import QuerySet
 from billing.domain.price_moves import Candidate, Effect, NoticeRule, obstacle, summed
 from billing.errors import PriceMoveInvalid
 from billing.models import PlanChange, PriceMove
+from billing.services.changes.move_clashes import MoveClashes
 from billing.services.changes.plan_changes import recurring_fee
 from billing.services.invoices.terms import PriceBook
 from subscriptions.domain.change_kind import yearly
-from subscriptions.models import Meter, PlanVersion, Subscription, SubscriptionAddOn
+from subscriptions.models import PlanVersion, Subscription
 from tiktoktoe.kernel.money import Money, quantize_amount
 from tiktoktoe.kernel.periods import local_midnight
 
@@ -118,7 +119,7 @@ def rows_of(terms: MoveTerms, subscriptions: Sequence[Subscription], at: datetim
             "subscription", flat=True
         )
     )
-    clashes = _clashes(terms.to_version, subscriptions, at)
+    clashes = MoveClashes(terms.to_version, subscriptions, at)
     book = PriceBook([terms.from_version.pk, terms.to_version.pk])
     fees: dict[int, Effect] = {}
     rows = []
@@ -126,15 +127,19 @@ def rows_of(terms: MoveTerms, subscriptions: Sequence[Subscription], at: datetim
         quantity = subscription.quantity
         if quantity not in fees:
             fees[quantity] = effect_of(book, terms.from_version, terms.to_version, quantity)
+        clash = clashes.of(subscription)
         why = obstacle(
             Candidate(
                 state=subscription.state,
                 cancel_at=subscription.cancel_at,
                 pause_at=subscription.pause_at,
                 has_scheduled_change=subscription.pk in scheduled,
-                clashing_meter=clashes.get(subscription.pk),
+                clashing_meter=clash.meter if clash else None,
+                clash_is_to_come=clash is not None and clash.is_to_come,
             )
         )
+        if not why:
+            clashes.take(subscription)
         day = day_of(terms.on, subscription)
         rows.append(
             MoveRow(
@@ -225,33 +230,3 @@ def subscribers(terms: MoveTerms) -> "QuerySet[Subscription]":
     if terms.started_before is not None:
         found = found.filter(started_at__date__lt=terms.started_before)
     return found.select_related("customer").order_by("customer__name", "pk")
-
-
-def _clashes(
-    version: PlanVersion, subscriptions: Sequence[Subscription], at: datetime
-) -> dict[int, str]:
-    """Where something else of the customer's bills one of the new prices' meters."""
-    meters = Meter.objects.filter(prices__plan_version=version).distinct()
-    by_customer: dict[int, list[tuple[int, str]]] = {}
-    others = Subscription.objects.live().filter(
-        customer__in={s.customer_id for s in subscriptions},
-        plan_version__prices__meter__in=meters,
-    )
-    for pk, customer, meter in others.values_list(
-        "pk", "customer", "plan_version__prices__meter__name"
-    ):
-        by_customer.setdefault(customer, []).append((pk, meter))
-    add_ons = SubscriptionAddOn.objects.at(at).filter(
-        subscription__customer__in={s.customer_id for s in subscriptions},
-        plan_version__prices__meter__in=meters,
-    )
-    for customer, meter in add_ons.values_list(
-        "subscription__customer", "plan_version__prices__meter__name"
-    ):
-        by_customer.setdefault(customer, []).append((0, meter))
-    found = {}
-    for subscription in subscriptions:
-        for pk, meter in by_customer.get(subscription.customer_id, ()):
-            if pk != subscription.pk:
-                found[subscription.pk] = meter
-    return found

@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import transaction
 
 from billing.errors import NotComingBack
+from billing.queries.planned_prices import planned_versions
 from billing.services.changes.subscribing import Started, start_subscription
 from billing.services.invoices.boundaries import start_boundary
 from billing.services.invoices.draft_parts import DraftInvoice
@@ -48,6 +49,7 @@ def preview_return(*, subscription: Subscription, actor: Actor, at: datetime) ->
             customer=subscription.customer,
             plan_version=version,
             quantity=subscription.quantity,
+            planned=planned_versions(subscription.customer_id),
             at=at,
             actor=actor,
         )

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from billing.queries.planned_prices import planned_versions
 from billing.services.changes.first_add_ons import AddOnWanted, put_first_add_ons
 from billing.services.changes.scheduled_changes import rehearsed_boundaries
 from billing.services.credit.coupon_book import CouponBook
@@ -93,7 +94,12 @@ def _previewed(
     with transaction.atomic():
         customer = buyer()
         begun = subscribe(
-            customer=customer, plan_version=plan_version, quantity=quantity, at=at, actor=NOBODY_YET
+            customer=customer,
+            plan_version=plan_version,
+            quantity=quantity,
+            planned=planned_versions(customer.pk),
+            at=at,
+            actor=NOBODY_YET,
         )
         put_first_add_ons(subscription=begun, add_ons=add_ons, actor=NOBODY_YET, at=at)
         if coupon_code:

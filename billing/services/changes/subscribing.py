@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 
 from billing.models import Invoice
+from billing.queries.planned_prices import planned_versions
 from billing.services.changes.first_add_ons import AddOnWanted, put_first_add_ons
 from billing.services.credit.coupons import redeem_coupon
 from billing.services.invoices.invoicing import bill_start
@@ -72,6 +73,7 @@ def start_subscription(
         starts_at=starts_at,
         needs_payment=needs_payment,
         reference=reference,
+        planned=planned_versions(customer.pk),
         at=at,
         actor=actor,
     )
