@@ -41,10 +41,13 @@ def test_each_variable_is_listed_once() -> None:
 def _of_live_suite() -> set[str]:
     """What tests/live/ asks the environment for."""
     suite = (ROOT / "tests" / "live" / "test_gateways.py").read_text(encoding="utf-8")
-    parts = re.search(r"parts = \(([^)]*)\)", suite)
-    assert parts is not None
-    adyen = re.findall(r'"([A-Z]+)"', parts.group(1))
-    return {"TTT_LIVE_STRIPE_KEY", *(f"TTT_LIVE_ADYEN_{part}" for part in adyen)}
+    asked = re.findall(r"parts = \(([^)]*)\)\n.*TTT_LIVE_([A-Z]+)_", suite)
+    assert [gateway for _, gateway in asked] == ["ADYEN", "PAYPAL"]
+    return {"TTT_LIVE_STRIPE_KEY"} | {
+        f"TTT_LIVE_{gateway}_{part}"
+        for parts, gateway in asked
+        for part in re.findall(r'"([A-Z_]+)"', parts)
+    }
 
 
 def test_the_example_as_it_is_changes_nothing() -> None:

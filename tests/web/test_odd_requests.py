@@ -52,7 +52,7 @@ def test_a_nul_character_leads_nowhere_in_the_portal(client: Client, address: st
         "/books/trial-balance/?on=9999-12-31",
         "/overview/?end=9999-12-31&start=0001-01-01&month=9999-12",
         "/overview/mrr/?month=9999-12&currency=xyz&page=-1",
-        "/billing-runs/preview/?at=9999-12-31&on=9999-12-31",
+        "/billing-runs/dry/?at=9999-12-31&on=9999-12-31&page=x",
         f"/search/?search={'9' * 40}",
         "/search/?search=1e999999999",
         "/search/?search=1e-99999",

