@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from tiktoktoe.drill.stories import Story, captures_of, refunds_of
+from tiktoktoe.drill.stories import Story, captures_of, refunds_of, still_to_give_back
 from tiktoktoe.kernel.money import Money
 
 EUR_10 = Money("10.01", "EUR")
@@ -30,3 +30,10 @@ def test_a_gateway_that_takes_one_part_is_asked_for_the_first_alone() -> None:
 
     assert [part.amount for part in both] == [Decimal("2.50"), Decimal("5.01")]
     assert captures_of(story, EUR_10, is_one_only=True) == both[:1]
+
+
+def test_what_failed_is_asked_for_again_and_not_what_came_after_it() -> None:
+    first, second, third = refunds_of(Story.REFUNDED_IN_PARTS, EUR_10)
+
+    assert still_to_give_back([first, second, third], [third, first]) == [second]
+    assert still_to_give_back([first, second, third], [third, second, first]) == []

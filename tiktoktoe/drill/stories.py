@@ -4,7 +4,7 @@ The workers do our part, all of them the same and at once; the banks' part is th
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
@@ -80,6 +80,15 @@ def refunds_of(story: Story, amount: Money) -> list[Money]:
     return _shares(amount, _REFUNDS.get(story, ()))
 
 
+def still_to_give_back(wanted: Sequence[Money], given: Sequence[Money]) -> list[Money]:
+    """What is missing, in order: an earlier one may have failed after a later one came through."""
+    missing = list(wanted)
+    for amount in given:
+        if amount in missing:
+            missing.remove(amount)
+    return missing
+
+
 def captures_of(story: Story, amount: Money, *, is_one_only: bool) -> list[Money]:
     """The captures of a hold, in order; of a gateway that takes one part the first alone."""
     parts = _shares(amount, _CAPTURES.get(story, ()))
@@ -108,15 +117,15 @@ def _carry_on_refund(payment: Payment, story: Story, at: datetime) -> bool:
     Whoever refunds of his own accord has a key of his own.
     """
     asked = list(payment.refunds.all())
-    counted = [refund for refund in asked if refund.state in COUNTED_REFUND_STATES]
-    wanted = refunds_of(story, payment.amount)
-    if len(counted) == len(wanted) or (asked and story in _ASKED_ONCE):
+    counted = [refund.amount for refund in asked if refund.state in COUNTED_REFUND_STATES]
+    missing = still_to_give_back(refunds_of(story, payment.amount), counted)
+    if not missing or (asked and story in _ASKED_ONCE):
         return False
     whose = os.getpid() if story == S.REFUNDED_BY_EVERYBODY else ""
     with suppress(Conflict):
         refund_payment(
             payment=payment,
-            amount=wanted[len(counted)],
+            amount=missing[0],
             reason="the drill",
             actor=ACTOR,
             idempotency_key=f"drill:{payment.pk}:{len(asked)}:{whose}",
