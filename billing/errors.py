@@ -135,6 +135,10 @@ class PayLinkEnded(Conflict):
     """A link to pay by opens nothing: unknown, expired, revoked, or used by somebody else."""
 
 
+class PartInvalid(InvalidInput):
+    """So much of an invoice cannot be paid at once."""
+
+
 class PayLinkInvalid(InvalidInput):
     """A link to pay by cannot be made so."""
 

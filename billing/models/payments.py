@@ -147,6 +147,14 @@ class Payment(models.Model):
         FAILED = "failed"
         CANCELED = "canceled"
 
+    class Rest(models.TextChoices):
+        """Of a part: how the rest of the invoice is collected once it is paid."""
+
+        NONE = "", "None"
+        OPEN = "open"
+        REQUIRES_ACTION = "requires_action"
+        LEFT = "left"
+
     class Contested(models.TextChoices):
         """What its disputes come to; empty where there is none, or none that counts."""
 
@@ -166,6 +174,14 @@ class Payment(models.Model):
     idempotency_key = models.CharField(max_length=100, unique=True)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     retries_done = models.PositiveSmallIntegerField(default=0)
+    rest = models.CharField(
+        max_length=16,
+        choices=Rest.choices,
+        blank=True,
+        default=Rest.NONE,
+        help_text="of a part: how the rest is collected once it is paid",
+    )
+    rest_at = models.DateTimeField(null=True, blank=True, help_text="and when")
     created_at = models.DateTimeField(default=now)
     paid_at = models.DateTimeField(null=True, blank=True)
 
@@ -193,6 +209,10 @@ class Payment(models.Model):
             models.CheckConstraint(
                 condition=models.Q(amount_charged_back__gte=0),
                 name="payment_charged_back_is_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(rest="open") | models.Q(rest_at__isnull=True),
+                name="payment_rest_is_planned_where_open",
             ),
         ]
         indexes = [

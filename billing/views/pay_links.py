@@ -14,7 +14,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from billing.errors import PayLinkEnded
+from billing.domain.part_amounts import as_typed
+from billing.errors import PartInvalid, PayLinkEnded
 from billing.forms.pay_links import ShareForm
 from billing.models import Invoice, PayLink, Payment
 from billing.queries.portal import last_failure, why_declined
@@ -27,7 +28,7 @@ from billing.services.payments.pay_links import (
     pay_by_link,
     revoke_link,
 )
-from billing.views.portal import portal_payment
+from billing.views.portal import chosen_part, portal_payment
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission
@@ -75,6 +76,7 @@ def pay_link(request: HttpRequest, link: PayLink, token: str) -> HttpResponse:
         "why": why_declined(failed) if failed else "",
         "is_payable": invoice.state in {"open", "uncollectible"} and invoice.amount_due.amount > 0,
         "is_others": is_others,
+        "in_all": as_typed(invoice.amount_due),
     }
     return render(request, "portal/pay_link.html", context)
 
@@ -90,10 +92,13 @@ def pay_link_payment(request: HttpRequest, link: PayLink, token: str) -> HttpRes
             link=link,
             is_mine=_is_mine(request, link),
             saves_method=request.POST.get("save") == "yes",
+            part=chosen_part(request, link.invoice),
             at=now(),
         )
     except PayLinkEnded:
         raise
+    except PartInvalid as refusal:
+        messages.error(request, f"{str(refusal)[:1].upper()}{str(refusal)[1:]}.")
     except (Conflict, GatewayError) as refusal:
         # The link is theirs by now, though no page was opened: they may try again.
         _remember(request, link)

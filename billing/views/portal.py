@@ -8,6 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
+from billing.domain.part_amounts import Part, as_typed, part_of
+from billing.errors import PartInvalid
 from billing.models import Invoice, Payment, PaymentMethod, UsageBudget
 from billing.queries.credit_balance import credit_balances, credit_history
 from billing.queries.dunning import portal_banners
@@ -111,6 +113,7 @@ def portal_invoice(request: HttpRequest, number: str) -> HttpResponse:
         "is_payable": is_payable,
         "debit": coming_debit(invoice),
         "ways": ways_to_pay(invoice, at=now()) if is_payable else [],
+        "in_all": as_typed(invoice.amount_due),
     }
     return render(request, "portal/invoice_detail.html", context)
 
@@ -118,7 +121,7 @@ def portal_invoice(request: HttpRequest, number: str) -> HttpResponse:
 @require_POST
 @requires(Permission.USE_PORTAL)
 def portal_pay(request: HttpRequest, number: str) -> HttpResponse:
-    """Pay an invoice the way that was chosen: by a stored method, or on a gateway's page.
+    """Pay an invoice, or a part, the way that was chosen: a stored method, or a gateway's page.
 
     A second click goes to the same page. Without a choice it is the first page there is.
     """
@@ -128,16 +131,20 @@ def portal_pay(request: HttpRequest, number: str) -> HttpResponse:
         messages.error(request, "Please choose one of the ways to pay.")
         return redirect("portal_invoice", number)
     try:
+        part = chosen_part(request, invoice)
         if way.method is not None:
-            return _charge(request, invoice, way.method)
+            return _charge(request, invoice, way.method, part)
         address = open_payment_page(
             invoice=invoice,
             saves_method=request.POST.get("save") == "yes",
             gateway=way.gateway,
             customer_address=client_address(request),
+            part=part,
             actor=portal_actor(request),
             at=now(),
         )
+    except PartInvalid as refusal:
+        messages.error(request, f"{str(refusal)[:1].upper()}{str(refusal)[1:]}.")
     except Conflict as refusal:
         messages.info(request, f"{str(refusal)[:1].upper()}{str(refusal)[1:]}.")
     except GatewayError:
@@ -145,6 +152,16 @@ def portal_pay(request: HttpRequest, number: str) -> HttpResponse:
     else:
         return see_other(address)
     return redirect("portal_invoice", number)
+
+
+def chosen_part(request: HttpRequest, invoice: Invoice) -> Part | None:
+    """How much of an invoice is to be paid, if not all.
+
+    Raises:
+        PartInvalid: If that cannot be.
+    """
+    typed, shown = request.POST.get("amount", ""), request.POST.get("due", "")
+    return part_of(invoice.amount_due, typed, shown=shown)
 
 
 def _chosen_way(request: HttpRequest, invoice: Invoice) -> Way | None:
@@ -155,14 +172,16 @@ def _chosen_way(request: HttpRequest, invoice: Invoice) -> Way | None:
     return next((way for way in ways if way.value == chosen), None)
 
 
-def _charge(request: HttpRequest, invoice: Invoice, method: PaymentMethod) -> HttpResponse:
+def _charge(
+    request: HttpRequest, invoice: Invoice, method: PaymentMethod, part: Part | None
+) -> HttpResponse:
     """Charge a stored method that the customer has chosen, and show what came of it.
 
     A page that was opened before, and left, is closed first.
     """
     actor, at = portal_actor(request), now()
     close_payment_page(invoice=invoice, actor=actor, at=at)
-    attempt = charge_invoice(invoice=invoice, method=method, actor=actor, at=at)
+    attempt = charge_invoice(invoice=invoice, method=method, part=part, actor=actor, at=at)
     return redirect("portal_payment", attempt.payment_id)
 
 

@@ -50,7 +50,12 @@ def as_kept(found: Authentication, *, gateway: str, is_on_page: bool) -> dict[st
 
 
 def authentications_of_page(
-    *, invoice: Invoice, gateways: Iterable[str], stores_method: bool, at: datetime
+    *,
+    invoice: Invoice,
+    gateways: Iterable[str],
+    stores_method: bool,
+    at: datetime,
+    amount: Money | None = None,
 ) -> dict[str, Authentication]:
     """What each gateway's payment page asks for: the customer is there, no card is known yet."""
     customer = invoice.customer
@@ -58,7 +63,7 @@ def authentications_of_page(
     facts = AuthenticationFacts(
         gateway="",
         kind="",
-        amount=invoice.amount_due,
+        amount=amount or invoice.amount_due,
         issuer_country=customer.country,
         acquirer_country=_our_country(),
         is_customer_there=True,

@@ -18,6 +18,7 @@ from billing.domain.attempts import (
     ensure_payment_move,
 )
 from billing.domain.authentication import Authentication
+from billing.domain.part_amounts import Part
 from billing.domain.scoring import Objectives
 from billing.errors import (
     InvoiceNotOpen,
@@ -38,6 +39,7 @@ from billing.models import (
 from billing.services.payments.authentication import as_kept, authentication_of_charge
 from billing.services.payments.channels import PAYABLE_STATES, Channel
 from billing.services.payments.page_decisions import PageRoute
+from billing.services.payments.part_payments import keep_plan, plan_of_rest
 from billing.services.payments.payment_events import record_event
 from billing.services.payments.reviews import held_back, judge_payment
 from billing.services.payments.sending import send_attempt, send_deadline
@@ -65,6 +67,7 @@ def charge_invoice(
     at: datetime,
     method: PaymentMethod | None = None,
     objectives: Objectives | None = None,
+    part: Part | None = None,
 ) -> PaymentAttempt:
     """Collect what is due on an invoice by a stored method, where the strategy says.
 
@@ -75,9 +78,10 @@ def charge_invoice(
         method: The one to charge; by default the customer's default one, or, if the policy
             may choose, whichever is best.
         objectives: What matters for this payment, instead of the policy's weights.
+        part: What the customer pays of it; it is tried once, and the rest as planned.
 
     Raises:
-        InvoiceNotOpen: If nothing is to be collected on it.
+        InvoiceNotOpen: If nothing is to be collected on it, or less than the part.
         PaymentDisputed: If the bank decides about a payment of it.
         PaymentMethodMissing: If the customer has no such method.
         NothingToCharge: If the method cannot be charged anywhere; says why.
@@ -87,8 +91,9 @@ def charge_invoice(
     if chosen is None or chosen.customer_id != invoice.customer_id or chosen.state != "active":
         raise PaymentMethodMissing("there is no stored payment method to charge")
     started = monotonic()
-    sent = _charge_once(invoice, method, objectives, actor, at)
-    if is_due_elsewhere(sent, at) and monotonic() - started < REQUEST_DEADLINE.total_seconds():
+    sent = _charge_once(invoice, method, objectives, actor, at, part=part)
+    is_late = monotonic() - started >= REQUEST_DEADLINE.total_seconds()
+    if part is None and not is_late and is_due_elsewhere(sent, at):
         return _charge_once(invoice, method, objectives, actor, at)
     return sent
 
@@ -113,8 +118,11 @@ def open_routed_attempt(
     method: PaymentMethod | None = None,
     objectives: Objectives | None = None,
     is_hold: bool = False,
+    part: Part | None = None,
 ) -> PaymentAttempt:
     """Commit an attempt where the strategy says, with the decision, before anything is sent.
+
+    Of a part that cannot be charged nothing is kept, so that what was planned stands.
 
     Raises:
         InvoiceNotOpen: If nothing is to be collected on the invoice.
@@ -131,9 +139,18 @@ def open_routed_attempt(
             method=method,
             objectives=objectives,
             is_hold=is_hold,
+            part=part,
             actor=actor,
             at=at,
         )
+        if part is not None:
+            return _written(written, is_hold=is_hold)
+    return _written(written, is_hold=is_hold)
+
+
+def _written(
+    written: PaymentAttempt | PaymentDecision | PaymentReview, *, is_hold: bool
+) -> PaymentAttempt:
     if isinstance(written, PaymentReview):
         raise PaymentHeld("a person has to look at this payment first; it is in the review queue")
     if isinstance(written, PaymentDecision):
@@ -151,7 +168,7 @@ def open_attempt(
     at: datetime,
     method: PaymentMethod | None = None,
     saves_method: bool = False,
-    amount: Money | None = None,
+    part: Part | None = None,
     authentication: Authentication | None = None,
     customer_address: str = "",
     decide: Callable[..., PageRoute] | None = None,
@@ -167,7 +184,7 @@ def open_attempt(
     """
     with _one_live(), transaction.atomic(durable=True):
         locked = Invoice.objects.select_for_update(of=("self",)).get(pk=invoice.pk)
-        payment, earlier = _payment_to_collect(locked, channel, actor, at, amount=amount)
+        payment, earlier = _payment_to_collect(locked, channel, actor, at, part=part)
         attempt = new_attempt(payment, earlier, channel=channel, gateway=gateway, at=at)
         attempt.method, attempt.saves_method = method, saves_method
         attempt.customer_address = customer_address or None
@@ -193,6 +210,7 @@ def write_routed_attempt(
     method: PaymentMethod | None = None,
     objectives: Objectives | None = None,
     is_hold: bool = False,
+    part: Part | None = None,
 ) -> PaymentAttempt | PaymentDecision | PaymentReview:
     """Write an attempt down where the strategy says; the caller holds the invoice's lock.
 
@@ -201,7 +219,7 @@ def write_routed_attempt(
     charge, among the gateways that can hold money; one for which there is no way is given up.
     """
     channel = Channel.STORED_METHOD
-    payment, earlier = _payment_to_collect(invoice, channel, actor, at)
+    payment, earlier = _payment_to_collect(invoice, channel, actor, at, part=part)
     payment.customer, payment.invoice = invoice.customer, invoice
     record = pool.record
     verdict = judge_payment(
@@ -261,9 +279,11 @@ def _charge_once(
     objectives: Objectives | None,
     actor: Actor,
     at: datetime,
+    *,
+    part: Part | None = None,
 ) -> PaymentAttempt:
     attempt = open_routed_attempt(
-        invoice=invoice, method=method, objectives=objectives, actor=actor, at=at
+        invoice=invoice, method=method, objectives=objectives, part=part, actor=actor, at=at
     )
     return send_attempt(attempt=attempt, actor=actor, at=at)
 
@@ -277,14 +297,18 @@ def _payment_to_collect(
     actor: Actor,
     at: datetime,
     *,
-    amount: Money | None = None,
+    part: Part | None = None,
 ) -> tuple[Payment, list[PaymentAttempt]]:
     due = invoice.amount_due
     if invoice.state not in PAYABLE_STATES[channel] or due.amount <= 0:
         raise InvoiceNotOpen(f"nothing is to be collected on invoice {invoice}")
-    if amount is not None and amount > due:
-        raise InvoiceNotOpen(f"only {due} is to be collected on invoice {invoice}")
-    return payment_for(invoice, amount or due, channel=channel, at=at, actor=actor)
+    if part is not None and part.of != due:
+        raise InvoiceNotOpen(f"{due} is due on invoice {invoice} by now: please look at it again")
+    plan = plan_of_rest(invoice) if part is not None else None
+    amount = due if part is None else part.amount
+    payment, earlier = payment_for(invoice, amount, channel=channel, at=at, actor=actor)
+    keep_plan(payment, plan)
+    return payment, earlier
 
 
 def new_attempt(
@@ -339,6 +363,9 @@ def payment_for(
             live.purpose = "off_session"  # whoever had opened a page is not there any more
             live.save(update_fields=["purpose"])
         return live, earlier
+    # What is planned stands while the customer is on a page, and should it leave that.
+    is_on_page = live is not None and channel == Channel.HOSTED_PAGE
+    planned_at = live.next_attempt_at if live is not None and is_on_page else None
     if live is not None:
         _cancel(live, actor, at)
     payment = Payment.objects.create(
@@ -349,6 +376,7 @@ def payment_for(
         amount=due.amount,
         purpose="off_session" if channel == Channel.STORED_METHOD else "on_session",
         idempotency_key=f"{invoice.pk}:{len(payments) + 1}",
+        next_attempt_at=planned_at,
         retries_done=live.retries_done if live else 0,
         created_at=at,
     )

@@ -4,6 +4,7 @@ from datetime import datetime
 from functools import partial
 
 from billing.domain.attempts import AttemptState
+from billing.domain.part_amounts import Part
 from billing.errors import GatewayUnavailable, InvoiceNotOpen, PaymentHeld, PaymentInFlight
 from billing.gateways.registry import DEFAULT_GATEWAY, gateway_named, gateway_names
 from billing.models import Invoice, Payment, PaymentAttempt
@@ -27,13 +28,15 @@ def open_payment_page(
     saves_method: bool = False,
     gateway: str = DEFAULT_GATEWAY,
     customer_address: str = "",
+    part: Part | None = None,
 ) -> str:
-    """Open a payment page for what is due on an invoice; gives its address.
+    """Open a payment page for what is due on an invoice, or a part of it; gives its address.
 
     `customer_address` is from where the customer asked for it, which is evidence in a dispute.
 
     A second click, or another tab, gets the page that is open already. One of another gateway
-    is closed first; where that cannot be done, as at PayPal, it is the page to pay on.
+    is closed first; where that cannot be done, as at PayPal, it is the page to pay on. One of
+    another amount is closed too, and nothing else is opened where it cannot be.
 
     Raises:
         InvoiceNotOpen: If nothing is to be paid.
@@ -42,7 +45,7 @@ def open_payment_page(
         GatewayUnavailable: If no page could be opened.
     """
     _ensure_not_looked_into(invoice)
-    address = _open_page_of(invoice, gateway, actor, at)
+    address = _open_page_of(invoice, gateway, actor, at, part=part)
     if address:
         return address
     make_known(customer=invoice.customer, at=at, gateway=gateway)
@@ -50,6 +53,7 @@ def open_payment_page(
         invoice=invoice,
         gateways={gateway, *page_gateways(gateway_names())},
         stores_method=saves_method,
+        amount=part.amount if part else None,
         at=at,
     )
     try:
@@ -59,6 +63,7 @@ def open_payment_page(
             gateway=gateway,
             saves_method=saves_method,
             customer_address=customer_address,
+            part=part,
             authentication=asked[gateway],
             decide=partial(decide_page, gateway=gateway, asked=asked, at=at),
             actor=actor,
@@ -66,7 +71,7 @@ def open_payment_page(
         )
     except PaymentInFlight:
         # Another tab was quicker: its page will do.
-        address = _open_page_of(invoice, gateway, actor, at)
+        address = _open_page_of(invoice, gateway, actor, at, part=part)
         if address:
             return address
         raise
@@ -107,7 +112,9 @@ def close_payment_page(*, invoice: Invoice, actor: Actor, at: datetime) -> Payme
 def _ensure_not_looked_into(invoice: Invoice) -> None:
     """Let nobody pay again what a gateway says it has taken, before a person has looked."""
     looked_into = Payment.objects.filter(
-        invoice=invoice, review__state="open", events__event="gateway_contradicts"
+        invoice=invoice,
+        review__state="open",
+        invoice__payments__events__event="gateway_contradicts",
     )
     if looked_into.exists():
         raise PaymentHeld("we are looking into an earlier payment of this invoice")
@@ -118,14 +125,22 @@ def _live_page(invoice: Invoice) -> PaymentAttempt | None:
     return pages.filter(payment__invoice=invoice).exclude(state=AttemptState.SUCCEEDED).first()
 
 
-def _open_page_of(invoice: Invoice, gateway: str, actor: Actor, at: datetime) -> str:
+def _open_page_of(
+    invoice: Invoice, gateway: str, actor: Actor, at: datetime, *, part: Part | None
+) -> str:
     """The address of the page that is open for an invoice, after asking whether it still is."""
     attempt = _live_page(invoice)
     if attempt is None:
         return ""
     seen = look_into(attempt=attempt, actor=actor, at=at)
-    if seen.gateway != gateway and seen.state == AttemptState.REQUIRES_ACTION:
+    asked_for = seen.payment.amount
+    is_other = asked_for != (part.amount if part else invoice.amount_due)
+    if seen.state == AttemptState.REQUIRES_ACTION and (seen.gateway != gateway or is_other):
         seen = close_payment_page(invoice=invoice, actor=actor, at=at) or seen
     if seen.state == AttemptState.SUCCEEDED:
-        raise InvoiceNotOpen(f"invoice {invoice} has just been paid")
+        raise InvoiceNotOpen(f"{asked_for} of invoice {invoice} has just been paid")
+    if is_other and seen.state == AttemptState.REQUIRES_ACTION:
+        raise PaymentInFlight(
+            f"a page for {asked_for} is open and cannot be closed; pay there, or wait until it ends"
+        )
     return seen.action_url if seen.state == AttemptState.REQUIRES_ACTION else ""

@@ -12,6 +12,7 @@ from hashlib import sha256
 from django.db import transaction
 from django.urls import reverse
 
+from billing.domain.part_amounts import Part
 from billing.errors import PayLinkEnded, PayLinkInvalid
 from billing.models import Invoice, PayLink
 from billing.services.payments.addresses import absolute
@@ -66,7 +67,12 @@ def find_link(*, token: str, at: datetime) -> PayLink:
 
 
 def pay_by_link(
-    *, link: PayLink, is_mine: bool, saves_method: bool, at: datetime
+    *,
+    link: PayLink,
+    is_mine: bool,
+    saves_method: bool,
+    at: datetime,
+    part: Part | None = None,
 ) -> tuple[str, PayLink]:
     """Open the payment page of the link's invoice; gives its address.
 
@@ -76,6 +82,7 @@ def pay_by_link(
         link: As it was found.
         is_mine: Whether who asks is who used it first.
         saves_method: Keep the method for later invoices.
+        part: Of what is due; all by default.
         at: Now.
 
     Raises:
@@ -84,7 +91,11 @@ def pay_by_link(
     """
     claimed = _claim(link, is_mine=is_mine, at=at)
     address = open_payment_page(
-        invoice=claimed.invoice, saves_method=saves_method, actor=BY_LINK, at=at
+        invoice=claimed.invoice,
+        saves_method=saves_method,
+        part=part,
+        actor=BY_LINK,
+        at=at,
     )
     return address, claimed
 

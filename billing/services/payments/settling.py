@@ -34,6 +34,7 @@ from billing.models import Invoice, Payment, PaymentAttempt, PaymentDecision
 from billing.queries.risk import returns_of
 from billing.services.dunning.campaigns import terms_of
 from billing.services.invoices.consolidating import subscriptions_of
+from billing.services.payments.part_payments import collect_rest_of, planned_again
 from billing.services.payments.payment_events import record_event
 from billing.services.payments.payment_returns import return_payment
 from billing.services.payments.reviews import hold_for_person
@@ -279,15 +280,18 @@ def _note_contradiction(
 ) -> None:
     """Money moved although we had proof that it had not, or another amount, or a second time.
 
-    A person must look; until then nothing of the payment is charged by itself.
+    A person must look; until then nothing of the invoice is charged by itself.
     """
     is_known = attempt.state == AttemptState.SUCCEEDED and not _is_second_charge(attempt, outcome)
     if outcome.answer != Answer.SUCCEEDED or is_known:
         return
     if attempt.events.filter(event="gateway_contradicts").exists():
         return
-    if attempt.payment.state == PaymentState.OPEN:
-        hold_for_person(payment=attempt.payment, hits=_TAKEN_ALREADY, at=at)
+    payment = attempt.payment
+    if payment.state != PaymentState.OPEN:  # what is left to collect may be another one by now
+        payment = payment.invoice.payments.filter(state=PaymentState.OPEN).first() or payment
+    if payment.state == PaymentState.OPEN:
+        hold_for_person(payment=payment, hits=_TAKEN_ALREADY, at=at)
     paid = str(outcome.amount.amount) if outcome.amount else ""
     record_event(
         payment=attempt.payment,
@@ -343,6 +347,7 @@ def _follow(attempt: PaymentAttempt, outcome: Outcome, actor: Actor, at: datetim
                 at=at,
                 gateway=attempt.gateway,
             )
+        collect_rest_of(payment, actor=actor, at=at)
     elif attempt.state in _RESOLVED and attempt.channel == STORED_METHOD and not attempt.is_hold:
         _plan_next_try(attempt, actor, at)
     else:
@@ -443,7 +448,11 @@ def wait_for_a_way(
 def _plan_next_try(attempt: PaymentAttempt, actor: Actor, at: datetime) -> None:
     """After a stored method was charged in vain: when to try again, or who has to act."""
     payment = attempt.payment
-    if has_fallback(attempt):
+    as_planned = planned_again(payment)
+    if as_planned is not None:
+        _move_payment(payment, as_planned, actor, at, {"reason": "what was planned stands"})
+        return
+    if payment.rest == Payment.Rest.NONE and has_fallback(attempt):
         payment.next_attempt_at = at
         _move_payment(payment, PaymentState.OPEN, actor, at, {"reason": "another gateway is next"})
         return
