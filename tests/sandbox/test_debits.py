@@ -1,5 +1,7 @@
 """Bank debits: given with a mandate, on their way for days, returned, taken back, blocked."""
 
+from datetime import UTC, datetime, timedelta
+from time import sleep
 from typing import Any
 
 import httpx
@@ -127,6 +129,26 @@ def test_a_return_tells_the_banks_code_and_blocks_the_account_but_for_want_of_fu
             debit(client, customer, method)
     else:
         assert debit(client, customer, method).status == "processing"
+
+
+def test_a_debit_given_while_the_clock_stands_clears_four_days_later_to_the_second(
+    sandbox: RunningSandbox, client: Any, customer: str
+) -> None:
+    method = store(sandbox, client, customer, ACCOUNTS["eur"], "eur").payment_method.id
+    given = datetime(2026, 3, 2, 6, tzinfo=UTC)
+
+    sandbox.control.set_clock(given, stands=True)
+    sleep(1.1)
+    intent = debit(client, customer, method, "eur")
+
+    assert intent.created == given.timestamp()
+    sandbox.control.set_clock(given + timedelta(days=4, seconds=-1), stands=True)
+    assert read(client, intent).status == "processing"
+    sandbox.control.set_clock(given + timedelta(days=4), stands=True)
+    assert read(client, intent).status == "succeeded"
+    sandbox.control.set_clock(given)
+    sleep(1.1)
+    assert sandbox.control.stats()["now"] > given.timestamp()
 
 
 @pytest.mark.parametrize(

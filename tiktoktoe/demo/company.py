@@ -310,8 +310,12 @@ class Company:
         ]
 
     def _turn_clocks(self, at: datetime) -> None:
-        """Let it be that time at the gateways too."""
-        self.sandbox.set_clock(at)
+        """Let it be that time at the gateways too, for the whole day.
+
+        A debit clears so many days after its second: were the seconds to pass there, it would
+        be heard of on the day or not by how quick we and our helpers were.
+        """
+        self.sandbox.set_clock(at, stands=True)
         if self.second is not None:
             self.second.set_clock(at)
 

@@ -39,8 +39,8 @@ class SecondGateway:
         self._control.set_webhooks()
 
     def set_clock(self, at: datetime) -> None:
-        """Let it be a certain time there."""
-        self._control.set_clock(at)
+        """Let it be a certain time there, and stay so."""
+        self._control.set_clock(at, stands=True)
 
     def keep_card(self, *, method: PaymentMethod, card: str, holder: str, at: datetime) -> None:
         """Bring a card there too, as its customer would, on the gateway's page."""

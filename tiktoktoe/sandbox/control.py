@@ -32,9 +32,13 @@ class SandboxControl:
         """Let everything work again."""
         self._post("faults/clear", {})
 
-    def set_clock(self, at: datetime) -> None:
-        """Let it be a certain time in the sandbox, and what is due by then happen."""
-        self._post("clock", {"set": int(at.timestamp())})
+    def set_clock(self, at: datetime, *, stands: bool = False) -> None:
+        """Let it be a certain time in the sandbox, and what is due by then happen.
+
+        Args:
+            stands: Let no time pass there until the clock is set again.
+        """
+        self._post("clock", {"set": int(at.timestamp()), "stands": stands})
 
     def advance_clock(self, seconds: int) -> None:
         """Let time pass in the sandbox."""

@@ -1,4 +1,4 @@
-"""The sandbox's time: the real one, moved by as much as somebody asked for."""
+"""The sandbox's time: the real one, moved by as much as somebody asked for, or standing still."""
 
 import time
 from collections.abc import Iterator
@@ -8,25 +8,32 @@ from tiktoktoe.sandbox.core.store import Store
 
 
 class Clock:
-    """Seconds since 1970. It goes on from where it was set, over restarts too."""
+    """Seconds since 1970. It goes on from where it was set, over restarts too.
+
+    Set to stand still, it goes on only when it is set again, or after a restart.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._offset = int(store.setting("clock_offset", 0))
+        self._stands_at: int | None = None
         self._moment: int | None = None
 
     def now(self) -> int:
         """The time, or the moment at which something planned happens."""
-        return int(time.time()) + self._offset if self._moment is None else self._moment
+        if self._moment is not None:
+            return self._moment
+        return int(time.time()) + self._offset if self._stands_at is None else self._stands_at
 
-    def set(self, moment: int) -> None:
-        """Let it be a certain time."""
+    def set(self, moment: int, *, stands: bool = False) -> None:
+        """Let it be a certain time, and go on from there, or stand still."""
         self._offset = moment - int(time.time())
+        self._stands_at = moment if stands else None
         self._store.keep_setting("clock_offset", self._offset)
 
     def forget(self) -> None:
         """Show the real time."""
-        self._offset = 0
+        self._offset, self._stands_at = 0, None
 
     @contextmanager
     def at(self, moment: int) -> Iterator[None]:

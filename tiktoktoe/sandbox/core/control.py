@@ -83,10 +83,11 @@ class Control:
         return {}
 
     def _move_clock(self, body: Json) -> Json:
+        stands = bool(body.get("stands", False))
         if "set" in body:
-            self._account.clock.set(int(body["set"]))
+            self._account.clock.set(int(body["set"]), stands=stands)
         if "advance" in body:
-            self._account.clock.set(self._account.now() + int(body["advance"]))
+            self._account.clock.set(self._account.now() + int(body["advance"]), stands=stands)
         self.late.run_due()
         self._account.run_due()
         return {"now": self._account.now()}
