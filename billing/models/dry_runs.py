@@ -73,7 +73,7 @@ class DryRunChunk(models.Model):
 
 
 class DryRunInvoice(models.Model):
-    """An invoice that would be issued, before tax beside the last one of its subscriptions."""
+    """An invoice that would be issued, before tax beside the one before it of its subscriptions."""
 
     run = models.ForeignKey(DryRun, on_delete=models.CASCADE, related_name="invoices")
     chunk = models.ForeignKey(DryRunChunk, on_delete=models.CASCADE, related_name="+")

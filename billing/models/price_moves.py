@@ -5,6 +5,7 @@ from datetime import UTC
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import F
 
 from billing.domain.price_moves import NoticeRule
 from billing.models.money_fields import money_field
@@ -97,6 +98,10 @@ class PriceMoveRowQuerySet(models.QuerySet["PriceMoveRow"]):
     def waiting(self) -> "PriceMoveRowQuerySet":
         """Those that nothing was decided about yet."""
         return self.filter(state="waiting")
+
+    def to_come(self) -> "PriceMoveRowQuerySet":
+        """Those of them whose subscription has not left the old prices meanwhile."""
+        return self.waiting().filter(subscription__plan_version=F("move__from_version"))
 
 
 class PriceMoveRow(models.Model):

@@ -20,7 +20,7 @@ SHOWN = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurrencySum:
     """What the invoices in one currency would come to, and how that differs, before tax, from
-    the last periods of those that had one."""
+    the periods before of those that had one."""
 
     currency: str
     count: int

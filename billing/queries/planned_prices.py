@@ -18,7 +18,7 @@ def planned_versions(
     if changing is not None:
         whose &= ~Q(subscription=changing.pk)
     changes = PlanChange.objects.filter(whose, state=PlanChange.State.SCHEDULED)
-    moves = PriceMoveRow.objects.waiting().filter(whose)
+    moves = PriceMoveRow.objects.to_come().filter(whose)
     return PlanVersion.objects.filter(
         Q(pk__in=changes.values("plan_version")) | Q(pk__in=moves.values("move__to_version"))
     )

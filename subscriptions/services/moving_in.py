@@ -16,6 +16,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from subscriptions.domain.lifecycle import LIVE_STATES
 from subscriptions.domain.moving_in import (
@@ -35,6 +36,7 @@ from subscriptions.models import (
     Meter,
     PlanVersion,
     Subscription,
+    SubscriptionAddOn,
     SubscriptionPhase,
     SubscriptionTransition,
     UsageClosing,
@@ -193,7 +195,7 @@ def _take_subscriptions(
     rows: Sequence[ReadRow], result: MovedIn, actor: Actor, at: datetime
 ) -> None:
     rows = _once(rows, "reference", result)
-    world = _World(rows)
+    world = _World(rows, at)
     fresh: list[Subscription] = []
     for row in rows:
         try:
@@ -214,7 +216,7 @@ def _take_subscriptions(
 class _World:
     """What the rows of a file are about, loaded at once."""
 
-    def __init__(self, rows: Sequence[ReadRow]) -> None:
+    def __init__(self, rows: Sequence[ReadRow], at: datetime) -> None:
         names = {row.values["customer"] for row in rows}
         self.customers = {
             c.external_id: c
@@ -246,6 +248,17 @@ class _World:
             plan_version__prices__meter__isnull=False,
         )
         for customer_id, name in live.values_list("customer", "plan_version__prices__meter__name"):
+            self.billed.setdefault(customer_id, set()).add(name)
+        there = Q(ends_at__isnull=True) | Q(ends_at__gt=at)
+        add_ons = SubscriptionAddOn.objects.filter(
+            there,
+            subscription__state__in=sorted(LIVE_STATES),
+            subscription__customer__in=self.customers.values(),
+            plan_version__prices__meter__isnull=False,
+        )
+        for customer_id, name in add_ons.values_list(
+            "subscription__customer", "plan_version__prices__meter__name"
+        ):
             self.billed.setdefault(customer_id, set()).add(name)
         closed = UsageClosing.objects.filter(customer__in=self.customers.values())
         self.closed = {

@@ -6,16 +6,19 @@ as the first version of a preview would.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 
 from django.db import transaction
 
 from billing.services.changes.cancelling import preview_cancellation
-from billing.services.changes.pausing import preview_pause
-from billing.services.changes.plan_changes import preview_plan_change
+from billing.services.changes.following import invoice_after
+from billing.services.changes.pausing import pause, preview_pause
+from billing.services.changes.plan_changes import change_plan, preview_plan_change
 from billing.services.invoices.coming_invoices import preview_next_invoices
 from billing.services.invoices.invoicing import preview_next_invoice
 from subscriptions.models import PlanVersion, Subscription
+from subscriptions.services.transitions import Actor
 from tests.benchmarks.big_billing_run import set_up
 from tests.benchmarks.billing_run import JAN_1, TIERS, a_plan, bill_one
 from tests.factories.subscriptions import make_plan, per_call, published_version, recurring
@@ -23,6 +26,7 @@ from tiktoktoe.kernel.ids import short_id
 
 SUBSCRIPTIONS = 2_000
 PREVIEWS = 200
+BENCHMARK = Actor(source="benchmark")
 Say = Callable[[str], object]
 Preview = Callable[[Subscription], object]
 
@@ -59,6 +63,10 @@ def run(
         ),
         "Cancellation": lambda s: preview_cancellation(subscription=s, at=at),
         "Pause": lambda s: preview_pause(subscription=s, at=at),
+        "Invoice after a change of plan": lambda s: after(
+            s, partial(change_plan, plan_version=dearer, quantity=2, at=at)
+        ),
+        "Invoice after a pause": lambda s: after(s, partial(pause, at_period_end=True, at=at)),
     }
     measured: list[Latency] = []
     for name, preview in kinds.items():
@@ -83,6 +91,14 @@ def bill_and_roll_back(subscription: Subscription) -> None:
     with transaction.atomic():
         bill_one(subscription.pk)
         transaction.set_rollback(True)
+
+
+def after(subscription: Subscription, change: Callable[..., object]) -> object:
+    """The change is made, the next invoice looked at, and all of it undone."""
+    act = partial(change, subscription=subscription, actor=BENCHMARK)
+    seen = invoice_after(act, subscription=subscription)
+    assert seen is not None, "it was refused, or given up"
+    return seen
 
 
 def a_dearer_plan() -> PlanVersion:

@@ -36,6 +36,7 @@ from subscriptions.services.policies import NO_OVERRIDE, ChangeOverride, ChangeT
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.money import Money, quantize, total, zero
 from tiktoktoe.kernel.periods import Period
+from tiktoktoe.kernel.rehearsal import is_rehearsal
 
 logger = logging.getLogger(__name__)
 
@@ -157,14 +158,15 @@ def change_add_on(
         SubscriptionChanged: If it is not as `expected`, the token of a preview, says.
         PaymentInFlight: If an invoice that is to be credited may be being paid right now.
     """
-    seen = preview_add_on(
-        subscription=subscription,
-        plan_version=plan_version,
-        quantity=quantity,
-        at=at,
-        override=override,
-    )
-    close_drafts(seen.unused)
+    if not is_rehearsal():  # of which nothing is closed
+        seen = preview_add_on(
+            subscription=subscription,
+            plan_version=plan_version,
+            quantity=quantity,
+            at=at,
+            override=override,
+        )
+        close_drafts(seen.unused)
     with transaction.atomic():
         hold_meters(subscription.customer_id)
         locked = lock_subscription(subscription)

@@ -74,7 +74,7 @@ class MoveClashes:
         yield from changes.values_list(
             "subscription", "subscription__customer", "plan_version__prices__meter__name"
         )
-        moves = PriceMoveRow.objects.waiting().filter(
+        moves = PriceMoveRow.objects.to_come().filter(
             subscription__in=live, move__to_version__prices__meter__in=self._meters
         )
         yield from moves.values_list(

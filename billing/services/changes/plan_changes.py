@@ -47,6 +47,7 @@ from subscriptions.services.restrictions import ensure_changeable
 from subscriptions.services.transitions import SCHEDULE, Actor, record_transition
 from tiktoktoe.kernel.money import Money, quantize, total
 from tiktoktoe.kernel.periods import Alignment, BillingPeriods, Period, local_date
+from tiktoktoe.kernel.rehearsal import is_rehearsal
 
 logger = logging.getLogger(__name__)
 
@@ -295,16 +296,17 @@ def change_plan(
         SubscriptionChanged: If it is not as `expected`, the token of a preview, says.
         PaymentInFlight: If an invoice that is to be credited may be being paid right now.
     """
-    seen = preview_plan_change(
-        subscription=subscription,
-        plan_version=plan_version,
-        quantity=quantity,
-        at=at,
-        override=override,
-    )
-    if seen.closes:
-        close_usage_until(seen.subscription, seen.effective_at)
-    close_drafts(seen.unused)
+    if not is_rehearsal():  # of which nothing is closed
+        seen = preview_plan_change(
+            subscription=subscription,
+            plan_version=plan_version,
+            quantity=quantity,
+            at=at,
+            override=override,
+        )
+        if seen.closes:
+            close_usage_until(seen.subscription, seen.effective_at)
+        close_drafts(seen.unused)
     with transaction.atomic():
         hold_meters(subscription.customer_id)
         locked = lock_subscription(subscription)

@@ -13,6 +13,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from billing.errors import BeingWorkedOn
 from billing.services.invoices.renewal import claim, draft_and_move_on, due
 from billing.services.invoices.run_changes import LinesBefore, Rehearsed, beside_last_period
+from tiktoktoe.kernel.rehearsal import rehearsing
 
 PERIODS_MAX = 800
 
@@ -32,7 +33,7 @@ def rehearse(ids: Sequence[int], *, by: datetime) -> Rehearsal:
         BeingWorkedOn: If another transaction holds some of them; ask again.
     """
     try:
-        with transaction.atomic():
+        with transaction.atomic(), rehearsing():
             found = _bill_through(ids, by)
             transaction.set_rollback(True)
         return Rehearsal(invoices=tuple(found))

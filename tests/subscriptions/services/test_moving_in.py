@@ -18,7 +18,7 @@ from analytics.services.movements import record_movements
 from billing.models import Invoice
 from billing.services.invoices.renewal import run_billing
 from subscriptions.domain.moving_in import FileKind
-from subscriptions.models import Customer, PlanVersion, Subscription
+from subscriptions.models import Customer, PlanVersion, Subscription, SubscriptionAddOn
 from subscriptions.services.moving_in import MovedIn, move_in
 from tests.factories.accounts import make_user
 from tests.factories.subscriptions import (
@@ -317,6 +317,25 @@ def test_two_subscriptions_that_bill_one_meter_are_refused_within_a_file() -> No
     )
 
     assert wrong(done) == [(3, "plan")]
+
+
+def test_one_whose_meter_an_add_on_of_the_customer_bills_is_refused() -> None:
+    customer = acme()
+    team()
+    published_version(per_call(), plan=make_plan(code="metered"), at=LONG_AGO)
+    calls = published_version(per_call(), plan=make_plan(is_add_on=True), at=LONG_AGO)
+    subscriptions("old-1,acme,team,2023-05-20,2026-02-20")
+    SubscriptionAddOn.objects.create(
+        subscription=customer.subscriptions.get(),
+        plan=calls.plan,
+        plan_version=calls,
+        quantity=1,
+        starts_at=FEB_10,
+    )
+
+    done = subscriptions("old-2,acme,metered,2023-05-20,2026-02-20")
+
+    assert wrong(done) == [(2, "plan")]
 
 
 def test_a_dry_run_says_what_would_be_made_and_writes_nothing() -> None:

@@ -9,16 +9,20 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from billing.domain.belongings import BelongingKind
 from billing.models import PlanChange, PriceMove, PriceMoveRow
 from billing.queries.planned_prices import planned_versions
 from billing.services.changes.add_ons import change_add_on
+from billing.services.changes.cancelling import cancel_subscription
 from billing.services.changes.first_add_ons import AddOnWanted
 from billing.services.changes.plan_changes import change_plan, withdraw_plan_change
 from billing.services.changes.price_move_previews import MoveTerms, preview_price_move
 from billing.services.changes.price_moves import start_price_move
+from billing.services.changes.returning import preview_return, start_again
 from billing.services.changes.start_previews import preview_start
 from billing.services.changes.subscribing import start_subscription
 from billing.services.invoices.renewal import run_billing
+from billing.services.moving_in import move_belongings_in
 from subscriptions.domain.proration_policy import Timing
 from subscriptions.models import Customer, PlanVersion, Subscription, SubscriptionAddOn
 from subscriptions.services.meters import clashing_meter
@@ -152,6 +156,15 @@ def test_what_a_price_move_will_bill_is_taken(way: str) -> None:
 
 
 @pytest.mark.django_db
+def test_a_price_move_takes_nothing_for_one_that_has_left_its_prices() -> None:
+    first, second = two()
+    start_price_move(terms=moving(first.plan_version, calling()), user=None, at=JAN_10)
+    to_plan(first, fee_of("99.00"), Timing.IMMEDIATE)
+
+    assert to_plan(second, calling()).state == "scheduled"
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("way", WAYS)
 def test_what_an_add_on_will_bill_is_taken(way: str) -> None:
     first, second = two()
@@ -160,6 +173,40 @@ def test_what_an_add_on_will_bill_is_taken(way: str) -> None:
 
     with pytest.raises(InvalidInput, match=r"bills API calls already|billed already"):
         others(second)[way]()
+
+
+@pytest.mark.django_db
+def test_nobody_comes_back_to_a_meter_that_will_be_billed() -> None:
+    first, _ = two()
+    ended = begin(calling(), "2026-01-01", customer=first.customer)
+    cancel_subscription(subscription=ended, actor=TEST_ACTOR, at=JAN_10)
+    ended.refresh_from_db()
+    change = to_plan(first, calling())
+
+    for come_back in (preview_return, start_again):
+        with pytest.raises(InvalidInput, match=WILL):
+            come_back(subscription=ended, actor=TEST_ACTOR, at=JAN_10)
+
+    withdraw_plan_change(change=change, at=JAN_10)
+    assert start_again(subscription=ended, actor=TEST_ACTOR, at=JAN_10).subscription.pk
+
+
+@pytest.mark.django_db
+def test_no_add_on_moves_in_whose_meter_will_be_billed() -> None:
+    first, second = two()
+    to_plan(first, calling())
+    beside = calls_beside()
+
+    done = move_belongings_in(
+        kind=BelongingKind.ADD_ONS,
+        text=f"subscription,add_on,quantity\n{second.reference},{beside.plan.code},1",
+        actor=TEST_ACTOR,
+        at=JAN_10,
+        is_dry_run=False,
+    )
+
+    assert [(error.line, error.field) for error in done.errors] == [(2, "plan_version")]
+    assert "API calls will be billed by a plan" in done.errors[0].message
 
 
 @pytest.mark.django_db

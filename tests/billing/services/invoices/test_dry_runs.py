@@ -14,6 +14,7 @@ from django.utils import timezone
 from billing.errors import DryRunInvalid, DryRunNotRunning
 from billing.models import (
     CouponUse,
+    CreditNote,
     DryRun,
     DryRunInvoice,
     Invoice,
@@ -23,7 +24,7 @@ from billing.models import (
 from billing.queries.dry_runs import currency_sums, rehearsed_invoices, with_changes
 from billing.services.changes.cancelling import CancelWhen, cancel_subscription
 from billing.services.changes.plan_changes import change_plan
-from billing.services.invoices import dry_run
+from billing.services.invoices import dry_run, rehearsing
 from billing.services.invoices.dry_run import (
     LEASE,
     cancel_dry_run,
@@ -33,6 +34,7 @@ from billing.services.invoices.dry_run import (
 )
 from billing.services.invoices.invoicing import bill_start
 from billing.services.invoices.renewal import run_billing
+from billing.services.invoices.run_changes import Rehearsed, beside_last_period
 from subscriptions.models import Subscription, SubscriptionTransition, UsageClosing
 from tests.factories.accounts import make_user
 from tests.factories.subscriptions import (
@@ -118,6 +120,30 @@ def test_by_a_coming_day_each_period_follows_from_the_one_before() -> None:
     run_billing(at=APRIL_1)
     later = Invoice.objects.filter(period_start__gte=MAR_1).order_by("period_start")
     assert [invoice.total.amount for invoice in later] == [D(98), D(98)]
+
+
+def test_it_takes_no_number_for_what_it_gives_back() -> None:
+    """The end on the 20th gives twelve days back by a note, whose series nobody waits for."""
+    leaving = subscriber("31.00")
+    cancel_subscription(
+        subscription=leaving,
+        actor=TEST_ACTOR,
+        at=JAN_1,
+        when=CancelWhen.ON_DAY,
+        on=date(2026, 1, 20),
+    )
+    before = everything()
+    seen: list[tuple[int, list[tuple[Any, ...]]]] = []
+
+    def look(*given: Any) -> list[Rehearsed]:
+        seen.append((CreditNote.objects.count(), list(NumberSeries.objects.values_list())))
+        return beside_last_period(*given)
+
+    with patch.object(rehearsing, "beside_last_period", look):
+        worked_out(by=FEB_1, at=JAN_1)
+
+    assert everything() == before
+    assert seen[0] == (1, list(NumberSeries.objects.values_list()))
 
 
 def test_what_would_be_set_aside_is_named_and_keeps_nobody_else_from_it() -> None:

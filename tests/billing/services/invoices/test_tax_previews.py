@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from time import perf_counter
 
 import pytest
@@ -11,11 +12,13 @@ from pytest_django import Settings
 
 from billing.models import Invoice
 from billing.services.changes.add_ons import preview_add_on
+from billing.services.changes.following import invoice_after
+from billing.services.changes.plan_changes import change_plan
 from billing.services.credit.customer_credit import grant_credit
 from billing.services.invoices.coming_invoices import preview_next_invoices
 from billing.services.invoices.invoicing import preview_next_invoice
 from billing.services.invoices.renewal import run_billing
-from billing.services.invoices.tax_previews import taxed_drafts, with_taxes
+from billing.services.invoices.tax_previews import taxed_drafts, taxed_invoice, with_taxes
 from billing.services.invoices.taxing import tax_waiting
 from subscriptions.models import Subscription
 from tests.factories.accounts import make_user
@@ -95,6 +98,30 @@ def test_any_preview_gets_the_taxes_of_its_drafts(
     seen = preview_add_on(subscription=subscription, plan_version=add_on, quantity=1, at=JAN_16)
 
     assert with_taxes(seen).due_now == Money("17.32", "USD")
+
+
+def test_it_is_asked_of_the_invoice_after_a_change_when_that_is_undone(
+    engine: Receiver, subscription: Subscription
+) -> None:
+    """No row is held while it answers."""
+    dearer = published_version(recurring("200.00", tax_category="digital"))
+    act = partial(
+        change_plan,
+        subscription=subscription,
+        plan_version=dearer,
+        quantity=1,
+        actor=TEST_ACTOR,
+        at=JAN_16,
+    )
+
+    shown = invoice_after(act, subscription=subscription)
+
+    assert engine.requests == []
+    assert shown is not None
+    assert shown.awaits_tax
+    taxed = taxed_invoice(shown)
+    assert taxed is not None
+    assert taxed.totals.total == Money("216.50", "USD")
 
 
 @pytest.mark.parametrize("fault", [500, "hang", "drip", "reset"])
