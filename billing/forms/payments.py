@@ -69,8 +69,16 @@ class RefundForm(forms.Form):
         self.fields["credit_note"].queryset = notes  # type: ignore[attr-defined]
 
 
+EXECUTED_WORDS = {
+    "attempt": "The money was taken",
+    "refund": "The money was given back",
+    "capture": "The money was taken",
+    "void": "The hold was let go",
+}
+
+
 class OutcomeClaimForm(forms.Form):
-    """What a person knows of an attempt whose outcome the gateway does not tell."""
+    """What a person knows of something whose outcome the gateway does not tell."""
 
     verdict = forms.ChoiceField(
         choices=OutcomeClaim.Verdict.choices, label="What became of it", widget=forms.RadioSelect
@@ -79,10 +87,15 @@ class OutcomeClaimForm(forms.Form):
         max_length=255,
         strip=True,
         required=False,
-        label="The gateway's name for the charge",
-        help_text="As its statement has it; only if the money was taken.",
+        label="The gateway's name for it",
+        help_text="As its statement has it; only if it was executed.",
     )
     proof = forms.CharField(
         max_length=300, strip=True, help_text="What shows it: the gateway's statement and its day."
     )
     reason = forms.CharField(max_length=300, strip=True)
+
+    def __init__(self, *args: Any, what: str = "attempt", **options: Any) -> None:
+        super().__init__(*args, **options)
+        choices = dict(OutcomeClaim.Verdict.choices) | {"executed": EXECUTED_WORDS[what]}
+        self.fields["verdict"].choices = list(choices.items())  # type: ignore[attr-defined]

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.db.models import Prefetch, QuerySet
 
 from billing.domain.attempts import may_replay
+from billing.gateways.base import Capabilities
 from billing.gateways.registry import gateway_named, gateway_names
 from billing.models import (
     GatewayCall,
@@ -35,6 +37,8 @@ class UnknownRow:
 class UnknownMovement:
     """A refund of a payment, or a capture or void of a hold, that may have been carried out."""
 
+    kind: str  # refund or operation
+    pk: UUID
     what: str
     payment: Payment
     gateway: str
@@ -43,6 +47,8 @@ class UnknownMovement:
     sends: int
     checks: int
     next_check_at: datetime | None
+    is_replayable: bool
+    claim: OutcomeClaim | None  # that waits for a second person
 
 
 def unknown_refunds() -> QuerySet[Refund]:
@@ -55,14 +61,22 @@ def unknown_operations() -> QuerySet[PaymentOperation]:
     return PaymentOperation.objects.filter(state="unknown").order_by("requested_at")
 
 
-def unknown_movements() -> list[UnknownMovement]:
-    """The oldest first; two queries."""
+def unknown_movements(*, at: datetime) -> list[UnknownMovement]:
+    """The oldest first; four queries."""
     to_payment = ("payment__customer", "payment__invoice")
-    refunds = unknown_refunds().select_related("attempt", *to_payment)[:SHOWN]
+    claims = Prefetch("outcome_claims", _open_claims(), to_attr="open_claims")
+    refunds = unknown_refunds().select_related("attempt", *to_payment)
+    found = [
+        _movement("refund", "refund", refund.payment, refund, at)
+        for refund in refunds.prefetch_related(claims)[:SHOWN]
+    ]
     related = ("attempt", *(f"attempt__{name}" for name in to_payment))
-    operations = unknown_operations().select_related(*related)[:SHOWN]
-    found = [_movement("refund", refund.payment, refund) for refund in refunds]
-    found += [_movement(row.kind, row.attempt.payment, row) for row in operations]
+    claims = Prefetch("outcome_claims", _open_claims(), to_attr="open_claims")
+    operations = unknown_operations().select_related(*related)
+    found += [
+        _movement("operation", row.kind, row.attempt.payment, row, at)
+        for row in operations.prefetch_related(claims)[:SHOWN]
+    ]
     return sorted(found, key=lambda row: row.since)
 
 
@@ -70,41 +84,60 @@ def unknown_attempts(*, at: datetime) -> list[UnknownRow]:
     """The oldest first."""
     calls = Prefetch("calls", GatewayCall.objects.order_by("-pk"), to_attr="last_calls")
     unknown = PaymentAttempt.objects.filter(state="unknown").order_by("dispatched_at")
-    open_ones = OutcomeClaim.objects.filter(state="open").select_related("claimed_by")
-    claims = Prefetch("outcome_claims", open_ones, to_attr="open_claims")
     related = unknown.select_related("payment__customer", "payment__invoice")
+    claims = Prefetch("outcome_claims", _open_claims(), to_attr="open_claims")
     rows = related.prefetch_related(calls, claims)
     return [_row(attempt, at) for attempt in rows[:SHOWN]]
 
 
+def _open_claims() -> QuerySet[OutcomeClaim]:
+    return OutcomeClaim.objects.filter(state="open").select_related("claimed_by")
+
+
+def _open_claim(row: PaymentAttempt | Refund | PaymentOperation) -> OutcomeClaim | None:
+    claims: list[OutcomeClaim] = getattr(row, "open_claims", [])
+    return next(iter(claims), None)
+
+
 def _row(attempt: PaymentAttempt, at: datetime) -> UnknownRow:
-    able = (
-        gateway_named(attempt.gateway).capabilities if attempt.gateway in gateway_names() else None
-    )
+    able = _capabilities(attempt.gateway)
     last_calls: list[GatewayCall] = getattr(attempt, "last_calls", [])
-    claims: list[OutcomeClaim] = getattr(attempt, "open_claims", [])
     return UnknownRow(
         attempt=attempt,
-        is_replayable=able is not None
-        and may_replay(
-            dispatched_at=attempt.dispatched_at,
-            at=at,
-            remembers_keys_for=able.remembers_keys_for,
-        ),
+        is_replayable=_is_replayable(attempt.gateway, attempt.dispatched_at, at),
         can_be_searched=able is not None and able.look_up is not None,
         last_call=next(iter(last_calls), None),
-        claim=next(iter(claims), None),
+        claim=_open_claim(attempt),
     )
 
 
-def _movement(what: str, payment: Payment, row: Refund | PaymentOperation) -> UnknownMovement:
+def _movement(
+    kind: str, what: str, payment: Payment, row: Refund | PaymentOperation, at: datetime
+) -> UnknownMovement:
+    gateway = row.attempt.gateway
     return UnknownMovement(
+        kind=kind,
+        pk=row.pk,
         what=what,
         payment=payment,
-        gateway=row.attempt.gateway,
+        gateway=gateway,
         amount=row.amount,
         since=row.requested_at,
         sends=row.sends,
         checks=row.checks,
         next_check_at=row.next_check_at,
+        is_replayable=_is_replayable(gateway, row.requested_at, at),
+        claim=_open_claim(row),
+    )
+
+
+def _capabilities(gateway: str) -> Capabilities | None:
+    return gateway_named(gateway).capabilities if gateway in gateway_names() else None
+
+
+def _is_replayable(gateway: str, since: datetime, at: datetime) -> bool:
+    """Whether the gateway surely knows the key still; one that is not configured knows nothing."""
+    able = _capabilities(gateway)
+    return able is not None and may_replay(
+        dispatched_at=since, at=at, remembers_keys_for=able.remembers_keys_for
     )

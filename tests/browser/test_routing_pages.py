@@ -10,16 +10,20 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from billing.domain.declines import DeclineClass
-from billing.models import Payment, ProcessorFeeRule, RoutingPolicy, RoutingRule
+from billing.models import OutcomeClaim, Payment, ProcessorFeeRule, RoutingPolicy, RoutingRule
 from billing.services.payments.charging import charge_invoice
+from billing.services.payments.refunds import refund_payment
 from billing.services.payments.routing_policies import draft_policy
+from billing.services.payments.unknowns import claim_outcome
 from subscriptions.models import Customer
+from subscriptions.services.transitions import Actor
 from tests.browser.reader import DESKTOP, PHONE, Reader
 from tests.factories.accounts import make_user
 from tests.scripted_gateway import LOST, TwoGateways, declined, gateways
-from tests.stripe_world import NOW, PERSON, invoice_of
+from tests.stripe_world import NOW, PERSON, invoice_of, later
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.errors import Conflict
+from tiktoktoe.kernel.money import Money
 
 __all__ = ["gateways"]  # fixture
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,6 +51,7 @@ def test_pages_of_routing_are_good_pages(
     with suppress(Conflict):
         charge_invoice(invoice=failed.invoice, actor=PERSON, at=NOW)
     _cost_more_than_expected(paid)
+    _lose_a_refund(gateways, paid)
     draft = draft_policy(user=make_user(), at=NOW)
     RoutingRule.objects.create(
         policy=draft, position=1, name="all to beta", effect="only", gateways=["beta"]
@@ -63,6 +68,32 @@ def test_pages_of_routing_are_good_pages(
     }.items():
         finance_reader.audit(path)
         _picture(finance_reader, name)
+
+
+def _lose_a_refund(gateways: TwoGateways, payment: Payment) -> None:
+    """Two that are not known; of one somebody has said what became of it."""
+    gateways.beta.refund = lambda _: LOST  # type: ignore[attr-defined]
+    gateways.beta.find_refund = lambda **_: LOST  # type: ignore[attr-defined]
+    refunds = [
+        refund_payment(
+            payment=payment,
+            amount=Money("7.00", "USD"),
+            reason="asked",
+            actor=PERSON,
+            idempotency_key=key,
+            at=NOW,
+        )
+        for key in ("one", "two")
+    ]
+    claim_outcome(
+        target=refunds[0],
+        verdict=OutcomeClaim.Verdict.EXECUTED,
+        reference="re-1",
+        proof="statement of 2 January",
+        reason="asked",
+        actor=Actor(source="finance", user=make_user()),
+        at=later(days=2),
+    )
 
 
 def _cost_more_than_expected(payment: Payment) -> None:

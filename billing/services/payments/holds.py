@@ -34,6 +34,11 @@ from billing.models import Invoice, Payment, PaymentAttempt, PaymentMethod, Paym
 from billing.services.payments.capture_amounts import is_another_amount, note_other_amount
 from billing.services.payments.capture_fees import add_fee_of_capture
 from billing.services.payments.charging import default_method, open_routed_attempt
+from billing.services.payments.contrary_words import (
+    SETTLED,
+    note_contrary_word,
+    taken_all_the_same,
+)
 from billing.services.payments.gateway_calls import Request, ask
 from billing.services.payments.payment_events import RECONCILER, record_event
 from billing.services.payments.refunds import follow_invoice
@@ -188,6 +193,8 @@ def settle_operation(
     answer = Answer.SUCCEEDED if is_gone else outcome.answer
     is_other = is_another_amount(outcome, locked)
     answer = Answer.INCONCLUSIVE if is_other else answer
+    if locked.state in SETTLED:
+        note_contrary_word(settled=locked, answer=answer, outcome=outcome, actor=actor, at=at)
     to_state = settled_refund_state(answer, is_replay=locked.sends > 1)
     if locked.state in refund_states_before(to_state):
         add_fee_of_capture(operation=locked, to_state=to_state, outcome=outcome)
@@ -289,7 +296,7 @@ def _check_hold(attempt: PaymentAttempt, kind: PaymentOperation.Kind, *, is_last
 
 
 def _reserve(attempt: PaymentAttempt, amount: Money) -> None:
-    left = attempt.amount_authorized - attempt.amount_captured
+    left = attempt.amount_authorized - attempt.amount_captured - taken_all_the_same(attempt)
     is_payable = amount.currency.code == attempt.currency and quantize(amount) == amount
     if not is_payable or amount.amount <= 0:
         raise HoldNotPossible(f"{amount} cannot be taken of {attempt.amount_authorized}")

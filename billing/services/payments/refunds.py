@@ -23,6 +23,11 @@ from billing.errors import PaymentDisputed, PaymentNotRefundable, RefundExceedsP
 from billing.gateways.base import Outcome, RefundRequest
 from billing.gateways.registry import gateway_named
 from billing.models import CreditNote, Invoice, Payment, PaymentAttempt, Refund
+from billing.services.payments.contrary_words import (
+    SETTLED,
+    given_back_all_the_same,
+    note_contrary_word,
+)
 from billing.services.payments.gateway_calls import Request, ask
 from billing.services.payments.payment_events import RECONCILER, record_event
 from billing.services.payments.refund_parts import charge_reference, shares_of_refund
@@ -143,12 +148,18 @@ def settle_refund(*, refund: Refund, outcome: Outcome, actor: Actor, at: datetim
     invoice = Invoice.objects.select_for_update(of=("self",)).get(payments__refunds=refund.pk)
     payment = Payment.objects.select_for_update(of=("self",)).get(refunds=refund.pk)
     locked = Refund.objects.select_for_update(of=("self",)).get(pk=refund.pk)
-    payment.invoice, locked.payment = invoice, payment
+    payment.invoice, locked.payment, locked.attempt.payment = invoice, payment, payment
     locked.gateway_reference = outcome.reference or locked.gateway_reference
     locked.message = outcome.message or locked.message
     is_other = _is_another_amount(outcome, locked)
+    # That it is not found says nothing of one that is known to be given back.
+    is_lost = outcome.answer == Answer.NO_SUCH_REQUEST and locked.state == RefundState.SUCCEEDED
+    if locked.state in SETTLED:
+        note_contrary_word(
+            settled=locked, answer=outcome.answer, outcome=outcome, actor=actor, at=at
+        )
     to_state = settled_refund_state(
-        Answer.INCONCLUSIVE if is_other else outcome.answer,
+        Answer.INCONCLUSIVE if is_other or is_lost else outcome.answer,
         is_replay=locked.sends > 1,
         sent_at=locked.sent_at or locked.requested_at,
         at=at,
@@ -239,8 +250,9 @@ def _check_amount(payment: Payment, amount: Money, credit_note: CreditNote | Non
         or quantize(amount) != amount
     ):
         raise PaymentNotRefundable(f"{amount} cannot be refunded of {payment.amount}")
-    if amount > payment.amount_refundable:
-        raise RefundExceedsPayment(f"at most {payment.amount_refundable} can be refunded")
+    left = payment.amount_refundable - given_back_all_the_same(payment)
+    if amount > left:
+        raise RefundExceedsPayment(f"at most {max(left, left * 0)} can be refunded")
     if credit_note is not None:
         _check_note(payment, amount, credit_note)
 

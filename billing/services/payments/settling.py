@@ -34,6 +34,7 @@ from billing.models import Invoice, Payment, PaymentAttempt, PaymentDecision
 from billing.queries.risk import returns_of
 from billing.services.dunning.campaigns import terms_of
 from billing.services.invoices.consolidating import subscriptions_of
+from billing.services.payments.contrary_words import note_charge_contrary, takes_several_parts
 from billing.services.payments.part_payments import collect_rest_of, planned_again
 from billing.services.payments.payment_events import record_event
 from billing.services.payments.payment_returns import return_payment
@@ -75,6 +76,7 @@ def settle_attempt(
 ) -> PaymentAttempt:
     """Record what an answer proves; one that proves nothing new only sets the next look."""
     locked = _lock(attempt)
+    note_charge_contrary(attempt=locked, outcome=outcome, actor=actor, at=at)
     if _is_only_held(locked, outcome):
         outcome = replace(outcome, answer=Answer.AUTHORIZED)
     to_state = _proven_state(locked, outcome, at)
@@ -175,8 +177,11 @@ def end_hold(*, attempt: PaymentAttempt, reason: str, actor: Actor, at: datetime
 
 def _is_only_held(attempt: PaymentAttempt, outcome: Outcome) -> bool:
     """Whether "succeeded" speaks of an authorisation: a hold's captures tell of its money."""
-    is_settled = attempt.state == AttemptState.SUCCEEDED
-    return attempt.is_hold and not is_settled and outcome.answer == Answer.SUCCEEDED
+    if not attempt.is_hold or outcome.answer != Answer.SUCCEEDED:
+        return False
+    if attempt.state == AttemptState.ABANDONED:  # let go, and yet taken
+        return takes_several_parts(attempt)
+    return attempt.state != AttemptState.SUCCEEDED
 
 
 def _lock(attempt: PaymentAttempt) -> PaymentAttempt:

@@ -9,12 +9,21 @@ from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 
-from billing.domain.attempts import Answer, AttemptState
 from billing.errors import ProofMissing, StateMoveNotAllowed
-from billing.models import OutcomeClaim, PaymentAttempt
+from billing.models import OutcomeClaim, PaymentAttempt, PaymentOperation, Refund
+from billing.services.payments.claim_targets import (
+    UNKNOWN,
+    Target,
+    asked_since,
+    attempt_of,
+    ensure_named,
+    is_unanswered,
+    look_at,
+    payment_of,
+    settle_by_people,
+    word_for,
+)
 from billing.services.payments.payment_events import record_event
-from billing.services.payments.reconciling import look_into
-from billing.services.payments.settling import prove_executed, prove_not_executed
 from subscriptions.services.transitions import Actor
 
 logger = logging.getLogger(__name__)
@@ -26,7 +35,7 @@ Verdict = OutcomeClaim.Verdict
 
 def claim_outcome(
     *,
-    attempt: PaymentAttempt,
+    target: Target,
     verdict: OutcomeClaim.Verdict,
     proof: str,
     reason: str,
@@ -34,16 +43,17 @@ def claim_outcome(
     at: datetime,
     reference: str = "",
 ) -> OutcomeClaim:
-    """Say what became of an unknown attempt, by evidence that only a person can see.
+    """Say what became of what is unknown, by evidence that only a person can see.
 
     Talks to the gateway: wrap no transaction around it.
 
     Args:
-        reference: The gateway's name for the charge; only and always of one that was executed.
+        reference: The gateway's name for it; only and always of one that was executed, but
+            for voids, and captures where the gateway has no name for them.
 
     Raises:
         ProofMissing: If there is no proof, no reason or no person, it is too early, somebody
-            has claimed something already, the reference is missing or another payment's, or
+            has claimed something already, the reference is missing or another one's, or
             asking has sent it again without an answer.
         StateMoveNotAllowed: If its outcome is known, by now.
     """
@@ -51,17 +61,19 @@ def claim_outcome(
         raise ProofMissing("name what proves it, and why it is marked")
     if actor.user is None:
         raise ProofMissing("only a person can bring a proof")
-    if at - attempt.dispatched_at < PERSONS_WAIT:
+    if at - asked_since(target) < PERSONS_WAIT:
         raise ProofMissing("it is not a day old: the gateway may still answer")
     name = reference.strip() if verdict == Verdict.EXECUTED else ""
-    _ensure_reference(attempt, verdict, name)
-    seen = _ask_once_more(attempt, actor, at)
-    if seen.state != AttemptState.UNKNOWN:
-        raise StateMoveNotAllowed(f"the attempt is {seen.state}: its outcome is known")
+    ensure_named(target, verdict, name)
+    seen = _ask_once_more(target, actor, at)
+    if seen.state != UNKNOWN:
+        raise StateMoveNotAllowed(f"the {word_for(seen)} is {seen.state}: its outcome is known")
     try:
         with transaction.atomic():
             claim = OutcomeClaim.objects.create(
-                attempt=seen,
+                attempt=seen if isinstance(seen, PaymentAttempt) else None,
+                refund=seen if isinstance(seen, Refund) else None,
+                operation=seen if isinstance(seen, PaymentOperation) else None,
                 verdict=verdict,
                 reference=name[:255],
                 proof=proof.strip()[:300],
@@ -71,12 +83,14 @@ def claim_outcome(
             )
             _note(claim, "outcome_claimed", actor, at)
     except IntegrityError as error:
-        raise ProofMissing("somebody has said already what became of it: look at that") from error
+        raise ProofMissing(
+            "somebody has said already what became of it, or it is known by now: look at that"
+        ) from error
     return claim
 
 
-def agree_to_claim(*, claim: OutcomeClaim, actor: Actor, at: datetime) -> PaymentAttempt:
-    """Agree, having seen the evidence: the attempt is settled as was claimed.
+def agree_to_claim(*, claim: OutcomeClaim, actor: Actor, at: datetime) -> Target:
+    """Agree, having seen the evidence: what it is of is settled as was claimed.
 
     Talks to the gateway: wrap no transaction around it.
 
@@ -87,23 +101,12 @@ def agree_to_claim(*, claim: OutcomeClaim, actor: Actor, at: datetime) -> Paymen
     """
     if actor.user is None or actor.user.pk == claim.claimed_by_id:
         raise ProofMissing("a second person has to agree")
-    seen = _ask_once_more(claim.attempt, actor, at)
+    _ask_once_more(claim.target, actor, at)
     with transaction.atomic():
         locked = _locked(claim)
         locked.state, locked.decided_by, locked.decided_at = _AGREED, actor.user, at
         locked.save(update_fields=["state", "decided_by", "decided_at"])
-        if locked.verdict == Verdict.NOT_EXECUTED:
-            return prove_not_executed(
-                attempt=seen, proof=locked.proof, reason=locked.reason, actor=actor, at=at
-            )
-        return prove_executed(
-            attempt=seen,
-            reference=locked.reference,
-            proof=locked.proof,
-            reason=locked.reason,
-            actor=actor,
-            at=at,
-        )
+        return settle_by_people(claim=locked, actor=actor, at=at)
 
 
 @transaction.atomic
@@ -133,42 +136,27 @@ def _locked(claim: OutcomeClaim) -> OutcomeClaim:
     return locked
 
 
-def _ensure_reference(
-    attempt: PaymentAttempt, verdict: OutcomeClaim.Verdict, reference: str
-) -> None:
-    if verdict == Verdict.EXECUTED and not reference:
-        raise ProofMissing("name the charge as the gateway does")
-    others = PaymentAttempt.objects.filter(gateway=attempt.gateway, gateway_reference=reference)
-    if reference and others.exclude(pk=attempt.pk).exists():
-        raise ProofMissing("this charge is another payment's")
-
-
-def _ask_once_more(attempt: PaymentAttempt, actor: Actor, at: datetime) -> PaymentAttempt:
+def _ask_once_more(target: Target, actor: Actor, at: datetime) -> Target:
     """What the gateway says now; what is on its way again is nobody's to decide."""
-    seen = look_into(attempt=attempt, actor=actor, at=at)
-    if seen.sends > attempt.sends and _is_unanswered(seen):
+    seen = look_at(target=target, actor=actor, at=at)
+    if seen.sends > target.sends and is_unanswered(seen):
         raise ProofMissing("it was sent again just now, and may be executed yet: try again later")
     return seen
 
 
-def _is_unanswered(attempt: PaymentAttempt) -> bool:
-    """Whether what was asked last may still be on its way."""
-    sent = attempt.calls.exclude(verb__startswith="read_").exclude(verb="find_charge")
-    last = sent.order_by("-pk").first()
-    return last is not None and last.answer in {"", "error", str(Answer.INCONCLUSIVE)}
-
-
 def _note(claim: OutcomeClaim, event: str, actor: Actor, at: datetime) -> None:
+    target = claim.target
+    what = "" if isinstance(target, PaymentAttempt) else f"{word_for(target).capitalize()}. "
     record_event(
-        payment=claim.attempt.payment,
-        attempt=claim.attempt,
+        payment=payment_of(target),
+        attempt=attempt_of(target),
         event=event,
         actor=actor,
         at=at,
         details={
-            "reason": f"{claim.get_verdict_display()}: {claim.reason}"[:300],
+            "reason": f"{what}{claim.get_verdict_display()}: {claim.reason}"[:300],
             "message": f"proof: {claim.proof}",
             **({"reference": claim.reference} if claim.reference else {}),
         },
     )
-    logger.info(event.replace("_", " "), extra={"attempt": str(claim.attempt_id)})
+    logger.info(event.replace("_", " "), extra={word_for(target): str(target.pk)})

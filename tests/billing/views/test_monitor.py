@@ -49,7 +49,7 @@ def _claim(
     attempt: PaymentAttempt, verdict: OutcomeClaim.Verdict, actor: Actor, reference: str = ""
 ) -> OutcomeClaim:
     return claim_outcome(
-        attempt=attempt,
+        target=attempt,
         verdict=verdict,
         reference=reference,
         proof="statement of 2 January",
@@ -130,14 +130,14 @@ def test_looking_now_searches_and_settles_by_the_second_look(
     client.force_login(make_user(role=Role.FINANCE))
     PaymentAttempt.objects.filter(pk=attempt.pk).update(dispatched_at=NOW)
 
-    client.post(f"/payments/unknown/{attempt.pk}/look/")
+    client.post(f"/payments/unknown/attempt/{attempt.pk}/look/")
     attempt.refresh_from_db()
     assert (attempt.state, attempt.missed_at is None) == (
         "unknown",
         False,
     )  # one look proves little
     PaymentAttempt.objects.filter(pk=attempt.pk).update(missed_at=later(minutes=10))
-    client.post(f"/payments/unknown/{attempt.pk}/look/")
+    client.post(f"/payments/unknown/attempt/{attempt.pk}/look/")
 
     attempt.refresh_from_db()
     assert (attempt.state, gateways.charges) == ("not_sent", 0)
@@ -154,7 +154,7 @@ def test_only_two_people_with_a_proof_mark_an_old_unknown(gateways: TwoGateways)
     ):
         with pytest.raises(ProofMissing):
             claim_outcome(
-                attempt=attempt, verdict=NOT, proof=proof, reason=reason, actor=actor, at=at
+                target=attempt, verdict=NOT, proof=proof, reason=reason, actor=actor, at=at
             )
     claim = _claim(attempt, NOT, person)
     for actor in (person, PERSON):
@@ -193,7 +193,7 @@ def test_what_two_people_saw_taken_is_paid_and_not_charged_again(gateways: TwoGa
     gateways.alpha.script = []
     assert collect_due(at=later(days=30)).attempts == 0
     other = _asked_in_vain(gateways)
-    with pytest.raises(ProofMissing, match="another payment's"):
+    with pytest.raises(ProofMissing, match="another charge"):
         _claim(other, OutcomeClaim.Verdict.EXECUTED, _person(), reference="alpha-77")
 
 
@@ -224,7 +224,7 @@ def test_one_says_it_on_the_page_and_another_agrees_there(
     attempt = _asked_in_vain(gateways)
     said = {"verdict": "not_executed", "proof": "statement of 2 January", "reason": "asked"}
     client.force_login(make_user(role=Role.FINANCE))
-    client.post(f"/payments/unknown/{attempt.pk}/claim/", said)
+    client.post(f"/payments/unknown/attempt/{attempt.pk}/claim/", said)
     claim = OutcomeClaim.objects.get()
     assert "Another person has to agree" in client.get("/payments/unknown/").content.decode()
     client.post(f"/payments/unknown/claims/{claim.pk}/agreement/")
@@ -261,5 +261,5 @@ def test_support_may_look_at_the_inbox_and_not_act(gateways: TwoGateways, client
     client.force_login(make_user(role=Role.SUPPORT))
 
     assert client.get("/payments/unknown/").status_code == 200
-    assert client.post(f"/payments/unknown/{attempt.pk}/look/").status_code == 403
-    assert client.post(f"/payments/unknown/{attempt.pk}/claim/").status_code == 403
+    assert client.post(f"/payments/unknown/attempt/{attempt.pk}/look/").status_code == 403
+    assert client.post(f"/payments/unknown/attempt/{attempt.pk}/claim/").status_code == 403

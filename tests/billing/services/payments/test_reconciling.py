@@ -121,7 +121,7 @@ def test_nobody_can_mark_as_not_executed_what_was_sent_again_a_moment_ago(
 
     with pytest.raises(ProofMissing, match="sent again"):
         claim_outcome(
-            attempt=attempt,
+            target=attempt,
             verdict=OutcomeClaim.Verdict.NOT_EXECUTED,
             proof="a statement",
             reason="asked",
