@@ -5,6 +5,7 @@ from django.test import Client
 from django.urls import reverse
 
 from billing.models import Invoice, Payment
+from billing.services.payments.checkout import close_payment_page
 from billing.services.payments.collection import collect_due
 from billing.services.payments.pay_links import make_fix_link
 from finance.domain.chart import RECEIVABLE
@@ -12,7 +13,15 @@ from finance.queries import account_balances
 from finance.services.posting import post_documents
 from subscriptions.models import Customer
 from tests.factories.subscriptions import TEST_ACTOR, make_customer, make_member
-from tests.stripe_world import StripeWorld, customer_with_card, invoice_of
+from tests.paypal_world import PayPalWorld
+from tests.stripe_world import (
+    NOW,
+    TOKENS,
+    StripeWorld,
+    customer_with_card,
+    customer_with_token,
+    invoice_of,
+)
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.money import Money
 
@@ -123,3 +132,30 @@ def test_a_part_by_link(stripe: StripeWorld) -> None:
     assert "<dt>Still due</dt><dd>$59.00</dd>" in back
     assert 'value="59.00"' in visitor.get(path).content.decode()
     assert stripe.charged(invoice) == [4000]
+
+
+def test_a_part_whose_page_was_left_changes_no_plan(stripe: StripeWorld) -> None:
+    customer = customer_with_token(TOKENS["funds"])
+    invoice = invoice_of(customer)
+    collect_due(at=NOW)
+    planned = Payment.objects.get().next_attempt_at
+    assert planned is not None
+    member_of(customer).post(pay_address(invoice), {**PAGE, "amount": "40"})
+
+    close_payment_page(invoice=invoice, actor=TEST_ACTOR, at=now())
+
+    waiting = Payment.objects.live().get()
+    assert (waiting.state, waiting.next_attempt_at) == ("open", planned)
+
+
+def test_where_a_page_cannot_be_closed_no_other_amount_is_opened(paypal: PayPalWorld) -> None:
+    invoice = invoice_of(make_customer())
+    client = member_of(invoice.customer)
+    whole = client.post(pay_address(invoice), {"way": "page-paypal"})
+    assert whole.status_code == 303
+
+    part = {"way": "page-paypal", "due": "99.00", "amount": "40"}
+    refused = client.post(pay_address(invoice), part, follow=True).content.decode()
+
+    assert "is open and cannot be closed" in refused
+    assert int(Payment.objects.get().amount.amount) == 99
