@@ -86,6 +86,7 @@ class AuthenticationFacts:
         is_subscription: Whether the same amount is taken again and again.
         stores_method: Whether later payments will be taken by it without the customer.
         bank_asked: Whether the bank, or a risk rule, asked for it before: a soft decline.
+        is_risky: Whether risk points want it for this payment.
         exempted_count, exempted_total: Low payments since the customer last confirmed.
     """
 
@@ -99,11 +100,13 @@ class AuthenticationFacts:
     is_subscription: bool = False
     stores_method: bool = False
     bank_asked: bool = False
+    is_risky: bool = False
     exempted_count: int = 0
     exempted_total: Money | None = None
 
 
 BANK_DECIDES = "the bank decides"
+OUR_OWN = "this house's own choice"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,8 +165,8 @@ def _asked_of_card(
     facts: AuthenticationFacts, terms: Iterable[ExemptionTerms], on: date
 ) -> Authentication:
     """What is asked for while the customer is there, who pays by card."""
-    if facts.bank_asked:
-        return _challenge("the bank asked for it before")
+    if facts.bank_asked or facts.is_risky:
+        return _stepped_up(facts)
     if _is_one_leg_out(facts):
         return _exempt(Ask.NOTHING, Exemption.ONE_LEG_OUT, "one side is outside of the rules")
     if facts.stores_method:
@@ -190,6 +193,13 @@ def _asked_exemption(
                 source=found.source,
             )
     return None
+
+
+def _stepped_up(facts: AuthenticationFacts) -> Authentication:
+    """A challenge that somebody wants, whatever the rules ask for."""
+    if facts.bank_asked:
+        return _challenge("the bank asked for it before")
+    return Authentication(ask=Ask.CHALLENGE, reason="risk points want it", source=OUR_OWN)
 
 
 def _is_one_leg_out(facts: AuthenticationFacts) -> bool:

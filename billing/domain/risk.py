@@ -51,6 +51,7 @@ class RiskFacts:
     fraud_declines: int = 0  # in ninety days
     is_above_limit: bool = False
     is_above_daily_limit: bool = False
+    was_refused: bool = False  # by a person, an earlier payment of the same debt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,7 @@ def judge(facts: RiskFacts) -> RiskVerdict:
         ("above the limit of one payment", 70, facts.is_above_limit),
         ("above the customer's limit of a day", 70, facts.is_above_daily_limit),
         ("the card's issuer called a payment fraudulent", 70, facts.fraud_declines > 0),
+        ("a person refused an earlier payment of this invoice", 70, facts.was_refused),
         ("three or more suspicious declines in a day", 40, facts.suspicious_declines >= 3),
         ("three or more methods stored in a day", 30, facts.methods_added >= 3),
         ("a disposable e-mail address", 40, domain in DISPOSABLE),

@@ -64,6 +64,9 @@ class PaymentReview(models.Model):
     is_hold = models.BooleanField(
         default=False, help_text="money was only to be held: approving charges nothing by itself"
     )
+    is_on_page = models.BooleanField(
+        default=False, help_text="the customer wants to pay on a page: approving lets them"
+    )
     points = models.PositiveSmallIntegerField()
     hits = models.JSONField(help_text="the rules that hit, and their points")
     created_at = models.DateTimeField(default=now)
@@ -99,3 +102,12 @@ class PaymentReview(models.Model):
     def dialog_ids(self) -> tuple[str, str]:
         """What the dialogs to approve and to refuse it are called on a page."""
         return f"approve-{self.pk}", f"refuse-{self.pk}"
+
+    @property
+    def approving_means(self) -> str:
+        """What approving it leads to, for whoever decides."""
+        if self.is_hold:
+            return "Nothing is charged by itself; whoever asked for it can hold the money."
+        if self.is_on_page:
+            return "The customer can pay on the page now; a stored method waits for three days."
+        return "The stored method is charged within a minute."

@@ -3,8 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.conf import settings
+
 from billing.domain.declines import POLICIES, DeclineClass
-from billing.models import Invoice, Payment, PaymentAttempt, UsageAlert
+from billing.domain.risk import RiskAction, RiskVerdict
+from billing.models import Invoice, Payment, PaymentAttempt, PaymentReview, UsageAlert
 from subscriptions.models import Customer, Subscription
 
 
@@ -47,6 +50,26 @@ def uncollected_invoices(customer: Customer) -> list[Trouble]:
             words = f"Invoice {invoice} could not be collected. {why_declined(last)}"
             found.append(Trouble(invoice=invoice, words=words))
     return found
+
+
+def held_in_words(invoice: Invoice) -> str:
+    """What a customer is told of an invoice that a person looks at; empty: of none.
+
+    It does not say which rules there are, or how far a payment was from them.
+    """
+    reviews = PaymentReview.objects.filter(payment__invoice=invoice, state="open")
+    review = reviews.exclude(payment__state="canceled").order_by("-created_at").first()
+    if review is None:
+        return ""
+    if RiskVerdict(hits=review.hits).action == RiskAction.BLOCK:
+        return (
+            "This invoice cannot be paid online at the moment. "
+            f"Please write to {settings.COMPANY['email']}, so that we find another way."
+        )
+    return (
+        "We look at your payment before it is taken; nothing more is taken meanwhile. "
+        "You need not do anything: please come back here later to pay."
+    )
 
 
 def last_failure(payments: Iterable[Payment]) -> PaymentAttempt | None:

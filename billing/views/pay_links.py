@@ -15,10 +15,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from billing.domain.part_amounts import as_typed
-from billing.errors import PartInvalid, PayLinkEnded
+from billing.errors import PartInvalid, PayLinkEnded, PaymentHeld
 from billing.forms.pay_links import ShareForm
 from billing.models import Invoice, PayLink, Payment
-from billing.queries.portal import last_failure, why_declined
+from billing.queries.portal import held_in_words, last_failure, why_declined
 from billing.services.payments.checkout import confirm_payment
 from billing.services.payments.pay_links import (
     BY_LINK,
@@ -75,6 +75,7 @@ def pay_link(request: HttpRequest, link: PayLink, token: str) -> HttpResponse:
         "token": token,
         "why": why_declined(failed) if failed else "",
         "is_payable": invoice.state in {"open", "uncollectible"} and invoice.amount_due.amount > 0,
+        "held": held_in_words(invoice),
         "is_others": is_others,
         "in_all": as_typed(invoice.amount_due),
     }
@@ -104,7 +105,7 @@ def pay_link_payment(request: HttpRequest, link: PayLink, token: str) -> HttpRes
         _remember(request, link)
         if isinstance(refusal, GatewayError):
             messages.error(request, UNREACHABLE)
-        else:
+        elif not isinstance(refusal, PaymentHeld):  # of that the link's page says what happens
             messages.info(request, f"{str(refusal)[:1].upper()}{str(refusal)[1:]}.")
     else:
         _remember(request, used)

@@ -9,13 +9,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from billing.domain.part_amounts import Part, as_typed, part_of
-from billing.errors import PartInvalid
+from billing.errors import PartInvalid, PaymentHeld
 from billing.models import Invoice, Payment, PaymentMethod, UsageBudget
 from billing.queries.credit_balance import credit_balances, credit_history
 from billing.queries.dunning import portal_banners
 from billing.queries.portal import (
     alerts_of_period,
     ended_for_good,
+    held_in_words,
     uncollected_invoices,
     why_declined,
 )
@@ -111,6 +112,7 @@ def portal_invoice(request: HttpRequest, number: str) -> HttpResponse:
         "lines": invoice.lines.select_related("subscription"),
         "payments": payments,
         "is_payable": is_payable,
+        "held": held_in_words(invoice) if is_payable else "",
         "debit": coming_debit(invoice),
         "ways": ways_to_pay(invoice, at=now()) if is_payable else [],
         "in_all": as_typed(invoice.amount_due),
@@ -145,6 +147,8 @@ def portal_pay(request: HttpRequest, number: str) -> HttpResponse:
         )
     except PartInvalid as refusal:
         messages.error(request, f"{str(refusal)[:1].upper()}{str(refusal)[1:]}.")
+    except PaymentHeld:
+        pass  # the invoice's page says what happens
     except Conflict as refusal:
         messages.info(request, f"{str(refusal)[:1].upper()}{str(refusal)[1:]}.")
     except GatewayError:

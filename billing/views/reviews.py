@@ -54,6 +54,5 @@ def _decide(request: HttpRequest, review_id: int, *, approve: bool) -> HttpRespo
     except Conflict as refusal:
         messages.error(request, f"Nothing was changed: {refusal}.")
     else:
-        done = "It is charged within a minute." if approve else "It is given up."
-        messages.success(request, done)
+        messages.success(request, review.approving_means if approve else "It is given up.")
     return redirect("review_list")

@@ -4,19 +4,22 @@ import random
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 
 import pytest
 from django.db import connection, connections
 
+from billing.errors import PaymentHeld
 from billing.gateways.http import http_client
 from billing.gateways.stripe_client import client_for
-from billing.models import Invoice, Payment, PaymentAttempt
+from billing.models import Invoice, Payment, PaymentAttempt, PaymentLimit, PaymentReview
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.checkout import confirm_payment, open_payment_page
 from billing.services.payments.collection import collect_due
 from billing.services.payments.reconciling import reconcile_attempts
-from tests.factories.subscriptions import make_customer
+from tests.factories.billing import open_invoice
+from tests.factories.subscriptions import make_customer, published_version, recurring
 from tests.gateway_world import GatewayWorld, customer_with
 from tests.stripe_world import NOW, PERSON, invoice_of, later
 from tiktoktoe.kernel.clock import now
@@ -87,6 +90,43 @@ def test_many_clicks_at_once_open_one_page_and_pay_once(world: GatewayWorld) -> 
     payment = Payment.objects.get()
     _at_once([lambda: confirm_payment(payment=payment, actor=PERSON, at=at)] * 4)
     _assert_charged_once(world, [invoice])
+
+
+def test_many_clicks_at_once_on_what_a_person_looks_at_first_open_no_page(
+    world: GatewayWorld,
+) -> None:
+    PaymentLimit.objects.create(currency="USD", maximum="98.99")
+    invoice = invoice_of(make_customer())
+    at = now()
+
+    results = _at_once(
+        [lambda: open_payment_page(gateway=world.name, invoice=invoice, actor=PERSON, at=at)] * 8
+    )
+
+    assert {type(result) for result in results} == {PaymentHeld}
+    review = PaymentReview.objects.get()
+    assert (review.state, review.payment) == ("open", Payment.objects.get())
+    assert not PaymentAttempt.objects.exists()
+
+
+def test_two_pages_at_once_do_not_pass_the_limit_of_a_day_together(world: GatewayWorld) -> None:
+    PaymentLimit.objects.create(currency="USD", daily_maximum="150.00")
+    customer, at = make_customer(), now()
+    invoices = [
+        open_invoice(NOW, customer=customer, version=published_version(recurring(amount="99.00")))
+        for _ in range(4)
+    ]
+
+    results = _at_once(
+        [
+            partial(open_payment_page, gateway=world.name, invoice=invoice, actor=PERSON, at=at)
+            for invoice in invoices
+        ]
+    )
+
+    assert sorted(type(result).__name__ for result in results) == ["PaymentHeld"] * 3 + ["str"]
+    assert PaymentAttempt.objects.count() == 1
+    assert PaymentReview.objects.filter(state="open").count() == 3
 
 
 def test_a_click_and_the_schedule_at_once_charge_once(world: GatewayWorld) -> None:

@@ -56,8 +56,13 @@ def authentications_of_page(
     stores_method: bool,
     at: datetime,
     amount: Money | None = None,
+    is_risky: bool = False,
 ) -> dict[str, Authentication]:
-    """What each gateway's payment page asks for: the customer is there, no card is known yet."""
+    """What each gateway's payment page asks for: the customer is there, no card is known yet.
+
+    Args:
+        is_risky: Whether risk rules want the customer to confirm.
+    """
     customer = invoice.customer
     count, total = _exempted(invoice)
     facts = AuthenticationFacts(
@@ -69,6 +74,7 @@ def authentications_of_page(
         is_customer_there=True,
         stores_method=stores_method,
         bank_asked=_was_asked_for(invoice),
+        is_risky=is_risky,
         exempted_count=count,
         exempted_total=total,
     )

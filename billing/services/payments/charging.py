@@ -4,7 +4,7 @@ This is the first: what is written down before a byte leaves, so that nobody can
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from time import monotonic
@@ -17,7 +17,6 @@ from billing.domain.attempts import (
     PaymentState,
     ensure_payment_move,
 )
-from billing.domain.authentication import Authentication
 from billing.domain.part_amounts import Part
 from billing.domain.scoring import Objectives
 from billing.errors import (
@@ -38,7 +37,6 @@ from billing.models import (
 )
 from billing.services.payments.authentication import as_kept, authentication_of_charge
 from billing.services.payments.channels import PAYABLE_STATES, Channel
-from billing.services.payments.page_decisions import PageRoute
 from billing.services.payments.part_payments import keep_plan, plan_of_rest
 from billing.services.payments.payment_events import record_event
 from billing.services.payments.reviews import held_back, judge_payment
@@ -130,7 +128,7 @@ def open_routed_attempt(
         NothingToCharge: If no method can be charged anywhere; the decision is kept.
         PaymentInFlight: If an attempt is live; the database has the last word.
     """
-    with _one_live(), transaction.atomic(durable=True):
+    with one_live(), transaction.atomic(durable=True):
         locked = Invoice.objects.select_for_update(of=("self",)).get(pk=invoice.pk)
         pool = load_pool(customers=[locked.customer_id], at=at)
         written = write_routed_attempt(
@@ -167,37 +165,25 @@ def open_attempt(
     actor: Actor,
     at: datetime,
     method: PaymentMethod | None = None,
-    saves_method: bool = False,
     part: Part | None = None,
-    authentication: Authentication | None = None,
-    customer_address: str = "",
-    decide: Callable[..., PageRoute] | None = None,
 ) -> PaymentAttempt:
     """Commit an attempt at a given gateway to collect what is due, or part of it.
-
-    Args:
-        decide: Writes down, for the payment, why it goes to that gateway's page.
 
     Raises:
         InvoiceNotOpen: If nothing is to be collected on the invoice.
         PaymentInFlight: If an attempt is live; the database has the last word.
     """
-    with _one_live(), transaction.atomic(durable=True):
+    with one_live(), transaction.atomic(durable=True):
         locked = Invoice.objects.select_for_update(of=("self",)).get(pk=invoice.pk)
-        payment, earlier = _payment_to_collect(locked, channel, actor, at, part=part)
+        payment, earlier = payment_to_collect(locked, channel, actor, at, part=part)
         attempt = new_attempt(payment, earlier, channel=channel, gateway=gateway, at=at)
-        attempt.method, attempt.saves_method = method, saves_method
-        attempt.customer_address = customer_address or None
+        attempt.method = method
         if method is not None:
-            authentication = authentication_of_charge(
+            asked = authentication_of_charge(
                 invoice=locked, method=method, gateway=gateway, amount=payment.amount, at=at
             )
-        if authentication is not None:
             is_on_page = channel == Channel.HOSTED_PAGE
-            attempt.authentication = as_kept(authentication, gateway=gateway, is_on_page=is_on_page)
-        if decide is not None:
-            route = decide(payment=payment)
-            attempt.decision, attempt.segment = route.decision, route.segment
+            attempt.authentication = as_kept(asked, gateway=gateway, is_on_page=is_on_page)
         return start_attempt(attempt, earlier, actor=actor, at=at)
 
 
@@ -219,7 +205,7 @@ def write_routed_attempt(
     charge, among the gateways that can hold money; one for which there is no way is given up.
     """
     channel = Channel.STORED_METHOD
-    payment, earlier = _payment_to_collect(invoice, channel, actor, at, part=part)
+    payment, earlier = payment_to_collect(invoice, channel, actor, at, part=part)
     payment.customer, payment.invoice = invoice.customer, invoice
     record = pool.record
     verdict = judge_payment(
@@ -263,7 +249,7 @@ def write_routed_attempt(
 
 
 @contextmanager
-def _one_live() -> Iterator[None]:
+def one_live() -> Iterator[None]:
     """Say it in our words where the database refuses a second live attempt or payment."""
     try:
         yield
@@ -291,7 +277,7 @@ def _charge_once(
 _IN_FLIGHT = "a payment of this invoice is on its way; its outcome must be known first"
 
 
-def _payment_to_collect(
+def payment_to_collect(
     invoice: Invoice,
     channel: Channel,
     actor: Actor,
@@ -299,6 +285,7 @@ def _payment_to_collect(
     *,
     part: Part | None = None,
 ) -> tuple[Payment, list[PaymentAttempt]]:
+    """The payment for what is due on a locked invoice, or part of it, with its attempts so far."""
     due = invoice.amount_due
     if invoice.state not in PAYABLE_STATES[channel] or due.amount <= 0:
         raise InvoiceNotOpen(f"nothing is to be collected on invoice {invoice}")

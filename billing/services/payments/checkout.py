@@ -1,18 +1,16 @@
 """Paying an invoice on the gateway's own page, so that no card number comes near us."""
 
 from datetime import datetime
-from functools import partial
 
 from billing.domain.attempts import AttemptState
 from billing.domain.part_amounts import Part
 from billing.errors import GatewayUnavailable, InvoiceNotOpen, PaymentHeld, PaymentInFlight
 from billing.gateways.registry import DEFAULT_GATEWAY, gateway_named, gateway_names
 from billing.models import Invoice, Payment, PaymentAttempt
-from billing.services.payments.authentication import authentications_of_page
 from billing.services.payments.channels import Channel
-from billing.services.payments.charging import open_attempt
 from billing.services.payments.gateway_calls import ask
-from billing.services.payments.page_decisions import decide_page, page_gateways
+from billing.services.payments.page_attempts import open_page_attempt
+from billing.services.payments.page_decisions import page_gateways
 from billing.services.payments.payment_methods import make_known
 from billing.services.payments.reconciling import look_into
 from billing.services.payments.sending import send_attempt
@@ -41,7 +39,8 @@ def open_payment_page(
     Raises:
         InvoiceNotOpen: If nothing is to be paid.
         PaymentInFlight: If a payment is on its way, or its outcome not known yet.
-        PaymentHeld: If a gateway says that it has taken the money, though it had said no.
+        PaymentHeld: If risk rules hold it back for a person, or a gateway says that it has taken
+            the money, though it had said no.
         GatewayUnavailable: If no page could be opened.
     """
     _ensure_not_looked_into(invoice)
@@ -49,23 +48,14 @@ def open_payment_page(
     if address:
         return address
     make_known(customer=invoice.customer, at=at, gateway=gateway)
-    asked = authentications_of_page(
-        invoice=invoice,
-        gateways={gateway, *page_gateways(gateway_names())},
-        stores_method=saves_method,
-        amount=part.amount if part else None,
-        at=at,
-    )
     try:
-        attempt = open_attempt(
+        attempt = open_page_attempt(
             invoice=invoice,
-            channel=Channel.HOSTED_PAGE,
             gateway=gateway,
+            pages=page_gateways(gateway_names()),
             saves_method=saves_method,
             customer_address=customer_address,
             part=part,
-            authentication=asked[gateway],
-            decide=partial(decide_page, gateway=gateway, asked=asked, at=at),
             actor=actor,
             at=at,
         )

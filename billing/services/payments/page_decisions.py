@@ -40,12 +40,14 @@ def decide_page(
     payment: Payment,
     gateway: str,
     asked: Mapping[str, Authentication],
+    risk: Mapping[str, int],
     at: datetime,
 ) -> PageRoute:
     """Write down what the pages of these gateways are worth for a payment, the chosen one first.
 
     Args:
         asked: What each gateway's page would ask the holder's bank; `gateway` is among them.
+        risk: The risk rules that hit, with their points.
     """
     around = surroundings(at)
     country = payment.customer.country
@@ -96,7 +98,7 @@ def decide_page(
         policy=around.policy_row,
         inputs={
             **situation_to_json(situation),
-            "risk": {},
+            "risk": dict(risk),
             "authentication": as_kept(asked[gateway], gateway=gateway, is_on_page=True),
         },
         candidates=candidates_to_json(decided.candidates),

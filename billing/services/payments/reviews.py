@@ -1,25 +1,38 @@
 """Judging payments before they are sent, and what a person decides about those held back."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Exists, OuterRef, Q, Sum
 
 from billing.domain.attempts import PaymentState, ensure_payment_move
 from billing.domain.risk import RiskAction, RiskFacts, RiskVerdict, judge
 from billing.errors import ReviewDecided
-from billing.models import Invoice, Payment, PaymentMethod, PaymentReview
+from billing.models import Invoice, Payment, PaymentAttempt, PaymentMethod, PaymentReview
 from billing.queries.risk import DAY, Record
 from billing.services.payments.payment_events import record_event
 from subscriptions.services.transitions import SCHEDULE, Actor
 
+PAYS_WITHIN = timedelta(days=3)  # on a page, once it is approved, before a stored method is charged
+
 
 def judge_payment(
-    *, payment: Payment, method: PaymentMethod | None, record: Record, is_first: bool, at: datetime
+    *,
+    payment: Payment,
+    method: PaymentMethod | None,
+    record: Record,
+    is_first: bool,
+    at: datetime,
+    was_refused: bool = False,
 ) -> RiskVerdict:
-    """What the risk rules say of a payment now."""
+    """What the risk rules say of a payment now.
+
+    Args:
+        was_refused: Whether a person refused an earlier one of the invoice, and it is the
+            customer who wants to pay again: nothing else collects it then.
+    """
     customer = payment.customer
     limit = record.limit_of(payment)
     charged = _charged_in_a_day(payment, at) if limit and limit.daily_maximum else Decimal(0)
@@ -39,16 +52,18 @@ def judge_payment(
                 and limit.daily_maximum
                 and payment.amount.amount + charged > limit.daily_maximum
             ),
+            was_refused=was_refused,
         )
     )
 
 
 def _charged_in_a_day(payment: Payment, at: datetime) -> Decimal:
-    """What was paid, or is on its way, of the customer's other payments."""
+    """What was paid, or is on its way or on an open page, of the customer's other payments."""
+    open_page = PaymentAttempt.objects.live().filter(payment=OuterRef("pk"))
     others = Payment.objects.filter(
+        Q(state__in=["paid", "processing"]) | Q(Exists(open_page), state="requires_action"),
         customer=payment.customer_id,
         currency=payment.currency,
-        state__in=["paid", "processing"],
         created_at__gt=at - DAY,
         created_at__lte=at,
     ).exclude(pk=payment.pk)
@@ -62,6 +77,7 @@ def held_back(
     verdict: RiskVerdict,
     at: datetime,
     is_hold: bool = False,
+    is_on_page: bool = False,
 ) -> PaymentReview | None:
     """The review that keeps a payment from being sent; None if it may go.
 
@@ -71,6 +87,7 @@ def held_back(
     Args:
         known: The payment's review, if there is one.
         is_hold: Whether money is only to be held: then approving it charges nothing by itself.
+        is_on_page: Whether the customer wants to pay on a page: then approving lets them.
     """
     if known is not None:
         if known.state != PaymentReview.State.APPROVED and payment.next_attempt_at is not None:
@@ -79,11 +96,18 @@ def held_back(
         return None if known.state == PaymentReview.State.APPROVED else known
     if verdict.action not in {RiskAction.REVIEW, RiskAction.BLOCK}:
         return None
-    return hold_for_person(payment=payment, hits=verdict.hits, is_hold=is_hold, at=at)
+    return hold_for_person(
+        payment=payment, hits=verdict.hits, is_hold=is_hold, is_on_page=is_on_page, at=at
+    )
 
 
 def hold_for_person(
-    *, payment: Payment, hits: Mapping[str, int], at: datetime, is_hold: bool = False
+    *,
+    payment: Payment,
+    hits: Mapping[str, int],
+    at: datetime,
+    is_hold: bool = False,
+    is_on_page: bool = False,
 ) -> PaymentReview:
     """Keep a payment from being charged until a person has decided, whatever was decided before.
 
@@ -97,6 +121,7 @@ def hold_for_person(
             "points": points,
             "hits": dict(hits),
             "is_hold": is_hold,
+            "is_on_page": is_on_page,
             "created_at": at,
             "decided_at": None,
             "decided_by": None,
@@ -115,13 +140,21 @@ def hold_for_person(
     return review
 
 
+def _next_attempt_at(review: PaymentReview, at: datetime) -> datetime | None:
+    """When a stored method is charged by itself, after a person has decided."""
+    if review.state != PaymentReview.State.APPROVED or review.is_hold:
+        return None
+    return at + PAYS_WITHIN if review.is_on_page else at
+
+
 @transaction.atomic
 def decide_review(
     *, review: PaymentReview, approve: bool, reason: str, actor: Actor, at: datetime
 ) -> PaymentReview:
     """Let a held payment go at once, or give it up; with a reason, by a person.
 
-    One that was to be held only is held by whoever asked for it, once it is approved.
+    One that was to be held only is held by whoever asked for it, once it is approved; one that
+    was to be paid on a page is paid there, and a stored method only charged if it is not.
 
     Raises:
         ReviewDecided: If somebody was quicker, or nobody says who and why.
@@ -140,7 +173,7 @@ def decide_review(
     if not approve:
         ensure_payment_move(from_state, PaymentState.FAILED)
         payment.state = Payment.State.FAILED
-    payment.next_attempt_at = at if approve and not locked.is_hold else None
+    payment.next_attempt_at = _next_attempt_at(locked, at)
     payment.save(update_fields=["state", "next_attempt_at"])
     record_event(
         payment=payment,

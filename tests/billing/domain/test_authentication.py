@@ -86,6 +86,7 @@ def decided(*, on: date = DAY, **changed: Any) -> tuple[Ask, Exemption]:
             Exemption.RECURRING,
         ),
         ({"bank_asked": True, "amount": eur("5.00")}, Ask.CHALLENGE, Exemption.NONE),
+        ({"is_risky": True, "issuer_country": "US"}, Ask.CHALLENGE, Exemption.NONE),
         ({"stores_method": True, "amount": eur("5.00")}, Ask.CHALLENGE, Exemption.NONE),
         ({"issuer_country": "US"}, Ask.NOTHING, Exemption.ONE_LEG_OUT),
         ({"acquirer_country": "US"}, Ask.NOTHING, Exemption.ONE_LEG_OUT),

@@ -26,8 +26,11 @@ def test_a_plain_payment_hits_no_rule() -> None:
         ({"suspicious_declines": 3}, 40, "confirm"),
         ({"suspicious_declines": 2}, 0, "allow"),
         ({"fraud_declines": 1}, 70, "review"),
+        ({"was_refused": True}, 70, "review"),
+        ({"is_above_limit": True}, 70, "review"),
         ({"suspicious_declines": 3, "methods_added": 3}, 70, "review"),
         ({"fraud_declines": 1, "methods_added": 3}, 100, "block"),
+        ({"is_above_limit": True, "email": "a@mailinator.com"}, 110, "block"),
     ],
 )
 def test_each_rule_adds_its_points(facts: dict[str, object], points: int, action: str) -> None:
