@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from billing.domain.attempts import Answer
+from billing.domain.part_amounts import Part
 from billing.gateways.base import Outcome
 from billing.models import (
     CreditEntry,
@@ -193,7 +194,7 @@ def _pay(invoice: Invoice, amount: Money | None, at: datetime) -> None:
         invoice=invoice,
         channel=Channel.HOSTED_PAGE,
         gateway=GATEWAY,
-        amount=amount,
+        part=Part(amount=amount, of=invoice.amount_due) if amount is not None else None,
         actor=ACTOR,
         at=at,
     )

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing.domain.attempts import Answer
+from billing.domain.part_amounts import Part
 from billing.gateways.base import Outcome
 from billing.gateways.registry import standing_in
 from billing.models import CreditNote, Invoice, InvoiceLine, InvoicePart, Payment, Refund
@@ -136,11 +137,13 @@ class MoneyHistory(History):
     def pay(self, n: int, at: datetime) -> None:
         """All that is due (0), or a part; the gateway says yes."""
         invoice = self._invoice(n)
+        amount = Money(Decimal(n) / 100, "EUR")
+        part = Part(amount=amount, of=invoice.amount_due) if n else None
         attempt = open_attempt(
             invoice=invoice,
             channel=Channel.HOSTED_PAGE,
             gateway="stripe",
-            amount=Money(Decimal(n) / 100, "EUR") if n else None,
+            part=part,
             actor=TEST_ACTOR,
             at=at,
         )

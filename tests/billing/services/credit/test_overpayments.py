@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 
 from billing.domain.attempts import Answer
+from billing.domain.part_amounts import Part
 from billing.errors import CreditInvalid, NothingOverpaid, RefundExceedsPayment
 from billing.gateways.base import Outcome
 from billing.models import CreditEntry, DunningRun, Invoice, Payment, PaymentEvent
@@ -42,7 +43,7 @@ def pay(invoice: Invoice, amount: str, *, at: datetime = NOW) -> None:
         invoice=invoice,
         channel=Channel.HOSTED_PAGE,
         gateway="stripe",
-        amount=usd(amount),
+        part=Part(amount=usd(amount), of=invoice.amount_due),
         actor=PERSON,
         at=at,
     )
