@@ -8,9 +8,10 @@ logger = logging.getLogger(__name__)
 
 FOLD = """
 WITH taken AS (
-    DELETE FROM subscriptions_usagedelta WHERE id IN (
+    -- An array, for a sub-select may be run again for each row, and then finds others.
+    DELETE FROM subscriptions_usagedelta WHERE id = ANY (ARRAY(
         SELECT id FROM subscriptions_usagedelta ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
-    ) RETURNING customer_id, meter_id, day, dimensions, event_count, quantity_sum, quantity_max
+    )) RETURNING customer_id, meter_id, day, dimensions, event_count, quantity_sum, quantity_max
 ), added AS (
     INSERT INTO subscriptions_usageday AS kept
         (customer_id, meter_id, day, dimensions, event_count, quantity_sum, quantity_max)
