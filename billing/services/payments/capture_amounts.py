@@ -6,7 +6,7 @@ from datetime import datetime
 from billing.domain.attempts import Answer
 from billing.gateways.base import Outcome
 from billing.models import PaymentOperation
-from billing.services.payments.payment_events import record_event
+from billing.services.payments.payment_events import contradict_once
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.money import quantize
 
@@ -24,21 +24,16 @@ def note_other_amount(
     operation: PaymentOperation, outcome: Outcome, actor: Actor, at: datetime
 ) -> None:
     """Write it down once: nothing is settled by it, a person must look."""
-    payment = operation.attempt.payment
-    told = payment.events.filter(event="gateway_contradicts", details__operation=str(operation.pk))
-    if told.exists():
-        return
     assert outcome.amount is not None
-    record_event(
-        payment=payment,
+    is_new = contradict_once(
         attempt=operation.attempt,
-        event="gateway_contradicts",
-        actor=actor,
-        at=at,
+        about={"operation": str(operation.pk)},
         details={
-            "operation": str(operation.pk),
             "taken": str(quantize(outcome.amount).amount),
             "asked_for": str(quantize(operation.amount).amount),
         },
+        actor=actor,
+        at=at,
     )
-    logger.error("gateway contradicts our capture", extra={"operation": str(operation.pk)})
+    if is_new:
+        logger.error("gateway contradicts our capture", extra={"operation": str(operation.pk)})

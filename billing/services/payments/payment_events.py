@@ -37,3 +37,30 @@ def record_event(
         to_state=to_state,
         details=dict(details or {}),
     )
+
+
+def contradict_once(
+    *,
+    attempt: PaymentAttempt,
+    about: Mapping[str, str],
+    details: Mapping[str, object],
+    actor: Actor,
+    at: datetime,
+) -> bool:
+    """Write down that a gateway contradicts what we know, once for what it is about.
+
+    Gives whether it is new. Nothing is settled by it: a person must look.
+    """
+    payment = attempt.payment
+    same = {f"details__{name}": value for name, value in about.items()}
+    if payment.events.filter(event="gateway_contradicts", **same).exists():
+        return False
+    record_event(
+        payment=payment,
+        attempt=attempt,
+        event="gateway_contradicts",
+        actor=actor,
+        at=at,
+        details={**about, **details},
+    )
+    return True

@@ -29,7 +29,7 @@ from billing.services.payments.contrary_words import (
     note_contrary_word,
 )
 from billing.services.payments.gateway_calls import Request, ask
-from billing.services.payments.payment_events import RECONCILER, record_event
+from billing.services.payments.payment_events import RECONCILER, contradict_once, record_event
 from billing.services.payments.refund_parts import charge_reference, shares_of_refund
 from billing.services.payments.sending import send_deadline
 from billing.services.payments.settling import note_overpayment, recover_subscription
@@ -326,25 +326,19 @@ def _is_another_amount(outcome: Outcome, refund: Refund) -> bool:
 
 def _note_contradiction(refund: Refund, outcome: Outcome, actor: Actor, at: datetime) -> None:
     """Another amount was given back than we asked for: nothing is settled, a person must look."""
-    known = refund.payment.events.filter(
-        event="gateway_contradicts", details__refund=str(refund.pk)
-    )
-    if known.exists():
-        return
     assert outcome.amount is not None
-    record_event(
-        payment=refund.payment,
+    is_new = contradict_once(
         attempt=refund.attempt,
-        event="gateway_contradicts",
-        actor=actor,
-        at=at,
+        about={"refund": str(refund.pk)},
         details={
-            "refund": str(refund.pk),
             "given_back": str(quantize(outcome.amount).amount),
             "asked_for": str(quantize(refund.amount).amount),
         },
+        actor=actor,
+        at=at,
     )
-    logger.error("gateway contradicts our refund", extra={"refund": str(refund.pk)})
+    if is_new:
+        logger.error("gateway contradicts our refund", extra={"refund": str(refund.pk)})
 
 
 def _look_again(refund: Refund, at: datetime) -> None:

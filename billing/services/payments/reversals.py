@@ -17,7 +17,7 @@ from billing.gateways.registry import gateway_named
 from billing.models import PaymentAttempt, PaymentOperation
 from billing.services.disputes.records import tell_of_dispute
 from billing.services.payments.holds import settle_operation
-from billing.services.payments.payment_events import WEBHOOK, record_event
+from billing.services.payments.payment_events import WEBHOOK, contradict_once
 from billing.services.payments.payment_returns import return_payment
 
 logger = logging.getLogger(__name__)
@@ -84,21 +84,15 @@ def _leave_to_a_person(
     attempt: PaymentAttempt, reversal: Outcome, charge_reference: str, at: datetime
 ) -> str:
     """Part of it is gone, or more than was left: what is owed then, somebody has to say."""
-    known = attempt.events.filter(event="gateway_contradicts", details__reversal=reversal.reference)
-    if not known.exists():
-        assert reversal.amount is not None
-        record_event(
-            payment=attempt.payment,
-            attempt=attempt,
-            event="gateway_contradicts",
-            actor=WEBHOOK,
-            at=at,
-            details={
-                "reversal": reversal.reference,
-                "charge": charge_reference,
-                "taken_back": str(reversal.amount.amount),
-            },
-        )
+    assert reversal.amount is not None
+    is_new = contradict_once(
+        attempt=attempt,
+        about={"reversal": reversal.reference},
+        details={"charge": charge_reference, "taken_back": str(reversal.amount.amount)},
+        actor=WEBHOOK,
+        at=at,
+    )
+    if is_new:
         logger.error("part of a payment was taken back", extra={"attempt": str(attempt.pk)})
     return "a person has to look"
 
