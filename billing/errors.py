@@ -43,6 +43,10 @@ class MandateNotUsable(Conflict):
     """The mandate was withdrawn, is used up or has expired: nothing may be collected by it."""
 
 
+class ReturnNotRecordable(Conflict):
+    """The return was decided already, or cannot be recorded as what it seems to be."""
+
+
 class EntryTaken(Conflict):
     """The bank entry pays an invoice already, or is none that could."""
 

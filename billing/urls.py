@@ -354,6 +354,12 @@ urlpatterns = [
     path("bank/transfers/", bank.bank_entry_list, name="bank_entry_list"),
     path("bank/transfers/<uuid:entry_id>/match/", bank.bank_entry_match, name="bank_entry_match"),
     path("bank/transfers/<uuid:entry_id>/aside/", bank.bank_entry_aside, name="bank_entry_aside"),
+    path(
+        "bank/returns/<uuid:return_id>/recording/",
+        bank.bank_return_record,
+        name="bank_return_record",
+    ),
+    path("bank/returns/<uuid:return_id>/aside/", bank.bank_return_aside, name="bank_return_aside"),
     path("bank/files/", bank.bank_file_list, name="bank_file_list"),
     path("bank/mandates/", bank.mandate_list, name="mandate_list"),
     path("bank/mandates/<str:reference>/", bank.mandate_detail, name="mandate_detail"),

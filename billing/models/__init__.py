@@ -12,6 +12,7 @@ from billing.models.bank import (
     PaymentReturn,
 )
 from billing.models.bank_charges import BankCharge
+from billing.models.bank_returns import UnclearReturn
 from billing.models.coupons import Coupon, CouponRedemption, CouponUse
 from billing.models.credit_balance import CreditBalance, CreditEntry
 from billing.models.credit_notes import CreditNote, CreditNoteLine
@@ -173,6 +174,7 @@ __all__ = [
     "TaxRate",
     "ThresholdCrossing",
     "TopUp",
+    "UnclearReturn",
     "UnusedCredit",
     "UsageAlert",
     "UsageBudget",

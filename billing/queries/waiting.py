@@ -12,6 +12,7 @@ from billing.models import (
     Payment,
     PaymentAttempt,
     PaymentReview,
+    UnclearReturn,
     WebhookEvent,
 )
 from billing.queries.unknowns import unknown_operations, unknown_refunds
@@ -77,6 +78,11 @@ def waiting_for_people(at: datetime) -> list[Waiting]:
         (
             "Transfers that match no invoice",
             BankEntry.objects.filter(state="waiting"),
+            "bank_entry_list",
+        ),
+        (
+            "Returned debits of another amount",
+            UnclearReturn.objects.filter(state="waiting"),
             "bank_entry_list",
         ),
         (

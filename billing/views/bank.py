@@ -8,15 +8,19 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from billing.models import (
+    BankCharge,
     BankDelivery,
     BankEntry,
     BankFile,
     GatewayMandate,
     Invoice,
     Mandate,
+    UnclearReturn,
 )
 from billing.queries.transfers import candidates
+from billing.services.bank.charges import ReturnedMoney, plain_return
 from billing.services.bank.mandates import revoke_mandate
+from billing.services.bank.returns import put_unclear_aside, record_unclear
 from billing.services.bank.transfers import put_aside, take_transfer
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
@@ -38,6 +42,8 @@ def bank_entry_list(request: HttpRequest) -> HttpResponse:
         "page": page,
         "rows": [(entry, candidates(entry)) for entry in page.object_list],
         "matched": entries.filter(state=BankEntry.State.MATCHED)[:20],
+        "unclear": _unclear_returns(),
+        "charges": BankCharge.objects.all()[:20],
     }
     return render(request, "billing/bank_entry_list.html", context)
 
@@ -77,6 +83,44 @@ def bank_entry_aside(request: HttpRequest, entry_id: UUID) -> HttpResponse:
     else:
         messages.success(request, "It is put aside.")
     return redirect("bank_entry_list")
+
+
+@require_POST
+@requires(Permission.CHANGE_BILLING)
+def bank_return_record(request: HttpRequest, return_id: UUID) -> HttpResponse:
+    """Take an unclear return for what it seems to be."""
+    unclear = get_object_or_404(UnclearReturn, pk=return_id)
+    assert isinstance(request.user, User)
+    try:
+        recorded = record_unclear(unclear=unclear, user=request.user, at=now())
+    except Conflict as refusal:
+        messages.error(request, f"Nothing was changed: {refusal}.")
+    else:
+        messages.success(request, f"It is recorded: {recorded.note}.")
+    return redirect("bank_entry_list")
+
+
+@require_POST
+@requires(Permission.CHANGE_BILLING)
+def bank_return_aside(request: HttpRequest, return_id: UUID) -> HttpResponse:
+    """Leave an unclear return as it is."""
+    unclear = get_object_or_404(UnclearReturn, pk=return_id)
+    assert isinstance(request.user, User)
+    reason = request.POST.get("reason", "").strip() or "no reason given"
+    try:
+        put_unclear_aside(unclear=unclear, reason=reason, user=request.user, at=now())
+    except Conflict as refusal:
+        messages.error(request, f"Nothing was changed: {refusal}.")
+    else:
+        messages.success(request, "It is put aside.")
+    return redirect("bank_entry_list")
+
+
+def _unclear_returns() -> list[tuple[UnclearReturn, ReturnedMoney]]:
+    """Those that wait, each with what it would be recorded as."""
+    waiting = UnclearReturn.objects.filter(state=UnclearReturn.State.WAITING)
+    rows = waiting.select_related("order__attempt__payment__invoice", "order__refund__payment")
+    return [(row, plain_return(row.order, row.amount)) for row in rows[:100]]
 
 
 @require_GET

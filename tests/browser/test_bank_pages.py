@@ -4,19 +4,25 @@ import os
 from pathlib import Path
 
 import pytest
+from django.db import transaction
 
+from billing.models import BankCharge
+from billing.services.bank.charges import keep_charge_of
 from billing.services.bank.rail import turn_bank_rail
+from billing.services.bank.returns import return_order
 from tests.bank_world import GOOD_IBAN, BankWorld
 from tests.billing.services.bank_scene import DebitScene
 from tests.browser.reader import DESKTOP, PHONE, Reader
 from tests.factories.subscriptions import make_customer, make_member
+from tiktoktoe.kernel.money import Money
 
 PICTURES = os.environ.get("PICTURES", "")
 
 
 @pytest.fixture
 def scene(transactional_db: None, bank: BankWorld) -> DebitScene:
-    """A debit that went out, a transfer that names nothing, and a message nobody can read."""
+    """A debit that went out and came back unclear, with a charge, a transfer that names nothing,
+    and a message nobody can read."""
     made = DebitScene(bank)
     made.charge()
     made.turn()
@@ -24,6 +30,12 @@ def scene(transactional_db: None, bank: BankWorld) -> DebitScene:
     bank.pay_in(9900, note="thank you", debtor={"name": "Kunde AG", "iban": GOOD_IBAN})
     (bank.incoming / "odd.xml").write_text("<Document><Odd/></Document>", encoding="utf-8")
     turn_bank_rail(at=made.at)
+    order, on = made.order(), made.at.date()
+    amount, cost = Money("102.00", "EUR"), Money("3.00", "EUR")
+    with transaction.atomic():
+        return_order(order=order, amount=amount, reason="AM04", text="", on=on, at=made.at)
+    kind = BankCharge.Kind.RETURN
+    keep_charge_of(order, kind=kind, amount=cost, on=on, text="return: MD06", at=made.at)
     return made
 
 

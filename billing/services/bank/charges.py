@@ -4,6 +4,7 @@ Source: ISO 20022 camt.05x, Chrgs and the bank transaction codes CHRG, COMM and 
 Code Sets, bank transaction sub-family); pacs.004, CompstnAmt and RtrdInstdAmt.
 """
 
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from billing.gateways.bank_messages import Entry
@@ -27,15 +28,35 @@ def charge_within(order: BankOrder, entry: Entry) -> Money:
     return gap if is_explained else zero(order.currency)
 
 
-def charge_of_return(
+@dataclass(frozen=True, slots=True)
+class ReturnedMoney:
+    """What a return takes back of an order, and what it costs besides."""
+
+    back: Money
+    cost: Money
+
+
+def explained_return(
     order: BankOrder, *, amount: Money, charges: Money | None, instructed: Money | None
-) -> Money | None:
-    """What a return costs beside the order's own amount; None if the bank does not explain it."""
+) -> ReturnedMoney | None:
+    """What a return is made of; None if the bank does not explain its amount.
+
+    Whole, or with the charges that it names, or of what it says that was to go back: perhaps of
+    a part of the order only.
+    """
+    if amount == order.amount:
+        return ReturnedMoney(amount, zero(order.currency))
+    if instructed is not None:
+        is_of_order = 0 < instructed.amount <= order.amount.amount and amount >= instructed
+        return ReturnedMoney(instructed, amount - instructed) if is_of_order else None
     gap = amount - order.amount
-    if not gap.amount:
-        return zero(order.currency)
-    is_explained = gap == charges or instructed == order.amount
-    return gap if gap.amount > 0 and is_explained else None
+    return ReturnedMoney(order.amount, gap) if gap.amount > 0 and gap == charges else None
+
+
+def plain_return(order: BankOrder, amount: Money) -> ReturnedMoney:
+    """What a person takes an unexplained return for: a part, or the whole and its costs."""
+    back = min(amount, order.amount)
+    return ReturnedMoney(back, amount - back)
 
 
 def keep_own_fee(row: BankEntry, at: datetime) -> None:

@@ -1,30 +1,25 @@
 """Movements of our account: of orders of ours, or of whoever sends us money."""
 
-from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from collections.abc import Iterable
+from datetime import datetime
 
 from billing.domain.attempts import Answer
 from billing.domain.bank_orders import OrderState
-from billing.domain.bank_reasons import CLASS_OF_NACHA_CODE, bank_decline, ends_mandate
-from billing.gateways.bank_messages import AccountReport, Entry, ReturnedOrder
+from billing.gateways.bank_messages import AccountReport, Entry
 from billing.gateways.base import Outcome
 from billing.models import BankCharge, BankDelivery, BankEntry, BankOrder
-from billing.services.bank.banks import BANK, bank_named
+from billing.services.bank.banks import bank_named
 from billing.services.bank.charges import (
-    charge_of_return,
     charge_within,
     is_own_fee,
     keep_charge_of,
     keep_own_fee,
 )
-from billing.services.bank.mandate_states import end_if_active
-from billing.services.bank.orders import book_order, booked, lock_order, move_order
+from billing.services.bank.orders import book_order
+from billing.services.bank.returns import return_order
 from billing.services.bank.sealing import seal
 from billing.services.bank.transfers import match_entry
-from billing.services.payments.payment_returns import return_payment
-from billing.services.payments.refunds import settle_refund
 from tiktoktoe.kernel.ids import uuid7
-from tiktoktoe.kernel.money import Money
 
 _NEVER_BOOKED = frozenset({OrderState.PLANNED, OrderState.STOPPED, OrderState.REJECTED})
 
@@ -58,94 +53,6 @@ def take_entries(
             seen.add(entry.reference)
             _take(delivery, entry, orders.get(entry.end_to_end_id), problems, at)
     results.append(f"{len(named)} entries, {known.count()} of them known")
-
-
-def take_returns(
-    gateway: str,
-    returns: Sequence[ReturnedOrder],
-    results: list[str],
-    problems: list[str],
-    *,
-    at: datetime,
-) -> None:
-    """Take over what a bank says of orders whose money goes back."""
-    names = [returned.end_to_end_id for returned in returns]
-    orders = {
-        o.end_to_end_id: o
-        for o in BankOrder.objects.filter(gateway=gateway, end_to_end_id__in=names)
-    }
-    done = 0
-    for returned in returns:
-        order = orders.get(returned.end_to_end_id)
-        if order is None:
-            problems.append(f"it returns an order that is not ours: {returned.end_to_end_id[:35]}")
-            continue
-        day = returned.returned_on or at.date()
-        problem = return_order(
-            order=order,
-            amount=returned.amount,
-            reason=returned.reason,
-            text=returned.text,
-            on=day,
-            at=at,
-            charges=returned.charges,
-            instructed=returned.instructed,
-        )
-        done += not problem
-        problems.extend([problem] if problem else [])
-    if returns:
-        results.append(f"{done} orders returned")
-
-
-def return_order(
-    *,
-    order: BankOrder,
-    amount: Money,
-    reason: str,
-    text: str,
-    on: date,
-    at: datetime,
-    charges: Money | None = None,
-    instructed: Money | None = None,
-) -> str:
-    """The money of an order goes back; says what is wrong with that, if anything is.
-
-    A return proves that the order had been booked, if that has not been told yet.
-    """
-    locked = lock_order(order)
-    is_ach_echo = locked.state == OrderState.REJECTED and reason in CLASS_OF_NACHA_CODE
-    if locked.state == OrderState.RETURNED or is_ach_echo:
-        return ""  # an ACH entry that is refused comes back as a return besides
-    cost = charge_of_return(locked, amount=amount, charges=charges, instructed=instructed)
-    if cost is None:
-        return f"{amount} of an order of {locked.amount} goes back: take it by hand"
-    if locked.state in {OrderState.FILED, OrderState.ACCEPTED}:
-        book_order(order=locked, outcome=booked(locked), at=at)
-        locked = lock_order(order)
-    if locked.state != OrderState.BOOKED:
-        return f"an order that is {locked.state} goes back: {locked.end_to_end_id}"
-    move_order(locked, OrderState.RETURNED, f"{reason} {text}".strip())
-    keep_charge_of(
-        locked, kind=BankCharge.Kind.RETURN, amount=cost, on=on, text=f"return: {reason}", at=at
-    )
-    if locked.refund is not None:
-        undone = Outcome(answer=Answer.DECLINED, decline=bank_decline(reason), message=reason)
-        settle_refund(refund=locked.refund, outcome=undone, actor=BANK, at=at)
-        return ""
-    assert locked.attempt is not None
-    return_payment(
-        attempt=locked.attempt,
-        code=reason,
-        message=text,
-        debited_on=locked.booked_on,
-        returned_on=on,
-        actor=BANK,
-        at=at,
-    )
-    if locked.mandate is not None and ends_mandate(reason):
-        said = f"a debit was returned: {reason}"
-        end_if_active(mandate=locked.mandate, reason=said, actor=BANK, at=at)
-    return ""
 
 
 def _take(

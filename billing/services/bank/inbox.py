@@ -13,9 +13,10 @@ from billing.gateways.bank_messages import BankMessage, FileStatus
 from billing.gateways.bank_reading import read_delivery
 from billing.models import BankDelivery, BankFile, BankOrder
 from billing.services.bank.banks import bank_named, bank_names
-from billing.services.bank.entries import take_entries, take_returns
+from billing.services.bank.entries import take_entries
 from billing.services.bank.files import answer_file
 from billing.services.bank.orders import reject_order
+from billing.services.bank.returns import take_returns
 from billing.services.bank.sealing import seal, unseal
 from tiktoktoe.kernel.ids import uuid7
 

@@ -18,7 +18,7 @@ from billing.services.payments.payment_events import record_event
 from subscriptions.services.lifecycle import mark_past_due
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.ids import uuid7
-from tiktoktoe.kernel.money import quantize
+from tiktoktoe.kernel.money import Money, quantize
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +34,9 @@ def return_payment(
     actor: Actor,
     at: datetime,
     decline: Decline | None = None,
+    amount: Money | None = None,
 ) -> PaymentReturn | None:
-    """Record that a payment was taken back, and let its invoice be owed again.
+    """Record that a payment, or a part of it, was taken back: it is owed again.
 
     Collected again is only what trying again can help with; a second payment does that, since
     the first one has been paid and is over. None if it has been returned already. `decline` is
@@ -53,7 +54,7 @@ def return_payment(
         payment=payment,
         attempt=attempt,
         currency=payment.currency,
-        amount=payment.amount.amount,
+        amount=(amount or payment.amount).amount,
         code=code[:64],
         decline_class=decline.decline_class,
         message=message[:300],
@@ -61,7 +62,7 @@ def return_payment(
         returned_at=at,
     )
     _move(payment, made, debited_on, actor, at)
-    _reopen(invoice, payment)
+    _reopen(invoice, made)
     collect_again(
         payment=payment, attempt=attempt, decline_class=decline.decline_class, actor=actor, at=at
     )
@@ -90,7 +91,7 @@ def _move(
         details={
             "code": made.code,
             "class": made.decline_class,
-            "amount": str(quantize(payment.amount).amount),
+            "amount": str(quantize(made.amount).amount),
             "returned_on": made.returned_on.isoformat(),
             **({"message": made.message} if made.message else {}),
             **({"reason": late} if late else {}),
@@ -98,8 +99,8 @@ def _move(
     )
 
 
-def _reopen(invoice: Invoice, payment: Payment) -> None:
-    invoice.amount_paid -= payment.amount
+def _reopen(invoice: Invoice, made: PaymentReturn) -> None:
+    invoice.amount_paid -= made.amount
     if invoice.state == Invoice.State.PAID and invoice.amount_due.amount > 0:
         invoice.state, invoice.paid_at = Invoice.State.OPEN, None
     invoice.save(update_fields=["amount_paid", "state", "paid_at"])

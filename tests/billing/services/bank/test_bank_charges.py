@@ -9,7 +9,8 @@ from django.db import Error, transaction
 
 from billing.gateways.bank_messages import AccountReport, Entry, ReturnedOrder
 from billing.models import BankCharge, BankDelivery, BankEntry, BankOrder, Invoice, Payment
-from billing.services.bank.entries import take_entries, take_returns
+from billing.services.bank.entries import take_entries
+from billing.services.bank.returns import take_returns
 from finance.queries import account_balances, unposted_count
 from finance.services.posting import post_documents
 from tests.bank_world import IBAN, BankWorld
@@ -138,13 +139,13 @@ def test_a_return_with_costs_takes_back_the_debit_and_posts_the_costs(
 
 
 @pytest.mark.parametrize("amount", ["102.00", "98.00"])
-def test_a_return_that_is_not_explained_is_left_to_a_person(scene: DebitScene, amount: str) -> None:
+def test_a_return_that_is_not_explained_waits_for_a_person(scene: DebitScene, amount: str) -> None:
     order = scene.until_booked()
 
     problems = _returned(scene, order, amount, charges=eur("1.00"))
 
     assert len(problems) == 1
-    assert "take it by hand" in problems[0]
+    assert "it waits at the desk" in problems[0]
     assert not BankCharge.objects.exists()
     assert Payment.objects.get().state == "paid"
 
