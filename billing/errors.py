@@ -171,6 +171,10 @@ class PlanChangeNotNow(Conflict):
     """The subscription is not in a state, or not at a time, that allows a change of plan."""
 
 
+class DatedChangeInvalid(InvalidInput):
+    """A change cannot be scheduled for this day."""
+
+
 class PaymentInFlight(Conflict):
     """An attempt may already have moved this money; its outcome must be known first."""
 

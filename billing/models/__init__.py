@@ -16,6 +16,7 @@ from billing.models.bank_returns import UnclearReturn
 from billing.models.coupons import Coupon, CouponRedemption, CouponUse
 from billing.models.credit_balance import CreditBalance, CreditEntry
 from billing.models.credit_notes import CreditNote, CreditNoteLine
+from billing.models.dated_changes import DatedChange
 from billing.models.disputes import (
     Dispute,
     DisputeAnswer,
@@ -105,6 +106,7 @@ __all__ = [
     "CreditNoteLine",
     "CustomerDownload",
     "CustomerNumber",
+    "DatedChange",
     "Dispute",
     "DisputeAnswer",
     "DisputeEntry",

@@ -63,6 +63,11 @@ class PlanChange(models.Model):
             models.CheckConstraint(
                 condition=models.Q(quantity__gte=1), name="plan_change_quantity_is_positive"
             ),
+            models.UniqueConstraint(
+                fields=["subscription", "requested_at"],
+                condition=models.Q(source="dated_change"),
+                name="plan_change_of_a_day_once",
+            ),
         ]
 
     def __str__(self) -> str:

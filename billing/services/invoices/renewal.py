@@ -15,7 +15,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Exists, F, OuterRef
 
 from billing.errors import BillingNotDue
-from billing.models import BillingFailure, BillingRun, Invoice
+from billing.models import BillingFailure, BillingRun, DatedChange, Invoice
 from billing.services.changes.scheduled_changes import apply_scheduled_changes, with_coming
 from billing.services.credit.giving_back import give_back_at_end
 from billing.services.invoices.boundaries import ends_at, next_boundary
@@ -161,8 +161,12 @@ def due(at: datetime, *, clock: CustomerClock | None = None) -> SubscriptionQuer
 
 
 def _waiting(at: datetime) -> SubscriptionQuerySet:
+    """What is due, but for what is set aside, or changes on a day before: that comes first."""
     failed = BillingFailure.objects.filter(subscription=OuterRef("pk"), released_at__isnull=True)
-    return Subscription.objects.due_for_billing(at).filter(~Exists(failed))
+    changes = DatedChange.objects.scheduled().filter(
+        subscription=OuterRef("pk"), due_at__lte=OuterRef("next_billing_at")
+    )
+    return Subscription.objects.due_for_billing(at).filter(~Exists(failed), ~Exists(changes))
 
 
 def close_due_usage(*, at: datetime, clock: CustomerClock | None = None) -> None:

@@ -1,0 +1,129 @@
+"""What a change asked for a day would charge and give back then, by what is known today.
+
+What happens until that day, renewals and changes scheduled before it, really happens, by the
+run's own code, and is undone with the change itself: nobody else ever sees any of it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.db import OperationalError, connection, transaction
+
+from billing.errors import BeingWorkedOn
+from billing.models import DatedChange
+from billing.models.dated_changes import DatedChangeQuerySet
+from billing.services.changes.dated_changes import Wanted, dated_change
+from billing.services.changes.dated_work import acts_at, begins_period, carry_out, override_of
+from billing.services.changes.following import WAIT
+from billing.services.changes.pausing import PausePreview, preview_pause
+from billing.services.changes.plan_changes import PlanChangePreview, preview_plan_change
+from billing.services.invoices.renewal import claim, draft_and_move_on
+from subscriptions.domain.proration_policy import UnusedTime
+from subscriptions.models import Subscription
+from subscriptions.services.lifecycle import change_token
+from subscriptions.services.transitions import Actor
+from tiktoktoe.kernel.rehearsal import rehearsing
+
+STEPS_MAX = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatedPreview:
+    """What is done on the day, and whether something else happens before it: `is_after`."""
+
+    change: DatedChange
+    effect: PlanChangePreview | PausePreview
+    is_after: bool
+    token: str
+
+
+def preview_dated_change(
+    *, subscription: Subscription, wanted: Wanted, actor: Actor, at: datetime
+) -> DatedPreview:
+    """What would be done on the day; nothing is written.
+
+    Raises what `dated_change` does, what the change itself would be refused for then, and:
+        BeingWorkedOn: If it is being billed or changed right now, or too much lies before it.
+    """
+    found = Subscription.objects.select_related("customer", "plan_version__plan")
+    loaded = found.get(pk=subscription.pk)
+    change = dated_change(subscription=loaded, wanted=wanted, actor=actor, at=at)
+    token = change_token(loaded)
+    if not _comes_before(loaded, change):
+        return DatedPreview(
+            change=change, effect=_effect(change, loaded), is_after=False, token=token
+        )
+    with _undone():
+        _live_until(loaded, change)
+        effect = _effect(change, found.get(pk=subscription.pk))
+    return DatedPreview(
+        change=change, effect=replace(effect, token=token), is_after=True, token=token
+    )
+
+
+@contextmanager
+def _undone() -> Iterator[None]:
+    """What happens within is undone; it waits for nobody."""
+    try:
+        with transaction.atomic(), rehearsing():
+            with connection.cursor() as cursor:
+                cursor.execute(WAIT)
+            yield
+            transaction.set_rollback(True)
+    except OperationalError:
+        raise BeingWorkedOn("it is being billed or changed right now; try again") from None
+
+
+def _comes_before(subscription: Subscription, change: DatedChange) -> bool:
+    return _boundary_before(subscription, change) is not None or _changes_before(change).exists()
+
+
+def _boundary_before(subscription: Subscription, change: DatedChange) -> datetime | None:
+    """When it is billed before the day of a change; on that day the change comes first."""
+    at = subscription.next_billing_at
+    return at if at is not None and at < change.due_at else None
+
+
+def _changes_before(change: DatedChange) -> DatedChangeQuerySet:
+    return DatedChange.objects.scheduled().filter(
+        subscription=change.subscription, due_at__lt=change.due_at
+    )
+
+
+def _live_until(subscription: Subscription, change: DatedChange) -> None:
+    for _ in range(STEPS_MAX):
+        subscription.refresh_from_db()
+        before = _boundary_before(subscription, change)
+        first = _changes_before(change).ready(change.due_at).order_by("due_at").first()
+        if first is not None:
+            carry_out(first, at=first.due_at)
+            continue
+        if before is None:
+            return
+        boundaries, _ = claim([subscription.pk], before, before, is_held=True)
+        if not boundaries:
+            raise BeingWorkedOn("it cannot be billed up to that day right now")
+        draft_and_move_on(boundaries, before)
+    raise BeingWorkedOn("too much is to be billed before that day to be worked out here")
+
+
+def _effect(change: DatedChange, subscription: Subscription) -> PlanChangePreview | PausePreview:
+    instant = acts_at(change, subscription)
+    if change.kind == DatedChange.Kind.PAUSE:
+        return preview_pause(
+            subscription=subscription,
+            at=instant,
+            at_period_end=begins_period(change, subscription),
+            resume_on=change.resume_on,
+            unused=UnusedTime(change.unused_time) if change.unused_time else None,
+        )
+    assert change.quantity is not None
+    return preview_plan_change(
+        subscription=subscription,
+        plan_version=change.plan_version or subscription.plan_version,
+        quantity=change.quantity,
+        at=instant,
+        override=override_of(change, subscription),
+    )
