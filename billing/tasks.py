@@ -13,6 +13,7 @@ from billing.services.announcements.usage_alerts import raise_alerts
 from billing.services.announcements.webhook_deliveries import deliver_due
 from billing.services.bank.rail import turn_bank_rail
 from billing.services.changes.customer_clocks import at_each_time, bill_by_clocks
+from billing.services.changes.dated_work import make_dated_changes
 from billing.services.changes.expiring import expire_unpaid
 from billing.services.changes.price_moves import work_on_price_moves
 from billing.services.credit.credit_refunds import refund_promised
@@ -47,6 +48,7 @@ from tiktoktoe.kernel.clock import now
 
 SCHEDULES = [
     ("Bill what is due", "billing.tasks.bill_due", 60),
+    ("Make changes whose day has come", "billing.tasks.make_changes_of_days", 60),
     ("Go on with a dry run", "billing.tasks.go_on_with_dry_run", 30),
     ("Move subscribers to other prices", "billing.tasks.move_prices", 30),
     ("Issue drafts whose review is over", "billing.tasks.issue_reviewed_drafts", 300),
@@ -207,6 +209,19 @@ def _move_prices(at: datetime, clock: CustomerClock | None) -> int:
     while done := work_on_price_moves(at=at, clock=clock):
         moved += done
     return moved
+
+
+@shared_task
+def make_changes_of_days() -> int:
+    """Make the changes whose day has come until none is left for this worker; gives how many."""
+    return at_each_time(now(), _make_changes)
+
+
+def _make_changes(at: datetime, clock: CustomerClock | None) -> int:
+    made = 0
+    while done := make_dated_changes(at=at, clock=clock):
+        made += done
+    return made
 
 
 @shared_task

@@ -13,6 +13,7 @@ from billing.views import (
     customer_credit,
     customer_invoicing,
     customer_money,
+    dated_changes,
     disputes,
     documents,
     downloads,
@@ -316,6 +317,11 @@ urlpatterns = [
         "subscriptions/<slug:reference>/next-invoices/",
         lifecycle.subscription_invoices_ahead,
         name="subscription_invoices_ahead",
+    ),
+    path(
+        "dated-changes/<int:change_id>/withdrawal/",
+        dated_changes.dated_change_withdrawal,
+        name="dated_change_withdrawal",
     ),
     path(
         "plan-changes/<int:change_id>/withdrawal/",

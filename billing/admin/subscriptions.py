@@ -6,9 +6,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from billing.models import (
-    PlanChange,
-)
+from billing.models import DatedChange, PlanChange
 from billing.services.changes.subscribing import start_subscription
 from subscriptions.models import (
     Subscription,
@@ -28,6 +26,16 @@ class PlanChangeAdmin(ReadOnlyAdmin[PlanChange]):
 
     list_display = ["subscription", "plan_version", "quantity", "state", "effective_at"]
     list_filter = ["state"]
+    search_fields = ["subscription__reference", "subscription__customer__name"]
+    list_select_related = ["subscription", "plan_version__plan"]
+
+
+@admin.register(DatedChange)
+class DatedChangeAdmin(ReadOnlyAdmin[DatedChange]):
+    """Changes and pauses that were asked for a day, and what became of them."""
+
+    list_display = ["subscription", "kind", "on", "plan_version", "quantity", "state", "why"]
+    list_filter = ["state", "kind"]
     search_fields = ["subscription__reference", "subscription__customer__name"]
     list_select_related = ["subscription", "plan_version__plan"]
 

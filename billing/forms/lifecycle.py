@@ -48,7 +48,16 @@ class CancellationForm(ReasonForm):
 class PauseForm(ReasonForm):
     """From when a subscription is paused, and until when."""
 
-    when = forms.ChoiceField(choices=[("now", "Now"), ("period_end", "At the end of the period")])
+    when = forms.ChoiceField(
+        choices=[
+            ("now", "Now"),
+            ("period_end", "At the end of the period"),
+            ("on_day", "From a day on"),
+        ]
+    )
+    on = DayField(
+        required=False, label="From", widget=DAY, help_text="Of a pause from a day on: its first."
+    )
     resume_on = DayField(
         required=False,
         label="Until",
@@ -56,7 +65,14 @@ class PauseForm(ReasonForm):
         help_text="It goes on by itself when this day begins; empty: until somebody resumes it.",
     )
     unused = forms.ChoiceField(required=False, choices=UNUSED_CHOICES, label="Unused time")
-    field_order = ["when", "resume_on", "unused", "reason"]
+    field_order = ["when", "on", "resume_on", "unused", "reason"]
+
+    def clean(self) -> dict[str, Any]:
+        """A day is needed for that choice only."""
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("when") == "on_day" and not cleaned.get("on"):
+            raise ValidationError({"on": "Choose the day."})
+        return cleaned
 
 
 class TrialForm(ReasonForm):
@@ -93,3 +109,14 @@ class PlanChangeForm(forms.Form):
         field = self.fields["plan_version"]
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = offered.select_related("plan").order_by("plan__rank", "plan__name")
+
+
+class DatedPlanChangeForm(PlanChangeForm):
+    """Which plan and how many, and from which day on."""
+
+    on = DayField(
+        required=False,
+        label="On",
+        widget=DAY,
+        help_text="It changes when this day begins; empty: today, or as the policy says.",
+    )

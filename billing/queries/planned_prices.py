@@ -2,7 +2,7 @@
 
 from django.db.models import Q, QuerySet
 
-from billing.models import PlanChange, PriceMoveRow
+from billing.models import DatedChange, PlanChange, PriceMoveRow
 from subscriptions.domain.lifecycle import LIVE_STATES
 from subscriptions.models import PlanVersion, Subscription
 
@@ -10,7 +10,7 @@ from subscriptions.models import PlanVersion, Subscription
 def planned_versions(
     customer_id: int, *, changing: Subscription | None = None
 ) -> "QuerySet[PlanVersion]":
-    """Those of changes of plan and of price moves that wait, of what has not ended.
+    """Those of changes of plan, also of a day, and of price moves that wait, of what has not ended.
 
     `changing`: the subscription whose plan is being changed, so that its own do not count.
     """
@@ -18,7 +18,10 @@ def planned_versions(
     if changing is not None:
         whose &= ~Q(subscription=changing.pk)
     changes = PlanChange.objects.filter(whose, state=PlanChange.State.SCHEDULED)
+    days = DatedChange.objects.scheduled().filter(whose)
     moves = PriceMoveRow.objects.to_come().filter(whose)
     return PlanVersion.objects.filter(
-        Q(pk__in=changes.values("plan_version")) | Q(pk__in=moves.values("move__to_version"))
+        Q(pk__in=changes.values("plan_version"))
+        | Q(pk__in=days.values("plan_version"))
+        | Q(pk__in=moves.values("move__to_version"))
     )

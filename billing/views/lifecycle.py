@@ -13,14 +13,26 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from billing.forms.lifecycle import CancellationForm, PauseForm, ReasonForm, TrialForm
-from billing.models import PlanChange
+from billing.models import DatedChange, PlanChange
 from billing.services.changes.cancelling import (
     CancelWhen,
     cancel_subscription,
     preview_cancellation,
 )
+from billing.services.changes.dated_changes import Wanted, schedule_dated_change
+from billing.services.changes.dated_previews import (
+    days_before_billing,
+    invoice_after_days,
+    preview_dated_change,
+)
 from billing.services.changes.following import invoice_after
-from billing.services.changes.pausing import pause, preview_pause, preview_resumption, resume
+from billing.services.changes.pausing import (
+    PausePreview,
+    pause,
+    preview_pause,
+    preview_resumption,
+    resume,
+)
 from billing.services.changes.trials import convert_trial_now
 from billing.services.credit.note_plans import NotePlan
 from billing.services.invoices.coming_invoices import preview_next_invoices
@@ -41,6 +53,7 @@ from tiktoktoe.kernel.periods import local_date
 from tiktoktoe.web.access import requires
 
 Given = Mapping[str, Any]
+STAFF = Actor(source="finance")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +65,7 @@ class Shown:
     amounts: tuple[tuple[str, Money], ...] = ()
     draft: DraftInvoice | None = None
     notes: tuple[NotePlan, ...] = field(default=())
+    is_for_a_day: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +91,7 @@ def subscription_ending(request: HttpRequest, reference: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @requires(Permission.CHANGE_BILLING)
 def subscription_pause(request: HttpRequest, reference: str) -> HttpResponse:
-    """Pause now, or at the end of the period."""
+    """Pause now, at the end of the period, or from a day on."""
     return _page(request, reference, PAUSE)
 
 
@@ -103,7 +117,14 @@ def subscription_schedule(request: HttpRequest, reference: str) -> HttpResponse:
     changes = PlanChange.objects.filter(
         subscription=subscription, state=PlanChange.State.SCHEDULED
     ).select_related("plan_version__plan")
-    context = {"subscription": subscription, "changes": changes, **_coming(subscription)}
+    days = DatedChange.objects.filter(subscription=subscription).order_by("on", "pk")
+    context = {
+        "subscription": subscription,
+        "changes": changes,
+        "days": days.scheduled().select_related("plan_version__plan"),
+        "not_made": days.filter(state=DatedChange.State.REFUSED).order_by("-pk")[:5],
+        **_coming(subscription),
+    }
     return render(request, "billing/subscription_schedule.html", context)
 
 
@@ -119,6 +140,9 @@ def subscription_invoices_ahead(request: HttpRequest, reference: str) -> HttpRes
 def _coming(subscription: Subscription) -> dict[str, object]:
     """The next invoices, or why they cannot be worked out."""
     try:
+        if days_before_billing(subscription).exists():
+            draft = invoice_after_days(subscription)
+            return {"drafts": taxed_drafts([draft]) if draft else []}
         return {"drafts": taxed_drafts(preview_next_invoices(subscription=subscription))}
     except (InvalidInput, Conflict) as refusal:
         return {"drafts": [], "refusal": str(refusal)}
@@ -153,7 +177,8 @@ def _page(request: HttpRequest, reference: str, act: Act) -> HttpResponse:
             shown = act.show(subscription, form.cleaned_data)
             given = {**form.cleaned_data, "expected": shown.token}
             done = partial(act.do, subscription, given, _actor(request))
-            following = taxed_invoice(invoice_after(done, subscription=subscription))
+            if not shown.is_for_a_day:
+                following = taxed_invoice(invoice_after(done, subscription=subscription))
         except (InvalidInput, Conflict) as refusal:
             form.add_error(None, str(refusal))
     context = {
@@ -213,6 +238,8 @@ def _cancel_terms(given: Given) -> dict[str, Any]:
 
 
 def _show_pause(subscription: Subscription, given: Given) -> Shown:
+    if given["when"] == "on_day":
+        return _show_pause_on(subscription, given)
     seen = with_taxes(preview_pause(subscription=subscription, at=now(), **_pause_terms(given)))
     return Shown(
         heading=f"Nothing is billed from {_day(seen.subscription, seen.paused_from)} on",
@@ -223,7 +250,39 @@ def _show_pause(subscription: Subscription, given: Given) -> Shown:
     )
 
 
+def _show_pause_on(subscription: Subscription, given: Given) -> Shown:
+    dated = preview_dated_change(
+        subscription=subscription, wanted=_pause_wanted(given), actor=STAFF, at=now()
+    )
+    assert isinstance(dated.effect, PausePreview)
+    seen = with_taxes(dated.effect)
+    return Shown(
+        heading=f"Nothing is billed from {_day(seen.subscription, seen.paused_from)} on",
+        token=dated.token,
+        amounts=(("Due then, with tax", seen.due_now), ("Given back then", seen.given_back)),
+        draft=seen.draft,
+        # Beyond the period they are of invoices that are not there yet.
+        notes=() if dated.is_after else seen.notes,
+        is_for_a_day=True,
+    )
+
+
+def _pause_wanted(given: Given) -> Wanted:
+    unused = UnusedTime(given["unused"]) if given["unused"] else None
+    return Wanted(on=given["on"], resume_on=given["resume_on"], unused=unused)
+
+
 def _pause(subscription: Subscription, given: Given, actor: Actor) -> str:
+    if given["when"] == "on_day":
+        schedule_dated_change(
+            subscription=subscription,
+            wanted=_pause_wanted(given),
+            actor=actor,
+            reason=given["reason"],
+            expected=given["expected"],
+            at=now(),
+        )
+        return f"It pauses on {given['on']:%-d %b %Y}."
     done = pause(
         subscription=subscription,
         actor=actor,

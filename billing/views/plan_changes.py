@@ -1,5 +1,6 @@
 """Staff pages of plan changes: seen first, then done."""
 
+from datetime import date
 from functools import partial
 
 from django.contrib import messages
@@ -7,8 +8,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from billing.forms.lifecycle import PlanChangeForm
+from billing.forms.lifecycle import DatedPlanChangeForm
 from billing.models import PlanChange
+from billing.services.changes.dated_changes import Wanted, schedule_dated_change
+from billing.services.changes.dated_previews import preview_dated_change
 from billing.services.changes.following import invoice_after
 from billing.services.changes.plan_changes import (
     PlanChangePreview,
@@ -31,23 +34,27 @@ from tiktoktoe.web.access import requires
 @require_http_methods(["GET", "POST"])
 @requires(Permission.CHANGE_BILLING)
 def plan_change_create(request: HttpRequest, reference: str) -> HttpResponse:
-    """Choose a plan and quantity; with `?plan_version=` see what it costs; POST does it."""
+    """Choose a plan and quantity; with `?plan_version=` see what it costs; POST does it.
+
+    With a day it is shown as it would be then, and scheduled.
+    """
     subscription = get_object_or_404(
         Subscription.objects.select_related("customer", "plan_version__plan"), reference=reference
     )
     given = request.POST or (request.GET if "plan_version" in request.GET else None)
-    form = PlanChangeForm(given, subscription=subscription)
+    form = DatedPlanChangeForm(given, subscription=subscription)
     preview = None
     if form.is_bound and form.is_valid():
         if request.method == "POST" and _change(request, subscription, form):
             return redirect("subscription_detail", reference)
         if request.method == "GET":
-            preview = _preview(subscription, form)
+            preview = _preview(request, subscription, form)
     context = {
         "subscription": subscription,
         "form": form,
         "preview": preview,
-        "following": _following(request, preview) if preview else None,
+        "following": _following(request, preview) if preview and not _day(form) else None,
+        "day": _day(form),
         "scheduled": subscription.plan_changes.filter(state="scheduled")
         .select_related("plan_version__plan")
         .first(),
@@ -60,9 +67,7 @@ def plan_change_create(request: HttpRequest, reference: str) -> HttpResponse:
 def plan_change_withdrawal(request: HttpRequest, change_id: int) -> HttpResponse:
     """Take back a change that waits for the next period."""
     change = get_object_or_404(PlanChange.objects.select_related("subscription"), pk=change_id)
-    assert isinstance(request.user, User)
-    actor = Actor(source="finance", user=request.user)
-    change = withdraw_plan_change(change=change, actor=actor, at=now())
+    change = withdraw_plan_change(change=change, actor=_actor(request), at=now())
     if change.state == PlanChange.State.WITHDRAWN:
         messages.success(request, "The change is withdrawn.")
     else:
@@ -70,8 +75,42 @@ def plan_change_withdrawal(request: HttpRequest, change_id: int) -> HttpResponse
     return redirect("subscription_detail", change.subscription.reference)
 
 
-def _preview(subscription: Subscription, form: PlanChangeForm) -> PlanChangePreview | None:
+def _day(form: DatedPlanChangeForm) -> date | None:
+    """The day that it was asked for; None: today, or as the policy says."""
+    day: date | None = form.cleaned_data.get("on") if form.is_bound and form.is_valid() else None
+    return day
+
+
+def _wanted(form: DatedPlanChangeForm, on: date) -> Wanted:
+    return Wanted(
+        on=on,
+        plan_version=form.cleaned_data["plan_version"],
+        quantity=form.cleaned_data["quantity"],
+    )
+
+
+def _preview_on(
+    request: HttpRequest, subscription: Subscription, form: DatedPlanChangeForm, on: date
+) -> PlanChangePreview:
+    seen = preview_dated_change(
+        subscription=subscription, wanted=_wanted(form, on), actor=_actor(request), at=now()
+    )
+    assert isinstance(seen.effect, PlanChangePreview)
+    return seen.effect
+
+
+def _actor(request: HttpRequest) -> Actor:
+    assert isinstance(request.user, User)
+    return Actor(source="finance", user=request.user)
+
+
+def _preview(
+    request: HttpRequest, subscription: Subscription, form: DatedPlanChangeForm
+) -> PlanChangePreview | None:
+    day = _day(form)
     try:
+        if day is not None:
+            return with_taxes(_preview_on(request, subscription, form, day))
         return with_taxes(
             preview_plan_change(
                 subscription=subscription,
@@ -87,27 +126,39 @@ def _preview(subscription: Subscription, form: PlanChangeForm) -> PlanChangePrev
 
 def _following(request: HttpRequest, preview: PlanChangePreview) -> DraftInvoice | None:
     """The next invoice once it is changed."""
-    assert isinstance(request.user, User)
     act = partial(
         change_plan,
         subscription=preview.subscription,
         plan_version=preview.plan_version,
         quantity=preview.quantity,
-        actor=Actor(source="finance", user=request.user),
+        actor=_actor(request),
         at=now(),
     )
     return taxed_invoice(invoice_after(act, subscription=preview.subscription))
 
 
-def _change(request: HttpRequest, subscription: Subscription, form: PlanChangeForm) -> bool:
-    assert isinstance(request.user, User)
+def _change(
+    request: HttpRequest, subscription: Subscription, form: DatedPlanChangeForm
+) -> bool:
+    expected = request.POST.get("expected", "")[:64]
+    day = _day(form)
     try:
+        if day is not None:
+            schedule_dated_change(
+                subscription=subscription,
+                wanted=_wanted(form, day),
+                actor=_actor(request),
+                expected=expected,
+                at=now(),
+            )
+            messages.success(request, f"It changes on {day:%-d %b %Y}.")
+            return True
         change = change_plan(
             subscription=subscription,
             plan_version=form.cleaned_data["plan_version"],
             quantity=form.cleaned_data["quantity"],
-            actor=Actor(source="finance", user=request.user),
-            expected=request.POST.get("expected", "")[:64],
+            actor=_actor(request),
+            expected=expected,
             at=now(),
         )
     except (InvalidInput, Conflict, PlanVersionNotOnSale) as refusal:

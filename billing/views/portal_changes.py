@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from billing.forms.portal import PortalCancelForm, PortalPauseForm, PortalPlanForm
-from billing.models import OfferMade, PlanChange
+from billing.models import DatedChange, OfferMade, PlanChange
 from billing.queries.price_moves import price_change_ahead
 from billing.services.changes.cancelling import (
     CancelWhen,
@@ -64,6 +64,9 @@ def portal_plan(request: HttpRequest, reference: str) -> HttpResponse:
         "following": _following(request, subscription, preview) if preview else None,
         "intervals": interval_offers(subscription, now()),
         "scheduled": _scheduled(subscription),
+        "days": DatedChange.objects.scheduled()
+        .filter(subscription=subscription)
+        .select_related("plan_version__plan"),
         "ahead": price_change_ahead(subscription, now()),
         "next": estimated_invoice(subscription=subscription) if preview is None else None,
     }

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from billing.gateways.registry import standing_in
-from billing.models import BillingFailure, Wallet
+from billing.models import BillingFailure, DatedChange, Wallet
+from billing.services.changes.dated_work import make_dated_changes
 from billing.services.credit.credit_refunds import refund_promised
 from billing.services.credit.wallets import expire_prepaid, fill_paid_top_ups, top_up_due
 from billing.services.invoices.ahead import bill_usage_ahead
@@ -169,6 +170,8 @@ class _Player:
         """Bill at every instant up to this one at which something is due, as the scheduler does."""
         for instant in self._due_instants(at):
             with clock.moved_to(instant):
+                if self._world.changes_on_days:
+                    make_dated_changes(at=instant)
                 run_billing(at=instant)
                 # Nobody reviews what is only played.
                 issue_all(ids=list(in_review().values_list("pk", flat=True)), at=instant)
@@ -186,6 +189,9 @@ class _Player:
             first = due(until).order_by("next_billing_at").first()
             if first is not None and first.next_billing_at is not None:
                 coming.append(max(first.next_billing_at, self._at))
+            if self._world.changes_on_days:
+                days = DatedChange.objects.ready(until).values_list("try_at", flat=True)
+                coming += [max(day, self._at) for day in days]
             # First bills of a day wait until it is over, for others to be put on them.
             held = in_review().filter(review_until__lte=until, awaits_tax=False)
             ends = held.values_list("review_until", flat=True)

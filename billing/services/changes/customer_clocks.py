@@ -12,6 +12,7 @@ from django.db.models import Min, QuerySet
 
 from billing.domain.announcements import EXPIRES_SOON, RENEWS_SOON, TRIAL_ENDS_SOON
 from billing.models import (
+    DatedChange,
     DunningRun,
     Invoice,
     Notice,
@@ -29,6 +30,7 @@ from billing.services.announcements.announcing import announce_new
 from billing.services.announcements.notices import send_notices
 from billing.services.announcements.usage_alerts import raise_alerts
 from billing.services.announcements.webhook_deliveries import deliver_due
+from billing.services.changes.dated_work import make_dated_changes
 from billing.services.changes.expiring import PATIENCE, expire_unpaid
 from billing.services.changes.price_moves import work_on_price_moves
 from billing.services.credit.credit_refunds import refund_promised
@@ -109,6 +111,7 @@ def bill_by_clocks() -> int:
 
 def _pass(clock: CustomerClock, instant: datetime) -> None:
     """Everything that the scheduler does for customers, once, for those of a clock."""
+    make_dated_changes(at=instant, clock=clock)
     if due(instant, clock=clock).exists():
         run_billing(at=instant, clock=clock)
     issue_reviewed(at=instant, clock=clock)
@@ -209,6 +212,7 @@ def _waiting_next(
             PrepaidCredit.objects.filter(wallet__customer__clock=clock, amount_left__gt=0),
             "expires_at",
         ),
+        (DatedChange.objects.scheduled().on_clock(clock), "try_at"),
         (Wallet.objects.filter(customer__clock=clock), "topup_next_at"),
         (Notice.objects.filter(customer__clock=clock), "next_try_at"),
         (

@@ -9,12 +9,13 @@ from django.db.models import Q, QuerySet
 
 from billing.errors import DatedChangeInvalid, PlanChangeInvalid, PlanChangeNotNow
 from billing.models import DatedChange, PlanChange
+from billing.queries.planned_prices import planned_versions
 from subscriptions.domain.lifecycle import BILLED_STATES
 from subscriptions.domain.proration_policy import UnusedTime
-from subscriptions.models import Meter, PlanVersion, Subscription
+from subscriptions.models import PlanVersion, Subscription
 from subscriptions.services.changes import ensure_live, ensure_sellable
 from subscriptions.services.lifecycle import ensure_unchanged, lock_subscription
-from subscriptions.services.meters import clashing_meter
+from subscriptions.services.meters import clashing_meter, hold_meters
 from subscriptions.services.transitions import Actor, record_transition
 from tiktoktoe.kernel.periods import local_midnight
 
@@ -97,6 +98,7 @@ def schedule_dated_change(
     Raises what `dated_change` does, and:
         SubscriptionChanged: If it is not as `expected`, the token of a preview, says.
     """
+    hold_meters(subscription.customer_id)
     locked = lock_subscription(subscription)
     ensure_unchanged(locked, expected)
     change = dated_change(subscription=locked, wanted=wanted, actor=actor, at=at, reason=reason)
@@ -112,9 +114,9 @@ def schedule_dated_change(
 
 @transaction.atomic
 def withdraw_dated_change(*, change: DatedChange, actor: Actor, at: datetime) -> DatedChange:
-    """Take back what has not been done yet; what has stays."""
+    """Take back what is to come; from the beginning of its day on somebody may be doing it."""
     change.subscription = lock_subscription(change.subscription)
-    waiting = DatedChange.objects.scheduled().filter(pk=change.pk)
+    waiting = DatedChange.objects.scheduled().filter(pk=change.pk, due_at__gt=at)
     if waiting.update(state=DatedChange.State.WITHDRAWN, done_at=at):
         _record(change, "withdrawn", actor, at)
     change.refresh_from_db(fields=["state", "done_at", "why"])
@@ -125,12 +127,11 @@ def _record(change: DatedChange, what: str, actor: Actor, at: datetime) -> None:
     """The same rows as of a change that waits for the period's end: the same is told of both."""
     subscription = change.subscription
     if change.kind == DatedChange.Kind.PAUSE:
-        resume = (
-            local_midnight(change.resume_on, subscription.time_zone) if change.resume_on else ""
-        )
+        day = change.resume_on
+        resume_at = local_midnight(day, subscription.time_zone).isoformat() if day else ""
         details: dict[str, object] = {
             "pause_at": change.due_at.isoformat(),
-            "resume_at": str(resume),
+            "resume_at": resume_at,
         }
     else:
         details = {
@@ -230,12 +231,17 @@ def _version(subscription: Subscription, wanted: Wanted, due_at: datetime) -> Pl
         return None
     ensure_sellable(version, subscription, due_at)
     clash = clashing_meter(
-        version, customer_id=subscription.customer_id, at=due_at, changing=subscription
-    ) or _clash_by_then(subscription, version)
+        version,
+        customer_id=subscription.customer_id,
+        at=due_at,
+        planned=planned_versions(subscription.customer_id, changing=subscription),
+        changing=subscription,
+    )
     if clash is not None:
         raise PlanChangeInvalid(
-            f"another live subscription, or an add-on, bills {clash} already, or is to",
+            f"another live subscription, or an add-on, {clash.bills_it}",
             field="plan_version",
+            remedy="take that back first" if clash.is_to_come else "",
         )
     return version
 
@@ -254,19 +260,3 @@ def _by_then(subscription: Subscription, due_at: datetime) -> tuple[int, int]:
     for _, to_version, to_quantity in sorted(before, key=lambda row: row[0]):
         version, quantity = to_version or version, to_quantity or quantity
     return version, quantity
-
-
-def _clash_by_then(subscription: Subscription, version: PlanVersion) -> Meter | None:
-    """A meter of a version that another subscription of the customer is to bill."""
-    who = {"subscription__customer": subscription.customer_id}
-    coming = [
-        *DatedChange.objects.scheduled()
-        .filter(**who)
-        .exclude(subscription=subscription)
-        .values_list("plan_version_id", flat=True),
-        *PlanChange.objects.filter(**who, state="scheduled")
-        .exclude(subscription=subscription)
-        .values_list("plan_version_id", flat=True),
-    ]
-    taken = Meter.objects.filter(prices__plan_version__in=[pk for pk in coming if pk])
-    return taken.filter(prices__plan_version=version).first()

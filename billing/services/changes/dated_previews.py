@@ -16,9 +16,10 @@ from billing.models import DatedChange
 from billing.models.dated_changes import DatedChangeQuerySet
 from billing.services.changes.dated_changes import Wanted, dated_change
 from billing.services.changes.dated_work import acts_at, begins_period, carry_out, override_of
-from billing.services.changes.following import WAIT
+from billing.services.changes.following import WAIT, invoice_after
 from billing.services.changes.pausing import PausePreview, preview_pause
 from billing.services.changes.plan_changes import PlanChangePreview, preview_plan_change
+from billing.services.invoices.draft_parts import DraftInvoice
 from billing.services.invoices.renewal import claim, draft_and_move_on
 from subscriptions.domain.proration_policy import UnusedTime
 from subscriptions.models import Subscription
@@ -61,6 +62,26 @@ def preview_dated_change(
     return DatedPreview(
         change=change, effect=replace(effect, token=token), is_after=True, token=token
     )
+
+
+def invoice_after_days(subscription: Subscription) -> DraftInvoice | None:
+    """The next invoice once everything that is scheduled for a day before it has happened.
+
+    None if there is none then, or it cannot be told right now.
+    """
+
+    def live() -> None:
+        for change in days_before_billing(subscription).order_by("due_at"):
+            carry_out(change, at=change.due_at)
+
+    return invoice_after(live, subscription=subscription)
+
+
+def days_before_billing(subscription: Subscription) -> DatedChangeQuerySet:
+    """What is scheduled for days before a subscription is billed next, or for that day."""
+    waiting = DatedChange.objects.scheduled().filter(subscription=subscription)
+    until = subscription.next_billing_at
+    return waiting.none() if until is None else waiting.filter(due_at__lte=until)
 
 
 @contextmanager

@@ -16,7 +16,9 @@ from billing.services.changes.pausing import pause
 from billing.services.changes.plan_changes import change_plan
 from subscriptions.domain.lifecycle import BILLED_STATES
 from subscriptions.domain.proration_policy import Timing, UnusedTime
+from subscriptions.errors import SubscriptionChanged
 from subscriptions.models import CustomerClock, Subscription, SubscriptionTransition
+from subscriptions.services.lifecycle import change_token
 from subscriptions.services.policies import ChangeOverride
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.errors import Conflict, GatewayError, InvalidInput
@@ -47,7 +49,7 @@ def _claim(at: datetime, clock: CustomerClock | None, limit: int) -> list[DatedC
     """Those that are ready, the first of each subscription, out of others' reach for a while."""
     ready = DatedChange.objects.ready(at).on_clock(clock).order_by("due_at", "pk")
     locked = ready.select_for_update(of=("self",), skip_locked=True)
-    found = locked.select_related("plan_version__plan", "subscription", "actor")[:limit]
+    found = locked.select_related("plan_version__plan", "actor")[:limit]
     first: dict[int, DatedChange] = {}
     for change in found:
         first.setdefault(change.subscription_id, change)
@@ -58,14 +60,16 @@ def _claim(at: datetime, clock: CustomerClock | None, limit: int) -> list[DatedC
 
 def carry_out(change: DatedChange, *, at: datetime) -> None:
     """Do one, or write down why it is not done; what a worker that died has done is not again."""
-    subscription = change.subscription
+    subscription = Subscription.objects.select_related("plan_version__plan").get(
+        pk=change.subscription_id
+    )
     if subscription.ended_at is not None:
         _settle(change, DatedChange.State.WITHDRAWN, at, why="the subscription has ended")
         return
     try:
         if not _done_before(change):
             _act(change, subscription)
-    except (PaymentInFlight, OperationalError, GatewayError) as problem:
+    except (PaymentInFlight, SubscriptionChanged, OperationalError, GatewayError) as problem:
         _put_off(change, str(problem), at)
     except (InvalidInput, Conflict) as refusal:
         _settle(change, DatedChange.State.REFUSED, at, why=str(refusal))
@@ -99,7 +103,7 @@ def override_of(change: DatedChange, subscription: Subscription) -> ChangeOverri
 
 def _act(change: DatedChange, subscription: Subscription) -> None:
     actor = Actor(source=DatedChange.SOURCE, user=change.actor)
-    instant = acts_at(change, subscription)
+    instant, seen = acts_at(change, subscription), change_token(subscription)
     if change.kind == DatedChange.Kind.PAUSE:
         pause(
             subscription=subscription,
@@ -109,6 +113,7 @@ def _act(change: DatedChange, subscription: Subscription) -> None:
             resume_on=change.resume_on,
             unused=UnusedTime(change.unused_time) if change.unused_time else None,
             reason=change.reason,
+            expected=seen,
         )
         return
     assert change.quantity is not None
@@ -120,6 +125,7 @@ def _act(change: DatedChange, subscription: Subscription) -> None:
         at=instant,
         override=override_of(change, subscription),
         reason=change.reason,
+        expected=seen,
     )
 
 

@@ -14,7 +14,7 @@ from billing.errors import BeingWorkedOn, DryRunInvalid, DryRunNotRunning
 from billing.models import DryRun, DryRunChunk, DryRunFailure, DryRunInvoice
 from billing.queries.line_changes import LineChange
 from billing.services.invoices.rehearsing import Rehearsal, rehearse
-from billing.services.invoices.renewal import due
+from billing.services.invoices.renewal import due_after_changes
 from billing.services.invoices.run_changes import Rehearsed
 from tiktoktoe.accounts.models import User
 
@@ -66,7 +66,7 @@ def _last_day(at: datetime) -> date:
 
 def _chunks(by: datetime) -> Iterator[list[int]]:
     """What is due, cut between customers: none is torn apart."""
-    rows = due(by).order_by("customer_id", "pk").values_list("customer_id", "pk")
+    rows = due_after_changes(by).order_by("customer_id", "pk").values_list("customer_id", "pk")
     chunk: list[int] = []
     for _, group in groupby(rows.iterator(), key=lambda row: row[0]):
         chunk += [pk for _, pk in group]

@@ -11,6 +11,8 @@ from datetime import datetime
 from django.db import InterfaceError, OperationalError, transaction
 
 from billing.errors import BeingWorkedOn
+from billing.models import DatedChange
+from billing.services.changes.dated_work import carry_out
 from billing.services.invoices.renewal import claim, draft_and_move_on, due
 from billing.services.invoices.run_changes import LinesBefore, Rehearsed, beside_last_period
 from tiktoktoe.kernel.rehearsal import rehearsing
@@ -50,7 +52,11 @@ def rehearse(ids: Sequence[int], *, by: datetime) -> Rehearsal:
 def _bill_through(ids: Sequence[int], by: datetime) -> list[Rehearsed]:
     found: list[Rehearsed] = []
     rehearsed: dict[int, LinesBefore] = {}
+    days = DatedChange.objects.scheduled().filter(subscription__in=ids, due_at__lte=by)
+    has_changes = days.exists()
     for _ in range(PERIODS_MAX):
+        for change in days.ready(by).order_by("due_at") if has_changes else ():
+            carry_out(change, at=change.due_at)
         boundaries, _ = claim(ids, by, by, is_held=True)
         if not boundaries:
             break

@@ -160,13 +160,22 @@ def due(at: datetime, *, clock: CustomerClock | None = None) -> SubscriptionQuer
     return _waiting(at).on_clock(clock)
 
 
+def due_after_changes(at: datetime) -> SubscriptionQuerySet:
+    """The same for customers without a clock, as if every change of a day before were made."""
+    return _not_set_aside(at).on_clock(None)
+
+
 def _waiting(at: datetime) -> SubscriptionQuerySet:
-    """What is due, but for what is set aside, or changes on a day before: that comes first."""
-    failed = BillingFailure.objects.filter(subscription=OuterRef("pk"), released_at__isnull=True)
+    """What is due, without what changes on a day before that: the change comes first."""
     changes = DatedChange.objects.scheduled().filter(
         subscription=OuterRef("pk"), due_at__lte=OuterRef("next_billing_at")
     )
-    return Subscription.objects.due_for_billing(at).filter(~Exists(failed), ~Exists(changes))
+    return _not_set_aside(at).filter(~Exists(changes))
+
+
+def _not_set_aside(at: datetime) -> SubscriptionQuerySet:
+    failed = BillingFailure.objects.filter(subscription=OuterRef("pk"), released_at__isnull=True)
+    return Subscription.objects.due_for_billing(at).filter(~Exists(failed))
 
 
 def close_due_usage(*, at: datetime, clock: CustomerClock | None = None) -> None:

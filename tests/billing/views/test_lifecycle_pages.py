@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from billing.models import CreditNote
+from billing.models import CreditNote, DatedChange
 from billing.services.changes.cancelling import CancelWhen, cancel_subscription
 from subscriptions.models import Customer, Subscription
 from tests.factories.accounts import make_user
@@ -169,3 +169,60 @@ def test_the_history_says_who_when_and_why() -> None:
     assert "Cancellation scheduled" in text
     assert "ends 1 Feb 2026" in text
     assert "too dear" in text
+
+
+def test_a_change_for_a_day_is_shown_scheduled_and_withdrawn_on_the_pages() -> None:
+    subscription = running()
+    client = signed_in()
+    day = (now() + timedelta(days=12)).date()
+    bigger = fee_of("62.00")
+    given = {"plan_version": bigger.pk, "quantity": 1, "on": day.isoformat()}
+
+    seen = client.get(page_of(subscription, "plan-change"), given)
+    expected = seen.context["preview"].token
+    answer = client.post(
+        page_of(subscription, "plan-change"), {**given, "expected": expected}
+    )
+    schedule = client.get(page_of(subscription, "schedule"))
+
+    assert b"Takes effect on" in seen.content
+    assert answer.status_code == 302
+    waiting = DatedChange.objects.get()
+    assert (waiting.on, waiting.state) == (day, "scheduled")
+    assert f"It goes to {bigger.plan.name}" in schedule.content.decode()
+    (draft,) = schedule.context["drafts"]
+    assert draft.totals.subtotal.amount == 62
+    client.post(f"/dated-changes/{waiting.pk}/withdrawal/")
+    waiting.refresh_from_db()
+    assert waiting.state == "withdrawn"
+
+
+def test_a_pause_from_a_day_beyond_the_period_is_shown_and_scheduled() -> None:
+    subscription = running()
+    client = signed_in()
+    day = (now() + timedelta(days=50)).date()
+    given = {"when": "on_day", "on": day.isoformat(), "reason": "Away"}
+
+    seen = client.get(page_of(subscription, "pause"), {"shown": "1", **given})
+    shown = seen.context["shown"]
+    client.post(page_of(subscription, "pause"), {**given, "expected": shown.token})
+
+    assert [label for label, _ in shown.amounts] == ["Due then, with tax", "Given back then"]
+    assert shown.amounts[1][1].amount > 0
+    waiting = DatedChange.objects.get()
+    assert (waiting.kind, waiting.on, waiting.reason) == ("pause", day, "Away")
+    assert b"It pauses" in client.get(page_of(subscription, "schedule")).content
+
+
+def test_support_may_not_withdraw_what_waits_for_a_day() -> None:
+    assert signed_in(Role.SUPPORT).post("/dated-changes/1/withdrawal/").status_code == 403
+
+
+def test_a_day_that_is_over_is_refused_on_the_page() -> None:
+    subscription = running()
+    given = {"plan_version": subscription.plan_version_id, "quantity": 2, "on": "2020-01-01"}
+
+    answer = signed_in().get(page_of(subscription, "plan-change"), given)
+
+    assert answer.context["preview"] is None
+    assert b"not to come" in answer.content

@@ -1,18 +1,20 @@
 """What customers do with their own subscription, as they saw it, and with nobody else's."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from billing.models import Invoice, PlanChange
+from billing.services.changes.dated_changes import Wanted, schedule_dated_change
 from billing.services.invoices.invoicing import bill_start
 from billing.services.invoices.renewal import run_billing
 from subscriptions.models import PlanVersion, Subscription
 from tests.factories.subscriptions import (
     JAN_1,
+    TEST_ACTOR,
     make_customer,
     make_member,
     make_plan,
@@ -101,6 +103,17 @@ def test_what_changed_in_another_tab_is_shown_before_anything_is_done(
     assert page.context["preview"].token != old
     mine.refresh_from_db()
     assert (mine.plan_version, mine.quantity) == (plans[0], 2)
+
+
+def test_what_was_arranged_for_a_day_is_seen(
+    client: Client, mine: Subscription, plans: tuple[PlanVersion, PlanVersion]
+) -> None:
+    wanted = Wanted(on=date(2026, 2, 10), plan_version=plans[1], quantity=2)
+    schedule_dated_change(subscription=mine, wanted=wanted, actor=TEST_ACTOR, at=JAN_16)
+
+    page = client.get(at("plan", mine)).content.decode()
+
+    assert "You go to Business, quantity 2, on" in page
 
 
 def test_a_downgrade_waits_and_can_be_withdrawn(

@@ -2,14 +2,20 @@
 
 from datetime import datetime
 
-from billing.models import PlanChange
+from billing.models import DatedChange, PlanChange
 from billing.services.changes.add_ons import change_add_on
 from billing.services.changes.cancelling import CancelWhen, cancel_subscription
+from billing.services.changes.dated_changes import (
+    Wanted,
+    schedule_dated_change,
+    withdraw_dated_change,
+)
 from billing.services.changes.first_add_ons import AddOnWanted
 from billing.services.changes.pausing import pause, resume
 from billing.services.changes.plan_changes import change_plan, withdraw_plan_change
 from billing.services.changes.subscribing import start_subscription
 from billing.services.changes.trials import convert_trial_now
+from subscriptions.models import Subscription
 from subscriptions.services.changes import withdraw_cancellation
 from subscriptions.services.policies import ChangeOverride
 from subscriptions.services.trials import move_trial_end
@@ -47,10 +53,24 @@ def change(world: World, action: actions.ChangePlan, at: datetime) -> None:
     """Change plan or quantity."""
     subscription = world.subscription(action)
     code = action.plan or subscription.plan_version.plan.code
+    version = world.version(code, subscription.currency, action.place)
+    quantity = action.quantity or subscription.quantity
+    if action.on is not None:
+        if action.when is not None:
+            raise ScenarioInvalid("is when a day begins: `when` and `on` say two", action.place)
+        wanted = Wanted(
+            on=action.on,
+            plan_version=version if action.plan else None,
+            quantity=quantity,
+            prorates=action.prorate,
+            unused=action.unused,
+        )
+        _schedule(world, subscription, wanted, action.reason, at)
+        return
     change_plan(
         subscription=subscription,
-        plan_version=world.version(code, subscription.currency, action.place),
-        quantity=action.quantity or subscription.quantity,
+        plan_version=version,
+        quantity=quantity,
         override=ChangeOverride(
             timing=action.when, prorates=action.prorate, unused_time=action.unused
         ),
@@ -81,10 +101,26 @@ def put_beside(world: World, action: actions.SetAddOn, at: datetime) -> None:
 def withdraw_change(world: World, action: actions.WithdrawChange, at: datetime) -> None:
     """Take back the change that is scheduled."""
     subscription = world.subscription(action)
+    if action.on is not None:
+        days = DatedChange.objects.scheduled().filter(subscription=subscription, on=action.on)
+        dated = days.first()
+        if dated is None:
+            raise ScenarioInvalid("nothing is scheduled for this day", action.place)
+        withdraw_dated_change(change=dated, actor=ACTOR, at=at)
+        return
     scheduled = PlanChange.objects.filter(subscription=subscription, state="scheduled").first()
     if scheduled is None:
         raise ScenarioInvalid("no change is scheduled", action.place)
     withdraw_plan_change(change=scheduled, at=at)
+
+
+def _schedule(
+    world: World, subscription: Subscription, wanted: Wanted, reason: str, at: datetime
+) -> None:
+    world.changes_on_days = True
+    schedule_dated_change(
+        subscription=subscription, wanted=wanted, reason=reason, actor=ACTOR, at=at
+    )
 
 
 @plays(actions.Cancel)
@@ -104,8 +140,13 @@ def cancel(world: World, action: actions.Cancel, at: datetime) -> None:
 @plays(actions.Pause)
 def stop(world: World, action: actions.Pause, at: datetime) -> None:
     """Pause it."""
+    subscription = world.subscription(action)
+    if action.on is not None:
+        wanted = Wanted(on=action.on, resume_on=action.resume_on, unused=action.unused)
+        _schedule(world, subscription, wanted, action.reason, at)
+        return
     pause(
-        subscription=world.subscription(action),
+        subscription=subscription,
         at_period_end=action.when == "period_end",
         resume_on=action.resume_on,
         unused=action.unused,

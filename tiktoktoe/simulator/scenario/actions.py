@@ -41,10 +41,11 @@ class Subscribe(Action):
 
 @dataclass(frozen=True, kw_only=True)
 class ChangePlan(Action):
-    """Go to another plan or quantity."""
+    """Go to another plan or quantity: as the policy says, or (`on`) on a day to come."""
 
     plan: str = also("to", default="")
     quantity: int | None = None
+    on: date | None = also("on_day", "effective", default=None)
     when: Timing | None = also("timing", default=None)
     prorate: bool | None = also("prorates", default=None)
     unused: UnusedTime | None = also("credit", "on_termination", default=None)
@@ -53,7 +54,9 @@ class ChangePlan(Action):
 
 @dataclass(frozen=True, kw_only=True)
 class WithdrawChange(Action):
-    """Take back a change that has not taken effect yet."""
+    """Take back a change that has not taken effect yet; `on`: the one, or the pause, of a day."""
+
+    on: date | None = also("on_day", "effective", default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,9 +83,10 @@ class Cancel(Action):
 
 @dataclass(frozen=True, kw_only=True)
 class Pause(Action):
-    """Pause it, now or when its period ends, until somebody resumes it or a day comes."""
+    """Pause it now, when its period ends, or (`on`) on a day, until a day or somebody comes."""
 
     when: Literal["now", "period_end"] = also("timing", default="now")
+    on: date | None = also("on_day", "effective", default=None)
     resume_on: date | None = also("until", default=None)
     unused: UnusedTime | None = also("credit", default=None)
     reason: str = ""

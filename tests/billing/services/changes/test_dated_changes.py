@@ -8,9 +8,11 @@ from django.db import IntegrityError, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from billing import tasks
 from billing.errors import DatedChangeInvalid, PlanChangeInvalid, PlanChangeNotNow
 from billing.models import CreditNote, DatedChange, Invoice, PlanChange
 from billing.services.changes.cancelling import CancelWhen, cancel_subscription
+from billing.services.changes.customer_clocks import advance_clock
 from billing.services.changes.dated_changes import (
     Wanted,
     schedule_dated_change,
@@ -20,13 +22,17 @@ from billing.services.changes.dated_previews import DatedPreview, preview_dated_
 from billing.services.changes.dated_work import make_dated_changes
 from billing.services.changes.pausing import pause
 from billing.services.changes.plan_changes import change_plan
+from billing.services.invoices.rehearsing import rehearse
 from billing.services.invoices.renewal import due, run_billing
 from subscriptions.domain.proration_policy import Timing
 from subscriptions.errors import PlanVersionNotOnSale, SubscriptionChanged
 from subscriptions.models import PlanVersion, Subscription
+from subscriptions.services.catalog import PriceSpec
+from subscriptions.services.customer_clocks import create_clock
 from subscriptions.services.policies import ChangeOverride
 from tests.factories.lifecycle import at, begin, billed, fee_of, lines_of, noted
-from tests.factories.subscriptions import TEST_ACTOR, per_call
+from tests.factories.subscriptions import TEST_ACTOR, make_customer, per_call, recurring
+from tiktoktoe.kernel import clock as time
 from tiktoktoe.kernel.money import Money
 
 pytestmark = pytest.mark.django_db
@@ -226,6 +232,46 @@ def test_taken_back_it_does_not_happen() -> None:
     assert list(events)[-2:] == ["plan_change_scheduled", "plan_change_withdrawn"]
 
 
+def test_once_its_day_has_begun_it_is_not_taken_back() -> None:
+    subscription = begin(fee_of("31.00"), "2026-01-01")
+    asked = ask(subscription, "2026-01-18", quantity=2)
+
+    withdraw_dated_change(change=asked, actor=TEST_ACTOR, at=at("2026-01-18"))
+
+    assert became(asked) == ("scheduled", "")
+
+
+def test_time_passes_by_a_test_clock_and_by_the_scheduler() -> None:
+    clock = create_clock(code="mine", starts_at=at("2026-01-01"), at=at("2026-01-01"))
+    here = begin(fee_of("31.00"), "2026-01-01", customer=make_customer(clock=clock))
+    there = begin(fee_of("31.00"), "2026-01-01")
+    for subscription in (here, there):
+        ask(subscription, "2026-02-11", plan_version=fee_of("59.00"), quantity=1)
+
+    advance_clock(clock=clock, to=at("2026-02-20"))
+    made_here = list(PlanChange.objects.values_list("subscription", "effective_at"))
+    run_billing(at=at("2026-02-20"))
+    with time.moved_to(at("2026-02-20")):
+        made = tasks.make_changes_of_days()
+
+    assert made_here == [(here.pk, at("2026-02-11"))]
+    assert made == 1
+    assert billed(there) == billed(here)
+
+
+def test_a_dry_run_works_out_what_is_billed_after_it_and_leaves_no_trace() -> None:
+    subscription = begin(fee_of("31.00"), "2026-01-01")
+    ask(subscription, "2026-02-15", plan_version=fee_of("62.00"), quantity=1)
+
+    found = rehearse([subscription.pk], by=at("2026-03-01"))
+
+    assert [one.draft.totals.subtotal for one in found.invoices] == [
+        Money("31.00", "USD"),
+        Money("62.00", "USD"),
+    ]
+    assert not PlanChange.objects.exists()
+
+
 @pytest.mark.parametrize("on", ["2026-01-05", "2025-12-31", "2028-06-01"])
 def test_a_day_that_is_over_or_too_far_off_is_refused(on: str) -> None:
     subscription = begin(fee_of("31.00"), "2026-01-01")
@@ -360,7 +406,7 @@ def test_a_meter_that_another_subscription_is_to_bill_by_then_is_refused() -> No
     metered = fee_of("62.00", "own", calls)
     ask(other, "2026-02-10", plan_version=metered, quantity=1)
 
-    with pytest.raises(PlanChangeInvalid, match="already, or is to"):
+    with pytest.raises(PlanChangeInvalid, match="will bill"):
         ask(subscription, "2026-01-18", plan_version=metered, quantity=1)
 
 
@@ -386,6 +432,11 @@ def test_what_was_seen_must_still_be_so() -> None:
         )
 
 
+def seats(timing: str) -> PriceSpec:
+    """A fee for each of the quantity."""
+    return recurring("7.00", code="seats", name="Seats", charge_model="per_unit", timing=timing)
+
+
 def history(subscription: Subscription) -> list[tuple[str, ...]]:
     notes = CreditNote.objects.filter(invoice__subscription=subscription).order_by("pk")
     return [*billed(subscription), *[(str(n.total),) for n in notes]]
@@ -406,14 +457,20 @@ def test_asked_for_a_day_it_bills_what_it_does_asked_for_at_that_instant(
     with transaction.atomic():
         instant = at("2026-01-01") + timedelta(days=days)
         end = at("2026-06-10")
-        asked, done = (begin(fee_of("31.00", policy, timing=timing), "2026-01-01") for _ in "ab")
+        calls = per_call("0.10", included="100")
+        first = fee_of("31.00", policy, seats(timing), calls, timing=timing)
+        asked, done = begin(first, "2026-01-01"), begin(first, "2026-01-01")
         version: PlanVersion | None = None
         if what in {"up", "down"}:
-            version = fee_of("62.00" if what == "up" else "10.00", policy, timing=timing)
+            fee = "62.00" if what == "up" else "10.00"
+            version = fee_of(fee, policy, seats(timing), calls, timing=timing)
         terms: dict[str, Any] = {"plan_version": version, "quantity": 1 if version else 3}
         resume = instant.date() + timedelta(days=9)
         ask(asked, f"{instant:%Y-%m-%d}", **({"resume_on": resume} if what == "pause" else terms))
 
+        for used in (instant - timedelta(hours=5), instant + timedelta(hours=5)):
+            for subscription in (asked, done):
+                use(subscription.customer, 300, used, received_at=used)
         live_to(instant)
         if what == "pause":
             pause(subscription=done, actor=TEST_ACTOR, at=instant, resume_on=resume)

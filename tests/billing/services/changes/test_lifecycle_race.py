@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from threading import Barrier
 
 import pytest
 from django.db import connection
 
-from billing.models import CreditNote, Invoice
+from billing.models import CreditNote, DatedChange, Invoice, PlanChange
 from billing.services.changes.cancelling import cancel_subscription, preview_cancellation
+from billing.services.changes.dated_changes import Wanted, schedule_dated_change
+from billing.services.changes.dated_work import make_dated_changes
 from billing.services.changes.pausing import pause
 from billing.services.changes.plan_changes import change_plan
 from subscriptions.models import Subscription
@@ -74,3 +77,33 @@ def test_a_change_and_a_pause_at_once_never_both_use_what_they_saw() -> None:
     assert came_to[0] in {"SubscriptionChanged", "PlanChangeNotNow", "TransitionNotAllowed"}
     assert Invoice.objects.count() + CreditNote.objects.count() == 2
     assert Subscription.objects.get().transitions.count() == 2
+
+
+def test_three_workers_make_the_change_of_a_day_once() -> None:
+    subscription = begin(fee_of("31.00"), "2026-01-01")
+    wanted = Wanted(on=date(2026, 1, 16), plan_version=fee_of("62.00"), quantity=1)
+    schedule_dated_change(
+        subscription=subscription, wanted=wanted, actor=TEST_ACTOR, at=at("2026-01-05")
+    )
+
+    def work() -> object:
+        return make_dated_changes(at=NOON)
+
+    assert at_once(work, work, work) == ["done"] * 3
+    assert DatedChange.objects.get().state == "applied"
+    assert (PlanChange.objects.count(), Invoice.objects.count()) == (1, 2)
+
+
+def test_of_two_changes_asked_for_one_day_at_once_one_is_scheduled() -> None:
+    subscription = begin(fee_of("31.00"), "2026-01-01")
+
+    def ask() -> object:
+        return schedule_dated_change(
+            subscription=subscription,
+            wanted=Wanted(on=date(2026, 1, 20), quantity=2),
+            actor=TEST_ACTOR,
+            at=NOON,
+        )
+
+    assert at_once(ask, ask) == ["DatedChangeInvalid", "done"]
+    assert DatedChange.objects.count() == 1

@@ -1,0 +1,49 @@
+"""Changes and pauses of a day in scenarios: scheduled, made when the day begins, taken back."""
+
+import pytest
+
+from tests.simulator.scenes import told
+
+pytestmark = pytest.mark.django_db
+SOLD = """
+policy: own
+plans:
+  - {code: basic, price: 30}
+  - {code: big, price: 60}
+timeline:
+  - {at: 2026-04-01, do: subscribe, plan: basic}
+"""
+
+
+def test_a_change_and_a_pause_of_a_day_are_made_when_it_begins() -> None:
+    steps = """\
+  - {at: 2026-04-02, do: change_plan, plan: big, on: 2026-04-16, expect: {nothing_billed: true}}
+  - {at: 2026-04-02, do: pause, effective: 2026-06-16, resume_on: 2026-06-21,
+     expect: {nothing_billed: true}}
+  - {at: 2026-04-16, expect: {invoice: {kind: change, total: 15,
+     lines: [{amount: -15}, {amount: 30}]}}}
+  - {at: 2026-05-01, expect: {invoice: {total: 60}}}
+  - {at: 2026-06-16, expect: {credit_note: {total: 30}}}
+  - {at: 2026-06-21, expect: {invoice: {total: 20}}}
+"""
+
+    assert told(SOLD + steps) == []
+
+
+def test_one_of_a_day_is_taken_back_by_its_day() -> None:
+    steps = """\
+  - {at: 2026-04-02, do: change_plan, plan: big, on: 2026-05-01}
+  - {at: 2026-04-03, do: withdraw_change, on: 2026-05-01}
+  - {at: 2026-05-01, expect: {invoice: {total: 30}}}
+"""
+
+    assert told(SOLD + steps) == []
+
+
+def test_a_day_that_has_something_already_refuses_another() -> None:
+    steps = """\
+  - {at: 2026-04-02, do: change_plan, plan: big, on: 2026-04-16}
+  - {at: 2026-04-03, do: pause, on: 2026-04-16, expect: {refused: something else is scheduled}}
+"""
+
+    assert told(SOLD + steps) == []
