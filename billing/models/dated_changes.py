@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from subscriptions.domain.proration_policy import UnusedTime
 from subscriptions.models import CustomerClock, PlanVersion, Subscription
@@ -25,10 +25,16 @@ class DatedChangeQuerySet(models.QuerySet["DatedChange"]):
         return self.filter(subscription__customer__clock=clock)
 
     def ready(self, at: "datetime") -> "DatedChangeQuerySet":
-        """Those whose day has come by an instant, and everything before it is billed."""
+        """Those whose day has come by an instant, and everything before it is billed and made.
+
+        One of each subscription: on a day there is but one.
+        """
         until = F("subscription__next_billing_at")
         billed = Q(subscription__next_billing_at=None) | Q(due_at__lte=until)
-        return self.scheduled().filter(billed, due_at__lte=at, try_at__lte=at)
+        before = DatedChange.objects.scheduled().filter(
+            subscription=OuterRef("subscription"), due_at__lt=OuterRef("due_at")
+        )
+        return self.scheduled().filter(billed, ~Exists(before), due_at__lte=at, try_at__lte=at)
 
 
 class DatedChange(models.Model):

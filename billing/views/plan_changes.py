@@ -137,9 +137,7 @@ def _following(request: HttpRequest, preview: PlanChangePreview) -> DraftInvoice
     return taxed_invoice(invoice_after(act, subscription=preview.subscription))
 
 
-def _change(
-    request: HttpRequest, subscription: Subscription, form: DatedPlanChangeForm
-) -> bool:
+def _change(request: HttpRequest, subscription: Subscription, form: DatedPlanChangeForm) -> bool:
     expected = request.POST.get("expected", "")[:64]
     day = _day(form)
     try:

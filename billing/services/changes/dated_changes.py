@@ -152,6 +152,18 @@ def _record(change: DatedChange, what: str, actor: Actor, at: datetime) -> None:
     )
 
 
+def ensure_none_before(subscription: Subscription, until: datetime) -> None:
+    """Refuse a change for the period's end that one of a day before it would take the place of.
+
+    Raises:
+        PlanChangeNotNow: If another plan or quantity is scheduled for a day before.
+    """
+    days = DatedChange.objects.scheduled().filter(subscription=subscription, due_at__lt=until)
+    change = days.filter(kind=DatedChange.Kind.PLAN).first()
+    if change is not None:
+        raise PlanChangeNotNow(f"a change is scheduled for {change.on}; withdraw it first")
+
+
 def _taken(on: date) -> DatedChangeInvalid:
     return DatedChangeInvalid(
         f"something else is scheduled for {on}",
@@ -183,7 +195,8 @@ def _ensure_free(subscription: Subscription, wanted: Wanted, due_at: datetime) -
     if others.filter(on=wanted.on).exists():
         raise _taken(wanted.on)
     waiting = PlanChange.objects.filter(subscription=subscription, state="scheduled").first()
-    if waiting is not None and waiting.effective_at >= due_at:
+    is_overtaken = waiting is not None and waiting.effective_at > due_at and not wanted.is_pause
+    if is_overtaken or (waiting is not None and waiting.effective_at == due_at):
         raise DatedChangeInvalid(
             "a change is scheduled for the end of the period",
             field="on",

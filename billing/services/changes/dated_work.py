@@ -46,14 +46,10 @@ def make_dated_changes(
 
 @transaction.atomic
 def _claim(at: datetime, clock: CustomerClock | None, limit: int) -> list[DatedChange]:
-    """Those that are ready, the first of each subscription, out of others' reach for a while."""
+    """Those that are ready, out of others' reach for a while."""
     ready = DatedChange.objects.ready(at).on_clock(clock).order_by("due_at", "pk")
     locked = ready.select_for_update(of=("self",), skip_locked=True)
-    found = locked.select_related("plan_version__plan", "actor")[:limit]
-    first: dict[int, DatedChange] = {}
-    for change in found:
-        first.setdefault(change.subscription_id, change)
-    claimed = list(first.values())
+    claimed = list(locked.select_related("plan_version__plan", "actor")[:limit])
     DatedChange.objects.filter(pk__in=[c.pk for c in claimed]).update(try_at=at + LEASE)
     return claimed
 

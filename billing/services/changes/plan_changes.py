@@ -18,6 +18,7 @@ from billing.errors import PlanChangeInvalid, PlanChangeNotNow
 from billing.models import CreditNote, Invoice, PlanChange, UnusedCredit
 from billing.queries.planned_prices import planned_versions
 from billing.services.changes.change_drafts import ChangeDraft, draft_change
+from billing.services.changes.dated_changes import ensure_none_before
 from billing.services.changes.effects import Effect
 from billing.services.credit.giving_back import close_drafts, issue_notes, keep_unused, refund_notes
 from billing.services.credit.note_plans import NotePlan
@@ -124,6 +125,7 @@ def preview_plan_change(
         worked_out = _at_once(plan, book, at)
     else:
         row = loaded.billing_periods
+        ensure_none_before(loaded, loaded.current_period_end)
         worked_out = _WorkedOut(loaded.current_period_end, row, closes=False)
     return PlanChangePreview(
         subscription=loaded,

@@ -12,6 +12,7 @@ from django.db import InterfaceError, OperationalError, transaction
 
 from billing.errors import BeingWorkedOn
 from billing.models import DatedChange
+from billing.models.dated_changes import DatedChangeQuerySet
 from billing.services.changes.dated_work import carry_out
 from billing.services.invoices.renewal import claim, draft_and_move_on, due
 from billing.services.invoices.run_changes import LinesBefore, Rehearsed, beside_last_period
@@ -49,14 +50,20 @@ def rehearse(ids: Sequence[int], *, by: datetime) -> Rehearsal:
     return Rehearsal(first.invoices + rest.invoices, first.failures + rest.failures)
 
 
+def _make_changes(days: DatedChangeQuerySet, by: datetime) -> None:
+    while ready := list(days.ready(by)):
+        for change in ready:
+            carry_out(change, at=max(change.due_at, change.try_at))
+
+
 def _bill_through(ids: Sequence[int], by: datetime) -> list[Rehearsed]:
     found: list[Rehearsed] = []
     rehearsed: dict[int, LinesBefore] = {}
     days = DatedChange.objects.scheduled().filter(subscription__in=ids, due_at__lte=by)
     has_changes = days.exists()
     for _ in range(PERIODS_MAX):
-        for change in days.ready(by).order_by("due_at") if has_changes else ():
-            carry_out(change, at=change.due_at)
+        if has_changes:
+            _make_changes(days, by)
         boundaries, _ = claim(ids, by, by, is_held=True)
         if not boundaries:
             break

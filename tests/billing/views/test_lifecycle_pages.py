@@ -180,9 +180,7 @@ def test_a_change_for_a_day_is_shown_scheduled_and_withdrawn_on_the_pages() -> N
 
     seen = client.get(page_of(subscription, "plan-change"), given)
     expected = seen.context["preview"].token
-    answer = client.post(
-        page_of(subscription, "plan-change"), {**given, "expected": expected}
-    )
+    answer = client.post(page_of(subscription, "plan-change"), {**given, "expected": expected})
     schedule = client.get(page_of(subscription, "schedule"))
 
     assert b"Takes effect on" in seen.content

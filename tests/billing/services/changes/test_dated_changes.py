@@ -32,6 +32,7 @@ from subscriptions.services.customer_clocks import create_clock
 from subscriptions.services.policies import ChangeOverride
 from tests.factories.lifecycle import at, begin, billed, fee_of, lines_of, noted
 from tests.factories.subscriptions import TEST_ACTOR, make_customer, per_call, recurring
+from tests.factories.usage import use
 from tiktoktoe.kernel import clock as time
 from tiktoktoe.kernel.money import Money
 
@@ -198,7 +199,7 @@ def test_a_preview_within_the_period_is_what_then_happens() -> None:
 
     assert not seen.is_after
     assert seen.effect.due_now == Money("14.00", "USD")
-    assert PlanChange.objects.get().invoice.total == Money("14.00", "USD")  # type: ignore[union-attr]
+    assert Invoice.objects.get(kind="change").total == Money("14.00", "USD")
 
 
 def test_a_preview_beyond_the_period_lives_through_what_comes_before_and_leaves_no_trace() -> None:
@@ -316,7 +317,7 @@ def test_what_a_worker_that_died_has_done_is_not_done_again() -> None:
 
 def test_a_scheduled_end_is_withdrawn_first() -> None:
     subscription = begin(fee_of("31.00"), "2026-01-01")
-    end = {"when": CancelWhen.ON_DAY, "on": date(2026, 2, 10)}
+    end: dict[str, Any] = {"when": CancelWhen.ON_DAY, "on": date(2026, 2, 10)}
     cancel_subscription(subscription=subscription, actor=TEST_ACTOR, at=NOW, **end)
 
     with pytest.raises(PlanChangeNotNow, match="withdraw the cancellation"):
@@ -387,6 +388,36 @@ def test_a_change_at_the_period_end_is_not_overtaken() -> None:
     with pytest.raises(DatedChangeInvalid, match="end of the period"):
         ask(subscription, "2026-01-18", quantity=2)
     assert ask(subscription, "2026-02-10", quantity=2).state == "scheduled"
+
+
+def test_a_change_for_the_period_end_does_not_lose_its_place_to_one_of_a_day_before() -> None:
+    subscription = begin(fee_of("62.00"), "2026-01-01")
+    ask(subscription, "2026-01-18", quantity=2)
+
+    with pytest.raises(PlanChangeNotNow, match="scheduled for 2026-01-18"):
+        change_plan(
+            subscription=subscription,
+            plan_version=fee_of("31.00"),
+            quantity=1,
+            actor=TEST_ACTOR,
+            at=NOW,
+        )
+
+
+def test_two_days_are_made_in_their_order_however_late() -> None:
+    subscription = begin(fee_of("31.00"), "2026-01-01")
+    for on, quantity in (("2026-01-18", 3), ("2026-01-10", 2), ("2026-01-25", 1)):
+        ask(subscription, on, quantity=quantity)
+
+    while make_dated_changes(at=at("2026-01-31")):
+        pass
+
+    made = PlanChange.objects.order_by("pk").values_list("quantity", "effective_at")
+    assert list(made) == [
+        (2, at("2026-01-10")),
+        (3, at("2026-01-18")),
+        (1, at("2026-01-25")),
+    ]
 
 
 def test_what_it_is_on_by_then_is_no_change() -> None:
@@ -466,7 +497,8 @@ def test_asked_for_a_day_it_bills_what_it_does_asked_for_at_that_instant(
             version = fee_of(fee, policy, seats(timing), calls, timing=timing)
         terms: dict[str, Any] = {"plan_version": version, "quantity": 1 if version else 3}
         resume = instant.date() + timedelta(days=9)
-        ask(asked, f"{instant:%Y-%m-%d}", **({"resume_on": resume} if what == "pause" else terms))
+        wanted: dict[str, Any] = {"resume_on": resume} if what == "pause" else terms
+        ask(asked, f"{instant:%Y-%m-%d}", **wanted)
 
         for used in (instant - timedelta(hours=5), instant + timedelta(hours=5)):
             for subscription in (asked, done):
