@@ -1,4 +1,4 @@
-"""Staff take back what is scheduled for a day; asked for it is on the pages of the change itself."""
+"""Staff take back what is scheduled for a day; it is asked for on the pages of the change."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
