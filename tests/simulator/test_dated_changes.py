@@ -23,7 +23,7 @@ def test_a_change_and_a_pause_of_a_day_are_made_when_it_begins() -> None:
   - {at: 2026-04-16, expect: {invoice: {kind: change, total: 15,
      lines: [{amount: -15}, {amount: 30}]}}}
   - {at: 2026-05-01, expect: {invoice: {total: 60}}}
-  - {at: 2026-06-16, expect: {credit_note: {total: 30}}}
+  - {at: 2026-06-16, expect: {credit_note: {total: 28}}}
   - {at: 2026-06-21, expect: {invoice: {total: 20}}}
 """
 

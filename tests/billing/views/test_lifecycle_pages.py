@@ -176,7 +176,7 @@ def test_a_change_for_a_day_is_shown_scheduled_and_withdrawn_on_the_pages() -> N
     client = signed_in()
     day = (now() + timedelta(days=12)).date()
     bigger = fee_of("62.00")
-    given = {"plan_version": bigger.pk, "quantity": 1, "on": day.isoformat()}
+    given: dict[str, str | int] = {"plan_version": bigger.pk, "quantity": 1, "on": day.isoformat()}
 
     seen = client.get(page_of(subscription, "plan-change"), given)
     expected = seen.context["preview"].token
@@ -218,7 +218,11 @@ def test_support_may_not_withdraw_what_waits_for_a_day() -> None:
 
 def test_a_day_that_is_over_is_refused_on_the_page() -> None:
     subscription = running()
-    given = {"plan_version": subscription.plan_version_id, "quantity": 2, "on": "2020-01-01"}
+    given: dict[str, str | int] = {
+        "plan_version": subscription.plan_version_id,
+        "quantity": 2,
+        "on": "2020-01-01",
+    }
 
     answer = signed_in().get(page_of(subscription, "plan-change"), given)
 

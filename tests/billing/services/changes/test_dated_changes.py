@@ -257,7 +257,7 @@ def test_time_passes_by_a_test_clock_and_by_the_scheduler() -> None:
 
     assert made_here == [(here.pk, at("2026-02-11"))]
     assert made == 1
-    assert billed(there) == billed(here)
+    assert sorted(billed(there)) == sorted(billed(here))
 
 
 def test_a_dry_run_works_out_what_is_billed_after_it_and_leaves_no_trace() -> None:
@@ -485,37 +485,36 @@ def history(subscription: Subscription) -> list[tuple[str, ...]]:
 def test_asked_for_a_day_it_bills_what_it_does_asked_for_at_that_instant(
     policy: str, days: int, what: str, timing: str
 ) -> None:
-    with transaction.atomic():
-        instant = at("2026-01-01") + timedelta(days=days)
-        end = at("2026-06-10")
-        calls = per_call("0.10", included="100")
-        first = fee_of("31.00", policy, seats(timing), calls, timing=timing)
-        asked, done = begin(first, "2026-01-01"), begin(first, "2026-01-01")
-        version: PlanVersion | None = None
-        if what in {"up", "down"}:
-            fee = "62.00" if what == "up" else "10.00"
-            version = fee_of(fee, policy, seats(timing), calls, timing=timing)
-        terms: dict[str, Any] = {"plan_version": version, "quantity": 1 if version else 3}
-        resume = instant.date() + timedelta(days=9)
-        wanted: dict[str, Any] = {"resume_on": resume} if what == "pause" else terms
-        ask(asked, f"{instant:%Y-%m-%d}", **wanted)
+    instant = at("2026-01-01") + timedelta(days=days)
+    end = at("2026-06-10")
+    calls = per_call("0.10", included="100")
+    first = fee_of("31.00", policy, seats(timing), calls, timing=timing)
+    asked, done = begin(first, "2026-01-01"), begin(first, "2026-01-01")
+    version: PlanVersion | None = None
+    if what in {"up", "down"}:
+        fee = "62.00" if what == "up" else "10.00"
+        version = fee_of(fee, policy, seats(timing), calls, timing=timing)
+    terms: dict[str, Any] = {"plan_version": version, "quantity": 1 if version else 3}
+    resume = instant.date() + timedelta(days=9)
+    wanted: dict[str, Any] = {"resume_on": resume} if what == "pause" else terms
+    ask(asked, f"{instant:%Y-%m-%d}", **wanted)
 
-        for used in (instant - timedelta(hours=5), instant + timedelta(hours=5)):
-            for subscription in (asked, done):
-                use(subscription.customer, 300, used, received_at=used)
-        live_to(instant)
-        if what == "pause":
-            pause(subscription=done, actor=TEST_ACTOR, at=instant, resume_on=resume)
-        else:
-            change_plan(
-                subscription=done,
-                plan_version=version or done.plan_version,
-                quantity=terms["quantity"],
-                actor=TEST_ACTOR,
-                at=instant,
-                override=AT_ONCE,
-            )
-        live_to(end)
+    for used in (instant - timedelta(hours=5), instant + timedelta(hours=5)):
+        for subscription in (asked, done):
+            use(subscription.customer, 300, used, received_at=used)
+    live_to(instant)
+    if what == "pause":
+        pause(subscription=done, actor=TEST_ACTOR, at=instant, resume_on=resume)
+    else:
+        change_plan(
+            subscription=done,
+            plan_version=version or done.plan_version,
+            quantity=terms["quantity"],
+            actor=TEST_ACTOR,
+            at=instant,
+            override=AT_ONCE,
+        )
+    live_to(end)
 
-        assert history(asked) == history(done)
-        transaction.set_rollback(True)
+    assert history(asked) == history(done)
+    Subscription.objects.update(next_billing_at=None)  # the next example is not about these
