@@ -16,7 +16,7 @@ from billing.models import DatedChange
 from billing.models.dated_changes import DatedChangeQuerySet
 from billing.services.changes.dated_changes import Wanted, dated_change
 from billing.services.changes.dated_work import acts_at, begins_period, carry_out, override_of
-from billing.services.changes.following import WAIT, invoice_after
+from billing.services.changes.following import invoice_after
 from billing.services.changes.pausing import PausePreview, preview_pause
 from billing.services.changes.plan_changes import PlanChangePreview, preview_plan_change
 from billing.services.invoices.draft_parts import DraftInvoice
@@ -28,6 +28,8 @@ from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.rehearsal import rehearsing
 
 STEPS_MAX = 120
+# A page must not wait for a billing run that holds the subscription.
+WAIT = "SET LOCAL lock_timeout = '500ms'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
