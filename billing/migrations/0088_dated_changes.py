@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0085_claims_of_movements'),
+        ('billing', '0087_unclear_returns'),
         ('subscriptions', '0031_meter_billed_once'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
