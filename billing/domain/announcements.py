@@ -52,6 +52,7 @@ NOTICE_KINDS = {
             attachment=Attachment.INVOICE,
         ),
         NoticeKind(kind="payment.failed", label="A payment failed", is_mandatory=True),
+        NoticeKind(kind="payment.approved", label="A payment that we looked at", is_mandatory=True),
         NoticeKind(kind="dunning.reminder", label="An invoice is past due", is_mandatory=True),
         NoticeKind(kind="debit.upcoming", label="A debit is coming", is_mandatory=True),
         NoticeKind(

@@ -37,6 +37,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "decline_class": "soft_funds",
         "next_attempt_at": "2026-03-05T09:00:00+00:00",
     },
+    "payment.approved": INVOICE,
     "dunning.reminder": {
         **INVOICE,
         "past_due_from": "2026-03-15T11:00:00+00:00",

@@ -92,7 +92,12 @@ class PaymentReview(models.Model):
                 fields=["created_at"],
                 name="payment_review_open",
                 condition=models.Q(state="open"),
-            )
+            ),
+            models.Index(
+                fields=["decided_at"],
+                name="payment_review_let_on",
+                condition=models.Q(state="approved", is_on_page=True),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -109,5 +114,5 @@ class PaymentReview(models.Model):
         if self.is_hold:
             return "Nothing is charged by itself; whoever asked for it can hold the money."
         if self.is_on_page:
-            return "The customer can pay on the page now; a stored method waits for three days."
+            return "The customer is told, and can pay now; a stored method waits for three days."
         return "The stored method is charged within a minute."

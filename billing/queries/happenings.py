@@ -85,6 +85,15 @@ JOIN billing_invoice i ON i.id = y.invoice_id
 LEFT JOIN billing_paymentmethod m ON m.id = a.method_id
 WHERE a.state = 'declined' AND a.resolved_at >= %(since)s AND a.resolved_at <= %(at)s
 """
+# Of what a customer wanted to pay on a page, and has not paid otherwise meanwhile.
+APPROVALS = f"""
+SELECT 'payment.approved', r.id || ':' || extract(epoch FROM r.decided_at)::bigint,
+    y.customer_id, r.decided_at, jsonb_build_object({INVOICE}, 'payment_id', y.id)
+FROM billing_paymentreview r JOIN billing_payment y ON y.id = r.payment_id
+JOIN billing_invoice i ON i.id = y.invoice_id
+WHERE r.state = 'approved' AND r.is_on_page AND y.state IN ('open', 'requires_action')
+  AND r.decided_at >= %(since)s AND r.decided_at <= %(at)s
+"""
 # What is threatened is a step of the campaign of which nothing became yet.
 _COMING = """(
     SELECT run.past_due_from + make_interval(days => next.day) FROM billing_dunningstep next
@@ -238,6 +247,7 @@ FINDERS = (
     Finder("invoices paid", _invoices("invoice.paid", "paid_at")),
     Finder("invoices voided", _invoices("invoice.voided", "voided_at")),
     Finder("declines", DECLINES),
+    Finder("approvals", APPROVALS),
     Finder("reminders", REMINDERS),
     Finder("requests", REQUESTS),
     Finder("debits", DEBITS),

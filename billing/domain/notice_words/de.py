@@ -57,6 +57,14 @@ NOTICES = {
         ),
         "Jetzt bezahlen",
     ),
+    "payment.approved": Words(
+        "Sie können die Rechnung {invoice} jetzt bezahlen",
+        (
+            "Wir haben Ihre Zahlung der Rechnung {invoice} angesehen: Sie können fortfahren.",
+            "Zu zahlen sind {amount_due}. Haben Sie das gerade getan, ist nichts weiter zu tun.",
+        ),
+        "Jetzt bezahlen",
+    ),
     "dunning.reminder": Words(
         "Rechnung {invoice} ist überfällig",
         (

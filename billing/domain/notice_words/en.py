@@ -54,6 +54,14 @@ NOTICES = {
         ),
         "Pay now",
     ),
+    "payment.approved": Words(
+        "You can pay invoice {invoice} now",
+        (
+            "We have looked at your payment for invoice {invoice}: you can go on with it now.",
+            "{amount_due} is to be paid. If you have just done so, you need not do anything.",
+        ),
+        "Pay now",
+    ),
     "dunning.reminder": Words(
         "Invoice {invoice} is past due",
         (

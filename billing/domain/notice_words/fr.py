@@ -56,6 +56,15 @@ NOTICES = {
         ),
         "Payer maintenant",
     ),
+    "payment.approved": Words(
+        "Vous pouvez régler la facture {invoice}",
+        (
+            "Nous avons examiné votre paiement de la facture {invoice}\N{NO-BREAK SPACE}: "
+            "vous pouvez continuer.",
+            "Il reste {amount_due} à régler. Si vous venez de le faire, vous n'avez rien à faire.",
+        ),
+        "Payer maintenant",
+    ),
     "dunning.reminder": Words(
         "La facture {invoice} est en retard de paiement",
         (

@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 BATCH = 50
 UNWANTED = "the customer does not want these"
-PAY_LINK_KINDS = frozenset({"payment.failed", "dunning.reminder"})
+PAY_LINK_KINDS = frozenset({"payment.failed", "payment.approved", "dunning.reminder"})
 BY_NOTICE = Actor(source="notice")
 # Whoever claimed a notice and died leaves it to others after this time.
 LEASE = timedelta(minutes=10)

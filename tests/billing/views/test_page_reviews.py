@@ -53,7 +53,7 @@ def test_the_portal_tells_that_somebody_looks_and_lets_pay_once_they_have(
     assert ">Pay</button>" not in held
     assert [word for word in RULES if word in held.lower()] == []
     assert not PaymentAttempt.objects.exists()
-    assert "can pay on the page now" in approve()
+    assert "The customer is told, and can pay now" in approve()
     assert ">Pay</button>" in told(
         customer.get(reverse("portal_invoice", args=[invoice.number])).content.decode()
     )

@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from django.core.mail import EmailMessage
 from django.db import IntegrityError, transaction
+from django.test import Client
 
 from billing.domain.declines import DeclineClass
 from billing.errors import PaymentHeld
@@ -17,6 +19,8 @@ from billing.models import (
     PaymentReview,
 )
 from billing.queries.portal import held_in_words
+from billing.services.announcements.announcing import announce_new, start_announcing
+from billing.services.announcements.notices import send_notices
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.checkout import confirm_payment, open_payment_page
 from billing.services.payments.collection import collect_due
@@ -82,6 +86,27 @@ def test_what_a_person_approves_is_paid_on_the_page_with_a_challenge(stripe: Str
     attempt = PaymentAttempt.objects.get()
     assert attempt.authentication["ask"] == "challenge"
     assert PaymentDecision.objects.get().inputs["risk"] == {"above the limit of one payment": 70}
+
+
+def test_who_was_held_is_written_to_once_a_person_has_approved(
+    stripe: StripeWorld, mailoutbox: list[EmailMessage]
+) -> None:
+    start_announcing(at=now())
+    PaymentLimit.objects.create(currency="USD", maximum="98.99")
+    invoice = invoice_of(make_customer())
+    with pytest.raises(PaymentHeld):
+        page(invoice)
+    assert announce_new(at=now()) == 0
+    decide(PaymentReview.objects.get())
+
+    assert [announce_new(at=now()) for _ in range(2)] == [1, 0]
+    assert send_notices(at=now()).sent == 1
+
+    (mail,) = mailoutbox
+    assert mail.subject == f"You can pay invoice {invoice} now"
+    (address,) = [word for word in str(mail.body).split() if "/pay/" in word]
+    shown = Client().get("/" + address.split("/", 3)[3]).content.decode()
+    assert ">Pay</button>" in shown
 
 
 def test_a_stored_card_waits_for_whoever_was_let_on_to_the_page(stripe: StripeWorld) -> None:
