@@ -36,6 +36,7 @@ from billing.services.payments.collection import collect_due, mark_overdue
 from billing.services.payments.event_anchors import anchor_events, check_anchors
 from billing.services.payments.gateway_mandates import refresh_mandates
 from billing.services.payments.holds import let_go_of_lapsing, reconcile_operations
+from billing.services.payments.lapsed_reviews import lapse_settled_reviews
 from billing.services.payments.outcomes import count_outcomes
 from billing.services.payments.payment_methods import refresh_expiring
 from billing.services.payments.reconciling import reconcile_attempts
@@ -101,13 +102,15 @@ def refresh_held_drafts() -> int:
 
 @shared_task
 def collect_payments() -> int:
-    """Charge stored methods for what is due; gives how many attempts were made."""
+    """Charge stored methods for what is due, once reviews of what is settled have lapsed; gives
+    how many attempts were made."""
 
     def collect(at: datetime, clock: CustomerClock | None) -> int:
         # A clock's time is held in this thread alone.
         workers = 1 if clock else COLLECTION_THREADS
         return collect_due(at=at, workers=workers, clock=clock).attempts
 
+    lapse_settled_reviews(at=now())
     return at_each_time(now(), collect)
 
 

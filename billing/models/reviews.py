@@ -58,6 +58,7 @@ class PaymentReview(models.Model):
         OPEN = "open"
         APPROVED = "approved"
         REFUSED = "refused"
+        LAPSED = "lapsed"
 
     payment = models.OneToOneField(Payment, on_delete=models.PROTECT, related_name="review")
     state = models.CharField(max_length=16, choices=State.choices, default=State.OPEN)

@@ -56,6 +56,7 @@ WORDS = {
     "payment_held": "Held back: a person has to look first",
     "payment_approved": "Approved by a person",
     "payment_refused": "Refused by a person",
+    "review_lapsed": "There is nothing to review any more",
     "proof_given": "Two people have seen what became of it",
     "outcome_claimed": "A person says what became of it; another has to agree",
     "outcome_claim_refused": "What was said of it does not count",

@@ -15,7 +15,8 @@ from billing.domain.attempts import (
     PaymentState,
     RefundState,
 )
-from billing.models import Payment, PaymentAttempt, PaymentOperation, Refund
+from billing.domain.reviews import REVIEW_MOVES, ReviewState
+from billing.models import Payment, PaymentAttempt, PaymentOperation, PaymentReview, Refund
 from tests.factories.billing import open_invoice
 from tests.stripe_world import NOW
 from tiktoktoe.kernel.ids import uuid7
@@ -79,6 +80,13 @@ def operation(state: str) -> PaymentOperation:
     )
 
 
+def review(state: str) -> PaymentReview:
+    decided = {} if state == "open" else {"decided_at": NOW, "reason": "x"}
+    return PaymentReview.objects.create(
+        payment=payment("open"), state=state, points=70, hits={"a": 70}, **decided
+    )
+
+
 @pytest.mark.parametrize(
     ("make", "states", "moves"),
     [
@@ -86,6 +94,7 @@ def operation(state: str) -> PaymentOperation:
         (attempt, AttemptState, ATTEMPT_MOVES),
         (refund, RefundState, REFUND_MOVES),
         (operation, RefundState, REFUND_MOVES),
+        (review, ReviewState, REVIEW_MOVES),
     ],
 )
 def test_the_database_allows_exactly_the_moves_of_the_table(
@@ -103,8 +112,15 @@ def is_allowed(row: Any, state: str) -> bool:
     """Whether a row may move there; it stays where it was."""
     try:
         with transaction.atomic():
-            type(row).objects.filter(pk=row.pk).update(state=state)
+            type(row).objects.filter(pk=row.pk).update(state=state, **_decided(row, state))
             transaction.set_rollback(True)
     except IntegrityError:
         return False
     return True
+
+
+def _decided(row: Any, state: str) -> dict[str, Any]:
+    """What goes with a review's state by a constraint of its own."""
+    if not isinstance(row, PaymentReview):
+        return {}
+    return {"decided_at": None if state == "open" else NOW, "reason": "x"}

@@ -39,7 +39,7 @@ from billing.services.payments.authentication import as_kept, authentication_of_
 from billing.services.payments.channels import PAYABLE_STATES, Channel
 from billing.services.payments.part_payments import keep_plan, plan_of_rest
 from billing.services.payments.payment_events import record_event
-from billing.services.payments.reviews import held_back, judge_payment
+from billing.services.payments.reviews import held_back, judge_payment, lapse_review
 from billing.services.payments.sending import send_attempt, send_deadline
 from billing.services.payments.settling import wait_for_a_way
 from billing.services.payments.strategy import (
@@ -354,7 +354,7 @@ def payment_for(
     is_on_page = live is not None and channel == Channel.HOSTED_PAGE
     planned_at = live.next_attempt_at if live is not None and is_on_page else None
     if live is not None:
-        _cancel(live, actor, at)
+        cancel_payment(live, reason="the amount due has changed", actor=actor, at=at)
     payment = Payment.objects.create(
         id=uuid7(),
         customer_id=invoice.customer_id,
@@ -370,7 +370,12 @@ def payment_for(
     return payment, []
 
 
-def _cancel(payment: Payment, actor: Actor, at: datetime) -> None:
+def cancel_payment(payment: Payment, *, reason: str, actor: Actor, at: datetime) -> None:
+    """Let nobody collect a payment any more; the caller holds the invoice's lock.
+
+    Raises:
+        StateMoveNotAllowed: If an attempt of it is live, or it is over.
+    """
     ensure_payment_move(payment.state, PaymentState.CANCELED)
     from_state, payment.state, payment.next_attempt_at = payment.state, PaymentState.CANCELED, None
     payment.save(update_fields=["state", "next_attempt_at"])
@@ -381,8 +386,9 @@ def _cancel(payment: Payment, actor: Actor, at: datetime) -> None:
         at=at,
         from_state=from_state,
         to_state=payment.state,
-        details={"reason": "the amount due has changed"},
+        details={"reason": reason},
     )
+    lapse_review(payment=payment, reason=f"canceled: {reason}", actor=actor, at=at)
 
 
 def _start_processing(

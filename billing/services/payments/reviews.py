@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, Sum
 
-from billing.domain.attempts import PaymentState, ensure_payment_move
+from billing.domain.attempts import LIVE_PAYMENT_STATES, PaymentState, ensure_payment_move
 from billing.domain.risk import RiskAction, RiskFacts, RiskVerdict, judge
 from billing.errors import ReviewDecided
 from billing.models import Invoice, Payment, PaymentAttempt, PaymentMethod, PaymentReview
@@ -140,6 +140,26 @@ def hold_for_person(
     return review
 
 
+def lapse_review(*, payment: Payment, reason: str, actor: Actor, at: datetime) -> bool:
+    """Let the open review of a payment that is over leave the queue; gives whether there was one.
+
+    The caller holds the invoice's lock.
+    """
+    waiting = PaymentReview.objects.filter(payment=payment, state=PaymentReview.State.OPEN)
+    if not waiting.update(state=PaymentReview.State.LAPSED, decided_at=at, reason=reason[:300]):
+        return False
+    record_event(
+        payment=payment,
+        event="review_lapsed",
+        actor=actor,
+        at=at,
+        from_state=PaymentReview.State.OPEN,
+        to_state=PaymentReview.State.LAPSED,
+        details={"reason": reason[:300]},
+    )
+    return True
+
+
 def _next_attempt_at(review: PaymentReview, at: datetime) -> datetime | None:
     """When a stored method is charged by itself, after a person has decided."""
     if review.state != PaymentReview.State.APPROVED or review.is_hold:
@@ -166,6 +186,8 @@ def decide_review(
     locked = PaymentReview.objects.select_for_update(of=("self",)).get(pk=review.pk)
     if locked.state != PaymentReview.State.OPEN:
         raise ReviewDecided(f"it is {locked.state} already")
+    if payment.state not in LIVE_PAYMENT_STATES:
+        raise ReviewDecided(f"the payment is {payment.state}: there is nothing to decide")
     locked.state = PaymentReview.State.APPROVED if approve else PaymentReview.State.REFUSED
     locked.decided_at, locked.decided_by, locked.reason = at, actor.user, reason[:300]
     locked.save()
