@@ -35,7 +35,9 @@ class FileTerms:
         cut_off: The bank's local time from which a file is taken for the next bank day.
         time_zone: Where that is.
         lead_days: A debit is presented this many bank days before it is due. Source: SEPA Core
-            since 20 November 2016, one inter-bank business day (EPC016-06, version 9.2).
+            since 20 November 2016, one inter-bank business day (EPC, introductory note on
+            rulebook 9.0, "a shorter standard time cycle"; abnamro.nl, Timescales SEPA Direct
+            Debit; both read on 26 November 2026). Older pages still say two, or five.
     """
 
     cut_off: time

@@ -4,8 +4,9 @@ ISO 20022's external reason codes of rejects (pain.002) and returns (pacs.004, c
 is not here is kept as it came and treated with care: fewer, later retries, never another way.
 
 Source: EPC173-14, Guidance on reason codes for SEPA Direct Debit R-transactions, version 5.0;
-ISO 20022 external code sets (ExternalReturnReason1Code), as of May 2026. In force for every
-message that has come since VALID_FROM.
+ISO 20022 external code sets (ExternalReturnReason1Code), as of May 2026; what each means was held
+against documentation.lemonway.com (SEPA R-transactions) and EPC135-18 version 2.0 of 27 May 2019
+on 26 November 2026. In force for every message that has come since VALID_FROM.
 """
 
 from collections.abc import Mapping
@@ -38,8 +39,11 @@ _CODES: Mapping[DeclineClass, tuple[str, ...]] = {
     ),
 }
 # The R codes of ACH returns. Source: Nacha Operating Rules, appendix four, as in moov-io/ach's
-# table (addenda99, 2026); how often R01 and R09 may be presented again, and until when a bank may
-# return, is in billing.domain.debit_schemes and billing.domain.return_windows.
+# table (addenda99, 2026) and apidocs.paynearme.com/devdocs/docs/ach-return-codes (read on 26
+# November 2026). R08, a stopped payment, may only be presented again if the customer allows it
+# anew (bankfivenine.com, Reinitiating returned ACH debit items): the authorization ends. How
+# often R01 and R09 may be presented again is in billing.domain.budgets, and until when a bank may
+# return in billing.domain.return_windows.
 _NACHA_CODES: Mapping[DeclineClass, tuple[str, ...]] = {
     DeclineClass.SOFT_FUNDS: ("R01", "R09"),
     DeclineClass.DATA_FIX: ("R03", "R04", "R13", "R28"),
@@ -49,7 +53,7 @@ _NACHA_CODES: Mapping[DeclineClass, tuple[str, ...]] = {
     # day; it is corrected by a person and presented again, and the permission stands. Source:
     # Nacha, Differentiating Unauthorized Return Reasons, in force since 1 April 2020.
     DeclineClass.REVIEW: ("R11", "R24"),
-    DeclineClass.CONFIG: ("R06", "R17", "R18", "R19", "R26", "R27"),
+    DeclineClass.CONFIG: ("R06", "R17", "R18", "R19", "R26", "R27", "R31"),
 }
 CLASS_OF_NACHA_CODE: Mapping[str, DeclineClass] = {
     code: decline_class for decline_class, codes in _NACHA_CODES.items() for code in codes

@@ -76,7 +76,11 @@ REPRESENTMENTS: tuple[RepresentmentRule, ...] = (
         tries=2,
         within=timedelta(days=180),
         valid_from=date(2015, 9, 18),
-        source="Nacha Operating Rules, 2.12.4 (reinitiation), as told by several banks in 2026",
+        source=(
+            "Nacha Operating Rules, 2.12.4 (reinitiation), as told by docs.galileo-ft.com "
+            "(Restricted Company Entry Descriptions) and pnc.com (2015 return rate changes), read "
+            "2026-11-26"
+        ),
     ),
 )
 

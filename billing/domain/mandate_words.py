@@ -1,7 +1,10 @@
 """What a customer agrees to with a SEPA mandate, in their language.
 
-Source: the wording that the scheme prescribes for mandates, in English, German and French: EPC
-mandate translations for the SEPA Direct Debit Core scheme (EPC208-08).
+Source: the wording that the scheme prescribes for mandates (EPC208-08 and EPC's translations), held
+on 26 November 2026 against gocardless.com/en-us/guides/sepa/mandate-contents and docsbay.net/
+sepa-direct-debit-mandate (English), gocardless.com/de/handbuch/sepa/mandate-inhalt and
+support.linear-software.de/382563 (German), banquepopulaire.fr, "mandat de prélèvement SEPA"
+(French). The last sentence, on the statement of rights, was found in English only.
 """
 
 from collections.abc import Mapping
@@ -12,7 +15,8 @@ _CONSENTS: Mapping[str, str] = {
         "bank to debit your account and (B) your bank to debit your account in accordance with "
         "the instructions from {creditor}. As part of your rights, you are entitled to a refund "
         "from your bank under the terms and conditions of your agreement with your bank. A refund "
-        "must be claimed within 8 weeks starting from the date on which your account was debited."
+        "must be claimed within 8 weeks starting from the date on which your account was debited. "
+        "Your rights are explained in a statement that you can obtain from your bank."
     ),
     # ACH: Regulation E, 12 CFR 1005.10(b), wants a readily identifiable authorization that says how
     # to withdraw it; the words are ours.
@@ -26,7 +30,8 @@ _CONSENTS: Mapping[str, str] = {
         "einzuziehen. Zugleich (B) weise ich mein Kreditinstitut an, die von {creditor} auf mein "
         "Konto gezogenen Lastschriften einzulösen. Hinweis: Ich kann innerhalb von acht Wochen, "
         "beginnend mit dem Belastungsdatum, die Erstattung des belasteten Betrages verlangen. Es "
-        "gelten dabei die mit meinem Kreditinstitut vereinbarten Bedingungen."
+        "gelten dabei die mit meinem Kreditinstitut vereinbarten Bedingungen. Meine Rechte sind in "
+        "einem Merkblatt enthalten, das ich von meinem Kreditinstitut erhalten kann."
     ),
     "fr": (
         "En signant ce formulaire de mandat, vous autorisez (A) {creditor} à envoyer des "
@@ -34,7 +39,8 @@ _CONSENTS: Mapping[str, str] = {
         "votre compte conformément aux instructions de {creditor}. Vous bénéficiez du droit "
         "d'être remboursé par votre banque suivant les conditions décrites dans la convention que "
         "vous avez passée avec elle. Une demande de remboursement doit être présentée dans les 8 "
-        "semaines suivant la date de débit de votre compte."
+        "semaines suivant la date de débit de votre compte. Vos droits sont expliqués dans un "
+        "document que vous pouvez obtenir auprès de votre banque."
     ),
 }
 _NOTICES: Mapping[str, str] = {

@@ -1,9 +1,10 @@
 """What a mandate allows: whether money may be collected by it, and what has to be told before.
 
-Source of all rules here: SEPA Direct Debit Core Scheme Rulebook, EPC016-06, 2019 version 1.0, in
-force since 17 November 2019: section 4.1 (a mandate without a collection for 36 months must not
-be used any more) and 4.3 (pre-notification at least 14 calendar days before the due day, unless
-another time is agreed).
+Source of all rules here: SEPA Direct Debit Core Rulebook, EPC016-06, 2025 version 1.1, in force
+from 5 October 2025 to 21 November 2027 (europeanpaymentscouncil.eu/node/171): a mandate that was
+not used for 36 months must not be used any more, and a debit is told at least 14 calendar days
+before its due day, unless another time is agreed. Both as told by abnamro.nl, Timescales SEPA
+Direct Debit, and by Buckaroo's and DKB's pages; read on 26 November 2026.
 """
 
 from collections.abc import Mapping
@@ -28,7 +29,11 @@ class MandateState(StrEnum):
 
 
 class SequenceType(StrEnum):
-    """How often a mandate may be used; FRST has not been needed since 20 November 2016."""
+    """How often a mandate may be used.
+
+    FRST has not been needed since 20 November 2016. Source: EPC, introductory note on the changes
+    of rulebook 9.0 ("simplify the use of sequence types"), read on 26 November 2026.
+    """
 
     RECURRENT = "RCUR"
     ONE_OFF = "OOFF"

@@ -77,6 +77,7 @@ class BankGateway:
     smallest = SMALLEST
     gives_mandates_in_portal = True
     extension = "xml"
+    tells_presented_again = False
 
     def __init__(self, name: str, *, terms: BankTerms, door: BankDoor) -> None:
         self.name = name
@@ -125,9 +126,14 @@ class BankGateway:
         made_at: datetime,
         due_on: date,
         sequence_type: str,
+        is_again: bool = False,
     ) -> WrittenFile:
-        """A file of debits due on a day; `number` counts the files of the day."""
-        del number
+        """A file of debits due on a day; `number` counts the files of the day.
+
+        Args:
+            is_again: They came back before for want of funds, which SEPA's files do not tell.
+        """
+        del number, is_again
         body = debit_file(
             orders,
             message_id=message_id,

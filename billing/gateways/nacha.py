@@ -13,13 +13,23 @@ from billing.domain.bank_days import FileTerms, is_fed_day
 from billing.errors import GatewayRefused
 from billing.gateways.bank import BankGateway, BankTerms, WrittenFile
 from billing.gateways.bank_door import BankDoor
-from billing.gateways.nacha_files import CREDIT, DEBIT, AchOrder, Originator, ach_file, file_id
+from billing.gateways.nacha_files import (
+    CREDIT,
+    DEBIT,
+    INVOICE,
+    PRESENTED_AGAIN,
+    AchOrder,
+    Originator,
+    ach_file,
+    file_id,
+)
 from billing.gateways.sepa_files import Account, DebitOrder, TransferOrder
 from tiktoktoe.kernel.ids import ALPHABET
 from tiktoktoe.kernel.money import Money
 
-# Source: Nacha, fixed-day notice of a changed amount: 10 calendar days before (Operating Rules
-# 2.3.2.7, as told by banks' pages of 2026).
+# A changed amount is told 10 calendar days before. Source: Regulation E, 12 CFR 1005.10(d), and
+# the Nacha Operating Rules, as told by gocardless.com/guides/ach/customer-payment-notifications
+# (read on 26 November 2026); another time may be agreed in the authorization.
 NOTICE_DAYS = 10
 LARGEST = Money("99999999.99", "USD")
 REFERENCE_LENGTH = 15
@@ -33,6 +43,7 @@ class NachaGateway(BankGateway):
     largest = LARGEST
     smallest = Money("0.01", "USD")
     gives_mandates_in_portal = False
+    tells_presented_again = True
     extension = "ach"
 
     def __init__(
@@ -56,11 +67,13 @@ class NachaGateway(BankGateway):
         made_at: datetime,
         due_on: date,
         sequence_type: str,
+        is_again: bool = False,
     ) -> WrittenFile:
-        """An ACH file of debits."""
+        """An ACH file of debits; those that came back for want of funds are called so."""
         del message_id, sequence_type
         pulled = [_order(o.end_to_end_id, o.amount, o.debtor) for o in orders]
-        return self._file(pulled, DEBIT, number, made_at, due_on)
+        words = PRESENTED_AGAIN if is_again else INVOICE
+        return self._file(pulled, DEBIT, number, made_at, due_on, words=words)
 
     def transfer_file(
         self,
@@ -77,7 +90,14 @@ class NachaGateway(BankGateway):
         return self._file(pushed, CREDIT, number, made_at, due_on)
 
     def _file(
-        self, orders: Sequence[AchOrder], code: str, number: int, made_at: datetime, due_on: date
+        self,
+        orders: Sequence[AchOrder],
+        code: str,
+        number: int,
+        made_at: datetime,
+        due_on: date,
+        *,
+        words: str = INVOICE,
     ) -> WrittenFile:
         local = made_at.astimezone(ZoneInfo(self.terms.files.time_zone))
         modifier = MODIFIERS[number % len(MODIFIERS)]
@@ -88,6 +108,7 @@ class NachaGateway(BankGateway):
             made_at=local,
             modifier=modifier,
             effective_on=due_on,
+            words=words,
         )
         identity = file_id(self._originator, local, modifier)
         return WrittenFile(message_id=identity, body=body)

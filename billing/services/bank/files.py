@@ -92,7 +92,8 @@ def _write_batch(bank: BankGateway, at: datetime) -> int:
     )
     due = [order for order in planned[:MOST_ORDERS] if _is_due(order, bank, at)]
     mandates, accounts = _locked_mandates(due), _accounts_back(due)
-    batches: dict[tuple[str, date], list[BankOrder]] = defaultdict(list)
+    again = _presented_again(due) if bank.tells_presented_again else set()
+    batches: dict[tuple[str, date, bool], list[BankOrder]] = defaultdict(list)
     for order in due:
         due_day(order, bank, at)
         order.mandate = mandates[order.mandate_id] if order.mandate_id else None
@@ -101,12 +102,12 @@ def _write_batch(bank: BankGateway, at: datetime) -> int:
             stop_order(order=order, outcome=stopped, reason=stopped.message, at=at)
             continue
         sort = order.mandate.sequence_type if order.mandate else ""
-        batches[sort, order.due_on].append(order)
+        batches[sort, order.due_on, order.pk in again].append(order)
         if order.mandate is not None:
             _use(order.mandate, order.due_on)
     _save_used(mandates.values(), at)
-    for (sort, day), orders in sorted(batches.items()):
-        _write(bank, orders, accounts, sequence_type=sort, due_on=day, at=at)
+    for (sort, day, is_again), orders in sorted(batches.items()):
+        _write(bank, orders, accounts, sort, is_again=is_again, due_on=day, at=at)
     return len(due) and max(len(batches), 1)
 
 
@@ -131,6 +132,23 @@ def _why_stopped(order: BankOrder, accounts: Mapping[UUID, Account]) -> Outcome 
     except MandateNotUsable as refusal:
         return mandate_decline(refusal)
     return None
+
+
+def _presented_again(orders: Iterable[BankOrder]) -> set[UUID]:
+    """Debits of which the same amount of the same invoice has come back for want of funds."""
+    debits = [order for order in orders if order.attempt is not None]
+    earlier = BankOrder.objects.filter(
+        mandate__in={order.mandate_id for order in debits},
+        attempt__payment__invoice__in={order.payment.invoice_id for order in debits},
+        state__in=(BankOrder.State.REJECTED, BankOrder.State.RETURNED),
+        reason__regex=r"^R0[19]\M",
+    )
+    came = set(earlier.values_list("mandate_id", "attempt__payment__invoice_id", "amount"))
+    return {
+        order.pk
+        for order in debits
+        if (order.mandate_id, order.payment.invoice_id, order.amount.amount) in came
+    }
 
 
 def _locked_mandates(orders: Iterable[BankOrder]) -> dict[UUID, Mandate]:
@@ -159,8 +177,9 @@ def _write(
     bank: BankGateway,
     orders: Sequence[BankOrder],
     accounts: Mapping[UUID, Account],
-    *,
     sequence_type: str,
+    *,
+    is_again: bool,
     due_on: date,
     at: datetime,
 ) -> None:
@@ -175,6 +194,7 @@ def _write(
             made_at=at,
             due_on=due_on,
             sequence_type=sequence_type,
+            is_again=is_again,
         )
     else:
         written = bank.transfer_file(

@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from billing.domain.mandate_words import consent_text
 from billing.domain.mandates import (
     MANDATE_MOVES,
     MandateState,
@@ -65,3 +66,21 @@ def test_only_the_moves_of_the_table_are_allowed() -> None:
             else:
                 with pytest.raises(StateMoveNotAllowed):
                     ensure_mandate_move(before, after)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "Your rights are explained in a statement that you can obtain from your bank."),
+        ("de", "Meine Rechte sind in einem Merkblatt enthalten, das ich von meinem"),
+        ("fr", "Vos droits sont expliqués dans un document que vous pouvez obtenir"),
+    ],
+)
+def test_a_mandate_names_who_debits_the_8_weeks_and_where_rights_are_told(
+    language: str, words: str
+) -> None:
+    text = consent_text(language=language, creditor="ACME Corporation", days=14)
+
+    assert text.count("ACME Corporation") == 2
+    assert "8 weeks" in text or "acht Wochen" in text or "8 semaines" in text
+    assert words in text

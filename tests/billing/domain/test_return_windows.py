@@ -34,6 +34,11 @@ def test_a_debit_may_come_back_until_a_day(code: str, last: date, words: str) ->
     assert late == f"taken back more than {words}: object to it"
 
 
+@pytest.mark.parametrize("code", ["R06", "R31"])
+def test_what_our_own_bank_asked_for_is_never_late(code: str) -> None:
+    assert late_return(code=code, debited_on=FRIDAY, returned_on=date(2026, 9, 1)) == ""
+
+
 def test_after_8_weeks_the_bank_is_shown_the_mandate() -> None:
     told = late_return(code="MD01", debited_on=FRIDAY, returned_on=date(2026, 5, 2))
 

@@ -21,6 +21,7 @@ from billing.models import (
 )
 from billing.services.bank.mandates import give_ach_authorization
 from billing.services.bank.rail import turn_bank_rail
+from billing.services.bank.sealing import unseal
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.refunds import refund_payment
 from tests.bank_world import IBAN, MONDAY, BankWorld
@@ -148,6 +149,11 @@ def test_an_account_without_funds_comes_back_with_its_r_code(ach: BankWorld) -> 
     assert BankDelivery.objects.filter(kind="nacha.return").exists()
     assert not BankDelivery.objects.exclude(problem="").exists()
     assert PaymentReturn.objects.count() == 0
+    # Presented again, the entry has to say so (Nacha, since 18 September 2015).
+    scene.charge()
+    turn_bank_rail(at=scene.at)
+    bodies = [unseal(file.body_sealed) for file in BankFile.objects.order_by("written_at")]
+    assert [body.splitlines()[1][53:63] for body in bodies] == ["INVOICE   ", "RETRY PYMT"]
 
 
 def test_an_unauthorized_debit_comes_back_and_ends_the_authorization(ach: BankWorld) -> None:
