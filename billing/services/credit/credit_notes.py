@@ -27,7 +27,7 @@ from billing.services.credit.customer_credit import pay_open_invoices
 from billing.services.credit.prepaid_returns import return_note_to_wallets
 from billing.services.invoices.invoicing import ensure_nothing_in_flight, lock_invoice
 from billing.services.invoices.numbering import take_credit_note_number
-from billing.services.payments.settling import recover_subscription
+from billing.services.payments.payment_moves import recover_subscription
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import Money, total, zero
 

@@ -12,7 +12,7 @@ from billing.models import CreditEntry, Invoice, PaymentAttempt
 from billing.models.payments import LIVE_ATTEMPT_STATES
 from billing.services.credit.credit_balance import enter_by_hand, lock_balance, use_balance
 from billing.services.payments.payment_events import actor_name
-from billing.services.payments.settling import recover_subscription
+from billing.services.payments.payment_moves import recover_subscription
 from subscriptions.models import Customer
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.money import Money, quantize

@@ -28,10 +28,10 @@ from billing.gateways.disputes import DisputeReport, TellsOfDisputes
 from billing.gateways.registry import gateway_named
 from billing.models import Dispute, DisputeEntry, DisputeRule, Invoice, Payment, PaymentAttempt
 from billing.services.payments.payment_events import record_event
+from billing.services.payments.payment_moves import note_overpayment
 from billing.services.payments.payment_returns import collect_again
 from billing.services.payments.reconciling import look_into
 from billing.services.payments.refunds import follow_invoice
-from billing.services.payments.settling import note_overpayment
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import Money, quantize, zero

@@ -29,7 +29,7 @@ from billing.services.invoices.drafting import draft_invoices, with_credit
 from billing.services.invoices.first_bills import join_first_bill
 from billing.services.invoices.preview_books import add_ons_of, coupons_of, purse_of
 from billing.services.invoices.writing import finalize_drafts, write_drafts
-from billing.services.payments.settling import recover_subscription
+from billing.services.payments.payment_moves import recover_subscription
 from subscriptions.models import Subscription
 
 logger = logging.getLogger(__name__)

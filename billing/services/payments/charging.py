@@ -37,11 +37,11 @@ from billing.models import (
 )
 from billing.services.payments.authentication import as_kept, authentication_of_charge
 from billing.services.payments.channels import PAYABLE_STATES, Channel
+from billing.services.payments.next_tries import wait_for_a_way
 from billing.services.payments.part_payments import keep_plan, plan_of_rest
 from billing.services.payments.payment_events import record_event
 from billing.services.payments.reviews import held_back, judge_payment, lapse_review
 from billing.services.payments.sending import send_attempt, send_deadline
-from billing.services.payments.settling import wait_for_a_way
 from billing.services.payments.strategy import (
     Pool,
     find_route,

@@ -41,9 +41,10 @@ from billing.services.payments.contrary_words import (
 )
 from billing.services.payments.gateway_calls import Request, ask
 from billing.services.payments.payment_events import RECONCILER, record_event
+from billing.services.payments.payment_moves import note_overpayment
 from billing.services.payments.refunds import follow_invoice
 from billing.services.payments.sending import send_attempt, send_deadline
-from billing.services.payments.settling import end_hold, note_overpayment
+from billing.services.payments.settling import end_hold
 from subscriptions.services.transitions import SCHEDULE, Actor
 from tiktoktoe.kernel.clock import running_from
 from tiktoktoe.kernel.errors import Conflict

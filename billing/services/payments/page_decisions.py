@@ -4,9 +4,10 @@ The customer chooses where to pay; the decision keeps what spoke for it and what
 it can be told, and how many leave when their bank asks can be weighed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 
 from django.conf import settings
 from django.db.models import Max
@@ -17,6 +18,7 @@ from billing.domain.decision_record import Situation, candidates_to_json, route,
 from billing.domain.eligibility import GatewayFacts, MethodFacts, Need
 from billing.domain.fees import is_cross_border
 from billing.domain.prospects import prospect_of, segment_of
+from billing.domain.routing import Decision
 from billing.domain.routing_rules import Circumstances, Effect, RoutingRule
 from billing.domain.scoring import Prospect
 from billing.gateways.registry import gateway_named
@@ -50,29 +52,55 @@ def decide_page(
         risk: The risk rules that hit, with their points.
     """
     around = surroundings(at)
-    country = payment.customer.country
-    is_abroad = is_cross_border(country, account_country=settings.COMPANY["country"])
+    is_abroad = is_cross_border(
+        payment.customer.country, account_country=settings.COMPANY["country"]
+    )
+    situation = _situation(payment, asked, around, is_abroad=is_abroad, at=at)
+    chosen = RoutingRule(name=CHOICE, effect=Effect.PREFER, gateways=frozenset({gateway}))
+    decided = route(situation, replace(around.policy, rules=(chosen,)))
+    decision = PaymentDecision.objects.create(
+        payment=payment,
+        round=(payment.decisions.aggregate(last=Max("round"))["last"] or 0) + 1,
+        at=at,
+        policy=around.policy_row,
+        inputs={
+            **situation_to_json(situation),
+            "risk": dict(risk),
+            "authentication": as_kept(asked[gateway], gateway=gateway, is_on_page=True),
+        },
+        candidates=candidates_to_json(decided.candidates),
+        rule=decided.rule,
+        chosen_gateway=gateway,
+        fee_expected=_fee_at(gateway, decided),
+        seed=decided.seed,
+    )
+    is_card = any(facts.name == gateway and _kind(facts) == "card" for facts in situation.gateways)
+    is_asked = is_card and asked[gateway].expects_challenge
     segment = challenge_segment(currency=payment.currency, is_cross_border=is_abroad)
+    return PageRoute(decision=decision, segment=segment if is_asked else "")
+
+
+def _situation(
+    payment: Payment,
+    asked: Mapping[str, Authentication],
+    around: Surroundings,
+    *,
+    is_abroad: bool,
+    at: datetime,
+) -> Situation:
+    """What there is to choose between: each of these gateways' pages, and what it is worth."""
+    customer = payment.customer
     pages = [facts for facts in around.gateways if facts.name in asked]
-    kinds = {facts.name: _kind(facts) for facts in pages}
-    methods = [
-        MethodFacts(
-            reference=f"page-{kind}",
-            kind=kind,
-            country=country,
-            held_by=frozenset(name for name, its in kinds.items() if its == kind),
-        )
-        for kind in sorted(set(kinds.values()))
-    ]
-    situation = Situation(
+    methods = _page_methods(pages, customer.country)
+    return Situation(
         gateways=tuple(pages),
-        methods=tuple(methods),
+        methods=methods,
         need=Need(amount=payment.amount, on=at.date(), is_on_session=True),
         circumstances=Circumstances(
             amount=payment.amount,
-            customer_country=country,
+            customer_country=customer.country,
             is_on_session=True,
-            is_business=bool(payment.customer.tax_number),
+            is_business=bool(customer.tax_number),
             seed=str(payment.pk),
         ),
         prospects={
@@ -84,31 +112,25 @@ def decide_page(
         },
         may_explore=False,
     )
-    chosen = RoutingRule(name=CHOICE, effect=Effect.PREFER, gateways=frozenset({gateway}))
-    decided = route(situation, replace(around.policy, rules=(chosen,)))
-    fee = next(
-        (c.prospect.fee.amount for c in decided.eligible if c.gateway == gateway and c.prospect),
-        None,
+
+
+def _page_methods(pages: Sequence[GatewayFacts], country: str) -> tuple[MethodFacts, ...]:
+    """What pages are paid with, one of each kind; the customer's country stands in for its own."""
+    kinds = {facts.name: _kind(facts) for facts in pages}
+    return tuple(
+        MethodFacts(
+            reference=f"page-{kind}",
+            kind=kind,
+            country=country,
+            held_by=frozenset(name for name, its in kinds.items() if its == kind),
+        )
+        for kind in sorted(set(kinds.values()))
     )
-    rounds = payment.decisions.aggregate(last=Max("round"))["last"] or 0
-    decision = PaymentDecision.objects.create(
-        payment=payment,
-        round=rounds + 1,
-        at=at,
-        policy=around.policy_row,
-        inputs={
-            **situation_to_json(situation),
-            "risk": dict(risk),
-            "authentication": as_kept(asked[gateway], gateway=gateway, is_on_page=True),
-        },
-        candidates=candidates_to_json(decided.candidates),
-        rule=decided.rule,
-        chosen_gateway=gateway,
-        fee_expected=fee,
-        seed=decided.seed,
-    )
-    is_asked = kinds.get(gateway) == "card" and asked[gateway].expects_challenge
-    return PageRoute(decision=decision, segment=segment if is_asked else "")
+
+
+def _fee_at(gateway: str, decided: Decision) -> Decimal | None:
+    found = (c.prospect.fee.amount for c in decided.eligible if c.gateway == gateway and c.prospect)
+    return next(found, None)
 
 
 def page_gateways(names: list[str]) -> list[str]:

@@ -30,9 +30,9 @@ from billing.services.payments.contrary_words import (
 )
 from billing.services.payments.gateway_calls import Request, ask
 from billing.services.payments.payment_events import RECONCILER, contradict_once, record_event
+from billing.services.payments.payment_moves import note_overpayment, recover_subscription
 from billing.services.payments.refund_parts import charge_reference, shares_of_refund
 from billing.services.payments.sending import send_deadline
-from billing.services.payments.settling import note_overpayment, recover_subscription
 from subscriptions.models import CustomerClock
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.clock import running_from
