@@ -37,12 +37,12 @@ from billing.services.payments.event_anchors import anchor_events, check_anchors
 from billing.services.payments.gateway_mandates import refresh_mandates
 from billing.services.payments.holds import let_go_of_lapsing, reconcile_operations
 from billing.services.payments.lapsed_reviews import lapse_settled_reviews
+from billing.services.payments.missed_events import find_missed as find_missed_events
 from billing.services.payments.outcomes import count_outcomes
 from billing.services.payments.payment_methods import refresh_expiring
 from billing.services.payments.reconciling import reconcile_attempts
 from billing.services.payments.refunds import reconcile_refunds
 from billing.services.payments.routing_policies import end_harmful_trial
-from billing.services.payments.stripe_events import find_missed_events
 from billing.services.payments.webhook_inbox import work_off, work_off_waiting
 from subscriptions.models import CustomerClock
 from tiktoktoe.kernel.clock import now

@@ -1,6 +1,6 @@
 """What every gateway is asked, and what it may answer: plain values, no library's types."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Protocol, runtime_checkable
@@ -325,6 +325,28 @@ class HearsEvents(Protocol):
         Raises:
             WebhookForged: If the signature is missing or not the gateway's.
             WebhookUnreadable: If it is signed, or cannot be told to be, but makes no sense.
+        """
+        ...
+
+
+@runtime_checkable
+class ListsEvents(HearsEvents, Protocol):
+    """A gateway that lists the events that it has told, or has tried to tell."""
+
+    def events_between(self, since: datetime, until: datetime) -> Iterator[Sequence[bytes]]:
+        """The events that are heard and were made in a time, both ends included, page by page.
+
+        Raises:
+            GatewayUnavailable: If it cannot be reached.
+            GatewayRefused: If it refuses.
+        """
+        ...
+
+    def read_event(self, content: bytes) -> GatewayEvent:
+        """What one of them says: it came from the gateway itself.
+
+        Raises:
+            WebhookUnreadable: If it makes no sense.
         """
         ...
 

@@ -5,7 +5,7 @@ first answer again for six hours, and events name the order and our reference.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -37,7 +37,7 @@ from billing.gateways.paypal_disputes import (
     report_of,
     takes_evidence,
 )
-from billing.gateways.paypal_events import event_of
+from billing.gateways.paypal_events import event_of, listed_events
 from billing.gateways.paypal_objects import (
     CURRENCIES,
     is_chargeable,
@@ -300,6 +300,14 @@ class PayPalGateway:
         if answer.get("verification_status") != "SUCCESS":
             raise WebhookForged("PayPal says that the event is not its own")
         return [event]
+
+    def events_between(self, since: datetime, until: datetime) -> Iterator[Sequence[bytes]]:
+        """The events of a time that we listen to, whether or not they were delivered."""
+        return listed_events(self._client.ask, since, until)
+
+    def read_event(self, content: bytes) -> GatewayEvent:
+        """What an event of the list says."""
+        return event_of(content)
 
     def _order(self, request: ChargeRequest, intent: str) -> Outcome:
         if not is_chargeable(request.amount):

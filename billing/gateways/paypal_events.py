@@ -1,16 +1,18 @@
 """PayPal's events: what each one is about.
 
 None proves anything by itself: each is a hint to look, at the object that it names.
-Source: developer.paypal.com/api/rest/webhooks/event-names.
+Source: developer.paypal.com/api/rest/webhooks/event-names; of the list of those that were told,
+or were to be: "webhooks-events.list" in developer.paypal.com/api/webhooks/v1.
 """
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
-from billing.errors import WebhookUnreadable
+from billing.errors import GatewayUnavailable, WebhookUnreadable
 from billing.gateways.base import GatewayEvent
 
 # What to subscribe the endpoint to, by what it is about.
@@ -30,6 +32,8 @@ EVENTS: Mapping[str, str] = {
     "PAYMENT.REFUND.FAILED": "refund",
     "PAYMENT.REFUND.PENDING": "refund",
 }
+LIST = "/v1/notifications/webhooks-events"
+PAGE = 100
 
 
 def event_of(body: bytes) -> GatewayEvent:
@@ -57,6 +61,47 @@ def event_of(body: bytes) -> GatewayEvent:
         our_reference=ours,
         happened_at=_instant(event.get("create_time")),
     )
+
+
+def listed_events(
+    ask: Callable[..., dict[str, Any]], since: datetime, until: datetime
+) -> Iterator[Sequence[bytes]]:
+    """The events of a time that are heard, page by page; a page leads to the next by a link.
+
+    Args:
+        ask: Makes a request of PayPal's.
+
+    Raises:
+        GatewayUnavailable: If PayPal cannot be reached, or the pages lead nowhere.
+        GatewayRefused: If it refuses.
+    """
+    query = {"start_time": _told(since), "end_time": _told(until), "page_size": str(PAGE)}
+    asked = []
+    while query and query not in asked:
+        asked.append(query)
+        answer = ask("GET", LIST, params=query)
+        if not isinstance(answer.get("events"), list):
+            raise GatewayUnavailable("PayPal's answer is no list of events")
+        yield [
+            msgspec.json.encode(event)
+            for event in answer["events"]
+            if isinstance(event, dict) and event.get("event_type") in EVENTS
+        ]
+        query = _next_page(answer)
+    if query:
+        raise GatewayUnavailable("PayPal's list of events leads in a circle")
+
+
+def _next_page(answer: Mapping[str, Any]) -> dict[str, str]:
+    """What to ask for next; of the link only the words count, so that it leads nowhere else."""
+    for link in answer.get("links") or []:
+        if isinstance(link, dict) and link.get("rel") == "next":
+            return dict(parse_qsl(urlsplit(str(link.get("href") or "")).query))
+    return {}
+
+
+def _told(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _whose(reversal: Mapping[str, Any]) -> str:

@@ -6,20 +6,16 @@ asked for, from the last event that was seen. Each event lies in the inbox once,
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
-
-from django.db.models.functions import Greatest
 
 from billing.gateways.registry import DEFAULT_GATEWAY, gateway_names
 from billing.gateways.stripe_events import EVENTS, events_since, mirror_event
-from billing.models import EventCursor, WebhookEvent
+from billing.models import WebhookEvent
+from billing.services.payments.event_cursors import take_in_since_last_seen
 from billing.services.payments.webhook_inbox import keep_hint
-from tiktoktoe.kernel.errors import GatewayError
 
 logger = logging.getLogger(__name__)
-
-OVERLAP = timedelta(hours=1)  # an event may be seen in a list later than it was made
 
 
 def keep_event(
@@ -45,27 +41,17 @@ def keep_event(
 def find_missed_events(*, at: datetime) -> int:
     """Ask Stripe for the events since the last one seen, and take in those that never came.
 
-    Two at once, or one that is killed half-way, do no harm: the place is moved on only once
-    everything before it is in. Gives how many were new.
+    Gives how many were new.
     """
     if DEFAULT_GATEWAY not in gateway_names():
         return 0
-    cursor, _ = EventCursor.objects.get_or_create(
-        gateway=DEFAULT_GATEWAY, defaults={"seen_until": _from_the_start(at)}
+    return take_in_since_last_seen(
+        gateway=DEFAULT_GATEWAY,
+        pages=events_since,
+        take_in=lambda page: _take_in(page, at),
+        made_at=_made_at,
+        at=at,
     )
-    newest, found = cursor.seen_until, 0
-    try:
-        for page in events_since(cursor.seen_until - OVERLAP):
-            newest = max([newest, *(_made_at(event) for event in page)])
-            found += _take_in(page, at)
-    except GatewayError as error:
-        logger.warning("events could not be asked for", extra={"reason": str(error)})
-        return found
-    here = EventCursor.objects.filter(pk=cursor.pk)
-    here.update(seen_until=Greatest("seen_until", newest), asked_at=at)
-    if found:
-        logger.warning("events had not arrived", extra={"count": found})
-    return found
 
 
 def _take_in(page: Sequence[Mapping[str, Any]], at: datetime) -> int:
@@ -98,10 +84,3 @@ def _take_in_one(event: Mapping[str, Any], at: datetime) -> None:
 
 def _made_at(event: Mapping[str, Any]) -> datetime:
     return datetime.fromtimestamp(int(event["created"]), UTC)
-
-
-def _from_the_start(at: datetime) -> datetime:
-    """Where to begin: at the newest event that came in, else now."""
-    come = WebhookEvent.objects.filter(gateway=DEFAULT_GATEWAY, happened_at__lte=at)
-    newest = come.order_by("-happened_at").values_list("happened_at", flat=True).first()
-    return newest or at

@@ -70,6 +70,13 @@ def keep_hint(
     return _keep(gateway, event, "", at)
 
 
+def keep_listed(
+    *, gateway: str, event: GatewayEvent, content: bytes, at: datetime
+) -> WebhookEvent | None:
+    """Keep an event that the gateway was asked for; None if it was kept before."""
+    return _keep(gateway, event, content.decode(), at, is_polled=True)
+
+
 def refuse_too_large(*, gateway: str, at: datetime) -> None:
     """Note that somebody has sent more than an event is, without reading it.
 
@@ -150,7 +157,9 @@ def replay_event(*, event: WebhookEvent, at: datetime) -> WebhookEvent:
     return work_off(event=event, at=at)
 
 
-def _keep(gateway: str, event: GatewayEvent, payload: str, at: datetime) -> WebhookEvent | None:
+def _keep(
+    gateway: str, event: GatewayEvent, payload: str, at: datetime, *, is_polled: bool = False
+) -> WebhookEvent | None:
     """The row of an event, if it is the first copy."""
     try:
         with transaction.atomic():
@@ -165,6 +174,7 @@ def _keep(gateway: str, event: GatewayEvent, payload: str, at: datetime) -> Webh
                 proof=proof_of_event(event),
                 is_signed=True,
                 payload=payload,
+                is_polled=is_polled,
                 next_try_at=at,
                 happened_at=event.happened_at,
                 received_at=at,

@@ -12,12 +12,12 @@ from tiktoktoe.sandbox.core.idempotency import Keys, Rules
 from tiktoktoe.sandbox.core.messages import Answer, Request
 from tiktoktoe.sandbox.core.multipart import multipart
 from tiktoktoe.sandbox.core.schemas import Json
-from tiktoktoe.sandbox.paypal import disputes, orders, payments, routes
+from tiktoktoe.sandbox.paypal import disputes, notifications, orders, payments, routes
 from tiktoktoe.sandbox.paypal.business import Business, signature
 from tiktoktoe.sandbox.paypal.errors import ApiError
 from tiktoktoe.sandbox.paypal.routes import route
 
-__all__ = ["Api", "disputes", "orders", "payments"]  # these register the routes
+__all__ = ["Api", "disputes", "notifications", "orders", "payments"]  # these register the routes
 
 TOKEN_PATH = "/v1/oauth2/token"  # noqa: S105 - an address
 TOKEN_LASTS_SECONDS = 9 * 3600

@@ -87,8 +87,10 @@ class Business(Account):
 
     def tell(self, name: str, kind: str, resource: Json) -> None:
         """Note what happened; it is sent when the change of state lasts."""
+        identity = f"WH-{random_text(17, LETTERS)}"
+        path = f"/v1/notifications/webhooks-events/{identity}"
         event = {
-            "id": f"WH-{random_text(17, LETTERS)}",
+            "id": identity,
             "event_version": "1.0",
             "create_time": self.at(),
             "resource_type": kind,
@@ -96,7 +98,10 @@ class Business(Account):
             "event_type": name,
             "summary": name,
             "resource": snapshot(resource),
-            "links": [],
+            "links": [
+                *self.links(path),
+                *self.links(f"{path}/resend", rel="resend", method="POST"),
+            ],
         }
         kept = self.new("event", event=event)
         if self.terms.webhook:

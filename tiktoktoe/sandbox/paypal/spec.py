@@ -1,8 +1,7 @@
-"""PayPal's OpenAPI document of Orders v2, where it is at hand; else checks of our own."""
+"""PayPal's OpenAPI documents, of orders and of events, where at hand; else checks of our own."""
 
-from functools import cached_property
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -11,19 +10,19 @@ from tiktoktoe.sandbox.core.schemas import Json, Schemas
 from tiktoktoe.sandbox.paypal.errors import ApiError
 
 CONTRACTS = Path(__file__).resolve().parents[4] / "shared" / "contracts"
-ORDERS = "paypal_orders_v2.json"
+DOCUMENTS = ("paypal_orders_v2.json", "paypal_webhooks_v1.json")
 
 
 class Spec:
-    """What may be asked and answered about orders."""
+    """What may be asked and answered about orders and events."""
 
-    def __init__(self, orders: Json | None) -> None:
-        self.orders = orders
+    def __init__(self, documents: Sequence[Json]) -> None:
+        self._checks = [_Checks(place, document) for place, document in enumerate(documents)]
 
     @property
     def is_vendors(self) -> bool:
-        """Whether the vendor's document is what is checked against."""
-        return self.orders is not None
+        """Whether the vendor's documents are what is checked against."""
+        return len(self._checks) == len(DOCUMENTS)
 
     def check_request(self, operation: str, body: Json) -> None:
         """Refuse a body that the document does not allow.
@@ -33,14 +32,10 @@ class Spec:
         """
         if operation == "POST /v2/checkout/orders" and not body.get("purchase_units"):
             raise ApiError(400, "purchase_units is required", issue="MISSING_REQUIRED_PARAMETER")
-        found = self._operation(operation)
-        schema = _schema(found.get("requestBody", {}).get("content", {}))
-        if not schema:
-            return
-        for error in self._checks.errors(f"{operation} request", schema, body):
-            place = "/".join(str(part) for part in error.instance_path)
-            message = f"{place}: {error.message[:200]}"
-            raise ApiError(400, message, issue="INVALID_PARAMETER_SYNTAX")
+        for checks in self._checks:
+            for place, problem in checks.of_request(operation, body):
+                message = f"{place}: {problem[:200]}"
+                raise ApiError(400, message, issue="INVALID_PARAMETER_SYNTAX")
 
     def check_answer(self, operation: str, status: int, body: Json) -> None:
         """Refuse an answer of our own that the document does not allow.
@@ -48,36 +43,48 @@ class Spec:
         Raises:
             ContractBroken: With the place and the reason.
         """
-        answer = self._operation(operation).get("responses", {}).get(str(status), {})
-        schema = _schema(answer.get("content", {}))
-        if not schema:
-            return
-        for error in self._checks.errors(f"{operation} {status}", schema, body):
-            place = "/".join(str(part) for part in error.instance_path)
-            raise ContractBroken(f"{operation} {place}: {error.message[:300]}")
+        for checks in self._checks:
+            for place, message in checks.of_answer(operation, status, body):
+                raise ContractBroken(f"{operation} {place}: {message[:300]}")
 
     def has(self, operation: str) -> bool:
-        """Whether the document has an operation."""
-        return bool(self._operation(operation))
+        """Whether a document has an operation."""
+        return any(checks.operation(operation) for checks in self._checks)
 
-    def _operation(self, operation: str) -> Json:
+
+class _Checks:
+    """One document, and its schemas."""
+
+    def __init__(self, place: int, document: Json) -> None:
+        self._paths: Json = document["paths"]
+        uri = f"urn:paypal:{place}"
+        self._schemas = Schemas(document, uri, ignored=frozenset({"readOnly"}), is_lenient=True)
+
+    def operation(self, operation: str) -> Json:
+        """What the document says of an operation; nothing if it does not have it."""
         method, _, path = operation.partition(" ")
-        paths: Json = self.orders["paths"] if self.orders is not None else {}
-        found: Json = paths.get(path, {}).get(method.lower(), {})
+        found: Json = self._paths.get(path, {}).get(method.lower(), {})
         return found
 
-    @cached_property
-    def _checks(self) -> Schemas:
-        assert self.orders is not None
-        return Schemas(self.orders, "urn:orders", ignored=frozenset({"readOnly"}), is_lenient=True)
+    def of_request(self, operation: str, body: Json) -> Iterator[tuple[str, str]]:
+        """What is wrong with a request: where, and why."""
+        content = self.operation(operation).get("requestBody", {}).get("content", {})
+        return self._errors(f"{operation} request", content, body)
+
+    def of_answer(self, operation: str, status: int, body: Json) -> Iterator[tuple[str, str]]:
+        """What is wrong with an answer: where, and why."""
+        answer = self.operation(operation).get("responses", {}).get(str(status), {})
+        return self._errors(f"{operation} {status}", answer.get("content", {}), body)
+
+    def _errors(self, key: str, content: Json, body: Json) -> Iterator[tuple[str, str]]:
+        schema: Json = content.get("application/json", {}).get("schema", {})
+        if not schema:
+            return
+        for error in self._schemas.errors(key, schema, body):
+            yield "/".join(str(part) for part in error.instance_path), error.message
 
 
 def load_spec(folder: Path = CONTRACTS) -> Spec:
-    """The document of a folder, if it has it."""
-    file = folder / ORDERS
-    return Spec(msgspec.json.decode(file.read_bytes()) if file.is_file() else None)
-
-
-def _schema(content: Any) -> Json:
-    schema: Json = content.get("application/json", {}).get("schema", {})
-    return schema
+    """The documents that a folder has."""
+    files = [folder / name for name in DOCUMENTS]
+    return Spec([msgspec.json.decode(file.read_bytes()) for file in files if file.is_file()])
