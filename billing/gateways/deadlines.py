@@ -18,13 +18,23 @@ _now = threading.local()
 
 @contextmanager
 def ends_within(seconds: float) -> Iterator[None]:
-    """Let the exchanges of this thread end in so many seconds, all together."""
-    before = getattr(_now, "ends", None)
-    _now.ends = monotonic() + seconds
+    """Let the exchanges of this thread end in so many seconds, all together.
+
+    Within another deadline, the earlier one counts.
+    """
+    before: float | None = getattr(_now, "ends", None)
+    ends = monotonic() + seconds
+    _now.ends = ends if before is None else min(before, ends)
     try:
         yield
     finally:
         _now.ends = before
+
+
+def seconds_left(at_most: float) -> float:
+    """What is left of the deadline, or of a time if that is less; never below nothing."""
+    ends: float | None = getattr(_now, "ends", None)
+    return at_most if ends is None else max(0.0, min(at_most, ends - monotonic()))
 
 
 class DeadlineTransport(httpx.HTTPTransport):

@@ -15,7 +15,7 @@ from billing.domain.attempts import Answer
 from billing.domain.declines import Decline, DeclineClass
 from billing.errors import GatewayUnavailable
 from billing.gateways.base import Outcome
-from billing.gateways.deadlines import DeadlineTransport, ends_within
+from billing.gateways.deadlines import DeadlineTransport, ends_within, seconds_left
 from tiktoktoe.kernel.errors import InvalidInput, InvariantViolation
 
 # Nothing of a request is on the wire before there is a connection.
@@ -67,7 +67,8 @@ def send(client: httpx.Client, method: str, url: str, **parts: Any) -> Reply:
         httpx.TransportError: If no whole answer came.
     """
     with ends_within(client.timeout.read or 0):
-        answer = client.request(method, url, **parts)
+        left = seconds_left(client.timeout.read or 0)  # also for a place in the pool
+        answer = client.request(method, url, timeout=left, **parts)
     return Reply(status=answer.status_code, body=_object(answer.content), text=answer.text)
 
 

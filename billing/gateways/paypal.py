@@ -29,7 +29,7 @@ from billing.gateways.base import (
     VoidRequest,
 )
 from billing.gateways.disputes import AcceptRequest, DisputeReport, EvidenceRequest
-from billing.gateways.paypal_client import PayPalClient
+from billing.gateways.paypal_client import PayPalClient, in_time
 from billing.gateways.paypal_disputes import (
     DISPUTES,
     evidence_of,
@@ -150,6 +150,7 @@ class PayPalGateway:
         }
         return self._client.move(ORDERS, body, key=request.idempotency_key, read=outcome_of_order)
 
+    @in_time
     def read_charge(self, reference: str) -> Outcome:
         """What a capture says now, or an authorization."""
         neither = Outcome(answer=Answer.INCONCLUSIVE, message="PayPal knows no such payment")
@@ -162,6 +163,7 @@ class PayPalGateway:
             f"/v2/payments/authorizations/{reference}", outcome_of_hold, gone=neither
         )
 
+    @in_time
     def read_session(self, session: str) -> Outcome:
         """What has become of an order; one that was approved is captured, which is what it was for.
 
@@ -219,12 +221,14 @@ class PayPalGateway:
         """A dispute as it is now."""
         return report_of(self._client.ask("GET", f"{DISPUTES}/{reference}"))
 
+    @in_time
     def list_disputes(self, charge_reference: str) -> Sequence[DisputeReport]:
         """The disputes of a capture, as they are now."""
         query = {"disputed_transaction_id": charge_reference}
         found = self._client.ask("GET", DISPUTES, params=query)
         return [self.read_dispute(str(row["dispute_id"])) for row in found.get("items") or []]
 
+    @in_time
     def submit_evidence(self, request: EvidenceRequest) -> Outcome:
         """Hand evidence in, if PayPal waits for it: it keeps no keys, so it is looked at first."""
         path = f"{DISPUTES}/{request.dispute_reference}"
@@ -249,6 +253,7 @@ class PayPalGateway:
             json={"note": "We accept the claim.", "accept_claim_type": "REFUND"},
         )
 
+    @in_time
     def detach_method(self, reference: str, *, customer_reference: str) -> None:
         """Forget a stored wallet."""
         known = {method.reference for method in self.list_methods(customer_reference)}

@@ -3,7 +3,8 @@
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import httpx
 from django.conf import settings
@@ -13,6 +14,7 @@ from billing.domain.declines import Decline, DeclineClass
 from billing.domain.paypal_declines import is_paypal_decline, paypal_decline
 from billing.errors import GatewayRefused, GatewayUnavailable
 from billing.gateways.base import Outcome
+from billing.gateways.deadlines import ends_within, seconds_left
 from billing.gateways.http import (
     Reply,
     http_client,
@@ -21,9 +23,26 @@ from billing.gateways.http import (
     unavailable,
 )
 
+P = ParamSpec("P")
+R = TypeVar("R")
 RENEWED_BEFORE_SECONDS = 60
 _WHOLE_ANSWER = {"Prefer": "return=representation"}
 Read = Callable[[dict[str, Any]], Outcome]
+
+
+def in_time(operation: Callable[P, R]) -> Callable[P, R]:
+    """Let all exchanges of an operation end within the time for one.
+
+    With a token that has to be asked for, or is not taken any more, it makes up to four; whoever
+    looks into an attempt later counts on it that its sender has stopped waiting by then.
+    """
+
+    @wraps(operation)
+    def bounded(*args: P.args, **kwargs: P.kwargs) -> R:
+        with ends_within(settings.GATEWAY_TIMEOUT_SECONDS):
+            return operation(*args, **kwargs)
+
+    return bounded
 
 
 class PayPalClient:
@@ -36,6 +55,7 @@ class PayPalClient:
         self._token = ""
         self._good_until = 0.0
 
+    @in_time
     def ask(self, method: str, path: str, **parts: Any) -> dict[str, Any]:
         """Make a request that moves no money.
 
@@ -58,6 +78,7 @@ class PayPalClient:
         headers = {"PayPal-Request-Id": key, **_WHOLE_ANSWER}
         return self.hand_in(path, read=read, json=body, headers=headers)
 
+    @in_time
     def hand_in(self, path: str, *, read: Read, **parts: Any) -> Outcome:
         """As move, where PayPal keeps no keys: whoever repeats it has to look first."""
         try:
@@ -77,6 +98,7 @@ class PayPalClient:
         is_told = reply.is_success and (reply.body or reply.status == 204)
         return read(reply.body) if is_told else outcome_of_refusal(reply)
 
+    @in_time
     def look(self, path: str, read: Read, *, gone: Outcome | None = None) -> Outcome:
         """Make a look; `gone` is what it means that PayPal knows its own name no more."""
         try:
@@ -89,6 +111,7 @@ class PayPalClient:
             return gone
         return Outcome(answer=Answer.INCONCLUSIVE, message=short(reply))
 
+    @in_time
     def token(self) -> str:
         """The access token; a new one is asked for before the old one ends.
 
@@ -96,26 +119,33 @@ class PayPalClient:
             GatewayUnavailable: If none comes.
             GatewayRefused: If we are not known.
         """
-        with self._guard:
-            if time.monotonic() < self._good_until:
-                return self._token
-            try:
-                reply = send(
-                    _http(),
-                    "POST",
-                    f"{self._host}/v1/oauth2/token",
-                    data={"grant_type": "client_credentials"},
-                    auth=self._credentials,
-                )
-            except httpx.TransportError as error:
-                raise unavailable(error) from error
-            token = str(reply.body.get("access_token") or "")
-            if not reply.is_success or not token:
-                is_ours = 400 <= reply.status < 500 and reply.status != 429
-                raise (GatewayRefused if is_ours else GatewayUnavailable)(short(reply))
-            lasts = int(reply.body.get("expires_in") or 0) - RENEWED_BEFORE_SECONDS
-            self._token, self._good_until = token, time.monotonic() + lasts
-            return token
+        # Whoever waits for another thread's token waits no longer than for an answer.
+        if not self._guard.acquire(timeout=seconds_left(settings.GATEWAY_TIMEOUT_SECONDS)):
+            raise GatewayUnavailable("no token came in time")
+        try:
+            if time.monotonic() >= self._good_until:
+                self._renew()
+            return self._token
+        finally:
+            self._guard.release()
+
+    def _renew(self) -> None:
+        try:
+            reply = send(
+                _http(),
+                "POST",
+                f"{self._host}/v1/oauth2/token",
+                data={"grant_type": "client_credentials"},
+                auth=self._credentials,
+            )
+        except httpx.TransportError as error:
+            raise unavailable(error) from error
+        token = str(reply.body.get("access_token") or "")
+        if not reply.is_success or not token:
+            is_ours = 400 <= reply.status < 500 and reply.status != 429
+            raise (GatewayRefused if is_ours else GatewayUnavailable)(short(reply))
+        lasts = int(reply.body.get("expires_in") or 0) - RENEWED_BEFORE_SECONDS
+        self._token, self._good_until = token, time.monotonic() + lasts
 
     def _send(self, method: str, path: str, **parts: Any) -> Reply:
         """A request; with a token that is not taken any more, once again with a new one.
@@ -132,9 +162,14 @@ class PayPalClient:
         return send(_http(), method, url, headers=again, **parts)
 
     def _forget(self, token: str) -> None:
-        with self._guard:
+        """Have the next one ask for a new token; who holds the guard is asking already."""
+        if not self._guard.acquire(blocking=False):
+            return
+        try:
             if self._token == token:
                 self._good_until = 0.0
+        finally:
+            self._guard.release()
 
 
 def outcome_of_refusal(reply: Reply) -> Outcome:
