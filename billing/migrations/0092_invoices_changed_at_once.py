@@ -8,7 +8,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0089_approvals_told")]
+    dependencies = [("billing", "0091_bank_return_fee")]
     operations = [
         migrations.RunSQL(
             "ALTER FUNCTION billing_invoice_changed() SET enable_nestloop = off",
