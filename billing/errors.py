@@ -167,6 +167,10 @@ class PlanChangeInvalid(InvalidInput):
     """The change changes nothing, or its quantity makes no sense."""
 
 
+class OpeningBillInvalid(InvalidInput):
+    """What another engine has billed fits no subscription as that has moved in."""
+
+
 class PlanChangeNotNow(Conflict):
     """The subscription is not in a state, or not at a time, that allows a change of plan."""
 

@@ -3,9 +3,20 @@
 from calendar import monthrange
 from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 
-from subscriptions.domain.moving_in import Field, Fields, amount, capitals, day, flag, number, text
+from subscriptions.domain.moving_in import (
+    Field,
+    Fields,
+    amount,
+    amount_or_none,
+    capitals,
+    day,
+    flag,
+    number,
+    text,
+)
 
 
 class BelongingKind(StrEnum):
@@ -15,6 +26,7 @@ class BelongingKind(StrEnum):
     COUPONS = "coupons"
     WALLETS = "wallets"
     ADD_ONS = "add_ons"
+    OPENING_BILLS = "opening_bills"
 
 
 def month(value: str) -> date:
@@ -55,5 +67,22 @@ FIELDS: Mapping[BelongingKind, Fields] = {
         "subscription": Field(text, ..., "its reference"),
         "add_on": Field(text, ..., "the add-on's code"),
         "quantity": Field(number, 1, "1 if empty"),
+    },
+    BelongingKind.OPENING_BILLS: {
+        "subscription": Field(text, ..., "its reference; it and its add-ons are there already"),
+        "add_on": Field(text, None, "the code of the add-on that was billed; the plan if empty"),
+        "invoice": Field(text, ..., "its number in the other engine; credit notes name it"),
+        "billed_amount": Field(
+            amount, ..., "charged in advance: before tax, or with it where the prices include it"
+        ),
+        "billed_through": Field(
+            day, ..., "the last day that it pays for: the one before the next billing"
+        ),
+        "billed_from": Field(
+            day, None, "the first day that it pays for; that of the running period if empty"
+        ),
+        "tax": Field(amount_or_none, None, "the tax on it; as our rates have it if empty"),
+        "discount": Field(amount_or_none, Decimal(0), "what coupons had taken off it"),
+        "quantity": Field(number, None, "as many as there are if empty"),
     },
 }

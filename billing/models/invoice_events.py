@@ -20,6 +20,7 @@ class InvoiceEvent(models.Model):
         BILLED_AGAIN = "billed_again", "Its period is billed again"
         AGAIN = "again", "Drafted again"
         REPLACED = "replaced", "Replaced by another"
+        MOVED_IN = "moved_in", "Moved in"
         REPLACES = "replaces", "Replaces another"
 
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="events")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FINAL_STATES = ("open", "paid", "uncollectible", "void")
 UNBILLED_STATES = ("void", "discarded")  # whose lines charged nobody
+UNNUMBERED_STATES = ("draft", "discarded", "elsewhere")  # no documents of ours
 
 # `Invoice.amount_due` of an open invoice, in SQL.
 LEFT_TO_PAY = (
@@ -118,6 +119,7 @@ class Invoice(models.Model):
         UNCOLLECTIBLE = "uncollectible"
         VOID = "void"
         DISCARDED = "discarded"
+        ELSEWHERE = "elsewhere", "Billed elsewhere"
 
     class Kind(models.TextChoices):
         PERIOD = "period"
@@ -127,9 +129,17 @@ class Invoice(models.Model):
         TOP_UP = "top_up", "Prepaid credits"
         AHEAD = "ahead", "Usage as it came"
         ONE_OFF = "one_off", "One-off charges"
+        OPENING = "opening", "Billed before moving in"
 
     id = models.UUIDField(primary_key=True)
     number = models.CharField(max_length=32, unique=True, null=True, blank=True)
+    reference = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="its number where it was issued, of one that was billed elsewhere",
+    )
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="invoices")
     subscription = models.ForeignKey(
         Subscription, on_delete=models.PROTECT, null=True, blank=True, related_name="invoices"
@@ -195,15 +205,21 @@ class Invoice(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(
-                    state__in=["draft", "discarded"],
+                    state__in=UNNUMBERED_STATES,
                     number__isnull=True,
                     finalized_at__isnull=True,
                 )
                 | (
-                    ~models.Q(state__in=["draft", "discarded"])
+                    ~models.Q(state__in=UNNUMBERED_STATES)
                     & models.Q(number__isnull=False, finalized_at__isnull=False)
                 ),
                 name="invoice_numbered_once_finalized",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind="opening", state__in=["draft", "elsewhere"])
+                & ~models.Q(reference="")
+                | ~models.Q(kind="opening") & ~models.Q(state="elsewhere") & models.Q(reference=""),
+                name="invoice_of_elsewhere_is_an_opening_bill",
             ),
             models.CheckConstraint(
                 condition=models.Q(awaits_tax=False)
@@ -258,12 +274,17 @@ class Invoice(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.number or "draft"
+        return self.number or self.reference or "draft"
 
     @property
     def address_key(self) -> str:
         """What its page is found by: its number, or its id while it has none."""
         return self.number or str(self.pk)
+
+    @property
+    def shown_name(self) -> str:
+        """What its page is called."""
+        return self.number or self.reference or "Draft invoice"
 
     @property
     def is_final(self) -> bool:
@@ -290,9 +311,9 @@ class Invoice(models.Model):
         """What is left to pay, never below 0: the total less what was credited, taken from the
         balance and paid, plus what was given back as money or put on the balance.
 
-        Nothing is due on a draft or a void invoice.
+        Nothing is due on a draft, a void invoice, or one of another engine.
         """
-        if self.state in {self.State.DRAFT, self.State.DISCARDED, self.State.VOID}:
+        if self.state == self.State.VOID or self.state in UNNUMBERED_STATES:
             return Money(0, self.currency)
         return max(self._left_to_pay(), Money(0, self.currency))
 

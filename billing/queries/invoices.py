@@ -7,7 +7,7 @@ from django.db.models import Case, Count, DecimalField, Sum, Value, When
 from django.db.models.functions import Greatest
 
 from billing.models import Invoice, InvoiceEvent, PaymentEvent
-from billing.models.invoices import LEFT_TO_PAY, InvoiceQuerySet
+from billing.models.invoices import LEFT_TO_PAY, UNNUMBERED_STATES, InvoiceQuerySet
 from tiktoktoe.kernel.money import Money
 
 
@@ -38,7 +38,7 @@ def invoice_sums(invoices: InvoiceQuerySet) -> list[InvoiceSum]:
     amount = DecimalField(max_digits=24, decimal_places=4)
     # No annotation below may be called like a field that LEFT_TO_PAY needs.
     due = Case(
-        When(state__in=("draft", "discarded", "void"), then=Value(0, output_field=amount)),
+        When(state__in=(*UNNUMBERED_STATES, "void"), then=Value(0, output_field=amount)),
         default=Greatest(LEFT_TO_PAY, Value(0, output_field=amount), output_field=amount),
         output_field=amount,
     )
@@ -57,7 +57,9 @@ def invoice_sums(invoices: InvoiceQuerySet) -> list[InvoiceSum]:
 
 def invoice_history(invoice: Invoice) -> list[Happening]:
     """Everything that happened to an invoice, the latest first."""
-    happenings = [Happening(what="Drafted", at=invoice.created_at)]
+    happenings = []
+    if invoice.state != Invoice.State.ELSEWHERE:
+        happenings.append(Happening(what="Drafted", at=invoice.created_at))
     if invoice.finalized_at:
         happenings.append(Happening(what="Issued", at=invoice.finalized_at, tone="info"))
     happenings += [

@@ -65,6 +65,7 @@ def invoice_list(request: HttpRequest) -> HttpResponse:
     form = InvoiceFilter(request.GET)
     found = _narrowed(form)
     counts = dict(found.order_by().values_list("state").annotate(n=Count("pk")))
+    all_of_ours = sum(n for found_state, n in counts.items() if found_state != "elsewhere")
     overdue_count = found.overdue(now()).count()
     state = _asked(form)["state"]
     shown = _in_state(found, state)
@@ -77,7 +78,7 @@ def invoice_list(request: HttpRequest) -> HttpResponse:
             *state_chips(Invoice.State, counts),
             (OVERDUE, "Overdue", overdue_count),
         ],
-        "total_count": sum(counts.values()),
+        "total_count": all_of_ours,
         "at": now(),
     }
     return render(request, "billing/invoice_list.html", context)
@@ -230,7 +231,9 @@ def _in_state(invoices: InvoiceQuerySet, state: str) -> InvoiceQuerySet:
         return invoices.overdue(now())
     if state == OWED:
         return invoices.owed()
-    return invoices.filter(state=state) if state else invoices
+    if state:
+        return invoices.filter(state=state)
+    return invoices.exclude(state=Invoice.State.ELSEWHERE)  # none of ours, and in no sum
 
 
 def _csv_rows(invoices: InvoiceQuerySet) -> Iterator[list[object]]:

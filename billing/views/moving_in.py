@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
 from billing.domain.belongings import FIELDS, BelongingKind
-from billing.services.moving_in import move_belongings_in
+from billing.services.moving_in.belongings import move_belongings_in
 from subscriptions.views.file_page import file_page
 from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.web.access import requires

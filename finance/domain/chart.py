@@ -42,6 +42,7 @@ CUSTOMER_CREDIT = "2300"
 PREPAID_CREDIT = "2310"
 FX_CLEARING = "2900"
 RETAINED_EARNINGS = "3000"
+OPENING_BALANCES = "3900"
 SUBSCRIPTION_REVENUE = "4000"
 USAGE_REVENUE = "4010"
 BREAKAGE_REVENUE = "4020"
@@ -69,6 +70,7 @@ CHART: tuple[ChartAccount, ...] = (
     ChartAccount(PREPAID_CREDIT, "Prepaid credits", AccountType.LIABILITY),
     ChartAccount(FX_CLEARING, "Currency clearing", AccountType.LIABILITY),
     ChartAccount(RETAINED_EARNINGS, "Retained earnings", AccountType.EQUITY),
+    ChartAccount(OPENING_BALANCES, "Opening balances", AccountType.EQUITY),
     ChartAccount(SUBSCRIPTION_REVENUE, "Subscription revenue", AccountType.INCOME),
     ChartAccount(USAGE_REVENUE, "Usage revenue", AccountType.INCOME),
     ChartAccount(BREAKAGE_REVENUE, "Expired prepaid credits", AccountType.INCOME),

@@ -16,6 +16,7 @@ from finance.domain.facts import (
     DisputeFact,
     Earned,
     InvoiceFact,
+    OpeningBillFact,
     PaymentFact,
     RefundFact,
     ReturnFact,
@@ -67,6 +68,24 @@ def invoice_finalized(invoice: InvoiceFact, *, on: date) -> Entry | None:
 def invoice_voided(finalized: Entry, *, on: date) -> Entry:
     """The invoice's own entry, taken back on the day that it was voided."""
     return finalized.reversed(effective_on=on)
+
+
+def moved_in_billed(bill: OpeningBillFact, *, on: date) -> Entry | None:
+    """D opening balances, C contract liability: what moves in is paid for and still to be served.
+
+    The money and the tax are in the books of before.
+    """
+    who = {"customer": bill.customer, "document": bill.id}
+    return _entry(
+        kind="moved_in_billed",
+        document=f"invoice:{bill.id}:moved_in",
+        on=on,
+        description=f"Moved in: invoice {bill.reference}",
+        postings=[
+            debit(chart.OPENING_BALANCES, bill.not_served, **who),
+            credit(chart.CONTRACT_LIABILITY, bill.not_served, **who),
+        ],
+    )
 
 
 def credit_note_issued(note: CreditNoteFact, *, on: date) -> Entry | None:

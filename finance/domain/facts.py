@@ -37,6 +37,16 @@ class InvoiceFact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpeningBillFact:
+    """What another engine billed, and how much of it, net of tax, is for time served here."""
+
+    id: str
+    reference: str
+    customer: str
+    not_served: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreditLineFact:
     """What is taken back of a line, net of tax: the part not yet earned, and the earned part.
 

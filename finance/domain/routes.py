@@ -10,9 +10,10 @@ from finance.domain.chart import AccountType
 
 DEBIT = "debit"
 CREDIT = "credit"
-_A, _L, _I, _E = (
+_A, _L, _Q, _I, _E = (
     AccountType.ASSET,
     AccountType.LIABILITY,
+    AccountType.EQUITY,
     AccountType.INCOME,
     AccountType.EXPENSE,
 )
@@ -23,6 +24,7 @@ ROUTES: Mapping[str, frozenset[tuple[AccountType, str]]] = {
     "invoice_finalized": frozenset(
         {(_A, DEBIT), (_L, CREDIT), (_L, DEBIT), (_I, CREDIT), (_I, DEBIT)}
     ),
+    "moved_in_billed": frozenset({(_Q, DEBIT), (_L, CREDIT)}),
     "credit_note_issued": frozenset(
         {(_A, CREDIT), (_L, DEBIT), (_L, CREDIT), (_I, DEBIT), (_I, CREDIT)}
     ),

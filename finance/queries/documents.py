@@ -46,13 +46,23 @@ def document_names(documents: Iterable[tuple[str, UUID]]) -> dict[UUID, Document
 
 
 def _invoices(ids: set[UUID]) -> Names:
-    rows = Invoice.objects.filter(pk__in=ids).values_list("pk", "number")
-    return [(pk, f"Invoice {number}", str(number), str(number)) for pk, number in rows]
+    rows = Invoice.objects.filter(pk__in=ids).values_list("pk", "number", "reference")
+    return [
+        (pk, f"Invoice {number}", number, number)
+        if number
+        else (pk, f"Invoice {there} of before", str(pk), str(pk))
+        for pk, number, there in rows
+    ]
 
 
 def _credit_notes(ids: set[UUID]) -> Names:
-    rows = CreditNote.objects.filter(pk__in=ids).values_list("pk", "number", "invoice__number")
-    return [(pk, f"Credit note {number}", number, str(invoice)) for pk, number, invoice in rows]
+    rows = CreditNote.objects.filter(pk__in=ids).values_list(
+        "pk", "number", "invoice__number", "invoice_id"
+    )
+    return [
+        (pk, f"Credit note {number}", number, invoice or str(invoice_id))
+        for pk, number, invoice, invoice_id in rows
+    ]
 
 
 def _payments(ids: set[UUID]) -> Names:

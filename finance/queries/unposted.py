@@ -70,6 +70,11 @@ def _invoices(at: datetime) -> Rows:
     return Invoice.objects.filter(state__in=FINAL_STATES, finalized_at__lte=at)
 
 
+def _opening_bills(at: datetime) -> Rows:
+    """What was billed elsewhere for time that is served here."""
+    return Invoice.objects.filter(state=Invoice.State.ELSEWHERE, created_at__lte=at)
+
+
 def _void_invoices(at: datetime) -> Rows:
     return Invoice.objects.filter(state=Invoice.State.VOID, voided_at__lte=at)
 
@@ -150,6 +155,7 @@ def _bank_charges(at: datetime) -> Rows:
 # In the order of posting: what is taken back comes after what it takes back.
 DOCUMENT_KINDS = (
     DocumentKind("invoice_finalized", "invoice", "Invoices", _invoices),
+    DocumentKind("moved_in_billed", "invoice", "Billed before moving in", _opening_bills),
     DocumentKind("credit_note_issued", "credit_note", "Credit notes", _credit_notes),
     DocumentKind("credit_granted", "credit_entry", "Granted credit", _credit_moves("granted")),
     DocumentKind(

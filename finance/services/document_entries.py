@@ -7,8 +7,7 @@ that it keeps no other document from being posted.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -35,24 +34,9 @@ from finance.errors import DocumentInconsistent
 from finance.models import Entity, JournalEntry, NothingToPost
 from finance.models import Posting as PostingRow
 from finance.queries import DocumentKind, Rows, write_off_counts
+from finance.services.built_entries import Found, PostingDay, built
+from finance.services.opening_entries import opening_bills
 from tiktoktoe.kernel.money import Money, allocate, from_minor, zero
-
-Found = tuple[UUID, Entry | DocumentInconsistent | None]
-
-
-@dataclass(frozen=True, slots=True)
-class PostingDay:
-    """How instants become days of the books."""
-
-    at: datetime
-    closed_through: date | None
-
-    def of(self, instant: datetime) -> date:
-        """The day that an event of an instant is posted on."""
-        day = instant.astimezone(UTC).date()
-        if self.closed_through and day <= self.closed_through:
-            return self.closed_through + timedelta(days=1)
-        return day
 
 
 def entries_of(document: DocumentKind, rows: Rows, *, books: Entity, at: datetime) -> list[Found]:
@@ -76,7 +60,7 @@ def _invoices(rows: Rows, days: PostingDay) -> Iterator[Found]:
             tax=Money(tax, currency),
             total=Money(total, currency),
         )
-        yield pk, _built(rules.invoice_finalized, fact, days.of(finalized_at))
+        yield pk, built(rules.invoice_finalized, fact, days.of(finalized_at))
 
 
 def _invoice_lines(invoice_ids: Sequence[UUID]) -> Mapping[UUID, list[InvoiceLineFact]]:
@@ -119,7 +103,7 @@ def _credit_notes(rows: Rows, days: PostingDay) -> Iterator[Found]:
             total=Money(total, currency),
             to_balance=Money(to_balance, currency),
         )
-        yield pk, _built(rules.credit_note_issued, fact, days.of(issued_at))
+        yield pk, built(rules.credit_note_issued, fact, days.of(issued_at))
 
 
 def _credit_lines(note_ids: Sequence[UUID]) -> Mapping[UUID, list[CreditLineFact]]:
@@ -157,7 +141,7 @@ def _credit_moves(
                 amount=Money(abs(amount), currency),
                 invoice_number=number or paid or "",
             )
-            yield pk, _built(rule, fact, days.of(at))
+            yield pk, built(rule, fact, days.of(at))
 
     return build
 
@@ -178,14 +162,14 @@ def _prepaid_moves(
                 invoice_number=number or "",
             )
             rule_of_kind = partial(rule, is_paid=kind == PrepaidCredit.Kind.PAID)
-            yield pk, _built(rule_of_kind, fact, days.of(at))
+            yield pk, built(rule_of_kind, fact, days.of(at))
 
     return build
 
 
 def _captures(rows: Rows, days: PostingDay) -> Iterator[Found]:
     for fact, resolved_at in _payments(rows):
-        yield UUID(fact.id), _built(rules.payment_captured, fact, days.of(resolved_at))
+        yield UUID(fact.id), built(rules.payment_captured, fact, days.of(resolved_at))
 
 
 def _hold_captures(rows: Rows, days: PostingDay) -> Iterator[Found]:
@@ -200,13 +184,13 @@ def _hold_captures(rows: Rows, days: PostingDay) -> Iterator[Found]:
             fee=zero(currency),
             invoice_number=number,
         )
-        yield pk, _built(rules.capture_received, fact, days.of(resolved_at))
+        yield pk, built(rules.capture_received, fact, days.of(resolved_at))
 
 
 def _late_fees(rows: Rows, days: PostingDay) -> Iterator[Found]:
     # When a fee became known is not written down: it is news of the day it is posted.
     for fact, _ in _payments(rows):
-        yield UUID(fact.id), _built(rules.processor_fee_charged, fact, days.of(days.at))
+        yield UUID(fact.id), built(rules.processor_fee_charged, fact, days.of(days.at))
 
 
 def _payments(rows: Rows) -> Iterator[tuple[PaymentFact, datetime]]:
@@ -235,7 +219,7 @@ def _refunds(rows: Rows, days: PostingDay) -> Iterator[Found]:
             amount=Money(amount, currency),
             invoice_number=number,
         )
-        yield pk, _built(rules.refund_paid, fact, days.of(resolved_at))
+        yield pk, built(rules.refund_paid, fact, days.of(resolved_at))
 
 
 def _dispute_moves(
@@ -254,7 +238,7 @@ def _dispute_moves(
                 amount=Money(amount, currency),
                 invoice_number=number,
             )
-            yield pk, _built(rule, fact, days.of(at))
+            yield pk, built(rule, fact, days.of(at))
 
     return build
 
@@ -271,14 +255,14 @@ def _returns(rows: Rows, days: PostingDay) -> Iterator[Found]:
             code=code,
             invoice_number=number,
         )
-        yield pk, _built(rules.payment_returned, fact, days.of(at))
+        yield pk, built(rules.payment_returned, fact, days.of(at))
 
 
 def _bank_charges(rows: Rows, days: PostingDay) -> Iterator[Found]:
     fields = ("pk", "currency", "amount", "text", "created_at")
     for pk, currency, amount, text, at in rows.values_list(*fields):
         fact = BankChargeFact(id=str(pk), amount=Money(amount, currency), text=text[:100])
-        yield pk, _built(rules.bank_charged, fact, days.of(at))
+        yield pk, built(rules.bank_charged, fact, days.of(at))
 
 
 def _write_offs(rows: Rows, days: PostingDay) -> Iterator[Found]:
@@ -301,17 +285,8 @@ def _write_offs(rows: Rows, days: PostingDay) -> Iterator[Found]:
         happened_at = invoice.written_off_at if missing > 0 else invoice.paid_at
         yield (
             invoice.pk,
-            _built(rules.invoice_written_off, fact, days.of(happened_at or days.at)),
+            built(rules.invoice_written_off, fact, days.of(happened_at or days.at)),
         )
-
-
-def _built(
-    rule: Callable[..., Entry | None], fact: object, on: date
-) -> Entry | DocumentInconsistent | None:
-    try:
-        return rule(fact, on=on)
-    except DocumentInconsistent as refusal:
-        return refusal
 
 
 def _reversals(document: DocumentKind, rows: Rows, days: PostingDay) -> Iterator[Found]:
@@ -370,6 +345,7 @@ _REVERSED_AT: Mapping[str, str] = {
 }
 _BUILDERS: Mapping[str, Callable[[Any, PostingDay], Iterator[Found]]] = {
     "invoice_finalized": _invoices,
+    "moved_in_billed": opening_bills,
     "credit_note_issued": _credit_notes,
     "credit_granted": _credit_moves(rules.credit_granted),
     "credit_withdrawn": _credit_moves(rules.credit_withdrawn),

@@ -13,7 +13,8 @@ from finance.domain.journal import Entry
 from finance.errors import DocumentInconsistent, EntryAlreadyReversed, EntryReused
 from finance.models import MAIN_BOOKS, Entity, NothingToPost
 from finance.queries import DocumentKind, final_rows, kinds_in_use, unposted
-from finance.services.document_entries import Found, entries_of
+from finance.services.built_entries import Found
+from finance.services.document_entries import entries_of
 from finance.services.journal import SourcedEntry, post_entries
 from tiktoktoe.kernel.errors import InvariantViolation
 

@@ -72,6 +72,11 @@ def amount(value: str) -> Decimal:
     return found
 
 
+def amount_or_none(value: str) -> Decimal:
+    """An amount of money that may be nothing."""
+    return Decimal(0) if value.strip("0.") == "" and value != "." else amount(value)
+
+
 def flag(value: str) -> bool:
     """Yes or no."""
     if value.lower() in TRUE:
@@ -188,6 +193,7 @@ def _kind_of(field: Field) -> str:
         day: "write a day as 2026-01-31",
         number: "write a number",
         amount: "write an amount like 12.50",
+        amount_or_none: "write an amount like 12.50, or 0",
         flag: "write yes or no",
     }
     return words.get(field.read, "")

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from django.core.management.base import BaseCommand, CommandError
 
 from subscriptions.management.commands.import_usage import pair
-from subscriptions.services.moving_in import MovedIn
+from subscriptions.services.moving_in.files import MovedIn
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.errors import InvalidInput
@@ -53,5 +53,9 @@ class FileCommand(BaseCommand):
             self.stdout.write(f"line {error.line}, {error.field or 'row'}: {error.message}")
         if done.errors:
             raise CommandError(f"{len(done.errors)} errors; nothing was written")
+        for remark in done.remarks[:ERRORS_SHOWN]:
+            self.stdout.write(f"line {remark.line}, {remark.field}: {remark.message}")
+        for (name, _), amount in done.sums.items():
+            self.stdout.write(f"{name}: {amount}")
         verb = "made" if done.is_written else "would be made (--write does it)"
         self.stdout.write(f"{done.made} {verb}, {done.known} are there already")

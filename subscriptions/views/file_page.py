@@ -9,7 +9,7 @@ from django.shortcuts import render
 
 from subscriptions.domain.moving_in import Fields
 from subscriptions.forms.moving_in import MovingInForm
-from subscriptions.services.moving_in import MovedIn
+from subscriptions.services.moving_in.files import MovedIn
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
 from tiktoktoe.kernel.clock import now
@@ -39,6 +39,8 @@ def file_page(
         "form": form,
         "done": done,
         "errors": done.errors[:ERRORS_SHOWN] if done else (),
+        "remarks": done.remarks[:ERRORS_SHOWN] if done else (),
+        "sums": [(name, amount) for (name, _), amount in done.sums.items()] if done else (),
         "fields": [
             (kind, [(name, field.otherwise is ..., field.says) for name, field in known.items()])
             for kind, known in fields.items()

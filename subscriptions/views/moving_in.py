@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
 from subscriptions.domain.moving_in import FIELDS, FileKind
-from subscriptions.services.moving_in import move_in
+from subscriptions.services.moving_in.taking import move_in
 from subscriptions.views.file_page import file_page
 from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.web.access import requires

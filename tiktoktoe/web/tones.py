@@ -70,6 +70,7 @@ TONES = {
     QUIET: {
         "draft",
         "discarded",
+        "elsewhere",
         "void",
         "canceled",
         "expired",

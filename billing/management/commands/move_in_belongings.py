@@ -1,7 +1,7 @@
 """Take in what customers bring along: `manage.py move_in_belongings payment_methods FILE`."""
 
 from billing.domain.belongings import FIELDS, BelongingKind
-from billing.services.moving_in import move_belongings_in
+from billing.services.moving_in.belongings import move_belongings_in
 from subscriptions.management.file_command import FileCommand
 
 

@@ -32,7 +32,7 @@ from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import Money, total, zero
 
 logger = logging.getLogger(__name__)
-CREDITABLE_STATES = frozenset({"open", "paid", "uncollectible"})
+CREDITABLE_STATES = frozenset({"open", "paid", "uncollectible", "elsewhere"})
 Credited = tuple[InvoiceLine, LineCredit]
 
 

@@ -18,12 +18,11 @@ def credit_note_content(note: CreditNote) -> Row:
     """What is printed on a credit note, in words."""
     invoice = note.invoice
     wording = Wording.of(invoice.bill_to)
-    assert invoice.finalized_at is not None
     facts = [
         ("Credit note number", note.number),
         ("Date", wording.day(note.issued_at)),
-        ("For invoice", f"{invoice.number}"),
-        ("Invoice date", wording.day(invoice.finalized_at)),
+        ("For invoice", str(invoice)),
+        *([("Invoice date", wording.day(invoice.finalized_at))] if invoice.finalized_at else []),
         ("Your tax number", str(invoice.bill_to.get("tax_number", ""))),
     ]
     lines = list(note.lines.select_related("invoice_line").order_by("invoice_line__position"))

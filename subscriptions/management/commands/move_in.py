@@ -2,7 +2,7 @@
 
 from subscriptions.domain.moving_in import FIELDS, FileKind
 from subscriptions.management.file_command import FileCommand
-from subscriptions.services.moving_in import move_in
+from subscriptions.services.moving_in.taking import move_in
 
 
 class Command(FileCommand):

@@ -100,6 +100,7 @@ def test_tables_without_a_document_are_asked_about_together(
         "invoice_finalized",
         "invoice_finalized_reversal",
         "invoice_written_off",
+        "moved_in_billed",
         "invoice_written_off_reversal",
     }
 

@@ -22,7 +22,7 @@ from billing.services.changes.returning import preview_return, start_again
 from billing.services.changes.start_previews import preview_start
 from billing.services.changes.subscribing import start_subscription
 from billing.services.invoices.renewal import run_billing
-from billing.services.moving_in import move_belongings_in
+from billing.services.moving_in.belongings import move_belongings_in
 from subscriptions.domain.proration_policy import Timing
 from subscriptions.models import Customer, PlanVersion, Subscription, SubscriptionAddOn
 from subscriptions.services.meters import clashing_meter

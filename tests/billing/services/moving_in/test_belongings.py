@@ -17,10 +17,11 @@ from billing.queries.wallets import Purse
 from billing.services.changes.pausing import resume
 from billing.services.credit.coupons import CouponDetails, create_coupon
 from billing.services.invoices.renewal import run_billing
-from billing.services.moving_in import move_belongings_in
+from billing.services.moving_in.belongings import move_belongings_in
 from subscriptions.domain.moving_in import FileKind
 from subscriptions.models import Customer, Subscription
-from subscriptions.services.moving_in import MovedIn, move_in
+from subscriptions.services.moving_in.files import MovedIn
+from subscriptions.services.moving_in.taking import move_in
 from tests.factories.accounts import make_user
 from tests.factories.subscriptions import (
     JAN_1,

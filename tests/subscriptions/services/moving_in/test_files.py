@@ -19,7 +19,8 @@ from billing.models import Invoice
 from billing.services.invoices.renewal import run_billing
 from subscriptions.domain.moving_in import FileKind
 from subscriptions.models import Customer, PlanVersion, Subscription, SubscriptionAddOn
-from subscriptions.services.moving_in import MovedIn, move_in
+from subscriptions.services.moving_in.files import MovedIn
+from subscriptions.services.moving_in.taking import move_in
 from tests.factories.accounts import make_user
 from tests.factories.subscriptions import (
     TEST_ACTOR,
