@@ -4,9 +4,10 @@ from importlib import import_module
 
 from django.db import migrations, models
 
-# As in 0056, and a draft may become what was billed elsewhere, for good; its number there stays.
+# As in 0056 and 0092, and a draft may become what was billed elsewhere, for good; its number
+# there stays.
 BEFORE = import_module("billing.migrations.0056_draft_reviews").GUARDS.partition("END $$;")[0]
-BEFORE += "END $$;"
+BEFORE += "END $$;\nALTER FUNCTION billing_invoice_changed() SET enable_nestloop = off;"
 AFTER = (
     BEFORE.replace("IN ('open', 'discarded')", "IN ('open', 'discarded', 'elsewhere')")
     .replace("became.finalized_at, became.due_at", "became.finalized_at, became.due_at, became.reference")
@@ -17,7 +18,7 @@ AFTER = (
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0089_approvals_told'),
+        ('billing', '0092_invoices_changed_at_once'),
         ('subscriptions', '0031_meter_billed_once'),
     ]
 
