@@ -179,6 +179,10 @@ class DatedChangeInvalid(InvalidInput):
     """A change cannot be scheduled for this day."""
 
 
+class BackdatingInvalid(InvalidInput):
+    """A change cannot be made as of this day: it is not over, or something of it is settled."""
+
+
 class PaymentInFlight(Conflict):
     """An attempt may already have moved this money; its outcome must be known first."""
 

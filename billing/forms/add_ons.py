@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
+from billing.forms.lifecycle import PolicyOverrideForm
 from subscriptions.models import Plan, PlanVersion, Subscription
 
 
@@ -68,3 +69,9 @@ class AddOnForm(forms.Form):
         field.queryset = PlanVersion.objects.filter(
             Q(pk__in=offered.values("pk")) | Q(pk__in=held.values("plan_version"))
         ).select_related("plan")
+
+
+class StaffAddOnForm(AddOnForm, PolicyOverrideForm):
+    """Which add-on and how many, as of which day, and by which terms."""
+
+    field_order = ["plan_version", "quantity", "on", "timing", "prorates", "unused", "reason"]

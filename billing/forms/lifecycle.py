@@ -1,12 +1,15 @@
 """What staff change about a subscription."""
 
+from datetime import date
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 
 from billing.forms.fields import DAY
+from subscriptions.domain.proration_policy import Timing, UnusedTime
 from subscriptions.models import PlanVersion, Subscription
+from subscriptions.services.policies import ChangeOverride
 from tiktoktoe.web.days import DayField
 
 UNUSED_CHOICES = [
@@ -33,7 +36,12 @@ class CancellationForm(ReasonForm):
             ("on_day", "On a day"),
         ]
     )
-    on = DayField(required=False, label="Last day", widget=DAY)
+    on = DayField(
+        required=False,
+        label="Last day",
+        widget=DAY,
+        help_text="Of an end on a day; one that is over ends it as of that day.",
+    )
     unused = forms.ChoiceField(required=False, choices=UNUSED_CHOICES, label="Unused time")
     field_order = ["when", "on", "unused", "reason"]
 
@@ -55,9 +63,7 @@ class PauseForm(ReasonForm):
             ("on_day", "From a day on"),
         ]
     )
-    on = DayField(
-        required=False, label="From", widget=DAY, help_text="Of a pause from a day on: its first."
-    )
+    on = DayField(required=False, label="From", widget=DAY, help_text="Of a pause from a day on.")
     resume_on = DayField(
         required=False,
         label="Until",
@@ -111,12 +117,62 @@ class PlanChangeForm(forms.Form):
         field.queryset = offered.select_related("plan").order_by("plan__rank", "plan__name")
 
 
-class DatedPlanChangeForm(PlanChangeForm):
-    """Which plan and how many, and from which day on."""
+class PolicyOverrideForm(forms.Form):
+    """What one change departs from the policy in; what is empty stays as it says."""
 
+    timing = forms.ChoiceField(
+        required=False,
+        label="Takes effect",
+        choices=[
+            ("", "As the policy says"),
+            (str(Timing.IMMEDIATE), "At once"),
+            (str(Timing.PERIOD_END), "With the next period"),
+        ],
+    )
+    prorates = forms.TypedChoiceField(
+        required=False,
+        label="The rest of the period",
+        choices=[
+            ("", "As the policy says"),
+            ("yes", "Is charged and given back by its share"),
+            ("no", "Is neither charged nor given back"),
+        ],
+        coerce=lambda choice: choice == "yes",
+        empty_value=None,
+    )
+    unused = forms.ChoiceField(required=False, choices=UNUSED_CHOICES, label="Unused time")
     on = DayField(
         required=False,
         label="On",
         widget=DAY,
-        help_text="It changes when this day begins; empty: today, or as the policy says.",
+        help_text="When this day begins; one that is over: billed now as of that day. "
+        "Empty: today, or as the policy says.",
     )
+    reason = forms.CharField(max_length=200, required=False, strip=True)
+
+    def clean(self) -> dict[str, Any]:
+        """A day says when already."""
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("on") and cleaned.get("timing"):
+            raise ValidationError({"timing": "The day says when; leave this as the policy says."})
+        return cleaned
+
+    def is_ahead(self, today: date) -> bool:
+        """Whether it is asked for a day to come."""
+        on: date | None = self.cleaned_data["on"]
+        return on is not None and on > today
+
+    def override(self) -> ChangeOverride:
+        """What is decided for this change only."""
+        given = self.cleaned_data
+        return ChangeOverride(
+            timing=Timing(given["timing"]) if given["timing"] else None,
+            prorates=given["prorates"],
+            unused_time=UnusedTime(given["unused"]) if given["unused"] else None,
+        )
+
+
+class StaffPlanChangeForm(PlanChangeForm, PolicyOverrideForm):
+    """Which plan and how many, from which day on, and by which terms."""
+
+    field_order = ["plan_version", "quantity", "on", "timing", "prorates", "unused", "reason"]

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from billing.forms.add_ons import AddOnForm
+from billing.forms.add_ons import AddOnForm, StaffAddOnForm
 from billing.services.changes.add_ons import AddOnPreview, change_add_on, preview_add_on
 from billing.services.changes.following import invoice_after
 from billing.services.invoices.draft_parts import DraftInvoice
@@ -22,6 +22,7 @@ from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.errors import Conflict, InvalidInput
+from tiktoktoe.kernel.periods import local_date
 from tiktoktoe.web.access import requires
 
 REFUSALS = (InvalidInput, Conflict, PlanVersionNotOnSale)
@@ -34,7 +35,7 @@ def subscription_add_ons(request: HttpRequest, reference: str) -> HttpResponse:
     subscription = _load(reference)
     assert isinstance(request.user, User)
     actor = Actor(source="finance", user=request.user)
-    form = AddOnForm(_given(request), subscription=subscription, at=now())
+    form = StaffAddOnForm(_given(request), subscription=subscription, at=now())
     back = reverse("subscription_detail", args=[reference])
     return _shown(request, form, actor, template="billing/add_on_form.html", back=back)
 
@@ -64,12 +65,15 @@ def _shown(
             return redirect(back)
         preview = _preview(subscription, form)
     is_partial = request.headers.get("HX-Request") == "true"
+    given = _given(request)
     context = {
         "subscription": subscription,
         "customer": subscription.customer,
         "form": form,
+        "asked": {name: given.get(name, "") for name in form.fields} if given else {},
+        "since": form.cleaned_data.get("on") if preview else None,
         "preview": preview,
-        "following": _following(preview, actor) if preview else None,
+        "following": _following(form, actor) if preview else None,
         "add_ons": _held(subscription),
         "address": request.path,
         "back": back,
@@ -98,31 +102,27 @@ def _load(reference: str) -> Subscription:
 
 def _preview(subscription: Subscription, form: AddOnForm) -> AddOnPreview | None:
     try:
-        return with_taxes(
-            preview_add_on(
-                subscription=subscription,
-                plan_version=form.cleaned_data["plan_version"],
-                quantity=form.cleaned_data["quantity"],
-                at=now(),
-            )
-        )
+        return with_taxes(preview_add_on(subscription=subscription, at=now(), **_terms(form)))
     except REFUSALS as refusal:
         if not form.non_field_errors():
             form.add_error(None, str(refusal))
         return None
 
 
-def _following(preview: AddOnPreview, actor: Actor) -> DraftInvoice | None:
+def _following(form: AddOnForm, actor: Actor) -> DraftInvoice | None:
     """The next invoice once it is changed."""
-    act = partial(
-        change_add_on,
-        subscription=preview.subscription,
-        plan_version=preview.plan_version,
-        quantity=preview.quantity,
-        actor=actor,
-        at=now(),
-    )
-    return taxed_invoice(invoice_after(act, subscription=preview.subscription))
+    subscription = form.subscription
+    act = partial(change_add_on, subscription=subscription, actor=actor, at=now(), **_terms(form))
+    return taxed_invoice(invoice_after(act, subscription=subscription))
+
+
+def _terms(form: AddOnForm) -> dict[str, Any]:
+    """What is asked for; customers' own changes go as the policy says."""
+    given = form.cleaned_data
+    terms = {"plan_version": given["plan_version"], "quantity": given["quantity"]}
+    if isinstance(form, StaffAddOnForm):
+        terms |= {"override": form.override(), "since": given["on"]}
+    return terms
 
 
 def _change(
@@ -131,16 +131,18 @@ def _change(
     try:
         done = change_add_on(
             subscription=subscription,
-            plan_version=form.cleaned_data["plan_version"],
-            quantity=form.cleaned_data["quantity"],
             actor=actor,
+            reason=form.cleaned_data.get("reason", ""),
             expected=request.POST.get("token", "")[:64],
             at=now(),
+            **_terms(form),
         )
     except REFUSALS as refusal:
         form.add_error(None, str(refusal))
         return False
     name, seen = done.preview.plan_version.plan.name, done.preview
-    when = "now" if seen.is_immediate else f"from {seen.effective_at:%-d %b %Y} on"
+    since = form.cleaned_data.get("on")
+    now_or_then = f"from {local_date(seen.effective_at, subscription.time_zone):%-d %b %Y} on"
+    when = "now" if seen.is_immediate and not since else now_or_then
     messages.success(request, f"{seen.quantity} × {name} {when}.")
     return True

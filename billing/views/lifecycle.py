@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from billing.forms.lifecycle import CancellationForm, PauseForm, ReasonForm, TrialForm
 from billing.models import DatedChange, PlanChange
 from billing.services.changes.cancelling import (
+    CancellationPreview,
     CancelWhen,
     cancel_subscription,
     preview_cancellation,
@@ -198,7 +199,7 @@ def _show_cancellation(subscription: Subscription, given: Given) -> Shown:
     )
     is_now = seen.when == CancelWhen.NOW
     return Shown(
-        heading="It ends now" if is_now else f"It ends on {_day(seen.subscription, seen.ends_at)}",
+        heading=_ending(seen),
         token=seen.token,
         amounts=(
             ("Due now, with tax", seen.due_now),
@@ -210,6 +211,14 @@ def _show_cancellation(subscription: Subscription, given: Given) -> Shown:
         draft=seen.draft,
         notes=seen.notes,
     )
+
+
+def _ending(seen: CancellationPreview) -> str:
+    if seen.since is not None:
+        return f"It ends as of {seen.since:%-d %b %Y}, its last day"
+    if seen.when == CancelWhen.NOW:
+        return "It ends now"
+    return f"It ends on {_day(seen.subscription, seen.ends_at)}"
 
 
 def _cancel(subscription: Subscription, given: Given, actor: Actor) -> str:
@@ -238,7 +247,7 @@ def _cancel_terms(given: Given) -> dict[str, Any]:
 
 
 def _show_pause(subscription: Subscription, given: Given) -> Shown:
-    if given["when"] == "on_day":
+    if _is_ahead(subscription, given):
         return _show_pause_on(subscription, given)
     seen = with_taxes(preview_pause(subscription=subscription, at=now(), **_pause_terms(given)))
     return Shown(
@@ -273,7 +282,7 @@ def _pause_wanted(given: Given) -> Wanted:
 
 
 def _pause(subscription: Subscription, given: Given, actor: Actor) -> str:
-    if given["when"] == "on_day":
+    if _is_ahead(subscription, given):
         schedule_dated_change(
             subscription=subscription,
             wanted=_pause_wanted(given),
@@ -295,9 +304,16 @@ def _pause(subscription: Subscription, given: Given, actor: Actor) -> str:
     return f"It pauses on {_day(done.subscription, waits)}." if waits else "It is paused."
 
 
+def _is_ahead(subscription: Subscription, given: Given) -> bool:
+    """Whether it is asked for a day to come; one that is over is gone back to."""
+    today = local_date(now(), subscription.time_zone)
+    return bool(given["when"] == "on_day" and given["on"] > today)
+
+
 def _pause_terms(given: Given) -> dict[str, Any]:
     return {
         "at_period_end": given["when"] == "period_end",
+        "since": given["on"] if given["when"] == "on_day" else None,
         "resume_on": given["resume_on"],
         "unused": UnusedTime(given["unused"]) if given["unused"] else None,
     }

@@ -1,24 +1,21 @@
 """Staff pages of plan changes: seen first, then done."""
 
-from datetime import date
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from billing.forms.lifecycle import DatedPlanChangeForm
+from billing.forms.lifecycle import StaffPlanChangeForm
 from billing.models import PlanChange
 from billing.services.changes.dated_changes import Wanted, schedule_dated_change
 from billing.services.changes.dated_previews import preview_dated_change
 from billing.services.changes.following import invoice_after
-from billing.services.changes.plan_changes import (
-    PlanChangePreview,
-    change_plan,
-    preview_plan_change,
-    withdraw_plan_change,
-)
+from billing.services.changes.plan_change_previews import PlanChangePreview, preview_plan_change
+from billing.services.changes.plan_changes import change_plan, withdraw_plan_change
 from billing.services.invoices.draft_parts import DraftInvoice
 from billing.services.invoices.tax_previews import taxed_invoice, with_taxes
 from subscriptions.errors import PlanVersionNotOnSale
@@ -28,7 +25,10 @@ from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.errors import Conflict, InvalidInput
+from tiktoktoe.kernel.periods import local_date
 from tiktoktoe.web.access import requires
+
+REFUSALS = (InvalidInput, Conflict, PlanVersionNotOnSale)
 
 
 @require_http_methods(["GET", "POST"])
@@ -36,25 +36,33 @@ from tiktoktoe.web.access import requires
 def plan_change_create(request: HttpRequest, reference: str) -> HttpResponse:
     """Choose a plan and quantity; with `?plan_version=` see what it costs; POST does it.
 
-    With a day it is shown as it would be then, and scheduled.
+    With a day to come it is shown as it would be then, and scheduled; with one that is over it
+    counts from then on.
     """
     subscription = get_object_or_404(
         Subscription.objects.select_related("customer", "plan_version__plan"), reference=reference
     )
     given = request.POST or (request.GET if "plan_version" in request.GET else None)
-    form = DatedPlanChangeForm(given, subscription=subscription)
-    preview = None
+    form = StaffPlanChangeForm(given, subscription=subscription)
+    preview = following = None
+    is_ahead = False
     if form.is_bound and form.is_valid():
-        if request.method == "POST" and _change(request, subscription, form):
+        is_ahead = form.is_ahead(local_date(now(), subscription.time_zone))
+        change = _schedule if is_ahead else _change
+        if request.method == "POST" and _done(request, subscription, form, change):
             return redirect("subscription_detail", reference)
         if request.method == "GET":
-            preview = _preview(request, subscription, form)
+            preview = _preview(request, subscription, form, is_ahead=is_ahead)
+        if preview is not None and not is_ahead:
+            following = _following(request, subscription, form)
     context = {
         "subscription": subscription,
         "form": form,
+        "asked": {name: given.get(name, "") for name in form.fields} if given else {},
         "preview": preview,
-        "following": _following(request, preview) if preview and not _day(form) else None,
-        "day": _day(form),
+        "following": following,
+        "day": form.cleaned_data.get("on") if preview else None,
+        "is_ahead": is_ahead,
         "scheduled": subscription.plan_changes.filter(state="scheduled")
         .select_related("plan_version__plan")
         .first(),
@@ -75,96 +83,95 @@ def plan_change_withdrawal(request: HttpRequest, change_id: int) -> HttpResponse
     return redirect("subscription_detail", change.subscription.reference)
 
 
-def _day(form: DatedPlanChangeForm) -> date | None:
-    """The day that it was asked for; None: today, or as the policy says."""
-    day: date | None = form.cleaned_data.get("on") if form.is_bound and form.is_valid() else None
-    return day
-
-
-def _wanted(form: DatedPlanChangeForm, on: date) -> Wanted:
-    return Wanted(
-        on=on,
-        plan_version=form.cleaned_data["plan_version"],
-        quantity=form.cleaned_data["quantity"],
-    )
-
-
-def _preview_on(
-    request: HttpRequest, subscription: Subscription, form: DatedPlanChangeForm, on: date
-) -> PlanChangePreview:
-    seen = preview_dated_change(
-        subscription=subscription, wanted=_wanted(form, on), actor=_actor(request), at=now()
-    )
-    assert isinstance(seen.effect, PlanChangePreview)
-    return seen.effect
-
-
 def _actor(request: HttpRequest) -> Actor:
     assert isinstance(request.user, User)
     return Actor(source="finance", user=request.user)
 
 
+def _wanted(form: StaffPlanChangeForm) -> Wanted:
+    """What is to happen on a day to come."""
+    given, override = form.cleaned_data, form.override()
+    return Wanted(
+        on=given["on"],
+        plan_version=given["plan_version"],
+        quantity=given["quantity"],
+        prorates=override.prorates,
+        unused=override.unused_time,
+    )
+
+
+def _terms(form: StaffPlanChangeForm) -> dict[str, Any]:
+    """What is to happen now, or as of a day that is over."""
+    given = form.cleaned_data
+    return {
+        "plan_version": given["plan_version"],
+        "quantity": given["quantity"],
+        "override": form.override(),
+        "since": given["on"],
+        "at": now(),
+    }
+
+
 def _preview(
-    request: HttpRequest, subscription: Subscription, form: DatedPlanChangeForm
+    request: HttpRequest, subscription: Subscription, form: StaffPlanChangeForm, *, is_ahead: bool
 ) -> PlanChangePreview | None:
-    day = _day(form)
     try:
-        if day is not None:
-            return with_taxes(_preview_on(request, subscription, form, day))
-        return with_taxes(
-            preview_plan_change(
-                subscription=subscription,
-                plan_version=form.cleaned_data["plan_version"],
-                quantity=form.cleaned_data["quantity"],
-                at=now(),
+        if is_ahead:
+            dated = preview_dated_change(
+                subscription=subscription, wanted=_wanted(form), actor=_actor(request), at=now()
             )
-        )
-    except (InvalidInput, Conflict, PlanVersionNotOnSale) as refusal:
+            assert isinstance(dated.effect, PlanChangePreview)
+            return with_taxes(dated.effect)
+        return with_taxes(preview_plan_change(subscription=subscription, **_terms(form)))
+    except REFUSALS as refusal:
         form.add_error(None, str(refusal))
         return None
 
 
-def _following(request: HttpRequest, preview: PlanChangePreview) -> DraftInvoice | None:
+def _following(
+    request: HttpRequest, subscription: Subscription, form: StaffPlanChangeForm
+) -> DraftInvoice | None:
     """The next invoice once it is changed."""
-    act = partial(
-        change_plan,
-        subscription=preview.subscription,
-        plan_version=preview.plan_version,
-        quantity=preview.quantity,
-        actor=_actor(request),
-        at=now(),
-    )
-    return taxed_invoice(invoice_after(act, subscription=preview.subscription))
+    act = partial(change_plan, subscription=subscription, actor=_actor(request), **_terms(form))
+    return taxed_invoice(invoice_after(act, subscription=subscription))
 
 
-def _change(request: HttpRequest, subscription: Subscription, form: DatedPlanChangeForm) -> bool:
-    expected = request.POST.get("expected", "")[:64]
-    day = _day(form)
+def _done(
+    request: HttpRequest,
+    subscription: Subscription,
+    form: StaffPlanChangeForm,
+    change: Callable[[HttpRequest, Subscription, StaffPlanChangeForm], str],
+) -> bool:
     try:
-        if day is not None:
-            schedule_dated_change(
-                subscription=subscription,
-                wanted=_wanted(form, day),
-                actor=_actor(request),
-                expected=expected,
-                at=now(),
-            )
-            messages.success(request, f"It changes on {day:%-d %b %Y}.")
-            return True
-        change = change_plan(
-            subscription=subscription,
-            plan_version=form.cleaned_data["plan_version"],
-            quantity=form.cleaned_data["quantity"],
-            actor=_actor(request),
-            expected=expected,
-            at=now(),
-        )
-    except (InvalidInput, Conflict, PlanVersionNotOnSale) as refusal:
+        messages.success(request, change(request, subscription, form))
+    except REFUSALS as refusal:
         form.add_error(None, str(refusal))
         return False
+    return True
+
+
+def _schedule(request: HttpRequest, subscription: Subscription, form: StaffPlanChangeForm) -> str:
+    schedule_dated_change(
+        subscription=subscription,
+        wanted=_wanted(form),
+        actor=_actor(request),
+        reason=form.cleaned_data["reason"],
+        expected=request.POST.get("expected", "")[:64],
+        at=now(),
+    )
+    return f"It changes on {form.cleaned_data['on']:%-d %b %Y}."
+
+
+def _change(request: HttpRequest, subscription: Subscription, form: StaffPlanChangeForm) -> str:
+    change = change_plan(
+        subscription=subscription,
+        actor=_actor(request),
+        reason=form.cleaned_data["reason"],
+        expected=request.POST.get("expected", "")[:64],
+        **_terms(form),
+    )
     plan = change.plan_version.plan
     if change.state == PlanChange.State.APPLIED:
-        messages.success(request, f"It is on {plan} now.")
-    else:
-        messages.success(request, f"It goes to {plan} on {change.effective_at:%-d %b %Y}.")
-    return True
+        since = form.cleaned_data["on"]
+        return f"It is on {plan} since {since:%-d %b %Y}." if since else f"It is on {plan} now."
+    return f"It goes to {plan} on {change.effective_at:%-d %b %Y}."

@@ -23,12 +23,8 @@ from billing.services.changes.cancelling import (
 from billing.services.changes.following import invoice_after
 from billing.services.changes.intervals import interval_offers
 from billing.services.changes.pausing import pause, preview_pause, preview_resumption, resume
-from billing.services.changes.plan_changes import (
-    PlanChangePreview,
-    change_plan,
-    preview_plan_change,
-    withdraw_plan_change,
-)
+from billing.services.changes.plan_change_previews import PlanChangePreview, preview_plan_change
+from billing.services.changes.plan_changes import change_plan, withdraw_plan_change
 from billing.services.changes.retention import decline_offers, make_offer
 from billing.services.changes.returning import preview_return, start_again
 from billing.services.invoices.draft_parts import DraftInvoice

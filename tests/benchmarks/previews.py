@@ -14,7 +14,8 @@ from django.db import transaction
 from billing.services.changes.cancelling import preview_cancellation
 from billing.services.changes.following import invoice_after
 from billing.services.changes.pausing import pause, preview_pause
-from billing.services.changes.plan_changes import change_plan, preview_plan_change
+from billing.services.changes.plan_change_previews import preview_plan_change
+from billing.services.changes.plan_changes import change_plan
 from billing.services.invoices.coming_invoices import preview_next_invoices
 from billing.services.invoices.invoicing import preview_next_invoice
 from subscriptions.models import PlanVersion, Subscription

@@ -7,13 +7,14 @@ change, says otherwise. Its fees are then billed with the subscription's.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 
 from django.db import transaction
 
-from billing.models import CreditNote, Invoice, PlanChange, UnusedCredit
-from billing.queries.planned_prices import planned_versions
+from billing.models import CreditNote, Invoice, UnusedCredit
+from billing.services.changes.add_on_checks import check_add_on, check_end
+from billing.services.changes.backdating import add_on_asked_at
 from billing.services.changes.change_drafts import draft_change
 from billing.services.credit.giving_back import close_drafts, issue_notes, keep_unused, refund_notes
 from billing.services.credit.note_plans import NotePlan
@@ -23,15 +24,12 @@ from billing.services.invoices.fee_lines import setup_line
 from billing.services.invoices.invoicing import issue
 from billing.services.invoices.proration_lines import charge_lines
 from billing.services.invoices.terms import PriceBook
-from subscriptions.domain.lifecycle import BILLED_STATES
 from subscriptions.domain.proration import change_boundary
 from subscriptions.domain.proration_policy import ChangeKind, Timing, UnusedTime
-from subscriptions.errors import AddOnInvalid, TransitionNotAllowed
 from subscriptions.models import PlanVersion, Price, Subscription
 from subscriptions.services.add_ons import current_add_on, put_add_on
-from subscriptions.services.changes import ensure_on_sale
 from subscriptions.services.lifecycle import change_token, ensure_unchanged, lock_subscription
-from subscriptions.services.meters import clashing_meter, hold_meters
+from subscriptions.services.meters import hold_meters
 from subscriptions.services.policies import NO_OVERRIDE, ChangeOverride, ChangeTerms, PolicyBook
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.money import Money, quantize, total, zero
@@ -89,21 +87,28 @@ def preview_add_on(
     quantity: int,
     at: datetime,
     override: ChangeOverride = NO_OVERRIDE,
+    since: date | None = None,
 ) -> AddOnPreview:
     """What having so many of an add-on from now on would do; 0 takes it off. Nothing is written.
+
+    With `since`, a day that is over, it counts from that day.
 
     Raises:
         AddOnInvalid: If it is no add-on, nothing would change, or it is billed in other
             intervals than the plan.
         TransitionNotAllowed: If the subscription has no period to change in.
         PlanVersionNotOnSale: If the prices are not on sale, or in another currency.
+        BackdatingInvalid: If something of the day `since` is settled.
     """
     loaded = Subscription.objects.select_related("customer", "plan_version__plan").get(
         pk=subscription.pk
     )
     held = current_add_on(loaded, plan_version, at)
     before = (held.plan_version_id, held.quantity) if held else (plan_version.pk, 0)
-    _check(loaded, plan_version, quantity, before, at)
+    asked_at = add_on_asked_at(loaded, plan_version, since, at)
+    check_add_on(loaded, plan_version, quantity, before, asked_at=asked_at, at=at)
+    if since is not None:
+        override = replace(override, timing=Timing.IMMEDIATE)
     book = PriceBook([before[0], plan_version.pk])
     fee_before = _fee(book, *before, loaded.currency)
     fee_after = _fee(book, plan_version.pk, quantity, loaded.currency)
@@ -119,8 +124,8 @@ def preview_add_on(
     wanted = _Wanted(loaded, plan_version, quantity, terms, is_new=is_new)
     done = _Done(effective_at=loaded.current_period_end)
     if is_immediate:
-        done = _at_once(wanted, book, at)
-    _check_end(loaded, done.effective_at)
+        done = _at_once(wanted, book, asked_at)
+    check_end(loaded, done.effective_at)
     return AddOnPreview(
         subscription=loaded,
         plan_version=plan_version,
@@ -151,8 +156,11 @@ def change_add_on(
     override: ChangeOverride = NO_OVERRIDE,
     reason: str = "",
     expected: str | None = None,
+    since: date | None = None,
 ) -> AddOnChange:
     """Put an add-on on a subscription, change its quantity or prices, or take it off (0).
+
+    With `since`, a day that is over, it counts from that day, billed today.
 
     Raises what `preview_add_on` does, and:
         SubscriptionChanged: If it is not as `expected`, the token of a preview, says.
@@ -165,6 +173,7 @@ def change_add_on(
             quantity=quantity,
             at=at,
             override=override,
+            since=since,
         )
         close_drafts(seen.unused)
     with transaction.atomic():
@@ -177,6 +186,7 @@ def change_add_on(
             quantity=quantity,
             at=at,
             override=override,
+            since=since,
         )
         notes = issue_notes(
             preview.notes,
@@ -286,93 +296,6 @@ def _keep_unused(
     skips = preview.terms.unused_time == UnusedTime.SKIP
     form = UnusedCredit.Form.SKIP if skips else UnusedCredit.Form.NOTE
     keep_unused(preview.unused, form=form, notes=notes, at=at)
-
-
-def _check(
-    subscription: Subscription,
-    version: PlanVersion,
-    quantity: int,
-    before: tuple[int, int],
-    at: datetime,
-) -> None:
-    if not version.plan.is_add_on:
-        raise AddOnInvalid(f"{version.plan} is no add-on", field="plan_version")
-    if quantity < 0:
-        raise AddOnInvalid(f"{quantity} is too few", field="quantity", remedy="0 takes it off")
-    if not before[1] and not quantity:
-        raise AddOnInvalid("it is not there", field="quantity")
-    has_plans = subscription.add_ons.filter(plan=version.plan_id, starts_at__gt=at).exists()
-    ends = subscription.add_ons.filter(plan=version.plan_id, ends_at__gt=at).exists()
-    if before == (version.pk, quantity) and not (has_plans or ends):
-        raise AddOnInvalid("it has as many already", field="quantity")
-    if subscription.state not in BILLED_STATES:
-        raise TransitionNotAllowed(f"the subscription is {subscription.state}")
-    if not subscription.current_period.contains(at):
-        raise TransitionNotAllowed("its period is over and not billed yet; try again shortly")
-    if quantity:
-        ensure_on_sale(version, subscription, at)
-        check_interval(subscription, version)
-        check_meters(subscription, version, at)
-
-
-def _check_end(subscription: Subscription, effective_at: datetime) -> None:
-    """What would take effect when all has ended never does."""
-    if subscription.cancel_at is not None and effective_at >= subscription.cancel_at:
-        raise AddOnInvalid(
-            f"the subscription ends on {subscription.cancel_at:%Y-%m-%d}, its add-ons with it",
-            field="quantity",
-            remedy="nothing is to be done, or withdraw the end first",
-        )
-
-
-def check_interval(subscription: Subscription, version: PlanVersion) -> None:
-    """What recurs is billed with the plan, so in its intervals, also after a scheduled change.
-
-    So is usage: what is included, tiers and minimums are of one period.
-    """
-    recurs = version.prices.exclude(kind=Price.Kind.SETUP).exists()
-    plans = [subscription.plan_version.plan]
-    plans += [coming.plan for coming in _scheduled_versions(subscription)]
-    if recurs and any(p.billing_interval != version.plan.billing_interval for p in plans):
-        raise AddOnInvalid(
-            "it is billed in other intervals than the plan",
-            field="plan_version",
-            remedy="choose one of the plan's interval",
-        )
-
-
-def check_meters(subscription: Subscription, version: PlanVersion, at: datetime) -> None:
-    """Usage is billed once: not by an add-on and a plan, now or after a scheduled change.
-
-    Raises:
-        AddOnInvalid: If a meter of the add-on is billed already, or will be.
-    """
-    clash = clashing_meter(
-        version,
-        customer_id=subscription.customer_id,
-        at=at,
-        planned=planned_versions(subscription.customer_id),
-        changing=subscription,
-    )
-    if clash is None:
-        return
-    if clash.is_to_come:
-        raise AddOnInvalid(
-            f"{clash.meter} will be billed by a plan, to which a change is scheduled",
-            field="plan_version",
-            remedy="take that change back first",
-        )
-    raise AddOnInvalid(
-        f"{clash.meter} is billed already, by a plan or another add-on",
-        field="plan_version",
-        remedy="a meter is billed by one of a customer's plans and add-ons",
-    )
-
-
-def _scheduled_versions(subscription: Subscription) -> list[PlanVersion]:
-    """The prices of the plans that it is to go to."""
-    changes = PlanChange.objects.filter(subscription=subscription, state="scheduled")
-    return [change.plan_version for change in changes.select_related("plan_version__plan")]
 
 
 def _fee(book: PriceBook, version_id: int, quantity: int, currency: str) -> Money:

@@ -6,7 +6,7 @@ the billing run does the same when it comes.
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -16,6 +16,7 @@ from billing.errors import PeriodNotBilled
 from billing.models import CreditNote, Invoice, PlanChange
 from billing.queries.extras import extras_of
 from billing.queries.tax_table import TaxTable
+from billing.services.changes.backdating import stop_asked_at
 from billing.services.changes.effects import Effect
 from billing.services.credit.giving_back import give_back, refund_notes
 from billing.services.credit.note_plans import after_notes, plan_notes
@@ -55,11 +56,13 @@ class CancelWhen(StrEnum):
 class CancellationPreview(Effect):
     """What a cancellation does: until when is billed, the last invoice, what is given back.
 
-    A later end bills and gives back when it comes: then `draft` and `notes` are empty.
+    A later end bills and gives back when it comes: then `draft` and `notes` are empty. One as
+    of a day that is over, `since`, is done now.
     """
 
     when: CancelWhen
     ends_at: datetime
+    since: date | None
     unused_time: UnusedTime
     unused: tuple[Unused, ...]
 
@@ -87,13 +90,15 @@ def preview_cancellation(
         subscription: What ends.
         at: Now.
         when: Now, at the end of the current period, or on a day.
-        on: The last day by the policy: billed where the day of a cancellation is.
+        on: The last day by the policy: billed where the day of a cancellation is. One that is
+            over ends it as of that day, with what is left to bill and give back of today.
         unused: What happens to time billed in advance; as the policy says by default.
 
     Raises:
         SubscriptionEnded: If it has ended.
         TransitionNotAllowed: If its end is scheduled already, or it is paused and not ended now.
-        SubscriptionInvalid: If the day is not to come.
+        SubscriptionInvalid: If no day is given where one is needed.
+        BackdatingInvalid: If something of a day that is over is settled.
         PeriodNotBilled: If its period is over and has not been billed yet.
     """
     loaded = Subscription.objects.select_related("customer", "plan_version__plan").get(
@@ -103,16 +108,27 @@ def preview_cancellation(
     policies = PolicyBook()
     policy = policies.of_plan(loaded.plan_version.plan_id, at)
     choice = unused or policy.unused_time
-    if when != CancelWhen.NOW:
+    since = _since(loaded, when, on, at)
+    if when != CancelWhen.NOW and since is None:
         return _later(loaded, when, _later_end(loaded, when, on, policy, at), choice)
     if loaded.state in BILLED_STATES and not loaded.current_period.contains(at):
         raise PeriodNotBilled("its period is over and not billed yet; try again shortly")
-    return _now(loaded, policies, choice, at)
+    asked_at = stop_asked_at(loaded, since, at)
+    return replace(_at_once(loaded, policies, choice, asked_at), since=since)
 
 
-def _now(
+def _since(
+    subscription: Subscription, when: CancelWhen, on: date | None, at: datetime
+) -> date | None:
+    """The day that is over as of which it is to end, if it is one."""
+    is_over = on is not None and on < local_date(at, subscription.time_zone)
+    return on if when == CancelWhen.ON_DAY and is_over else None
+
+
+def _at_once(
     subscription: Subscription, policies: PolicyBook, choice: UnusedTime, at: datetime
 ) -> CancellationPreview:
+    """It ends at the instant that it is asked for: now, or on a day that is over."""
     if not _is_billed(subscription):
         return _later(subscription, CancelWhen.NOW, at, choice)
     policy = policies.of_plan(subscription.plan_version.plan_id, at)
@@ -137,6 +153,7 @@ def _now(
         subscription=subscription,
         when=CancelWhen.NOW,
         ends_at=ends_at,
+        since=None,
         unused_time=choice,
         draft=after_notes(draft, notes, subscription, extras) if lines else None,
         unused=tuple(found),
@@ -152,6 +169,7 @@ def _later(
         subscription=subscription,
         when=when,
         ends_at=ends_at,
+        since=None,
         unused_time=choice,
         draft=None,
         unused=(),
@@ -216,14 +234,14 @@ def cancel_subscription(
     reason: str = "",
     expected: str | None = None,
 ) -> Cancellation:
-    """End a subscription now, or schedule its end.
+    """End a subscription now, or as of a day that is over, or schedule its end.
 
     Raises what `preview_cancellation` does, and:
         SubscriptionChanged: If it is not as `expected`, the token of a preview, says.
         PaymentInFlight: If an invoice that is to be credited may be being paid right now.
     """
     seen = preview_cancellation(subscription=subscription, at=at, when=when, on=on, unused=unused)
-    if when != CancelWhen.NOW:
+    if seen.when != CancelWhen.NOW:
         return _schedule(seen, unused, actor=actor, reason=reason, expected=expected, at=at)
     if _is_billed(seen.subscription):
         close_usage_until(seen.subscription, seen.ends_at)
@@ -274,7 +292,7 @@ def _end(preview: CancellationPreview, *, actor: Actor, reason: str, at: datetim
     invoice = issue(preview.draft, at=at) if preview.draft else None
     ended = end_subscription(
         subscription=subscription,
-        effective_at=at,
+        effective_at=at if preview.since is None else preview.ends_at,
         served_until=preview.ends_at,
         actor=actor,
         reason=reason,

@@ -18,7 +18,7 @@ from billing.services.changes.dated_changes import Wanted, dated_change
 from billing.services.changes.dated_work import acts_at, begins_period, carry_out, override_of
 from billing.services.changes.following import invoice_after
 from billing.services.changes.pausing import PausePreview, preview_pause
-from billing.services.changes.plan_changes import PlanChangePreview, preview_plan_change
+from billing.services.changes.plan_change_previews import PlanChangePreview, preview_plan_change
 from billing.services.invoices.draft_parts import DraftInvoice
 from billing.services.invoices.renewal import claim, draft_and_move_on
 from subscriptions.domain.proration_policy import UnusedTime

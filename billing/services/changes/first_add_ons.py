@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing.services.changes.add_ons import check_interval, check_meters
+from billing.services.changes.add_on_checks import check_interval, check_meters
 from subscriptions.errors import AddOnInvalid
 from subscriptions.models import PlanVersion, Subscription
 from subscriptions.services.add_ons import put_add_on

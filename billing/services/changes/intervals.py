@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 
-from billing.services.changes.plan_changes import recurring_fee
+from billing.services.changes.plan_change_previews import recurring_fee
 from billing.services.invoices.terms import PriceBook
 from subscriptions.domain.change_kind import yearly
 from subscriptions.models import PlanVersion, Subscription

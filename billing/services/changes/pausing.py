@@ -15,6 +15,7 @@ from billing.errors import PeriodNotBilled
 from billing.models import CreditNote, Invoice, PlanChange
 from billing.queries.extras import Extras, extras_of
 from billing.queries.tax_table import TaxTable
+from billing.services.changes.backdating import stop_asked_at
 from billing.services.changes.cancelling import end_of_service
 from billing.services.changes.effects import Effect
 from billing.services.changes.scheduled_changes import apply_change, change_by, put_on_plan
@@ -59,6 +60,7 @@ class PausePreview(Effect):
     """
 
     is_immediate: bool
+    asked_at: datetime
     paused_from: datetime
     resume_at: datetime | None
     unused_time: UnusedTime
@@ -100,6 +102,7 @@ def preview_pause(
     at_period_end: bool = False,
     resume_on: date | None = None,
     unused: UnusedTime | None = None,
+    since: date | None = None,
 ) -> PausePreview:
     """What pausing would do; nothing is written.
 
@@ -109,18 +112,21 @@ def preview_pause(
         at_period_end: When the current period ends, instead of now.
         resume_on: The local day on which it goes on by itself; else somebody resumes it.
         unused: What happens to time billed in advance; as the policy says by default.
+        since: A day that is over, as of which it is paused.
 
     Raises:
         TransitionNotAllowed: If it is paused, in a trial, about to end, or has ended.
         SubscriptionInvalid: If it would resume before it is paused.
+        BackdatingInvalid: If something of the day `since` is settled.
         PeriodNotBilled: If its period is over and has not been billed yet.
     """
     loaded = _load(subscription)
     resume_at = local_midnight(resume_on, loaded.time_zone) if resume_on else None
     policies = PolicyBook()
     policy = policies.of_plan(loaded.plan_version.plan_id, at)
+    asked_at = stop_asked_at(loaded, since, at)
     end = loaded.current_period_end
-    paused_from = end if at_period_end else end_of_service(loaded, policy, at)
+    paused_from = end if at_period_end else end_of_service(loaded, policy, asked_at)
     paused_from = max(paused_from, loaded.current_period_start)
     ensure_pausable(loaded, resume_at=resume_at, paused_from=paused_from)
     if not loaded.current_period.contains(at):
@@ -137,6 +143,7 @@ def preview_pause(
     return PausePreview(
         subscription=loaded,
         is_immediate=not at_period_end,
+        asked_at=asked_at,
         paused_from=paused_from,
         resume_at=resume_at,
         unused_time=choice,
@@ -157,8 +164,9 @@ def pause(
     unused: UnusedTime | None = None,
     reason: str = "",
     expected: str | None = None,
+    since: date | None = None,
 ) -> Pause:
-    """Pause a subscription now, or when its current period ends.
+    """Pause a subscription now, as of a day that is over, or when its current period ends.
 
     Raises what `preview_pause` does, and:
         SubscriptionChanged: If it is not as `expected`, the token of a preview, says.
@@ -170,6 +178,7 @@ def pause(
         at_period_end=at_period_end,
         resume_on=resume_on,
         unused=unused,
+        since=since,
     )
     if not at_period_end:
         close_usage_until(seen.subscription, seen.paused_from)
@@ -181,7 +190,9 @@ def pause(
                 subscription=locked, resume_at=seen.resume_at, actor=actor, reason=reason, at=at
             )
             return Pause(subscription=waiting, invoice=None, notes=())
-        preview = preview_pause(subscription=locked, at=at, resume_on=resume_on, unused=unused)
+        preview = preview_pause(
+            subscription=locked, at=at, resume_on=resume_on, unused=unused, since=since
+        )
         done = _pause(preview, actor=actor, reason=reason, at=at)
     refund_notes(done.notes, actor=actor, at=at)
     logger.info("subscription paused", extra={"subscription": locked.reference})
@@ -201,6 +212,7 @@ def _pause(preview: PausePreview, *, actor: Actor, reason: str, at: datetime) ->
         subscription=preview.subscription,
         paused_from=preview.paused_from,
         resume_at=preview.resume_at,
+        effective_at=preview.asked_at,
         actor=actor,
         reason=reason,
         at=at,

@@ -14,7 +14,7 @@ from billing.domain.price_moves import Candidate, Effect, NoticeRule, obstacle, 
 from billing.errors import PriceMoveInvalid
 from billing.models import PlanChange, PriceMove
 from billing.services.changes.move_clashes import MoveClashes
-from billing.services.changes.plan_changes import recurring_fee
+from billing.services.changes.plan_change_previews import recurring_fee
 from billing.services.invoices.terms import PriceBook
 from subscriptions.domain.change_kind import yearly
 from subscriptions.models import PlanVersion, Subscription

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from billing.services.changes.add_ons import check_interval, check_meters
+from billing.services.changes.add_on_checks import check_interval, check_meters
 from billing.services.moving_in.arrivals import REASON, Arrival, subscription_named
 from subscriptions.errors import AddOnInvalid
 from subscriptions.models import PlanVersion

@@ -1,5 +1,6 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
@@ -307,6 +308,44 @@ def test_a_plan_change_is_seen_first_and_then_done() -> None:
     assert "$14.00" in page
     assert PlanChange.objects.get().invoice is not None
     assert Subscription.objects.get().plan_version_id == bigger.pk
+
+
+def test_staff_depart_from_the_policy_for_one_change_and_say_why() -> None:
+    version = published_version(recurring("31.00"), plan=make_plan(name="Small"))
+    bigger = published_version(recurring("62.00"), plan=make_plan(name="Big"))
+    subscription = open_invoice(version=version).subscription
+    assert subscription is not None
+    address = reverse("plan_change_create", args=[subscription.reference])
+    client = signed_in()
+    asked = {"plan_version": bigger.pk, "quantity": 1, "prorates": "no", "reason": "Our fault"}
+
+    with clock.moved_to(JAN_18):
+        page = text_of(client, f"{address}?{urlencode(asked)}")
+        client.post(address, asked)
+
+    assert "neither charged nor given back" in page
+    done = PlanChange.objects.get()
+    assert (done.state, done.invoice, done.reason) == ("applied", None, "Our fault")
+
+
+def test_a_plan_change_as_of_a_day_that_is_over_is_seen_and_done_and_a_closed_one_refused() -> None:
+    version = published_version(recurring("31.00"), plan=make_plan(name="Small"))
+    bigger = published_version(recurring("62.00"), plan=make_plan(name="Big"))
+    subscription = open_invoice(version=version).subscription
+    assert subscription is not None
+    address = reverse("plan_change_create", args=[subscription.reference])
+    client = signed_in()
+    asked = {"plan_version": bigger.pk, "quantity": 1, "on": "2026-01-11"}
+
+    with clock.moved_to(JAN_18):
+        closed = text_of(client, f"{address}?{urlencode({**asked, 'on': '2025-12-31'})}")
+        page = text_of(client, f"{address}?{urlencode(asked)}")
+        client.post(address, asked)
+
+    assert "2025-12-31 is closed" in closed
+    assert "Takes effect on 11 Jan 2026" in page
+    assert "$21.00" in page
+    assert PlanChange.objects.get().effective_at == datetime(2026, 1, 11, tzinfo=UTC)
 
 
 def test_a_plan_change_that_makes_no_sense_is_refused_in_the_form() -> None:

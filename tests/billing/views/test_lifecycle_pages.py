@@ -118,7 +118,7 @@ def test_a_trial_is_ended_from_its_page() -> None:
     assert subscription.state == "active"
 
 
-def test_a_day_that_is_missing_or_over_is_said_beside_its_field() -> None:
+def test_a_day_that_is_missing_or_closed_is_said_on_the_page() -> None:
     subscription = running()
     client = signed_in()
     path = page_of(subscription, "ending")
@@ -127,7 +127,7 @@ def test_a_day_that_is_missing_or_over_is_said_beside_its_field() -> None:
     over = client.get(path, {"shown": "1", "when": "on_day", "on": "2020-01-01"})
 
     assert missing.context["form"].errors["on"] == ["Choose the day."]
-    assert b"not to come" in over.content
+    assert b"is closed" in over.content
 
 
 def test_the_next_invoices_are_shown_with_their_lines() -> None:
@@ -216,7 +216,7 @@ def test_support_may_not_withdraw_what_waits_for_a_day() -> None:
     assert signed_in(Role.SUPPORT).post("/dated-changes/1/withdrawal/").status_code == 403
 
 
-def test_a_day_that_is_over_is_refused_on_the_page() -> None:
+def test_a_day_that_is_closed_is_refused_on_the_page() -> None:
     subscription = running()
     given: dict[str, str | int] = {
         "plan_version": subscription.plan_version_id,
@@ -227,4 +227,4 @@ def test_a_day_that_is_over_is_refused_on_the_page() -> None:
     answer = signed_in().get(page_of(subscription, "plan-change"), given)
 
     assert answer.context["preview"] is None
-    assert b"not to come" in answer.content
+    assert b"is closed" in answer.content

@@ -19,7 +19,7 @@ from subscriptions.models import Subscription
 from subscriptions.services.changes import withdraw_cancellation
 from subscriptions.services.policies import ChangeOverride
 from subscriptions.services.trials import move_trial_end
-from tiktoktoe.kernel.periods import Alignment
+from tiktoktoe.kernel.periods import Alignment, local_date
 from tiktoktoe.simulator.acts.registry import plays
 from tiktoktoe.simulator.errors import ScenarioInvalid
 from tiktoktoe.simulator.scenario import actions
@@ -55,9 +55,9 @@ def change(world: World, action: actions.ChangePlan, at: datetime) -> None:
     code = action.plan or subscription.plan_version.plan.code
     version = world.version(code, subscription.currency, action.place)
     quantity = action.quantity or subscription.quantity
-    if action.on is not None:
-        if action.when is not None:
-            raise ScenarioInvalid("is when a day begins: `when` and `on` say two", action.place)
+    if action.on is not None and action.when is not None:
+        raise ScenarioInvalid("is when a day begins: `when` and `on` say two", action.place)
+    if action.on is not None and action.on > local_date(at, subscription.time_zone):
         wanted = Wanted(
             on=action.on,
             plan_version=version if action.plan else None,
@@ -75,6 +75,7 @@ def change(world: World, action: actions.ChangePlan, at: datetime) -> None:
             timing=action.when, prorates=action.prorate, unused_time=action.unused
         ),
         reason=action.reason,
+        since=action.on,
         actor=ACTOR,
         at=at,
     )
@@ -84,6 +85,8 @@ def change(world: World, action: actions.ChangePlan, at: datetime) -> None:
 def put_beside(world: World, action: actions.SetAddOn, at: datetime) -> None:
     """Have so many of an add-on."""
     subscription = world.subscription(action)
+    if action.on is not None and action.when is not None:
+        raise ScenarioInvalid("is when a day begins: `when` and `on` say two", action.place)
     change_add_on(
         subscription=subscription,
         plan_version=world.version(action.plan, subscription.currency, action.place),
@@ -92,6 +95,7 @@ def put_beside(world: World, action: actions.SetAddOn, at: datetime) -> None:
             timing=action.when, prorates=action.prorate, unused_time=action.unused
         ),
         reason=action.reason,
+        since=action.on,
         actor=ACTOR,
         at=at,
     )
@@ -141,13 +145,14 @@ def cancel(world: World, action: actions.Cancel, at: datetime) -> None:
 def stop(world: World, action: actions.Pause, at: datetime) -> None:
     """Pause it."""
     subscription = world.subscription(action)
-    if action.on is not None:
+    if action.on is not None and action.on > local_date(at, subscription.time_zone):
         wanted = Wanted(on=action.on, resume_on=action.resume_on, unused=action.unused)
         _schedule(world, subscription, wanted, action.reason, at)
         return
     pause(
         subscription=subscription,
         at_period_end=action.when == "period_end",
+        since=action.on,
         resume_on=action.resume_on,
         unused=action.unused,
         reason=action.reason,

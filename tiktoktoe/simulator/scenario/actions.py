@@ -41,7 +41,10 @@ class Subscribe(Action):
 
 @dataclass(frozen=True, kw_only=True)
 class ChangePlan(Action):
-    """Go to another plan or quantity: as the policy says, or (`on`) on a day to come."""
+    """Go to another plan or quantity: as the policy says, or (`on`) on a day to come.
+
+    A day that is over: from then on, billed today.
+    """
 
     plan: str = also("to", default="")
     quantity: int | None = None
@@ -65,6 +68,7 @@ class SetAddOn(Action):
 
     plan: str = also("add_on", "to")
     quantity: int = 1
+    on: date | None = also("on_day", "effective", default=None)
     when: Timing | None = also("timing", default=None)
     prorate: bool | None = also("prorates", default=None)
     unused: UnusedTime | None = also("credit", default=None)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from billing.errors import PeriodNotBilled
+from billing.errors import BackdatingInvalid, PeriodNotBilled
 from billing.models import CreditNote, Invoice, UnusedCredit
 from billing.queries.credit_balance import credit_of
 from billing.services.changes.cancelling import (
@@ -24,7 +24,6 @@ from subscriptions.domain.proration_policy import UnusedTime
 from subscriptions.errors import (
     SubscriptionChanged,
     SubscriptionEnded,
-    SubscriptionInvalid,
     TransitionNotAllowed,
 )
 from subscriptions.models import Subscription
@@ -252,11 +251,11 @@ def test_ending_twice_too_late_or_from_an_old_page_is_refused_and_changes_nothin
     seen = preview_cancellation(subscription=subscription, at=at(JAN_16))
     with pytest.raises(PeriodNotBilled):
         cancel(subscription, "2026-02-01")
-    with pytest.raises(SubscriptionInvalid):
+    with pytest.raises(BackdatingInvalid):
         cancel_subscription(
             subscription=subscription,
             when=CancelWhen.ON_DAY,
-            on=date(2026, 1, 3),
+            on=date(2025, 12, 31),
             actor=TEST_ACTOR,
             at=at(JAN_16),
         )

@@ -5,7 +5,8 @@ from decimal import Decimal
 import pytest
 
 from billing.services.changes.cancelling import cancel_subscription
-from billing.services.changes.plan_changes import change_plan, preview_plan_change
+from billing.services.changes.plan_change_previews import preview_plan_change
+from billing.services.changes.plan_changes import change_plan
 from billing.services.credit.coupons import CouponDetails, create_coupon, redeem_coupon
 from subscriptions.models import Customer
 from tests.factories.lifecycle import at, begin, fee_of, noted

@@ -17,7 +17,8 @@ from billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
 from billing.services.changes.cancelling import cancel_subscription, preview_cancellation
 from billing.services.changes.following import invoice_after
 from billing.services.changes.pausing import pause, preview_pause, preview_resumption, resume
-from billing.services.changes.plan_changes import change_plan, preview_plan_change
+from billing.services.changes.plan_change_previews import preview_plan_change
+from billing.services.changes.plan_changes import change_plan
 from billing.services.credit.customer_credit import grant_credit
 from billing.services.invoices.invoicing import preview_next_invoice
 from billing.services.invoices.renewal import run_billing

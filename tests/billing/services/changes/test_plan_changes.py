@@ -7,11 +7,8 @@ from hypothesis import strategies as st
 
 from billing.errors import PlanChangeInvalid, PlanChangeNotNow
 from billing.models import Invoice, InvoiceLine, PlanChange
-from billing.services.changes.plan_changes import (
-    change_plan,
-    preview_plan_change,
-    withdraw_plan_change,
-)
+from billing.services.changes.plan_change_previews import preview_plan_change
+from billing.services.changes.plan_changes import change_plan, withdraw_plan_change
 from billing.services.credit.credit_notes import issue_credit_note
 from billing.services.invoices.invoicing import bill_start, preview_next_invoice
 from billing.services.invoices.renewal import run_billing

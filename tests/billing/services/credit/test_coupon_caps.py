@@ -9,7 +9,8 @@ from django.db import DatabaseError, IntegrityError, transaction
 
 from billing.errors import CouponInvalid
 from billing.models import Coupon, CouponUse, Invoice
-from billing.services.changes.plan_changes import change_plan, preview_plan_change
+from billing.services.changes.plan_change_previews import preview_plan_change
+from billing.services.changes.plan_changes import change_plan
 from billing.services.credit.coupons import CouponDetails, create_coupon, redeem_coupon
 from billing.services.invoices.consolidating import set_invoicing
 from billing.services.invoices.invoicing import bill_start, preview_next_invoice, void_invoice

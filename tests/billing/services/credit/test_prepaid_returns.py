@@ -13,7 +13,8 @@ from billing.gateways.base import Outcome
 from billing.models import CreditNote, Invoice, PrepaidCredit, PrepaidEntry, Wallet
 from billing.queries.credit_balance import credit_of
 from billing.services.changes.cancelling import cancel_subscription, preview_cancellation
-from billing.services.changes.plan_changes import change_plan, preview_plan_change
+from billing.services.changes.plan_change_previews import preview_plan_change
+from billing.services.changes.plan_changes import change_plan
 from billing.services.credit.credit_notes import issue_credit_note
 from billing.services.credit.wallets import grant_prepaid, open_wallet
 from billing.services.invoices.invoicing import bill_start
