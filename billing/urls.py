@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from billing import webhooks
 from billing.views import (
     add_ons,
     bank,
@@ -506,6 +507,7 @@ urlpatterns = [
         name="portal_budget",
     ),
     path("portal/", portal.portal_home, name="portal_home"),
+    path("stripe/webhook/<uuid:uuid>/", webhooks.stripe_events, name="stripe_events"),
     path("gateways/<str:gateway>/events/", gateway_events.gateway_events, name="gateway_events"),
     path("webhook-events/", gateway_events.webhook_event_list, name="webhook_event_list"),
     path(

@@ -8,8 +8,9 @@ from typing import Any
 
 from billing.domain.adyen_declines import adyen_decline
 from billing.domain.attempts import Answer
+from billing.gateways.amounts import told_amount
 from billing.gateways.base import MethodDetails, Outcome, Page
-from tiktoktoe.kernel.money import Money, minor_unit, quantize_amount, to_minor, zero
+from tiktoktoe.kernel.money import Money, minor_unit, to_minor, zero
 
 Json = Mapping[str, Any]
 # Source: docs.adyen.com/development-resources/currency-codes: these differ from ISO 4217.
@@ -43,10 +44,14 @@ def is_chargeable(money: Money) -> bool:
 
 
 def from_adyen(amount: Json) -> Money:
-    """The amount that Adyen means."""
+    """The amount that Adyen means.
+
+    Raises:
+        ValueError: If nobody can pay it.
+    """
     code = str(amount["currency"])
     places = _DECIMALS.get(code, minor_unit(code))
-    return quantize_amount(Decimal(int(amount["value"])).scaleb(-places), code)
+    return told_amount(Decimal(int(amount["value"])).scaleb(-places), code)
 
 
 def outcome_of_payment(body: Json, *, is_hold: bool = False) -> Outcome:

@@ -21,8 +21,10 @@ from billing.errors import WebhookForged, WebhookUnreadable
 from billing.gateways.adyen_disputes import DISPUTE_CODES, dispute_of
 from billing.gateways.adyen_objects import from_adyen
 from billing.gateways.base import GatewayEvent, Outcome
+from tiktoktoe.kernel.errors import InvalidInput
 
 ITEMS_MAX = 50
+_SENSELESS = (KeyError, TypeError, ValueError, RecursionError, InvalidInput)
 _SIGNED = ("pspReference", "originalReference", "merchantAccountCode", "merchantReference")
 Item = Mapping[str, Any]
 
@@ -65,7 +67,7 @@ def _items(body: bytes) -> list[Item]:
         items = [wrapper["NotificationRequestItem"] for wrapper in wrappers]
         for item in items:
             _check(item)
-    except (msgspec.DecodeError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except (*_SENSELESS, msgspec.DecodeError) as error:
         raise WebhookUnreadable("this is no notification of Adyen's") from error
     if not 0 < len(items) <= ITEMS_MAX:
         raise WebhookUnreadable(f"a notification has 1 to {ITEMS_MAX} events")
@@ -81,7 +83,7 @@ def _check(item: Item) -> None:
     for name in ("pspReference", "merchantAccountCode", "eventCode", "success"):
         if not isinstance(item[name], str):
             raise TypeError(name)
-    int(item["amount"]["value"])
+    from_adyen(item["amount"])
     str(item["amount"]["currency"])
     if not isinstance(item.get("additionalData") or {}, dict):
         raise TypeError("additionalData")

@@ -13,6 +13,7 @@ from decimal import Decimal, InvalidOperation
 from xml.etree import ElementTree as ET
 
 from billing.errors import BankMessageUnreadable
+from billing.gateways.amounts import told_amount
 from tiktoktoe.kernel.money import Money, total, zero
 
 MOST_BYTES = 20_000_000
@@ -310,9 +311,9 @@ def _reason(parent: ET.Element) -> tuple[str, str]:
 
 def _money(element: ET.Element) -> Money:
     amount = Decimal((element.text or "").strip())
-    if not amount.is_finite() or amount < 0:
+    if amount.is_nan() or amount < 0:
         raise ValueError(f"{amount} is no amount")
-    return Money(amount, element.attrib.get("Ccy", ""))
+    return told_amount(amount, element.attrib.get("Ccy", ""))
 
 
 def _id(message: ET.Element) -> str:

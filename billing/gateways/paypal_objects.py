@@ -7,8 +7,9 @@ from typing import Any
 
 from billing.domain.attempts import Answer
 from billing.domain.paypal_declines import paypal_decline
+from billing.gateways.amounts import told_amount
 from billing.gateways.base import MethodDetails, Outcome, Page
-from tiktoktoe.kernel.money import Money, minor_unit, quantize_amount, to_minor, zero
+from tiktoktoe.kernel.money import Money, minor_unit, to_minor, zero
 
 Json = Mapping[str, Any]
 # Source: developer.paypal.com/api/rest/reference/currency-codes.
@@ -60,8 +61,12 @@ def is_chargeable(money: Money) -> bool:
 
 
 def from_paypal(amount: Json) -> Money:
-    """The amount that PayPal means."""
-    return quantize_amount(Decimal(str(amount["value"])), str(amount["currency_code"]))
+    """The amount that PayPal means.
+
+    Raises:
+        ValueError: If nobody can pay it.
+    """
+    return told_amount(Decimal(str(amount["value"])), str(amount["currency_code"]))
 
 
 def outcome_of_order(order: Json) -> Outcome:

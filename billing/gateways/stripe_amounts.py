@@ -2,8 +2,9 @@
 
 from decimal import Decimal
 
+from billing.gateways.amounts import told_amount
 from tiktoktoe.kernel.errors import InvariantViolation
-from tiktoktoe.kernel.money import Money, minor_unit, quantize_amount, to_minor
+from tiktoktoe.kernel.money import Money, minor_unit, to_minor
 
 # Source: docs.stripe.com/currencies: kronur and shillings are written with two decimals, though
 # they have none, and ariary with none, though ISO 4217 gives it two.
@@ -23,10 +24,14 @@ def to_stripe(money: Money) -> int:
 
 
 def from_stripe(amount: int, currency: str) -> Money:
-    """The amount that a whole number of Stripe's means; the currency in small letters."""
+    """The amount that a whole number of Stripe's means; the currency in small letters.
+
+    Raises:
+        ValueError: If nobody can pay it.
+    """
     code = currency.upper()
     places = minor_unit(code) + _shift(code)
-    return quantize_amount(Decimal(amount).scaleb(-places), code)
+    return told_amount(Decimal(amount).scaleb(-places), code)
 
 
 def is_chargeable(money: Money) -> bool:

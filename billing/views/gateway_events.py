@@ -23,6 +23,7 @@ from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.errors import Conflict
 from tiktoktoe.web.access import public, requires
+from tiktoktoe.web.bodies import declared_length
 from tiktoktoe.web.chips import state_chips
 from tiktoktoe.web.pagination import paginate
 
@@ -37,7 +38,7 @@ def gateway_events(request: HttpRequest, gateway: str) -> HttpResponse:
     """Take in what a gateway posts: its signature is checked before anything else."""
     at = now()
     try:
-        if _length(request) > BODY_MAX_BYTES:
+        if declared_length(request) > BODY_MAX_BYTES:
             refuse_too_large(gateway=gateway, at=at)
             return HttpResponse("too large", status=413, content_type="text/plain")
         events = take_in(gateway=gateway, headers=request.headers, body=request.body, at=at)
@@ -89,9 +90,3 @@ def webhook_event_replay(request: HttpRequest, event_id: int) -> HttpResponse:
     else:
         messages.info(request, f"{replayed.name}: {replayed.result or replayed.state}.")
     return redirect("webhook_event_list")
-
-
-def _length(request: HttpRequest) -> int:
-    """How long the body is said to be; Django reads nothing of one that does not say it."""
-    declared = request.META.get("CONTENT_LENGTH") or ""
-    return int(declared[:20]) if declared.isascii() and declared.isdecimal() else 0

@@ -1,4 +1,4 @@
-"""No row of a payment is left in a state by a move that its table does not have: every pair."""
+"""No row of a payment, or of a bank, gets into a state by a move that its table lacks: any pair."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -15,13 +15,27 @@ from billing.domain.attempts import (
     PaymentState,
     RefundState,
 )
+from billing.domain.bank_orders import FILE_MOVES, ORDER_MOVES, FileState, OrderState
+from billing.domain.mandates import MANDATE_MOVES, MandateState
 from billing.domain.reviews import REVIEW_MOVES, ReviewState
-from billing.models import Payment, PaymentAttempt, PaymentOperation, PaymentReview, Refund
+from billing.models import (
+    BankFile,
+    BankOrder,
+    Mandate,
+    Payment,
+    PaymentAttempt,
+    PaymentMethod,
+    PaymentOperation,
+    PaymentReview,
+    Refund,
+)
 from tests.factories.billing import open_invoice
+from tests.factories.subscriptions import make_customer
 from tests.stripe_world import NOW
 from tiktoktoe.kernel.ids import uuid7
 
 pytestmark = pytest.mark.django_db
+UNFILED = {"planned", "stopped"}
 
 
 def payment(state: str) -> Payment:
@@ -87,6 +101,56 @@ def review(state: str) -> PaymentReview:
     )
 
 
+def mandate(state: str) -> Mandate:
+    customer = make_customer()
+    method = PaymentMethod.objects.create(
+        customer=customer, gateway="bank", gateway_reference=str(uuid7()), kind="bank_debit"
+    )
+    return Mandate.objects.create(
+        id=uuid7(),
+        customer=customer,
+        method=method,
+        gateway="bank",
+        reference=uuid7().hex,
+        state=state,
+        signed_on=NOW.date(),
+        notice_days=14,
+        ended_at=None if state == "active" else NOW,
+    )
+
+
+def bank_file(state: str) -> BankFile:
+    return BankFile.objects.create(
+        id=uuid7(),
+        gateway="bank",
+        kind="debits",
+        message_id=uuid7().hex,
+        digest=uuid7().hex,
+        due_on=NOW.date(),
+        orders_count=1,
+        currency="USD",
+        total=1,
+        state=state,
+        written_at=NOW,
+    )
+
+
+def bank_order(state: str) -> BankOrder:
+    return BankOrder.objects.create(
+        id=uuid7(),
+        gateway="bank",
+        attempt=attempt("pending"),
+        mandate=mandate("active"),
+        file=None if state in UNFILED else bank_file("sent"),
+        end_to_end_id=uuid7().hex,
+        currency="USD",
+        amount=1,
+        due_on=NOW.date(),
+        state=state,
+        created_at=NOW,
+    )
+
+
 @pytest.mark.parametrize(
     ("make", "states", "moves"),
     [
@@ -95,6 +159,9 @@ def review(state: str) -> PaymentReview:
         (refund, RefundState, REFUND_MOVES),
         (operation, RefundState, REFUND_MOVES),
         (review, ReviewState, REVIEW_MOVES),
+        (mandate, MandateState, MANDATE_MOVES),
+        (bank_file, FileState, FILE_MOVES),
+        (bank_order, OrderState, ORDER_MOVES),
     ],
 )
 def test_the_database_allows_exactly_the_moves_of_the_table(
@@ -120,7 +187,11 @@ def is_allowed(row: Any, state: str) -> bool:
 
 
 def _decided(row: Any, state: str) -> dict[str, Any]:
-    """What goes with a review's state by a constraint of its own."""
+    """What goes with a state by a constraint of its own."""
+    if isinstance(row, Mandate):
+        return {"ended_at": None if state == "active" else NOW}
+    if isinstance(row, BankOrder):
+        return {"file": None if state in UNFILED else row.file or bank_file("sent")}
     if not isinstance(row, PaymentReview):
         return {}
     return {"decided_at": None if state == "open" else NOW, "reason": "x"}

@@ -29,6 +29,7 @@ PUBLIC_NAMES = {
     "clock_advance_api",
     "events_api",
     "gateway_events",
+    "stripe_events",
     "health",
     "notice_refusal",
     "pay_link",

@@ -255,6 +255,23 @@ def test_a_forged_event_is_found_out_by_asking_paypal(paypal: PayPalWorld) -> No
 
 
 @db
+def test_an_event_that_is_sent_again_cut_off_or_enormous_does_nothing_more(
+    paypal: PayPalWorld,
+) -> None:
+    paypal.approve(open_page(invoice_of(make_customer())))
+    (event,) = paypal.events()
+    cut = {**event, "body": event["body"][:40]}
+    enormous = {**event, "body": event["body"] + " " * 300_000}
+
+    answers = [post(sent).status_code for sent in (event, event, cut, enormous)]
+
+    kept = WebhookEvent.objects.order_by("pk").values_list("state", "copies")
+    assert answers == [200, 200, 400, 413]
+    assert len(paypal.captured()) == 1
+    assert list(kept) == [("done", 2), ("refused", 1), ("refused", 1)]
+
+
+@db
 def test_while_paypal_cannot_be_asked_an_event_is_sent_again_later(paypal: PayPalWorld) -> None:
     invoice = invoice_of(make_customer())
     paypal.approve(open_page(invoice))

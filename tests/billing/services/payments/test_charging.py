@@ -10,7 +10,7 @@ from billing.domain.attempts import Answer
 from billing.domain.declines import stripe_decline
 from billing.errors import InvoiceNotOpen, PaymentInFlight, PaymentMethodMissing
 from billing.gateways.base import Outcome
-from billing.models import Invoice, Payment, PaymentAttempt
+from billing.models import Invoice, Payment, PaymentAttempt, PaymentMethod
 from billing.services.payments.channels import Channel
 from billing.services.payments.charging import charge_invoice, open_attempt
 from billing.services.payments.collection import collect_due
@@ -115,6 +115,18 @@ def test_another_customers_card_is_not_charged(world: GatewayWorld) -> None:
 
     with pytest.raises(PaymentMethodMissing):
         charge_invoice(invoice=invoice, method=stranger.payment_methods.get(), actor=PERSON, at=NOW)
+
+    assert not Payment.objects.exists()
+
+
+@pytest.mark.parametrize("gateway", ["stripe", "adyen", "paypal", "bank"])
+def test_a_strangers_token_is_refused_whichever_gateway_holds_it(gateway: str) -> None:
+    token = PaymentMethod.objects.create(
+        customer=make_customer(), gateway=gateway, gateway_reference="t_1", kind="card"
+    )
+
+    with pytest.raises(PaymentMethodMissing):
+        charge_invoice(invoice=invoice_of(make_customer()), method=token, actor=PERSON, at=NOW)
 
     assert not Payment.objects.exists()
 
