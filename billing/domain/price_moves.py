@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from subscriptions.domain.lifecycle import BILLED_STATES
 from tiktoktoe.kernel.money import Money, total
@@ -43,30 +43,35 @@ class NoticeRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A subscription on the old prices, and what may stand in the way of moving it."""
+    """A subscription on the old prices, and what may stand in the way of moving it.
+
+    `leaves_on` and `is_paused_then` are how it stands on its day, by what is scheduled before.
+    """
 
     state: str
     cancel_at: datetime | None
     pause_at: datetime | None
     has_scheduled_change: bool
+    leaves_on: date | None
+    is_paused_then: bool
     clashing_meter: str | None
     clash_is_to_come: bool = False
 
 
 def obstacle(candidate: Candidate) -> str:
     """Why a subscription is not moved; nothing if it can be."""
-    if candidate.state not in BILLED_STATES:
-        return f"it is {candidate.state.replace('_', ' ')}"
-    if candidate.cancel_at is not None:
-        return "its end is scheduled"
-    if candidate.pause_at is not None:
-        return "a pause is scheduled"
-    if candidate.has_scheduled_change:
-        return "another change is scheduled for it"
-    if candidate.clashing_meter is not None:
-        verb = "will bill" if candidate.clash_is_to_come else "bills"
-        return f"another live subscription {verb} {candidate.clashing_meter}"
-    return ""
+    verb = "will bill" if candidate.clash_is_to_come else "bills"
+    reasons = {
+        f"it is {candidate.state.replace('_', ' ')}": candidate.state not in BILLED_STATES,
+        "its end is scheduled": candidate.cancel_at is not None,
+        "a pause is scheduled": candidate.pause_at is not None or candidate.is_paused_then,
+        "another change is scheduled for it": candidate.has_scheduled_change,
+        f"it goes to other prices on {candidate.leaves_on}": candidate.leaves_on is not None,
+        f"another live subscription {verb} {candidate.clashing_meter}": (
+            candidate.clashing_meter is not None
+        ),
+    }
+    return next((reason for reason, stands in reasons.items() if stands), "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from billing.models import PlanChange, PriceMoveRow
+from billing.models import DatedChange, PlanChange, PriceMoveRow
 from subscriptions.models import Meter, PlanVersion, Subscription, SubscriptionAddOn
 
 Found = tuple[int, int, str]  # subscription, customer, and the meter's name
@@ -23,7 +23,7 @@ class MoveClash:
 
 
 class MoveClashes:
-    """Where something else of a customer's bills one of the new prices' meters; five queries.
+    """Where something else of a customer's bills one of the new prices' meters; six queries.
 
     Two of one customer cannot both be moved there: who is taken counts for those that follow.
     """
@@ -72,6 +72,12 @@ class MoveClashes:
             plan_version__prices__meter__in=self._meters,
         )
         yield from changes.values_list(
+            "subscription", "subscription__customer", "plan_version__prices__meter__name"
+        )
+        days = DatedChange.objects.scheduled().filter(
+            subscription__in=live, plan_version__prices__meter__in=self._meters
+        )
+        yield from days.values_list(
             "subscription", "subscription__customer", "plan_version__prices__meter__name"
         )
         moves = PriceMoveRow.objects.to_come().filter(

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from billing.models import Announcement, PriceMoveRow
 from billing.queries.price_moves import UPCOMING
+from billing.services.changes.move_schedules import MoveSchedules
 from billing.services.changes.price_move_previews import effect_of, effective_on
 from billing.services.invoices.terms import PriceBook
 from tiktoktoe.kernel.periods import local_date, local_midnight
@@ -36,7 +37,8 @@ def was_told(row: PriceMoveRow, at: datetime) -> bool:
         _wait_until(row, effective_at, max(notice.tells_from(effective_at), at))
         return False
     book = PriceBook([row.move.from_version_id, row.move.to_version_id])
-    effect = effect_of(book, row.move.from_version, row.move.to_version, row.subscription.quantity)
+    then = MoveSchedules([row.subscription]).ahead_of(row.subscription, effective_at).standing
+    effect = effect_of(book, row.move.from_version, row.move.to_version, then.quantity)
     _keep(
         row,
         effective_at=effective_at,

@@ -12,8 +12,9 @@ from django.db.models import QuerySet
 
 from billing.domain.price_moves import Candidate, Effect, NoticeRule, obstacle, summed
 from billing.errors import PriceMoveInvalid
-from billing.models import PlanChange, PriceMove
+from billing.models import PriceMove
 from billing.services.changes.move_clashes import MoveClashes
+from billing.services.changes.move_schedules import MoveSchedules
 from billing.services.changes.plan_change_previews import recurring_fee
 from billing.services.invoices.terms import PriceBook
 from subscriptions.domain.change_kind import yearly
@@ -112,19 +113,16 @@ def preview_price_move(*, terms: MoveTerms, at: datetime) -> MovePreview:
 
 
 def rows_of(terms: MoveTerms, subscriptions: Sequence[Subscription], at: datetime) -> list[MoveRow]:
-    """What a move would do to each of these."""
-    ids = [s.pk for s in subscriptions]
-    scheduled = set(
-        PlanChange.objects.filter(subscription__in=ids, state="scheduled").values_list(
-            "subscription", flat=True
-        )
-    )
+    """What a move would do to each of these, as it stands on its day."""
+    schedules = MoveSchedules(subscriptions)
     clashes = MoveClashes(terms.to_version, subscriptions, at)
     book = PriceBook([terms.from_version.pk, terms.to_version.pk])
     fees: dict[int, Effect] = {}
     rows = []
     for subscription in subscriptions:
-        quantity = subscription.quantity
+        effective_at = effective_on(terms.when, subscription, day_of(terms.on, subscription), at)
+        ahead = schedules.ahead_of(subscription, effective_at)
+        quantity = ahead.standing.quantity
         if quantity not in fees:
             fees[quantity] = effect_of(book, terms.from_version, terms.to_version, quantity)
         clash = clashes.of(subscription)
@@ -133,19 +131,20 @@ def rows_of(terms: MoveTerms, subscriptions: Sequence[Subscription], at: datetim
                 state=subscription.state,
                 cancel_at=subscription.cancel_at,
                 pause_at=subscription.pause_at,
-                has_scheduled_change=subscription.pk in scheduled,
+                has_scheduled_change=ahead.would_be_replaced,
+                leaves_on=ahead.leaves_on,
+                is_paused_then=ahead.standing.paused_from is not None,
                 clashing_meter=clash.meter if clash else None,
                 clash_is_to_come=clash is not None and clash.is_to_come,
             )
         )
         if not why:
             clashes.take(subscription)
-        day = day_of(terms.on, subscription)
         rows.append(
             MoveRow(
                 subscription=subscription,
                 effect=fees[quantity],
-                effective_at=effective_on(terms.when, subscription, day, at),
+                effective_at=effective_at,
                 why=why,
             )
         )

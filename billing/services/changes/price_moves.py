@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from billing.domain.price_moves import TRIES_MAX, WAIT_MINUTES
 from billing.errors import PriceMoveInvalid, PriceMoveNotRunning
 from billing.models import PlanChange, PriceMove, PriceMoveRow
+from billing.services.changes.move_schedules import MoveSchedules, next_before
 from billing.services.changes.plan_changes import change_plan, withdraw_plan_change
 from billing.services.changes.price_move_joining import (
     due_at_of,
@@ -23,7 +24,7 @@ from billing.services.changes.price_move_joining import (
     write_rows,
 )
 from billing.services.changes.price_move_notices import was_told
-from billing.services.changes.price_move_previews import MoveTerms, preview_price_move
+from billing.services.changes.price_move_previews import MoveTerms, effective_on, preview_price_move
 from subscriptions.domain.proration_policy import Timing
 from subscriptions.models import CustomerClock
 from subscriptions.services.policies import ChangeOverride
@@ -35,6 +36,7 @@ logger = logging.getLogger(__name__)
 BATCH_SIZE = 100
 LEASE = timedelta(minutes=5)
 WAIT = timedelta(minutes=WAIT_MINUTES)
+SOON = timedelta(minutes=1)
 
 
 @transaction.atomic
@@ -119,7 +121,7 @@ def _move(row: PriceMoveRow, at: datetime) -> None:
     if known is not None:
         _moved(row, known, at)
         return
-    if why := _left(row):
+    if why := _left(row, at):
         _settle(row, PriceMoveRow.State.REFUSED, at, why=why)
         return
     if not was_told(row, at):
@@ -127,6 +129,11 @@ def _move(row: PriceMoveRow, at: datetime) -> None:
     due_at = due_at_of(move, row, at)
     if due_at > at:
         _wait(row, due_at)
+        return
+    until = row.subscription.current_period_end if move.is_at_renewal else at
+    coming = next_before(row.subscription, until=until, at=at)
+    if coming is not None:  # by then it is on other prices, or has another quantity
+        _wait(row, max(coming, at) + SOON)
         return
     try:
         change = change_plan(
@@ -162,11 +169,13 @@ def _moved(row: PriceMoveRow, change: PlanChange, at: datetime) -> None:
         PriceMoveRow.objects.filter(pk=row.pk).update(state=PriceMoveRow.State.MOVED, change=change)
 
 
-def _left(row: PriceMoveRow) -> str:
+def _left(row: PriceMoveRow, at: datetime) -> str:
     """Why a subscription that waited is not to be moved any more."""
-    if row.subscription.plan_version_id != row.move.from_version_id:
+    subscription = row.subscription
+    if subscription.plan_version_id != row.move.from_version_id:
         return "it is not on these prices any more"
-    if PlanChange.objects.filter(subscription=row.subscription, state="scheduled").exists():
+    effective_at = effective_on(row.move.when, subscription, row.not_before, at)
+    if MoveSchedules([subscription]).ahead_of(subscription, effective_at).would_be_replaced:
         return "another change is scheduled for it"
     return ""
 
@@ -209,7 +218,7 @@ def _put_off(row: PriceMoveRow, why: str, at: datetime) -> None:
 
 @transaction.atomic
 def _wait(row: PriceMoveRow, due_at: datetime) -> None:
-    """Look at it again when its period has ended; that is no try."""
+    """Look at it again when its period has ended, or a change of it is made; that is no try."""
     PriceMoveRow.objects.waiting().filter(pk=row.pk).update(due_at=due_at)
 
 
