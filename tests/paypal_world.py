@@ -82,6 +82,13 @@ def account_of(address: str) -> dict[str, str]:
     }
 
 
+def environment_of(address: str) -> dict[str, str]:
+    """The same, for programs that are started."""
+    account = account_of(address)
+    names = ("api_host", "client_id", "secret", "webhook_id")
+    return {f"PAYPAL_{name.upper()}": account[name] for name in names}
+
+
 @contextlib.contextmanager
 def running_paypal(folder: Path) -> Iterator[str]:
     """A sandbox on a free port; gives its address."""

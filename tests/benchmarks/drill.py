@@ -1,12 +1,16 @@
 """Payments end to end against bare round trips, and 2,000 of them under faults.
 
-Needs the scratch servers and both sandboxes of the launcher; the drill has a database of its own.
+Needs the scratch servers and both sandboxes of the launcher; PayPal's, for the run under faults,
+and a database of each run's own are made here.
 """
 
 import os
 import subprocess
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from tests.paypal_world import environment_of, running_paypal
 from tests.web.management.scratch import manage, scratch_database
 
 PAYMENTS = 2_000
@@ -15,15 +19,17 @@ CALM_PAYMENTS = 400
 
 def run(payments: int = PAYMENTS, calm: int = CALM_PAYMENTS) -> None:
     """Let it print what it finds; anything that is not as it must be ends the benchmark."""
-    for arguments in (["--payments", str(calm), "--calm"], ["--payments", str(payments)]):
-        with scratch_database() as url:
-            manage(url, "migrate", "--no-input", "-v0")
-            _drill(url, arguments)
+    with TemporaryDirectory() as folder, running_paypal(Path(folder)) as paypal:
+        for arguments in (["--payments", str(calm), "--calm"], ["--payments", str(payments)]):
+            with scratch_database() as url:
+                manage(url, "migrate", "--no-input", "-v0")
+                _drill(url, arguments, environment_of(paypal))
 
 
-def _drill(url: str, arguments: list[str]) -> None:
+def _drill(url: str, arguments: list[str], environment: dict[str, str]) -> None:
     env = {
         **os.environ,
+        **environment,
         "DATABASE_URL": url,
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "STRIPE_TIMEOUT_SECONDS": "2",

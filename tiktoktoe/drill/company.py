@@ -1,4 +1,4 @@
-"""Who pays in the drill: customers with a card at both gateways, and invoices that are due."""
+"""Who pays in the drill: customers with a card at both gateways, or a wallet; and what is due."""
 
 import random
 from collections.abc import Sequence
@@ -16,8 +16,9 @@ from subscriptions.services.customers import CustomerDetails, create_customer
 from subscriptions.services.signup import subscribe
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Role
-from tiktoktoe.drill.gateways import Sandbox
+from tiktoktoe.drill.gateways import KeepsCards
 from tiktoktoe.drill.stories import ACTOR, HOLDS, OF_GOOD_CARDS, Stories, Story
+from tiktoktoe.drill.wallets import PayPal
 
 CURRENCY = "USD"
 SEAT = Decimal("9.90")
@@ -28,22 +29,38 @@ INVOICES_EACH = 4  # one customer's payments run into one another, too
 def found(
     *,
     payments: int,
-    gateways: Sequence[Sandbox],
+    cards: Sequence[KeepsCards],
+    wallets: PayPal | None = None,
     dice: random.Random,
     at: datetime,
     is_calm: bool = False,
 ) -> Stories:
-    """Make so many invoices that are due; gives what each is for."""
+    """Make so many invoices that are due; gives what each is for.
+
+    Every third customer has a wallet, where there is a gateway of them, and has paid a first
+    invoice by it, which is not counted.
+    """
     _share_out(at)
     version, stories = _publish(at), dict[str, Story]()
-    told = {card: cycle(_STORIES.get(card, OF_GOOD_CARDS)) for card in _CARDS}
-    customer, card = None, ""
+    told = {kind: cycle(_STORIES.get(kind, OF_GOOD_CARDS)) for kind in {*_CARDS, *_WALLETS}}
+    of_cards, of_wallets = cycle(_CARDS), cycle(_WALLETS)
+    customer, kind = None, "good"
     for number in range(payments):
         if customer is None or number % INVOICES_EACH == 0:
-            card = "good" if is_calm else _CARDS[number // INVOICES_EACH % len(_CARDS)]
-            customer = _customer(number, card, gateways, at)
+            customer = _customer(number, at)
+            if wallets is not None and number // INVOICES_EACH % 3 == 2:
+                kind = next(of_wallets)
+                first = _invoice(customer, version, 1, at)
+                wallets.store(first, kind, at)
+                stories[str(first.pk)] = Story.PAID
+            else:
+                kind = "good" if is_calm else next(of_cards)
+                for gateway in cards:
+                    gateway.store(customer, kind, at)
+            if kind == "held":  # so that nothing is charged by itself
+                PaymentMethod.objects.filter(customer=customer).update(is_default=False)
         invoice = _invoice(customer, version, dice.randint(1, SEATS_MAX), at)
-        stories[str(invoice.pk)] = Story.PAID if is_calm else next(told[card])
+        stories[str(invoice.pk)] = Story.PAID if is_calm else next(told[kind])
     return stories
 
 
@@ -52,6 +69,11 @@ def found(
 _CARDS = (
     *("good", "refused", "held", "good", "technical"),
     *("good", "held", "technical", "refund_fails", "good"),
+)
+# Of wallets, three in ten pay by a bank account, slowly.
+_WALLETS = (
+    *("good", "held", "slow", "good", "refused"),
+    *("slow", "held", "good", "slow", "good"),
 )
 _STORIES = {
     "refused": (Story.REFUSED,),
@@ -84,7 +106,7 @@ def _publish(at: datetime) -> PlanVersion:
     return publish_plan_version(version=version, at=at)
 
 
-def _customer(number: int, card: str, gateways: Sequence[Sandbox], at: datetime) -> Customer:
+def _customer(number: int, at: datetime) -> Customer:
     details = CustomerDetails(
         external_id=f"drill-{number}",
         name=f"Drill Customer {number}",
@@ -92,12 +114,7 @@ def _customer(number: int, card: str, gateways: Sequence[Sandbox], at: datetime)
         country="US",
         currency=CURRENCY,
     )
-    customer = create_customer(details=details, at=at)
-    for gateway in gateways:
-        gateway.store(customer, card, at)
-    if card == "held":  # so that nothing is charged by itself
-        PaymentMethod.objects.filter(customer=customer).update(is_default=False)
-    return customer
+    return create_customer(details=details, at=at)
 
 
 def _invoice(customer: Customer, version: PlanVersion, seats: int, at: datetime) -> Invoice:

@@ -22,11 +22,13 @@ from billing.models import (
 from tiktoktoe.drill.banks import Banks
 from tiktoktoe.drill.checks import Check, check
 from tiktoktoe.drill.company import found
-from tiktoktoe.drill.gateways import Sandbox
+from tiktoktoe.drill.gateways import KeepsCards, Sandbox
+from tiktoktoe.drill.people import People
 from tiktoktoe.drill.rounds import Mailbag, Tally, run_round
 from tiktoktoe.drill.stories import Story
 from tiktoktoe.drill.truth import Moved
 from tiktoktoe.drill.verdict import judge
+from tiktoktoe.drill.wallets import PayPal
 from tiktoktoe.drill.worker import Delivery, hear, work
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -54,7 +56,7 @@ Say = Callable[[str], object]
 
 @dataclass
 class Drill:
-    """A seeded drill on two local gateways and an empty database.
+    """A seeded drill on two local gateways of cards, perhaps one of wallets, and an empty database.
 
     Attributes:
         is_calm: Nothing goes wrong: how fast payments are then.
@@ -63,8 +65,9 @@ class Drill:
 
     payments: int
     seed: int
-    gateways: Sequence[Sandbox]
+    cards: Sequence[KeepsCards]
     say: Say
+    wallets: PayPal | None = None
     is_calm: bool = False
     is_by_chance: bool = True
     at: datetime = START
@@ -75,6 +78,8 @@ class Drill:
 
     def run(self) -> list[Check]:
         """Found, break, kill, storm, jump; then let everything settle, and judge."""
+        self.gateways: Sequence[Sandbox] = [*self.cards, *([self.wallets] if self.wallets else [])]
+        self._people = People(self.wallets) if self.wallets else None
         self._dice = random.Random(self.seed)
         self._mailbag = Mailbag(random.Random(f"{self.seed}:mail"))
         self._banks = Banks(self.gateways)
@@ -82,7 +87,8 @@ class Drill:
         began = time.perf_counter()
         self._stories = found(
             payments=self.payments,
-            gateways=self.gateways,
+            cards=self.cards,
+            wallets=self.wallets,
             dice=self._dice,
             at=START,
             is_calm=self.is_calm,
@@ -105,6 +111,10 @@ class Drill:
         if not self.is_calm:
             self._note_speed(started)
         self.say(f"quiet after {rounds} more rounds, on {self.at:%Y-%m-%d}")
+        if self._people is not None:
+            self.say(
+                f"{self._people.said} outcomes were told by two people, whom PayPal alone tells"
+            )
         return [*self._judge(), check("faults that never struck", unseen)]
 
     def _judge(self) -> list[Check]:
@@ -177,6 +187,8 @@ class Drill:
             is_contested = self._banks.go_on(self._truth, self._stories)
             hear([*late, *self._news()], self.at)
             late, goes_on = [], work(self.at, self._stories) or is_contested
+            if self._people is not None:
+                goes_on = self._people.look(self.at) or goes_on
             upcoming = self.at if goes_on else self._next_due()
             if upcoming is None:
                 return number + 1

@@ -1,4 +1,4 @@
-"""The drill's two gateways: how cards are stored there, they are broken, heard and asked.
+"""The drill's two gateways of cards: how they are stored there, broken, heard and asked.
 
 The truth is read from the sandboxes themselves, past our own clients of them.
 """
@@ -56,10 +56,6 @@ class Sandbox(Protocol):
         """The faults that have never struck here."""
         ...
 
-    def store(self, customer: Customer, card: str, at: datetime) -> None:
-        """Let a customer store a card: good, refused, or with technical trouble at one gateway."""
-        ...
-
     def contest(self, moved: Moved) -> str:
         """Contest a charge as the card's holder; gives the dispute's name."""
         ...
@@ -77,7 +73,18 @@ class Sandbox(Protocol):
         ...
 
 
-class _Breakable:
+class KeepsCards(Sandbox, Protocol):
+    """One that keeps cards."""
+
+    def store(self, customer: Customer, card: str, at: datetime) -> None:
+        """Let a customer store a card: good, refused, or with technical trouble at one gateway."""
+        ...
+
+
+class Breakable:
+    """A sandbox that goes wrong in every way, for charges and for what is done to them."""
+
+    name: str
     charges: str
     changes: str  # refunds, captures, voids
     looks: str
@@ -86,6 +93,7 @@ class _Breakable:
     def break_it(
         self, dice: random.Random, *, hang_seconds: float, is_by_chance: bool, eagerness: float
     ) -> None:
+        """Let its requests go wrong: in every way that they have not yet, and by chance."""
         for mode, match in self._missing():
             self._add(mode, match, dice, hang_seconds, times=1, probability=eagerness)
         if not is_by_chance:
@@ -97,6 +105,7 @@ class _Breakable:
         self.control.add_fault(self.looks, "http_500_before", **looks)
 
     def missing(self) -> set[str]:
+        """The faults that have never struck here."""
         kinds = {self.charges: "charges", self.changes: "what is done to them"}
         return {f"{mode} of {kinds[match]}" for mode, match in self._missing()}
 
@@ -121,7 +130,7 @@ class _Breakable:
 _SECONDS = {"slow": SLOW_SECONDS, "late": LATE_SECONDS_MAX}
 
 
-class Stripe(_Breakable):
+class Stripe(Breakable):
     """Stripe's stand-in; customers' cards have their first token there."""
 
     name = "stripe"
@@ -207,7 +216,7 @@ class Stripe(_Breakable):
             after = {"starting_after": page["data"][-1]["id"]}
 
 
-class Adyen(_Breakable):
+class Adyen(Breakable):
     """Adyen's stand-in; it holds the same card under a further token."""
 
     name = "adyen"

@@ -53,7 +53,7 @@ def hear(deliveries: Sequence[Delivery], at: datetime) -> None:
 
 
 def _hearing(delivery: Delivery, at: datetime) -> Callable[[], None]:
-    handle = _hear_adyen if delivery.gateway == "adyen" else _hear_stripe
+    handle = _HEARD_BY[delivery.gateway]
 
     def hears() -> None:
         try:
@@ -71,6 +71,14 @@ def _hear_adyen(content: dict[str, Any], at: datetime) -> None:
         work_off(event=event, at=at)
 
 
+def _hear_paypal(content: dict[str, Any], at: datetime) -> None:
+    """Through the inbox, which asks PayPal whether it is its own."""
+    headers = {name.lower(): value for name, value in content["headers"].items()}
+    body = content["body"].encode()
+    for event in take_in(gateway="paypal", headers=headers, body=body, at=at):
+        work_off(event=event, at=at)
+
+
 def _hear_stripe(content: dict[str, Any], at: datetime) -> None:
     """As our receiver does once dj-stripe has checked and stored the event."""
     named = content["data"]["object"]
@@ -85,3 +93,6 @@ def _hear_stripe(content: dict[str, Any], at: datetime) -> None:
     )
     if event is not None:
         work_off(event=event, at=at)
+
+
+_HEARD_BY = {"adyen": _hear_adyen, "paypal": _hear_paypal, "stripe": _hear_stripe}

@@ -42,13 +42,14 @@ def gateway_names() -> list[str]:
     return [name for name in os.environ if name.startswith(tuple(f"{one}_" for one in prefixes))]
 
 
-def on_scratch_servers(*command: str, **environment: str) -> None:
+def on_scratch_servers(*command: str, with_wallet: bool = False, **environment: str) -> None:
     """Run a program of ours on servers of its own, which are thrown away after it.
 
     Servers that the environment names are left alone: they may hold somebody's books. So are
     its gateways: they may move somebody's money.
 
     Args:
+        with_wallet: Whether PayPal's sandbox is started, too.
         environment: What else to set for the programs.
 
     Raises:
@@ -61,6 +62,8 @@ def on_scratch_servers(*command: str, **environment: str) -> None:
     stack = Stack(base, Console(), environment=blanked)
     try:
         stack.start_servers()
+        if with_wallet:
+            stack.start_wallet()
         with stack.console.step("tables"):
             stack.manage("migrate", "--no-input", "-v0", "--skip-checks")
         stack.python(*command, is_shown=True)
@@ -89,7 +92,8 @@ def main(arguments: list[str]) -> int:
             case "demo-trace":
                 on_scratch_servers("manage.py", "demo_trace", *rest)
             case "payment-drill":
-                on_scratch_servers("manage.py", "payment_drill", *rest, **SHORT_TIMEOUTS)
+                drill = ("manage.py", "payment_drill", *rest)
+                on_scratch_servers(*drill, with_wallet=True, **SHORT_TIMEOUTS)
             case _:
                 print(f"TikTokToe: {word!r} is no command; see `make help`", file=sys.stderr)
                 return 2

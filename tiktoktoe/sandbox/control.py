@@ -143,17 +143,27 @@ class SandboxControl:
         self._post("endpoint", {"url": url})
 
     def notifications(self, *, after: int = 0) -> list[dict[str, Any]]:
-        """The notifications of Adyen's stand-in so far, as they are sent."""
+        """The notifications of Adyen's or PayPal's stand-in so far, as they are sent."""
         made: list[dict[str, Any]] = self._post("notifications", {"after": after})["notifications"]
         return made
 
     def payments(self) -> list[dict[str, Any]]:
-        """Every payment that was ever tried at Adyen's stand-in."""
+        """Every payment that was ever tried at Adyen's stand-in; of PayPal's, every capture."""
         made: list[dict[str, Any]] = self._post("payments", {})["payments"]
         return made
 
+    def holds(self) -> list[dict[str, Any]]:
+        """Every authorization of PayPal's stand-in, and what was captured of it."""
+        made: list[dict[str, Any]] = self._post("holds", {})["holds"]
+        return made
+
+    def refunds(self) -> list[dict[str, Any]]:
+        """Every refund of PayPal's stand-in."""
+        made: list[dict[str, Any]] = self._post("refunds", {})["refunds"]
+        return made
+
     def disputes(self) -> list[dict[str, Any]]:
-        """Every dispute of Adyen's stand-in, and how it stands."""
+        """Every dispute of Adyen's or PayPal's stand-in, and how it stands."""
         made: list[dict[str, Any]] = self._post("disputes", {})["disputes"]
         return made
 

@@ -13,6 +13,7 @@ from tiktoktoe.sandbox.core.schemas import Json
 from tiktoktoe.sandbox.core.store import Search
 from tiktoktoe.sandbox.paypal.business import Business, action
 from tiktoktoe.sandbox.paypal.errors import ApiError
+from tiktoktoe.sandbox.paypal.payments import is_taken
 from tiktoktoe.sandbox.paypal.routes import route
 
 DISPUTES = "/v1/customer/disputes"
@@ -141,7 +142,7 @@ def decide(business: Business, dispute: Json, verdict: str) -> None:
     elif verdict == "lost":
         _lose(business, dispute)
     else:
-        if _is_taken(dispute):
+        if is_taken(dispute):
             _settle(business, dispute, "CREDIT")
         code = {"won": "RESOLVED_SELLER_FAVOUR", "canceled": "CANCELED_BY_BUYER"}[verdict]
         _resolve(business, dispute, code)
@@ -210,17 +211,11 @@ def shown(business: Business, dispute: Json) -> Json:
 
 
 def _lose(business: Business, dispute: Json) -> None:
-    if not _is_taken(dispute):
+    if not is_taken(dispute):
         _settle(business, dispute, "DEBIT")
         if dispute["reason"] != WITHOUT_FEE:
             _charge(business, dispute, "DISPUTE_FEE", DISPUTE_FEE)
     _resolve(business, dispute, "RESOLVED_BUYER_FAVOUR")
-
-
-def _is_taken(dispute: Json) -> bool:
-    signs = {"DEBIT": 1, "CREDIT": -1}
-    moved = [row for row in dispute["movements"] if row["reason"] == "DISPUTE_SETTLEMENT"]
-    return sum(signs[row["type"]] for row in moved) > 0
 
 
 def _settle(business: Business, dispute: Json, kind: str) -> None:

@@ -8,6 +8,7 @@ developer.paypal.com/api/rest/webhooks/event-names.
 from decimal import ROUND_HALF_UP, Decimal
 
 from tiktoktoe.sandbox.core.schemas import Json
+from tiktoktoe.sandbox.core.store import Search
 from tiktoktoe.sandbox.paypal.business import Business, action
 from tiktoktoe.sandbox.paypal.errors import ApiError
 from tiktoktoe.sandbox.paypal.routes import route
@@ -36,10 +37,31 @@ def refund(business: Business, body: Json, identity: str) -> tuple[int, Json]:
     amount = body.get("amount") or {**capture["amount"], "value": str(left)}
     if capture["status"] in {"PENDING", "DECLINED"}:
         raise ApiError(422, "It is not completed.", issue="CAPTURE_NOT_COMPLETED")
+    _check_dispute(business, capture, is_part=Decimal(amount["value"]) < left)
     if not 0 < Decimal(amount["value"]) <= left:
         raise ApiError(422, "More than was captured.", issue="REFUND_AMOUNT_EXCEEDED")
     made = give_back(business, capture, amount, body.get("custom_id", ""))
     return 201, shown_refund(business, made)
+
+
+def _check_dispute(business: Business, capture: Json, *, is_part: bool) -> None:
+    """What a dispute has taken is gone; while one is open, only the whole rest is given back.
+
+    An inquiry is no claim yet: of it money may be given back as ever.
+    """
+    for dispute in business.store.newest_first("dispute", Search(equal={"capture": capture["id"]})):
+        if is_taken(dispute):
+            raise ApiError(422, "A dispute has taken it.", issue="CAPTURE_FULLY_REFUNDED")
+        if is_part and dispute["status"] != "RESOLVED" and dispute["stage"] != "INQUIRY":
+            issue = "CAPTURE_DISPUTED_PARTIAL_REFUND_NOT_ALLOWED"
+            raise ApiError(422, "There is an open dispute.", issue=issue)
+
+
+def is_taken(dispute: Json) -> bool:
+    """Whether a dispute has taken the money, and not brought it back."""
+    signs = {"DEBIT": 1, "CREDIT": -1}
+    moved = [row for row in dispute["movements"] if row["reason"] == "DISPUTE_SETTLEMENT"]
+    return sum(signs[row["type"]] for row in moved) > 0
 
 
 @route("GET", "/v2/payments/refunds/<id>")
@@ -75,6 +97,7 @@ def capture_hold(business: Business, body: Json, identity: str) -> tuple[int, Js
         custom_id=hold["custom_id"],
         invoice_id=body.get("invoice_id", ""),
         buyer=hold["buyer"],
+        hold=hold["id"],
     )
     order = business.store.get(hold["order"], "order")
     captures = [*order["payments"].get("captures", ()), made["id"]]
@@ -119,7 +142,13 @@ def let_go(business: Business, hold: Json) -> None:
 
 
 def new_capture(
-    business: Business, amount: Json, *, custom_id: str, buyer: str, invoice_id: str = ""
+    business: Business,
+    amount: Json,
+    *,
+    custom_id: str,
+    buyer: str,
+    invoice_id: str = "",
+    hold: str = "",
 ) -> Json:
     """Take money, or begin to."""
     places = Decimal(1) if amount["currency_code"] in WHOLE_UNITS else Decimal("0.01")
@@ -134,6 +163,7 @@ def new_capture(
         custom_id=custom_id,
         invoice_id=invoice_id,
         buyer=buyer,
+        hold=hold,
         ends="",
     )
     if is_slow:

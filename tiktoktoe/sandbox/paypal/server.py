@@ -77,8 +77,11 @@ class Control(CoreControl):
         return {
             "checkout": self._approve,
             "dispute": self._dispute,
+            "disputes": self._disputes,
+            "holds": self._holds,
             "notifications": self._events,
             "payments": self._payments,
+            "refunds": self._refunds,
             "reverse": self._reverse,
             "tokens/forget": self._forget_tokens,
             "verdict": self._decide,
@@ -116,9 +119,23 @@ class Control(CoreControl):
         return {"notifications": [{"body": c.decode(), "headers": h} for c, h in made]}
 
     def _payments(self, _body: Json) -> Json:
-        captures = self._business.store.newest_first("capture")
-        names = ("id", "amount", "status", "refunded", "custom_id")
-        return {"payments": [{name: capture[name] for name in names} for capture in captures]}
+        return {"payments": self._all("capture", "refunded", "hold", "invoice_id")}
+
+    def _holds(self, _body: Json) -> Json:
+        return {"holds": self._all("authorization", "captured")}
+
+    def _refunds(self, _body: Json) -> Json:
+        return {"refunds": self._all("refund", "capture")}
+
+    def _disputes(self, _body: Json) -> Json:
+        names = ("id", "capture", "status", "outcome", "movements")
+        found = self._business.store.newest_first("dispute")
+        return {"disputes": [{name: one[name] for name in names} for one in found]}
+
+    def _all(self, kind: str, *further: str) -> list[Json]:
+        names = ("id", "amount", "status", "custom_id", *further)
+        found = self._business.store.newest_first(kind)
+        return [{name: one[name] for name in names} for one in found]
 
     def _forget_tokens(self, _body: Json) -> Json:
         self._own_api.forget_tokens()

@@ -1,9 +1,10 @@
-"""Run payments under faults against two local gateways: `manage.py payment_drill`.
+"""Run payments under faults against local gateways, two or three: `manage.py payment_drill`.
 
 Money is taken, given back, contested, held and taken in parts. Requests are reset and fail before
 and after they were executed, hang, are turned away, and are executed late; workers are killed;
-events come late, often and in any order; clocks jump. Afterwards both gateways are asked what they
-have done. Any difference ends it with 1, and the seed to repeat it.
+events come late, often and in any order; clocks jump. Afterwards the gateways are asked what they
+have done. Any difference ends it with 1, and the seed to repeat it. Where PayPal's sandbox is
+configured too, every third customer pays by a wallet there.
 """
 
 import logging
@@ -21,6 +22,7 @@ from tiktoktoe.drill.checks import Check
 from tiktoktoe.drill.drill import Drill
 from tiktoktoe.drill.gateways import Adyen, Stripe
 from tiktoktoe.drill.rounds import WORKERS
+from tiktoktoe.drill.wallets import PayPal
 from tiktoktoe.drill.worker import THREADS
 
 BARE_CHARGES = 200
@@ -49,12 +51,13 @@ class Command(BaseCommand):
             raise CommandError("this needs an empty database: make payment-drill has one")
         if options["verbosity"] < 2:
             logging.disable(logging.ERROR)  # the faults are meant
-        stripe, adyen = _sandboxes()
+        stripe, adyen, paypal = _sandboxes()
         drill = Drill(
             payments,
             seed,
             [stripe, adyen],
             self.stdout.write,
+            None if options["calm"] else paypal,
             is_calm=options["calm"],
             is_by_chance=not options["dealt"],
         )
@@ -94,14 +97,15 @@ def bare_rate(stripe: Stripe) -> float:
     return BARE_CHARGES / (perf_counter() - started)
 
 
-def _sandboxes() -> tuple[Stripe, Adyen]:
-    """Both local gateways; with a real one nothing of this may be done."""
+def _sandboxes() -> tuple[Stripe, Adyen, PayPal | None]:
+    """The local gateways; with a real one nothing of this may be done."""
     stripe = getattr(settings, "STRIPE_API_HOST", "")
     adyen = settings.GATEWAYS.get("adyen", {}).get("api_host", "")
     if settings.STRIPE_LIVE_MODE or settings.HAS_STRIPE_KEY or not stripe or not adyen:
         raise CommandError("this needs both payment sandboxes: make payment-drill starts them")
-    sandboxes = Stripe(stripe), Adyen(adyen)
-    for sandbox in sandboxes:
+    paypal = settings.GATEWAYS.get("paypal", {}).get("api_host", "")
+    sandboxes = Stripe(stripe), Adyen(adyen), PayPal(paypal) if paypal else None
+    for sandbox in filter(None, sandboxes):
         try:
             sandbox.control.stats()
         except httpx.HTTPError as problem:
