@@ -215,6 +215,10 @@ class PolicyNotDraft(Conflict):
     """A routing policy that is in force, or was, is never changed; drafts are."""
 
 
+class CorrectionRefused(Conflict):
+    """What a gateway contradicts cannot be corrected so, or not by this person."""
+
+
 class ProofMissing(Conflict):
     """An outcome may be told only by a person, with a proof, when the gateway cannot tell."""
 

@@ -9,6 +9,7 @@ from billing.views import (
     billing_runs,
     campaigns,
     clocks_api,
+    corrections,
     coupons,
     credit_notes,
     customer_credit,
@@ -338,6 +339,21 @@ urlpatterns = [
     path("payments.csv", payments.payment_csv, name="payment_csv"),
     path("payments/monitor/", monitor.payment_monitor, name="payment_monitor"),
     path("payments/unknown/", unknowns.unknown_list, name="unknown_list"),
+    path(
+        "payments/unknown/contradictions/<int:event_id>/correction/",
+        corrections.correction_proposal,
+        name="correction_proposal",
+    ),
+    path(
+        "payments/unknown/corrections/<int:correction_id>/agreement/",
+        corrections.correction_agreement,
+        name="correction_agreement",
+    ),
+    path(
+        "payments/unknown/corrections/<int:correction_id>/refusal/",
+        corrections.correction_refusal,
+        name="correction_refusal",
+    ),
     path(
         "payments/unknown/<slug:kind>/<uuid:target_id>/look/",
         unknowns.unknown_look,

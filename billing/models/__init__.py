@@ -13,6 +13,7 @@ from billing.models.bank import (
 )
 from billing.models.bank_charges import BankCharge
 from billing.models.bank_returns import UnclearReturn
+from billing.models.corrections import OutcomeCorrection
 from billing.models.coupons import Coupon, CouponRedemption, CouponUse
 from billing.models.credit_balance import CreditBalance, CreditEntry
 from billing.models.credit_notes import CreditNote, CreditNoteLine
@@ -149,6 +150,7 @@ __all__ = [
     "NumberingRule",
     "OfferMade",
     "OutcomeClaim",
+    "OutcomeCorrection",
     "OutcomeStatistic",
     "OverdueChange",
     "OverdueState",

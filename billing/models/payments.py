@@ -32,6 +32,10 @@ LIVE_ATTEMPT_STATES = (
 )
 
 
+# Why a payment was returned of which the gateway says, afterwards, that it never took it.
+NOT_EXECUTED = "not_executed"
+
+
 class GatewayCustomer(models.Model):
     """How a gateway names a customer."""
 
@@ -446,6 +450,13 @@ class PaymentEvent(models.Model):
 
     class Meta:
         ordering = ["payment", "id"]
+        indexes = [
+            models.Index(
+                fields=["at"],
+                name="payment_event_contradicts",
+                condition=models.Q(event="gateway_contradicts"),
+            )
+        ]
 
     def __str__(self) -> str:
         return self.event

@@ -9,12 +9,12 @@ from billing.models import (
     BankEntry,
     BillingFailure,
     GatewayHealth,
-    Payment,
     PaymentAttempt,
     PaymentReview,
     UnclearReturn,
     WebhookEvent,
 )
+from billing.queries.contradictions import unresolved_contradictions
 from billing.queries.unknowns import unknown_operations, unknown_refunds
 
 # An outcome that is not known for a day is no longer expected to become known by asking.
@@ -51,13 +51,9 @@ def waiting_for_people(at: datetime) -> list[Waiting]:
             "payment_monitor",
         ),
         (
-            "Payments of which a gateway said another thing than we know, since yesterday",
-            Payment.objects.filter(
-                events__event="gateway_contradicts",
-                events__at__gt=at - UNKNOWN_FOR,
-                events__at__lte=at,
-            ).distinct(),
-            "payment_list",
+            "Payments of which a gateway says another thing than we know",
+            unresolved_contradictions(),
+            "unknown_list",
         ),
         ("Payments to be reviewed", PaymentReview.objects.filter(state="open"), "review_list"),
         (

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from billing.forms.payments import OutcomeClaimForm
 from billing.models import OutcomeClaim, PaymentAttempt, PaymentOperation, Refund
+from billing.queries.contradictions import open_contradictions
 from billing.queries.unknowns import (
     UnknownMovement,
     UnknownRow,
@@ -29,11 +30,12 @@ from tiktoktoe.web.access import requires
 @require_GET
 @requires(Permission.VIEW_BILLING)
 def unknown_list(request: HttpRequest) -> HttpResponse:
-    """Attempts, refunds, captures and voids that are not known, with what is known of them."""
+    """Attempts, refunds, captures and voids that are not known, and what gateways contradict."""
     at = now()
     context = {
         "rows": [(row, _form_of_attempt(row)) for row in unknown_attempts(at=at)],
         "movements": [(row, _form_of_movement(row)) for row in unknown_movements(at=at)],
+        "contradictions": open_contradictions(),
     }
     return render(request, "billing/unknown_list.html", context)
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from billing.domain.attempts import (
     ATTEMPT_MOVES,
@@ -16,19 +16,27 @@ from billing.domain.attempts import (
     RefundState,
 )
 from billing.domain.bank_orders import FILE_MOVES, ORDER_MOVES, FileState, OrderState
+from billing.domain.corrections import (
+    ATTEMPT_CORRECTIONS,
+    PAYMENT_CORRECTIONS,
+    REFUND_CORRECTIONS,
+)
 from billing.domain.mandates import MANDATE_MOVES, MandateState
 from billing.domain.reviews import REVIEW_MOVES, ReviewState
 from billing.models import (
     BankFile,
     BankOrder,
     Mandate,
+    OutcomeCorrection,
     Payment,
     PaymentAttempt,
+    PaymentEvent,
     PaymentMethod,
     PaymentOperation,
     PaymentReview,
     Refund,
 )
+from tests.factories.accounts import make_user
 from tests.factories.billing import open_invoice
 from tests.factories.subscriptions import make_customer
 from tests.stripe_world import NOW
@@ -173,6 +181,70 @@ def test_the_database_allows_exactly_the_moves_of_the_table(
             if start == end:
                 continue
             assert is_allowed(row, end) == (end in moves[start]), (start, end)
+
+
+@pytest.mark.parametrize(
+    ("make", "states", "moves", "corrections"),
+    [
+        (payment, PaymentState, PAYMENT_MOVES, PAYMENT_CORRECTIONS),
+        (attempt, AttemptState, ATTEMPT_MOVES, ATTEMPT_CORRECTIONS),
+        (refund, RefundState, REFUND_MOVES, REFUND_CORRECTIONS),
+        (operation, RefundState, REFUND_MOVES, REFUND_CORRECTIONS),
+    ],
+)
+def test_a_correction_allows_the_moves_of_its_own_table_besides_in_its_transaction_alone(
+    make: Callable[[str], Any],
+    states: Any,
+    moves: Mapping[Any, frozenset[Any]],
+    corrections: Mapping[Any, frozenset[Any]],
+) -> None:
+    for start in states:
+        row = make(start)
+        corrected(row)
+        for end in states:
+            also = corrections.get(start, frozenset())
+            if start != end:
+                assert is_allowed(row, end) == (end in moves[start] | also), (start, end)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute("UPDATE billing_outcomecorrection SET applied_in = applied_in - 1")
+        cursor.execute("SET LOCAL session_replication_role = origin")
+    for start, ends in corrections.items():
+        row = type(row).objects.filter(state=start).first()
+        assert not any(is_allowed(row, end) for end in ends)
+
+
+def corrected(row: Any) -> None:
+    """Two people have corrected it, in this very transaction."""
+    tried = row if isinstance(row, PaymentAttempt) else getattr(row, "attempt", None)
+    tried = tried or PaymentAttempt.objects.create(
+        id=uuid7(),
+        payment=row,
+        sequence=1,
+        gateway="stripe",
+        channel="stored_method",
+        state="declined",
+        idempotency_key=str(uuid7()),
+        currency="USD",
+        dispatched_at=NOW,
+    )
+    event = PaymentEvent.objects.create(
+        payment=tried.payment, attempt=tried, at=NOW, actor="webhook", event="gateway_contradicts"
+    )
+    made = OutcomeCorrection.objects.create(
+        contradiction=event,
+        payment=tried.payment,
+        attempt=tried,
+        refund=row if isinstance(row, Refund) else None,
+        operation=row if isinstance(row, PaymentOperation) else None,
+        word="executed",
+        currency="USD",
+        amount=1,
+        proposed_at=NOW,
+        proposed_by=make_user(),
+    )
+    made.state, made.decided_by, made.decided_at = "done", make_user(), NOW
+    made.save(update_fields=["state", "decided_by", "decided_at"])
 
 
 def is_allowed(row: Any, state: str) -> bool:

@@ -6,7 +6,10 @@ from datetime import datetime
 from billing.domain.attempts import Answer, AttemptState, PaymentState
 from billing.domain.declines import Decline, DeclineClass
 from billing.gateways.base import Outcome
-from billing.models import PaymentAttempt
+from billing.gateways.registry import gateway_named
+from billing.models import PaymentAttempt, PaymentReturn
+from billing.models.payments import NOT_EXECUTED
+from billing.services.payments.contrary_words import write_down_contrary
 from billing.services.payments.payment_events import record_event
 from billing.services.payments.payment_returns import return_payment
 from billing.services.payments.reviews import hold_for_person
@@ -24,10 +27,10 @@ def note_contradiction(
 
     A person must look; until then nothing of the invoice is charged by itself.
     """
-    is_known = attempt.state == AttemptState.SUCCEEDED and not is_second_charge(attempt, outcome)
-    if outcome.answer != Answer.SUCCEEDED or is_known:
+    if outcome.answer != Answer.SUCCEEDED or _is_known(attempt, outcome):
         return
-    if attempt.events.filter(event="gateway_contradicts").exists():
+    told = attempt.events.filter(event="gateway_contradicts")
+    if told.exclude(corrections__state="done").exists():
         return
     payment = attempt.payment
     if payment.state != PaymentState.OPEN:  # what is left to collect may be another one by now
@@ -46,6 +49,26 @@ def note_contradiction(
     logger.error("gateway contradicts our record", extra={"attempt": str(attempt.pk)})
 
 
+def _is_known(attempt: PaymentAttempt, outcome: Outcome) -> bool:
+    """Whether it is no news: taken as we know, or corrected to that already."""
+    if attempt.state != AttemptState.SUCCEEDED:
+        return _is_corrected(attempt, outcome)
+    if attempt.payment.state == PaymentState.RETURNED and _was_denied(attempt):
+        return _is_corrected(attempt, outcome)
+    return not is_second_charge(attempt, outcome) or _is_corrected(attempt, outcome)
+
+
+def _is_corrected(attempt: PaymentAttempt, outcome: Outcome) -> bool:
+    """Whether two people have booked this charge as one that came beside the payment's own."""
+    done = attempt.corrections.filter(state="done", word="executed", reference=outcome.reference)
+    return done.exists()
+
+
+def _was_denied(attempt: PaymentAttempt) -> bool:
+    """Whether the gateway had said that it never took it."""
+    return PaymentReturn.objects.filter(attempt=attempt, code=NOT_EXECUTED).exists()
+
+
 def is_second_charge(attempt: PaymentAttempt, outcome: Outcome) -> bool:
     """Whether what has succeeded already is said to have, under another name of the gateway's."""
     known, told = attempt.gateway_reference, outcome.reference
@@ -53,13 +76,43 @@ def is_second_charge(attempt: PaymentAttempt, outcome: Outcome) -> bool:
     return is_again and not attempt.is_hold and bool(known and told) and known != told
 
 
+def note_charge_denied(
+    *, attempt: PaymentAttempt, outcome: Outcome, actor: Actor, at: datetime
+) -> None:
+    """A gateway says that it has not taken what two people had proven to be taken: a person looks.
+
+    That a debit has failed after all is followed at once (`note_late_failure`).
+    """
+    is_taken = attempt.state == AttemptState.SUCCEEDED and not attempt.is_hold
+    if not is_taken or outcome.answer not in _NOT_TAKEN:
+        return
+    able = gateway_named(attempt.gateway).capabilities
+    if outcome.answer == Answer.NO_SUCH_REQUEST and able.look_up is None:
+        return
+    if attempt.payment.state != PaymentState.PAID or _is_failed_debit(attempt, outcome):
+        return
+    claims = attempt.outcome_claims.filter(state="agreed", verdict="executed")
+    claim = claims.filter(contradicted_at__isnull=True).first()
+    if claim is not None:
+        write_down_contrary(
+            claim=claim, attempt=attempt, what="charge", outcome=outcome, actor=actor, at=at
+        )
+
+
+_NOT_TAKEN = frozenset({Answer.DECLINED, Answer.ABANDONED, Answer.NO_SUCH_REQUEST})
+
+
+def _is_failed_debit(attempt: PaymentAttempt, outcome: Outcome) -> bool:
+    is_debit = attempt.method is not None and attempt.method.kind == "bank_debit"
+    return outcome.answer == Answer.DECLINED and is_debit
+
+
 def note_late_failure(
     attempt: PaymentAttempt, outcome: Outcome, actor: Actor, at: datetime
 ) -> None:
     """A debit that had succeeded has failed after all: what it paid is owed again."""
-    is_debit = attempt.method is not None and attempt.method.kind == "bank_debit"
     was_paid = attempt.state == AttemptState.SUCCEEDED and not attempt.is_hold
-    if outcome.answer != Answer.DECLINED or not (is_debit and was_paid):
+    if not (was_paid and _is_failed_debit(attempt, outcome)):
         return
     decline = outcome.decline or Decline(code="unknown", decline_class=DeclineClass.UNCLASSIFIED)
     return_payment(

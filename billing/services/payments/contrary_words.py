@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from billing.domain.attempts import LIVE_PAYMENT_STATES, Answer, AttemptState, RefundState
@@ -39,10 +40,27 @@ def note_contrary_word(
     claim = agreed.select_related("claimed_by").first()
     if claim is None or not _is_contrary(claim, answer, outcome):
         return
+    attempt = settled.attempt
+    what = str(settled.kind) if isinstance(settled, PaymentOperation) else "refund"
+    said = replace(outcome, answer=answer)
+    write_down_contrary(claim=claim, attempt=attempt, what=what, outcome=said, actor=actor, at=at)
+    is_taken = what == PaymentOperation.Kind.CAPTURE and answer in _MOVES
+    if is_taken and attempt.payment.state in LIVE_PAYMENT_STATES:
+        hold_for_person(payment=attempt.payment, hits=_TAKEN, at=at)
+
+
+def write_down_contrary(
+    *,
+    claim: OutcomeClaim,
+    attempt: PaymentAttempt,
+    what: str,
+    outcome: Outcome,
+    actor: Actor,
+    at: datetime,
+) -> None:
+    """Mark a claim as contradicted, and tell it in the payment's record."""
     claim.contradicted_at = at
     claim.save(update_fields=["contradicted_at"])
-    attempt = settled.attempt
-    what = settled.kind if isinstance(settled, PaymentOperation) else "refund"
     record_event(
         payment=attempt.payment,
         attempt=attempt,
@@ -51,15 +69,19 @@ def note_contrary_word(
         at=at,
         details={
             "message": f"{what}: {claim.get_verdict_display().lower()}, by two people; "
-            f"the gateway says {str(answer).replace('_', ' ')}",
+            f"the gateway says {str(outcome.answer).replace('_', ' ')}",
             "claim": claim.pk,
             **({"reference": outcome.reference} if outcome.reference else {}),
+            **({"followed": True} if _is_followed(claim, what, outcome) else {}),
         },
     )
     logger.error("gateway contradicts what people proved", extra={"claim": claim.pk})
-    is_taken = what == PaymentOperation.Kind.CAPTURE and answer in _MOVES
-    if is_taken and attempt.payment.state in LIVE_PAYMENT_STATES:
-        hold_for_person(payment=attempt.payment, hits=_TAKEN, at=at)
+
+
+def _is_followed(claim: OutcomeClaim, what: str, outcome: Outcome) -> bool:
+    """Whether the tables of moves lead there at once: a refund or capture failed after all."""
+    is_denied = claim.verdict == OutcomeClaim.Verdict.EXECUTED
+    return is_denied and what in {"refund", "capture"} and outcome.answer == Answer.DECLINED
 
 
 def note_charge_contrary(
@@ -102,6 +124,7 @@ def taken_all_the_same(attempt: PaymentAttempt) -> Money:
 
 
 _DENIED = {
+    "state": "failed",  # once it is corrected, it counts by itself
     "outcome_claims__verdict": "not_executed",
     "outcome_claims__contradicted_at__isnull": False,
 }

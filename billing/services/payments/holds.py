@@ -44,7 +44,7 @@ from billing.services.payments.payment_events import RECONCILER, record_event
 from billing.services.payments.payment_moves import note_overpayment
 from billing.services.payments.refunds import follow_invoice
 from billing.services.payments.sending import send_attempt, send_deadline
-from billing.services.payments.settling import end_hold
+from billing.services.payments.settling import end_hold, lock_attempt
 from subscriptions.services.transitions import SCHEDULE, Actor
 from tiktoktoe.kernel.clock import running_from
 from tiktoktoe.kernel.errors import Conflict
@@ -143,7 +143,7 @@ def open_operation(
     at: datetime,
 ) -> PaymentOperation:
     """Reserve the amount and commit the operation, before anything is sent."""
-    locked = _lock(attempt)
+    locked = lock_attempt(attempt)
     known = PaymentOperation.objects.filter(idempotency_key=idempotency_key).first()
     if known is not None:
         if (known.attempt_id, known.kind, known.amount) != (locked.pk, kind, amount):
@@ -184,7 +184,7 @@ def settle_operation(
     *, operation: PaymentOperation, outcome: Outcome, actor: Actor, at: datetime
 ) -> PaymentOperation:
     """Record what an answer proves, and what follows for the hold and its invoice."""
-    attempt = _lock(operation.attempt)
+    attempt = lock_attempt(operation.attempt)
     locked = PaymentOperation.objects.select_for_update().get(pk=operation.pk)
     locked.attempt = attempt
     locked.gateway_reference = outcome.reference or locked.gateway_reference
@@ -199,7 +199,7 @@ def settle_operation(
     to_state = settled_refund_state(answer, is_replay=locked.sends > 1)
     if locked.state in refund_states_before(to_state):
         add_fee_of_capture(operation=locked, to_state=to_state, outcome=outcome)
-        _move(locked, to_state, actor, at)
+        move_operation(locked, to_state, actor, at)
     if is_other:
         note_other_amount(locked, outcome, actor, at)
     _look_again(locked, at)
@@ -267,7 +267,7 @@ def hold_has_lapsed(*, attempt: PaymentAttempt, actor: Actor, at: datetime) -> P
 
     What is not known yet of its captures must be known first.
     """
-    locked = _lock(attempt)
+    locked = lock_attempt(attempt)
     open_ones = locked.operations.filter(state__in=[str(state) for state in LIVE_REFUND_STATES])
     if locked.is_hold and locked.state == AttemptState.AUTHORIZED and not open_ones.exists():
         end_hold(attempt=locked, reason="the authorisation has lapsed", actor=actor, at=at)
@@ -311,7 +311,9 @@ def _reserve(attempt: PaymentAttempt, amount: Money) -> None:
         raise CaptureExceedsHold("more would be taken than is held") from error
 
 
-def _move(operation: PaymentOperation, to_state: RefundState, actor: Actor, at: datetime) -> None:
+def move_operation(
+    operation: PaymentOperation, to_state: RefundState, actor: Actor, at: datetime
+) -> None:
     """Move an operation; money that it brings counts at once, and what fails frees its share."""
     from_state, attempt = operation.state, operation.attempt
     operation.state = PaymentOperation.State(to_state)
@@ -325,7 +327,7 @@ def _move(operation: PaymentOperation, to_state: RefundState, actor: Actor, at: 
         if to_state == RefundState.FAILED:
             _take_back(operation, from_state, at)
     if to_state == RefundState.SUCCEEDED and attempt.state == AttemptState.AUTHORIZED:
-        _end_if_done(attempt, actor, at)
+        end_hold_if_done(attempt, actor, at)
     logger.info("operation settled", extra={"operation": str(operation.pk), "state": str(to_state)})
 
 
@@ -350,7 +352,7 @@ def _take_back(operation: PaymentOperation, from_state: str, at: datetime) -> No
     follow_invoice(payment.invoice, at)
 
 
-def _end_if_done(attempt: PaymentAttempt, actor: Actor, at: datetime) -> None:
+def end_hold_if_done(attempt: PaymentAttempt, actor: Actor, at: datetime) -> None:
     """The hold ends with its last part, or when all of it was taken."""
     operations = list(attempt.operations.exclude(state="failed"))
     if any(operation.state != "succeeded" for operation in operations):
@@ -358,6 +360,36 @@ def _end_if_done(attempt: PaymentAttempt, actor: Actor, at: datetime) -> None:
     is_all = attempt.amount_captured == attempt.amount_authorized
     if is_all or any(operation.is_last for operation in operations):
         end_hold(attempt=attempt, reason="", actor=actor, at=at)
+
+
+def count_capture_again(operation: PaymentOperation) -> None:
+    """Let a capture that had failed take its share of the hold again; not above it."""
+    attempt = operation.attempt
+    attempt.amount_captured += operation.amount
+    attempt.save(update_fields=["amount_captured"])
+    payment = attempt.payment
+    if payment.state == Payment.State.PAID and attempt.state == AttemptState.SUCCEEDED:
+        payment.amount += operation.amount
+        payment.save(update_fields=["amount"])
+
+
+def restore_hold(attempt: PaymentAttempt, actor: Actor, at: datetime) -> None:
+    """Let a hold stand that was thought to be let go; it lapses when it would have."""
+    from_state, attempt.state = attempt.state, PaymentAttempt.State.AUTHORIZED
+    lasts = gateway_named(attempt.gateway).capabilities.authorization_lasts
+    attempt.authorized_until = attempt.dispatched_at + lasts if lasts else None
+    attempt.resolved_at, attempt.next_check_at = None, at
+    attempt.save()
+    record_event(
+        payment=attempt.payment,
+        attempt=attempt,
+        event="attempt_authorized",
+        actor=actor,
+        at=at,
+        from_state=from_state,
+        to_state=attempt.state,
+        details={"reason": "it was not let go after all"},
+    )
 
 
 def _request(operation: PaymentOperation, at: datetime) -> Outcome:
@@ -426,22 +458,6 @@ def _look_again(operation: PaymentOperation, at: datetime) -> None:
         operation.next_check_at = next_check_at(checks_done=operation.checks, at=at)
         operation.checks = min(operation.checks + 1, 1000)
     operation.save()
-
-
-def _lock(attempt: PaymentAttempt) -> PaymentAttempt:
-    """The attempt with its payment; the invoice is locked first, as everywhere."""
-    invoice = (
-        Invoice.objects.select_for_update(of=("self",))
-        .select_related("subscription")
-        .get(payments__attempts=attempt.pk)
-    )
-    locked = (
-        PaymentAttempt.objects.select_for_update(of=("self", "payment"))
-        .select_related("payment__customer")
-        .get(pk=attempt.pk)
-    )
-    locked.payment.invoice = invoice
-    return locked
 
 
 def _record(operation: PaymentOperation, from_state: str, actor: Actor, at: datetime) -> None:

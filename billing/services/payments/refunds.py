@@ -168,7 +168,7 @@ def settle_refund(*, refund: Refund, outcome: Outcome, actor: Actor, at: datetim
     )
     _note_miss(locked, outcome, at)
     if locked.state in refund_states_before(to_state):
-        _move(locked, to_state, actor, at)
+        move_refund(locked, to_state, actor, at)
     if is_other:
         _note_contradiction(locked, outcome, actor, at)
     _look_again(locked, at)
@@ -279,7 +279,7 @@ def _request(refund: Refund) -> RefundRequest:
     )
 
 
-def _move(refund: Refund, to_state: RefundState, actor: Actor, at: datetime) -> None:
+def move_refund(refund: Refund, to_state: RefundState, actor: Actor, at: datetime) -> None:
     """Move a refund; its reservation ends with a failure, even one that comes after success."""
     from_state, refund.state = refund.state, to_state
     payment, invoice = refund.payment, refund.payment.invoice

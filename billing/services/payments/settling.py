@@ -20,9 +20,10 @@ from billing.errors import StateMoveNotAllowed
 from billing.gateways.base import Outcome
 from billing.gateways.registry import gateway_named
 from billing.models import Invoice, PaymentAttempt
-from billing.services.payments.attempt_moves import look_again, move_attempt
+from billing.services.payments.attempt_moves import RESOLVED, look_again, move_attempt
 from billing.services.payments.charge_contradictions import (
     is_second_charge,
+    note_charge_denied,
     note_contradiction,
     note_late_failure,
 )
@@ -48,6 +49,7 @@ def settle_attempt(
     else:
         look_again(locked, at)
         note_contradiction(locked, outcome, actor, at)
+        note_charge_denied(attempt=locked, outcome=outcome, actor=actor, at=at)
         note_late_failure(locked, outcome, actor, at)
     return locked
 
@@ -182,8 +184,17 @@ def _note_miss(attempt: PaymentAttempt, outcome: Outcome, at: datetime) -> None:
         attempt.missed_at = at if is_missed(sent_at=sent_at, at=at, rule=rule) else None
 
 
+def _is_of_another(attempt: PaymentAttempt, outcome: Outcome) -> bool:
+    """Whether the name is that of money which two people have booked beside this attempt."""
+    is_new = outcome.reference not in {"", attempt.gateway_reference}
+    if not is_new or attempt.state not in RESOLVED:
+        return False
+    named = PaymentAttempt.objects.filter(gateway=attempt.gateway, state=AttemptState.SUCCEEDED)
+    return named.filter(gateway_reference=outcome.reference).exclude(pk=attempt.pk).exists()
+
+
 def _keep_references(attempt: PaymentAttempt, outcome: Outcome) -> None:
-    if not is_second_charge(attempt, outcome):
+    if not is_second_charge(attempt, outcome) and not _is_of_another(attempt, outcome):
         attempt.gateway_reference = outcome.reference or attempt.gateway_reference
     attempt.gateway_session = outcome.session or attempt.gateway_session
     attempt.action_url = outcome.action_url or attempt.action_url

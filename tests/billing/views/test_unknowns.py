@@ -5,11 +5,15 @@ from dataclasses import replace
 import pytest
 from django.test import Client
 
-from billing.models import OutcomeClaim, Payment, Refund
+from billing.domain.attempts import Answer
+from billing.domain.declines import DeclineClass
+from billing.gateways.base import Outcome
+from billing.models import OutcomeClaim, OutcomeCorrection, Payment, PaymentAttempt, Refund
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.refunds import refund_payment
+from billing.services.payments.settling import settle_attempt
 from tests.factories.accounts import make_user
-from tests.scripted_gateway import LOST, TwoGateways, gateways
+from tests.scripted_gateway import LOST, TwoGateways, declined, gateways
 from tests.stripe_world import NOW, PERSON, invoice_of
 from tiktoktoe.accounts.roles import Role
 from tiktoktoe.kernel.money import Money
@@ -57,6 +61,49 @@ def test_a_claim_of_a_refund_is_refused_there_and_the_gateway_is_asked_there(
     assert client.post(f"{INBOX}operation/{refund.pk}/look/").status_code == 404
 
 
+def test_one_click_follows_the_gateway_and_another_persons_does_it(gateways: TwoGateways) -> None:
+    attempt, first, second = _contradicted(gateways), _client(Role.FINANCE), _client(Role.FINANCE)
+    event = attempt.events.get(event="gateway_contradicts")
+    page = first.get(INBOX).content.decode()
+    assert "The charge was executed" in page
+    assert "Follow the gateway" not in _client(Role.SUPPORT).get(INBOX).content.decode()
+    first.post(f"{INBOX}contradictions/{event.pk}/correction/")
+    correction = OutcomeCorrection.objects.get()
+    assert "Another person has to agree" in first.get(INBOX).content.decode()
+
+    first.post(f"{INBOX}corrections/{correction.pk}/agreement/")
+    attempt.refresh_from_db()
+    assert attempt.state == "declined"
+    told = second.post(f"{INBOX}corrections/{correction.pk}/agreement/", follow=True)
+
+    attempt.refresh_from_db()
+    assert "It is done; the books follow" in told.content.decode()
+    assert "The gateway says otherwise" not in told.content.decode()
+    assert (attempt.state, attempt.payment.state) == ("succeeded", "paid")
+
+
+def test_what_was_seen_to_by_hand_leaves_too_and_a_refusal_lets_it_wait(
+    gateways: TwoGateways,
+) -> None:
+    attempt, client = _contradicted(gateways), _client(Role.FINANCE)
+    event = attempt.events.get(event="gateway_contradicts")
+    proposal = f"{INBOX}contradictions/{event.pk}/correction/"
+    client.post(proposal)
+    first = OutcomeCorrection.objects.get()
+    refused = client.post(f"{INBOX}corrections/{first.pk}/refusal/", follow=True)
+    assert "Follow the gateway" in refused.content.decode()
+
+    client.post(proposal, {"reason": "written to the gateway"})
+    made = OutcomeCorrection.objects.get(state="open")
+    _client(Role.FINANCE).post(f"{INBOX}corrections/{made.pk}/agreement/")
+
+    attempt.refresh_from_db()
+    assert (made.word, attempt.state) == ("seen_to", "declined")
+    assert "The gateway says otherwise" not in client.get(INBOX).content.decode()
+    for act in (proposal, f"{INBOX}corrections/{made.pk}/agreement/"):
+        assert _client(Role.SUPPORT).post(act).status_code == 403
+
+
 def test_support_sees_them_and_may_not_act(gateways: TwoGateways) -> None:
     refund, client = _unknown_refund(gateways), _client(Role.SUPPORT)
 
@@ -72,6 +119,17 @@ def _client(role: Role) -> Client:
     client = Client()
     client.force_login(make_user(role=role))
     return client
+
+
+def _contradicted(gateways: TwoGateways) -> PaymentAttempt:
+    """One that was declined, of which the gateway says that it has taken the money."""
+    invoice = invoice_of(gateways.customer_with_card(held_by="alpha"))
+    gateways.alpha.script = [declined(DeclineClass.SOFT_FUNDS)]
+    attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+    yes = Outcome(answer=Answer.SUCCEEDED, reference="ch-1", amount=Money("99.00", "USD"))
+    gateways.alpha.taken[str(attempt.pk)] = yes
+    settle_attempt(attempt=attempt, outcome=yes, actor=PERSON, at=NOW)
+    return attempt
 
 
 def _unknown_refund(gateways: TwoGateways) -> Refund:
