@@ -86,6 +86,7 @@ urlpatterns = [
         name="tax_waiting_again",
     ),
     path("api/v1/clocks/<slug:code>/advance", clocks_api.clock_advance, name="clock_advance_api"),
+    path("customers/moving-in/", moving_in.moving_in, name="moving_in"),
     path("customers/moving-in/belongings/", moving_in.belongings, name="moving_in_belongings"),
     path("sign-up/", sign_up.sign_up, name="sign_up"),
     path(

@@ -26,6 +26,7 @@ class BelongingKind(StrEnum):
     COUPONS = "coupons"
     WALLETS = "wallets"
     ADD_ONS = "add_ons"
+    PLAN_CHANGES = "plan_changes"
     OPENING_BILLS = "opening_bills"
 
 
@@ -67,6 +68,13 @@ FIELDS: Mapping[BelongingKind, Fields] = {
         "subscription": Field(text, ..., "its reference"),
         "add_on": Field(text, ..., "the add-on's code"),
         "quantity": Field(number, 1, "1 if empty"),
+    },
+    BelongingKind.PLAN_CHANGES: {
+        "subscription": Field(text, ..., "its reference"),
+        "plan": Field(text, ..., "the code of the plan that it goes to; its own for a quantity"),
+        "version": Field(number, None, "of its prices; the newest on sale if empty"),
+        "quantity": Field(number, None, "as many as it has if empty"),
+        "on": Field(day, None, "the first day that it counts; with the next billing if empty"),
     },
     BelongingKind.OPENING_BILLS: {
         "subscription": Field(text, ..., "its reference; it and its add-ons are there already"),

@@ -1,5 +1,7 @@
 """The prices that a customer's subscriptions are scheduled to go to."""
 
+from collections.abc import Collection
+
 from django.db.models import Q, QuerySet
 
 from billing.models import DatedChange, PlanChange, PriceMoveRow
@@ -17,11 +19,32 @@ def planned_versions(
     whose = Q(subscription__customer=customer_id, subscription__state__in=sorted(LIVE_STATES))
     if changing is not None:
         whose &= ~Q(subscription=changing.pk)
-    changes = PlanChange.objects.filter(whose, state=PlanChange.State.SCHEDULED)
-    days = DatedChange.objects.scheduled().filter(whose)
-    moves = PriceMoveRow.objects.to_come().filter(whose)
+    changes, days, moves = _scheduled(whose)
     return PlanVersion.objects.filter(
         Q(pk__in=changes.values("plan_version"))
         | Q(pk__in=days.values("plan_version"))
         | Q(pk__in=moves.values("move__to_version"))
+    )
+
+
+def planned_by_customer(customer_ids: Collection[int]) -> list[tuple[int, int]]:
+    """Of many customers: each with such prices, by their ids; three queries."""
+    whose = Q(subscription__customer__in=customer_ids, subscription__state__in=sorted(LIVE_STATES))
+    changes, days, moves = _scheduled(whose)
+    priced = days.filter(plan_version__isnull=False)
+    return [
+        *changes.values_list("subscription__customer", "plan_version"),
+        *priced.values_list("subscription__customer", "plan_version"),
+        *moves.values_list("subscription__customer", "move__to_version"),
+    ]
+
+
+def _scheduled(
+    whose: Q,
+) -> tuple["QuerySet[PlanChange]", "QuerySet[DatedChange]", "QuerySet[PriceMoveRow]"]:
+    """Changes of plan, changes of a day and rows of price moves that wait."""
+    return (
+        PlanChange.objects.filter(whose, state=PlanChange.State.SCHEDULED),
+        DatedChange.objects.scheduled().filter(whose),
+        PriceMoveRow.objects.to_come().filter(whose),
     )

@@ -17,6 +17,7 @@ from billing.services.moving_in.arrivals import Arrival
 from billing.services.moving_in.credit import take_coupon, take_credits
 from billing.services.moving_in.methods import take_method
 from billing.services.moving_in.opening_bills import take_opening_bill
+from billing.services.moving_in.plan_changes import take_plan_change
 from subscriptions.domain.moving_in import ReadRow, RowError
 from subscriptions.services.moving_in.files import MovedIn, read_file
 from subscriptions.services.transitions import Actor
@@ -77,5 +78,6 @@ TAKERS: Mapping[BelongingKind, Take] = {
     BelongingKind.COUPONS: take_coupon,
     BelongingKind.WALLETS: take_credits,
     BelongingKind.ADD_ONS: take_add_on,
+    BelongingKind.PLAN_CHANGES: take_plan_change,
     BelongingKind.OPENING_BILLS: take_opening_bill,
 }

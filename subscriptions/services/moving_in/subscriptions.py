@@ -9,7 +9,7 @@ from subscriptions.domain.moving_in import ReadRow, RowError, running_period
 from subscriptions.errors import SubscriptionInvalid
 from subscriptions.models import Customer, PlanVersion, Subscription
 from subscriptions.services.moving_in.files import MovedIn, once
-from subscriptions.services.moving_in.world import World
+from subscriptions.services.moving_in.world import Planned, World
 from subscriptions.services.moving_in.writing import subscription_of, write
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.periods import local_date, local_midnight
@@ -18,11 +18,11 @@ REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
 def take_subscriptions(
-    rows: Sequence[ReadRow], result: MovedIn, actor: Actor, at: datetime
+    rows: Sequence[ReadRow], result: MovedIn, planned: Planned, *, actor: Actor, at: datetime
 ) -> None:
     """Make those that are not there, and compare the others."""
     rows = once(rows, "reference", result)
-    world = World(rows, at)
+    world = World(rows, planned, at)
     fresh: list[Subscription] = []
     for row in rows:
         try:
@@ -130,6 +130,14 @@ def _ensure_meters_free(version: PlanVersion, customer: Customer, world: World) 
     if taken:
         raise SubscriptionInvalid(
             f"another live subscription of the customer bills {min(taken)}", field="plan"
+        )
+    coming = world.meters.get(version.pk, set()) & world.to_come.get(customer.pk, set())
+    if coming:
+        raise SubscriptionInvalid(
+            f"another live subscription of the customer will bill {min(coming)},"
+            " by a change that is scheduled",
+            field="plan",
+            remedy="take that back first",
         )
 
 

@@ -15,6 +15,7 @@ from subscriptions.domain.moving_in import FIELDS, FileKind
 from subscriptions.services.moving_in.customers import take_customers
 from subscriptions.services.moving_in.files import MovedIn, read_file
 from subscriptions.services.moving_in.subscriptions import take_subscriptions
+from subscriptions.services.moving_in.world import Planned
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.errors import InvalidInput
 
@@ -27,10 +28,20 @@ def move_in(
     text: str,
     actor: Actor,
     at: datetime,
+    planned: Planned,
     mapping: Mapping[str, str] | None = None,
     is_dry_run: bool = True,
 ) -> MovedIn:
     """Check a CSV file and, unless it is a dry run or a line is wrong, take all of it in.
+
+    Args:
+        kind: What it holds.
+        text: All of it.
+        actor: By whom.
+        at: Now.
+        planned: What is scheduled for the customers that are there: whoever calls knows.
+        mapping: Which column holds a field, where not the one of its name.
+        is_dry_run: Whether nothing is written.
 
     Raises:
         InvalidInput: If it is no such file at all: unreadable, too long, columns missing.
@@ -42,7 +53,7 @@ def move_in(
             if kind == FileKind.CUSTOMERS:
                 take_customers(rows, result, at)
             else:
-                take_subscriptions(rows, result, actor, at)
+                take_subscriptions(rows, result, planned, actor=actor, at=at)
             result.is_written = not is_dry_run and not result.errors
             transaction.set_rollback(not result.is_written)
     except IntegrityError as clash:

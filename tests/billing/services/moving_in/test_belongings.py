@@ -18,10 +18,10 @@ from billing.services.changes.pausing import resume
 from billing.services.credit.coupons import CouponDetails, create_coupon
 from billing.services.invoices.renewal import run_billing
 from billing.services.moving_in.belongings import move_belongings_in
+from billing.services.moving_in.customers import move_customers_in
 from subscriptions.domain.moving_in import FileKind
 from subscriptions.models import Customer, Subscription
 from subscriptions.services.moving_in.files import MovedIn
-from subscriptions.services.moving_in.taking import move_in
 from tests.factories.accounts import make_user
 from tests.factories.subscriptions import (
     JAN_1,
@@ -174,7 +174,7 @@ def test_what_rests_moves_in_and_goes_on_by_itself_or_by_hand(acme: Customer) ->
     published_version(recurring("31.00"), plan=plan)
     header = "reference,customer,plan,started_on,next_billing_on,paused_on,resumes_on"
 
-    result = move_in(
+    result = move_customers_in(
         kind=FileKind.SUBSCRIPTIONS,
         text=f"{header}\n"
         "rests,acme,basic,2025-06-01,2026-02-01,2025-12-10,\n"
@@ -197,7 +197,7 @@ def test_a_pause_that_cannot_be_is_refused(acme: Customer) -> None:
     plan = make_plan(code="basic")
     published_version(recurring("31.00"), plan=plan)
     header = "reference,customer,plan,started_on,next_billing_on,paused_on,resumes_on,trial"
-    result = move_in(
+    result = move_customers_in(
         kind=FileKind.SUBSCRIPTIONS,
         text=f"{header}\n"
         "a,acme,basic,2025-06-01,2026-02-01,2026-03-01,,\n"

@@ -23,6 +23,7 @@ from billing.services.credit.customer_credit import grant_credit
 from billing.services.documents.credit_note_pages import credit_note_content
 from billing.services.invoices.renewal import run_billing
 from billing.services.moving_in.belongings import move_belongings_in
+from billing.services.moving_in.customers import move_customers_in
 from finance.models import JournalEntry, Posting
 from finance.queries import unposted_count
 from finance.queries.taxes import tax_report
@@ -30,7 +31,6 @@ from finance.services.posting import post_documents
 from subscriptions.domain.moving_in import FileKind
 from subscriptions.models import BillingPolicy, PlanVersion, Subscription
 from subscriptions.services.moving_in.files import MovedIn
-from subscriptions.services.moving_in.taking import move_in
 from subscriptions.services.policies import assign_policy
 from tests.factories.accounts import make_user
 from tests.factories.lifecycle import at, begin, fee_of, lines_of, taxed_customer
@@ -76,7 +76,7 @@ def bills(*lines: str, header: str = HEADER, when: datetime = JAN_10, **options:
 def arrive(version: PlanVersion, quantity: int = 1, name: str = "moved") -> Subscription:
     """A subscription that moves in on the 10th of a month that was billed on the 1st."""
     taxed_customer("19", external_id=name)
-    done = move_in(
+    done = move_customers_in(
         kind=FileKind.SUBSCRIPTIONS,
         text=(
             "reference,customer,plan,quantity,started_on,next_billing_on\n"

@@ -1,8 +1,8 @@
 """Take in customers or subscriptions of another engine: `manage.py move_in customers FILE`."""
 
+from billing.services.moving_in.customers import move_customers_in
 from subscriptions.domain.moving_in import FIELDS, FileKind
 from subscriptions.management.file_command import FileCommand
-from subscriptions.services.moving_in.taking import move_in
 
 
 class Command(FileCommand):
@@ -11,4 +11,4 @@ class Command(FileCommand):
     help = __doc__ or ""
     kinds = FileKind
     fields = FIELDS
-    take_in = move_in
+    take_in = move_customers_in
