@@ -1,4 +1,4 @@
-"""Changes of plan or quantity, and pauses, that are asked for now for a day to come."""
+"""Changes of plan, quantity or add-on, and pauses, asked for now for a day to come."""
 
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,7 @@ class DatedChangeQuerySet(models.QuerySet["DatedChange"]):
 
 
 class DatedChange(models.Model):
-    """That a subscription goes to another plan or quantity, or is paused, when a day begins.
+    """That a subscription goes to another plan, quantity or add-on, or is paused, on a day.
 
     Each is done once: what does it is of the source `dated_change` and of the instant `due_at`
     (`plan_change_of_a_day_once`).
@@ -48,6 +48,7 @@ class DatedChange(models.Model):
 
     class Kind(models.TextChoices):
         PLAN = "plan"
+        ADD_ON = "add_on", "Add-on"
         PAUSE = "pause"
 
     class State(models.TextChoices):
@@ -66,9 +67,11 @@ class DatedChange(models.Model):
         null=True,
         blank=True,
         related_name="+",
-        help_text="empty: the prices that it is on then",
+        help_text="of the plan, or of the add-on; empty: the prices that it is on then",
     )
-    quantity = models.PositiveIntegerField(null=True, blank=True)
+    quantity = models.PositiveIntegerField(
+        null=True, blank=True, help_text="of an add-on: 0 takes it off"
+    )
     resume_on = models.DateField(null=True, blank=True, help_text="of a pause: until when")
     on = models.DateField(help_text="the local day with whose beginning it takes effect")
     due_at = models.DateTimeField(help_text="when that day begins")
@@ -103,6 +106,13 @@ class DatedChange(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(kind="plan", quantity__isnull=False, quantity__gte=1, resume_on=None)
+                | Q(
+                    kind="add_on",
+                    plan_version__isnull=False,
+                    quantity__isnull=False,
+                    quantity__gte=0,
+                    resume_on=None,
+                )
                 | Q(kind="pause", quantity=None, plan_version=None, prorates=None),
                 name="dated_change_is_of_its_kind",
             ),

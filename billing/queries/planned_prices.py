@@ -10,16 +10,24 @@ from subscriptions.models import PlanVersion, Subscription
 
 
 def planned_versions(
-    customer_id: int, *, changing: Subscription | None = None
+    customer_id: int,
+    *,
+    changing: Subscription | None = None,
+    add_on: PlanVersion | None = None,
 ) -> "QuerySet[PlanVersion]":
-    """Those of changes of plan, also of a day, and of price moves that wait, of what has not ended.
+    """Those of changes, also of a day, and of price moves that wait, of what has not ended.
 
-    `changing`: the subscription whose plan is being changed, so that its own do not count.
+    `changing`: the subscription whose plan, or whose `add_on`, is being changed, so that what
+    is scheduled for that does not count.
     """
     whose = Q(subscription__customer=customer_id, subscription__state__in=sorted(LIVE_STATES))
-    if changing is not None:
-        whose &= ~Q(subscription=changing.pk)
-    changes, days, moves = _scheduled(whose)
+    of_plan, of_day = whose, whose
+    if changing is not None and add_on is not None:
+        of_day &= ~Q(subscription=changing.pk, plan_version__plan=add_on.plan_id)
+    elif changing is not None:
+        of_plan &= ~Q(subscription=changing.pk)
+        of_day &= ~Q(subscription=changing.pk, kind=DatedChange.Kind.PLAN)
+    changes, days, moves = _scheduled(of_plan, of_day)
     return PlanVersion.objects.filter(
         Q(pk__in=changes.values("plan_version"))
         | Q(pk__in=days.values("plan_version"))
@@ -30,7 +38,7 @@ def planned_versions(
 def planned_by_customer(customer_ids: Collection[int]) -> list[tuple[int, int]]:
     """Of many customers: each with such prices, by their ids; three queries."""
     whose = Q(subscription__customer__in=customer_ids, subscription__state__in=sorted(LIVE_STATES))
-    changes, days, moves = _scheduled(whose)
+    changes, days, moves = _scheduled(whose, whose)
     priced = days.filter(plan_version__isnull=False)
     return [
         *changes.values_list("subscription__customer", "plan_version"),
@@ -40,11 +48,11 @@ def planned_by_customer(customer_ids: Collection[int]) -> list[tuple[int, int]]:
 
 
 def _scheduled(
-    whose: Q,
+    of_plan: Q, of_day: Q
 ) -> tuple["QuerySet[PlanChange]", "QuerySet[DatedChange]", "QuerySet[PriceMoveRow]"]:
     """Changes of plan, changes of a day and rows of price moves that wait."""
     return (
-        PlanChange.objects.filter(whose, state=PlanChange.State.SCHEDULED),
-        DatedChange.objects.scheduled().filter(whose),
-        PriceMoveRow.objects.to_come().filter(whose),
+        PlanChange.objects.filter(of_plan, state=PlanChange.State.SCHEDULED),
+        DatedChange.objects.scheduled().filter(of_day).exclude(quantity=0),
+        PriceMoveRow.objects.to_come().filter(of_plan),
     )

@@ -11,7 +11,10 @@ from django.views.decorators.http import require_http_methods
 
 from billing.forms.add_ons import AddOnForm, StaffAddOnForm
 from billing.services.changes.add_ons import AddOnPreview, change_add_on, preview_add_on
+from billing.services.changes.dated_changes import schedule_dated_change
+from billing.services.changes.dated_previews import preview_dated_change
 from billing.services.changes.following import invoice_after
+from billing.services.changes.wanted import Wanted
 from billing.services.invoices.draft_parts import DraftInvoice
 from billing.services.invoices.tax_previews import taxed_invoice, with_taxes
 from billing.views.portal_access import acting_customers, portal_actor
@@ -63,7 +66,7 @@ def _shown(
     if form.is_bound and form.is_valid():
         if request.method == "POST" and _change(request, subscription, form, actor):
             return redirect(back)
-        preview = _preview(subscription, form)
+        preview = _preview(subscription, form, actor)
     is_partial = request.headers.get("HX-Request") == "true"
     given = _given(request)
     context = {
@@ -73,7 +76,8 @@ def _shown(
         "asked": {name: given.get(name, "") for name in form.fields} if given else {},
         "since": form.cleaned_data.get("on") if preview else None,
         "preview": preview,
-        "following": _following(form, actor) if preview else None,
+        "following": _following(form, actor) if preview and not _is_ahead(form) else None,
+        "is_ahead": bool(preview) and _is_ahead(form),
         "add_ons": _held(subscription),
         "address": request.path,
         "back": back,
@@ -100,8 +104,33 @@ def _load(reference: str) -> Subscription:
     )
 
 
-def _preview(subscription: Subscription, form: AddOnForm) -> AddOnPreview | None:
+def _is_ahead(form: AddOnForm) -> bool:
+    """Whether it is asked for a day to come."""
+    today = local_date(now(), form.subscription.time_zone)
+    return isinstance(form, StaffAddOnForm) and form.is_ahead(today)
+
+
+def _wanted(form: AddOnForm) -> Wanted:
+    assert isinstance(form, StaffAddOnForm)
+    given, override = form.cleaned_data, form.override()
+    return Wanted(
+        on=given["on"],
+        plan_version=given["plan_version"],
+        quantity=given["quantity"],
+        is_add_on=True,
+        prorates=override.prorates,
+        unused=override.unused_time,
+    )
+
+
+def _preview(subscription: Subscription, form: AddOnForm, actor: Actor) -> AddOnPreview | None:
     try:
+        if _is_ahead(form):
+            dated = preview_dated_change(
+                subscription=subscription, wanted=_wanted(form), actor=actor, at=now()
+            )
+            assert isinstance(dated.effect, AddOnPreview)
+            return with_taxes(dated.effect)
         return with_taxes(preview_add_on(subscription=subscription, at=now(), **_terms(form)))
     except REFUSALS as refusal:
         if not form.non_field_errors():
@@ -128,21 +157,26 @@ def _terms(form: AddOnForm) -> dict[str, Any]:
 def _change(
     request: HttpRequest, subscription: Subscription, form: AddOnForm, actor: Actor
 ) -> bool:
+    asked = {
+        "subscription": subscription,
+        "actor": actor,
+        "reason": form.cleaned_data.get("reason", ""),
+        "expected": request.POST.get("token", "")[:64],
+        "at": now(),
+    }
+    given = form.cleaned_data
+    what = f"{given['quantity']} × {given['plan_version'].plan.name}"
     try:
-        done = change_add_on(
-            subscription=subscription,
-            actor=actor,
-            reason=form.cleaned_data.get("reason", ""),
-            expected=request.POST.get("token", "")[:64],
-            at=now(),
-            **_terms(form),
-        )
+        if _is_ahead(form):
+            schedule_dated_change(wanted=_wanted(form), **asked)
+            messages.success(request, f"{what} from {given['on']:%-d %b %Y} on.")
+            return True
+        done = change_add_on(**asked, **_terms(form))
     except REFUSALS as refusal:
         form.add_error(None, str(refusal))
         return False
-    name, seen = done.preview.plan_version.plan.name, done.preview
-    since = form.cleaned_data.get("on")
-    now_or_then = f"from {local_date(seen.effective_at, subscription.time_zone):%-d %b %Y} on"
-    when = "now" if seen.is_immediate and not since else now_or_then
-    messages.success(request, f"{seen.quantity} × {name} {when}.")
+    begins_on = local_date(done.preview.effective_at, subscription.time_zone)
+    is_now = done.preview.is_immediate and not given.get("on")
+    when = "now" if is_now else f"from {begins_on:%-d %b %Y} on"
+    messages.success(request, f"{what} {when}.")
     return True

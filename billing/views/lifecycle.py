@@ -20,7 +20,7 @@ from billing.services.changes.cancelling import (
     cancel_subscription,
     preview_cancellation,
 )
-from billing.services.changes.dated_changes import Wanted, schedule_dated_change
+from billing.services.changes.dated_changes import schedule_dated_change
 from billing.services.changes.dated_previews import (
     days_before_billing,
     invoice_after_days,
@@ -35,6 +35,7 @@ from billing.services.changes.pausing import (
     resume,
 )
 from billing.services.changes.trials import convert_trial_now
+from billing.services.changes.wanted import Wanted
 from billing.services.credit.note_plans import NotePlan
 from billing.services.invoices.coming_invoices import preview_next_invoices
 from billing.services.invoices.draft_parts import DraftInvoice

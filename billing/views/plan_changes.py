@@ -11,11 +11,12 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from billing.forms.lifecycle import StaffPlanChangeForm
 from billing.models import PlanChange
-from billing.services.changes.dated_changes import Wanted, schedule_dated_change
+from billing.services.changes.dated_changes import schedule_dated_change
 from billing.services.changes.dated_previews import preview_dated_change
 from billing.services.changes.following import invoice_after
 from billing.services.changes.plan_change_previews import PlanChangePreview, preview_plan_change
 from billing.services.changes.plan_changes import change_plan, withdraw_plan_change
+from billing.services.changes.wanted import Wanted
 from billing.services.invoices.draft_parts import DraftInvoice
 from billing.services.invoices.tax_previews import taxed_invoice, with_taxes
 from subscriptions.errors import PlanVersionNotOnSale

@@ -10,6 +10,7 @@ policy: own
 plans:
   - {code: basic, price: 30}
   - {code: big, price: 60}
+  - {code: care, price: 30, add_on: true}
 timeline:
   - {at: 2026-04-01, do: subscribe, plan: basic}
 """
@@ -44,6 +45,19 @@ def test_a_day_that_has_something_already_refuses_another() -> None:
     steps = """\
   - {at: 2026-04-02, do: change_plan, plan: big, on: 2026-04-16}
   - {at: 2026-04-03, do: pause, on: 2026-04-16, expect: {refused: something else is scheduled}}
+"""
+
+    assert told(SOLD + steps) == []
+
+
+def test_an_add_on_comes_and_goes_on_its_days() -> None:
+    steps = """\
+  - {at: 2026-04-02, do: set_add_on, plan: care, on: 2026-04-21, expect: {nothing_billed: true}}
+  - {at: 2026-04-02, do: set_add_on, plan: care, quantity: 0, on: 2026-06-16}
+  - {at: 2026-04-21, expect: {invoice: {kind: change, total: 10}}}
+  - {at: 2026-05-01, expect: {invoice: {total: 60}}}
+  - {at: 2026-06-16, expect: {credit_note: {total: 15}}}
+  - {at: 2026-07-01, expect: {invoice: {total: 30}}}
 """
 
     assert told(SOLD + steps) == []

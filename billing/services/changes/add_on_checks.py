@@ -2,7 +2,9 @@
 
 from datetime import datetime
 
-from billing.models import PlanChange
+from django.db.models import Q
+
+from billing.models import DatedChange, PlanChange
 from billing.queries.planned_prices import planned_versions
 from subscriptions.domain.lifecycle import BILLED_STATES
 from subscriptions.errors import AddOnInvalid, TransitionNotAllowed
@@ -80,7 +82,7 @@ def check_meters(subscription: Subscription, version: PlanVersion, at: datetime)
         version,
         customer_id=subscription.customer_id,
         at=at,
-        planned=planned_versions(subscription.customer_id),
+        planned=planned_versions(subscription.customer_id, changing=subscription, add_on=version),
         changing=subscription,
     )
     if clash is None:
@@ -99,6 +101,10 @@ def check_meters(subscription: Subscription, version: PlanVersion, at: datetime)
 
 
 def _scheduled_versions(subscription: Subscription) -> list[PlanVersion]:
-    """The prices of the plans that it is to go to."""
+    """The prices of the plans that it is to go to, with the next period or on a day."""
     changes = PlanChange.objects.filter(subscription=subscription, state="scheduled")
-    return [change.plan_version for change in changes.select_related("plan_version__plan")]
+    days = DatedChange.objects.scheduled().filter(
+        subscription=subscription, kind=DatedChange.Kind.PLAN
+    )
+    scheduled = Q(pk__in=changes.values("plan_version")) | Q(pk__in=days.values("plan_version"))
+    return list(PlanVersion.objects.filter(scheduled).select_related("plan"))

@@ -14,11 +14,12 @@ from django.db import OperationalError, connection, transaction
 from billing.errors import BeingWorkedOn
 from billing.models import DatedChange
 from billing.models.dated_changes import DatedChangeQuerySet
-from billing.services.changes.dated_changes import Wanted, dated_change
+from billing.services.changes.add_ons import AddOnPreview, preview_add_on
 from billing.services.changes.dated_work import acts_at, begins_period, carry_out, override_of
 from billing.services.changes.following import invoice_after
 from billing.services.changes.pausing import PausePreview, preview_pause
 from billing.services.changes.plan_change_previews import PlanChangePreview, preview_plan_change
+from billing.services.changes.wanted import Wanted, dated_change
 from billing.services.invoices.draft_parts import DraftInvoice
 from billing.services.invoices.renewal import claim, draft_and_move_on
 from subscriptions.domain.proration_policy import UnusedTime
@@ -27,6 +28,7 @@ from subscriptions.services.lifecycle import change_token
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.rehearsal import rehearsing
 
+DatedEffect = PlanChangePreview | AddOnPreview | PausePreview
 STEPS_MAX = 120
 # A page must not wait for a billing run that holds the subscription.
 WAIT = "SET LOCAL lock_timeout = '500ms'"
@@ -37,7 +39,7 @@ class DatedPreview:
     """What is done on the day, and whether something else happens before it: `is_after`."""
 
     change: DatedChange
-    effect: PlanChangePreview | PausePreview
+    effect: DatedEffect
     is_after: bool
     token: str
 
@@ -132,7 +134,7 @@ def _live_until(subscription: Subscription, change: DatedChange) -> None:
     raise BeingWorkedOn("too much is to be billed before that day to be worked out here")
 
 
-def _effect(change: DatedChange, subscription: Subscription) -> PlanChangePreview | PausePreview:
+def _effect(change: DatedChange, subscription: Subscription) -> DatedEffect:
     instant = acts_at(change, subscription)
     if change.kind == DatedChange.Kind.PAUSE:
         return preview_pause(
@@ -143,6 +145,15 @@ def _effect(change: DatedChange, subscription: Subscription) -> PlanChangePrevie
             unused=UnusedTime(change.unused_time) if change.unused_time else None,
         )
     assert change.quantity is not None
+    if change.kind == DatedChange.Kind.ADD_ON:
+        assert change.plan_version is not None
+        return preview_add_on(
+            subscription=subscription,
+            plan_version=change.plan_version,
+            quantity=change.quantity,
+            at=instant,
+            override=override_of(change, subscription),
+        )
     return preview_plan_change(
         subscription=subscription,
         plan_version=change.plan_version or subscription.plan_version,

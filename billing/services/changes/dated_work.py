@@ -12,6 +12,7 @@ from django.db import OperationalError, transaction
 
 from billing.errors import PaymentInFlight
 from billing.models import DatedChange
+from billing.services.changes.add_ons import change_add_on
 from billing.services.changes.pausing import pause
 from billing.services.changes.plan_changes import change_plan
 from subscriptions.domain.lifecycle import BILLED_STATES
@@ -113,6 +114,19 @@ def _act(change: DatedChange, subscription: Subscription) -> None:
         )
         return
     assert change.quantity is not None
+    if change.kind == DatedChange.Kind.ADD_ON:
+        assert change.plan_version is not None
+        change_add_on(
+            subscription=subscription,
+            plan_version=change.plan_version,
+            quantity=change.quantity,
+            actor=actor,
+            at=instant,
+            override=override_of(change, subscription),
+            reason=change.reason,
+            expected=seen,
+        )
+        return
     change_plan(
         subscription=subscription,
         plan_version=change.plan_version or subscription.plan_version,

@@ -23,7 +23,7 @@ class MoveClash:
 
 
 class MoveClashes:
-    """Where something else of a customer's bills one of the new prices' meters; six queries.
+    """Where something else of a customer's bills one of the new prices' meters; seven queries.
 
     Two of one customer cannot both be moved there: who is taken counts for those that follow.
     """
@@ -77,9 +77,11 @@ class MoveClashes:
         days = DatedChange.objects.scheduled().filter(
             subscription__in=live, plan_version__prices__meter__in=self._meters
         )
-        yield from days.values_list(
-            "subscription", "subscription__customer", "plan_version__prices__meter__name"
-        )
+        named = ("subscription__customer", "plan_version__prices__meter__name")
+        of_plans = days.filter(kind=DatedChange.Kind.PLAN)
+        yield from of_plans.values_list("subscription", *named)
+        add_ons = days.filter(kind=DatedChange.Kind.ADD_ON, quantity__gte=1)
+        yield from ((AN_ADD_ON, *row) for row in add_ons.values_list(*named))
         moves = PriceMoveRow.objects.to_come().filter(
             subscription__in=live, move__to_version__prices__meter__in=self._meters
         )

@@ -72,7 +72,11 @@ def _plan_changes(ids: Iterable[int]) -> list[tuple[int, Step]]:
 
 
 def _dated_changes(zones: dict[int, str]) -> list[tuple[int, Step]]:
-    rows = DatedChange.objects.scheduled().filter(subscription__in=list(zones))
+    rows = (
+        DatedChange.objects.scheduled()
+        .filter(subscription__in=list(zones))
+        .exclude(kind=DatedChange.Kind.ADD_ON)
+    )
     return [
         (
             row.subscription_id,

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from billing.models import Invoice
+from billing.models import DatedChange, Invoice
 from billing.services.invoices.invoicing import bill_start
 from subscriptions.models import PlanVersion, Subscription, SubscriptionAddOn
 from tests.factories.accounts import make_user
@@ -65,6 +65,31 @@ def test_what_cannot_be_done_says_why_and_does_nothing(client: Client) -> None:
 
     assert "it is not there" in page.content.decode()
     assert not SubscriptionAddOn.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("on", "shown", "becomes"),
+    [("2026-01-22", "Schedule it", "scheduled"), ("2026-01-11", "$21.00", "charged")],
+)
+def test_staff_have_it_from_a_day_to_come_or_one_that_is_over(
+    client: Client, on: str, shown: str, becomes: str
+) -> None:
+    subscription, version = sold()
+    client.force_login(make_user(Role.FINANCE))
+    address = f"/subscriptions/{subscription.reference}/add-ons/"
+    wanted = {"plan_version": str(version.pk), "quantity": "1", "on": on, "reason": "Agreed"}
+
+    with moved_to(JAN_1.replace(day=16)):
+        page = client.get(address, wanted).content.decode()
+        client.post(address, wanted)
+        schedule = client.get(f"/subscriptions/{subscription.reference}/schedule/")
+
+    assert shown in page
+    if becomes == "scheduled":
+        assert DatedChange.objects.get().reason == "Agreed"
+        assert "It has 1 × Night support" in schedule.content.decode()
+    else:
+        assert Invoice.objects.latest("created_at").total.amount == 21
 
 
 def test_nobody_reaches_another_customers_add_ons(client: Client) -> None:

@@ -8,7 +8,8 @@ from django.test import Client
 from django.urls import reverse
 
 from billing.models import Invoice, PlanChange
-from billing.services.changes.dated_changes import Wanted, schedule_dated_change
+from billing.services.changes.dated_changes import schedule_dated_change
+from billing.services.changes.wanted import Wanted
 from billing.services.invoices.invoicing import bill_start
 from billing.services.invoices.renewal import run_billing
 from subscriptions.models import PlanVersion, Subscription

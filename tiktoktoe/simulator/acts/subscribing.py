@@ -5,16 +5,13 @@ from datetime import datetime
 from billing.models import DatedChange, PlanChange
 from billing.services.changes.add_ons import change_add_on
 from billing.services.changes.cancelling import CancelWhen, cancel_subscription
-from billing.services.changes.dated_changes import (
-    Wanted,
-    schedule_dated_change,
-    withdraw_dated_change,
-)
+from billing.services.changes.dated_changes import schedule_dated_change, withdraw_dated_change
 from billing.services.changes.first_add_ons import AddOnWanted
 from billing.services.changes.pausing import pause, resume
 from billing.services.changes.plan_changes import change_plan, withdraw_plan_change
 from billing.services.changes.subscribing import start_subscription
 from billing.services.changes.trials import convert_trial_now
+from billing.services.changes.wanted import Wanted
 from subscriptions.models import Subscription
 from subscriptions.services.changes import withdraw_cancellation
 from subscriptions.services.policies import ChangeOverride
@@ -87,9 +84,21 @@ def put_beside(world: World, action: actions.SetAddOn, at: datetime) -> None:
     subscription = world.subscription(action)
     if action.on is not None and action.when is not None:
         raise ScenarioInvalid("is when a day begins: `when` and `on` say two", action.place)
+    version = world.version(action.plan, subscription.currency, action.place)
+    if action.on is not None and action.on > local_date(at, subscription.time_zone):
+        wanted = Wanted(
+            on=action.on,
+            plan_version=version,
+            quantity=action.quantity,
+            is_add_on=True,
+            prorates=action.prorate,
+            unused=action.unused,
+        )
+        _schedule(world, subscription, wanted, action.reason, at)
+        return
     change_add_on(
         subscription=subscription,
-        plan_version=world.version(action.plan, subscription.currency, action.place),
+        plan_version=version,
         quantity=action.quantity,
         override=ChangeOverride(
             timing=action.when, prorates=action.prorate, unused_time=action.unused

@@ -13,15 +13,12 @@ from billing.errors import DatedChangeInvalid, PlanChangeInvalid, PlanChangeNotN
 from billing.models import CreditNote, DatedChange, Invoice, PlanChange
 from billing.services.changes.cancelling import CancelWhen, cancel_subscription
 from billing.services.changes.customer_clocks import advance_clock
-from billing.services.changes.dated_changes import (
-    Wanted,
-    schedule_dated_change,
-    withdraw_dated_change,
-)
+from billing.services.changes.dated_changes import schedule_dated_change, withdraw_dated_change
 from billing.services.changes.dated_previews import DatedPreview, preview_dated_change
 from billing.services.changes.dated_work import make_dated_changes
 from billing.services.changes.pausing import pause
 from billing.services.changes.plan_changes import change_plan
+from billing.services.changes.wanted import Wanted
 from billing.services.invoices.rehearsing import rehearse
 from billing.services.invoices.renewal import due, run_billing
 from subscriptions.domain.proration_policy import Timing

@@ -10,10 +10,11 @@ from django.db import connection
 
 from billing.models import CreditNote, DatedChange, Invoice, PlanChange
 from billing.services.changes.cancelling import cancel_subscription, preview_cancellation
-from billing.services.changes.dated_changes import Wanted, schedule_dated_change
+from billing.services.changes.dated_changes import schedule_dated_change
 from billing.services.changes.dated_work import make_dated_changes
 from billing.services.changes.pausing import pause
 from billing.services.changes.plan_changes import change_plan
+from billing.services.changes.wanted import Wanted
 from subscriptions.models import Subscription
 from tests.factories.lifecycle import at, begin, fee_of
 from tests.factories.subscriptions import TEST_ACTOR
