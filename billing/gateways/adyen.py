@@ -31,7 +31,13 @@ from billing.gateways.adyen_objects import (
     page_of_link,
     to_adyen,
 )
-from billing.gateways.adyen_reports import REPORT_NAME, charges_of, disputes_of
+from billing.gateways.adyen_reports import (
+    REPORT_NAME,
+    charges_of,
+    disputes_of,
+    moves_of,
+    report_after,
+)
 from billing.gateways.adyen_tokens import token_event_of
 from billing.gateways.adyen_webhooks import events_of
 from billing.gateways.base import (
@@ -266,6 +272,28 @@ class AdyenGateway:
         if not REPORT_NAME.fullmatch(report):
             raise GatewayRefused(f"{report[:100]!r} is no settlement details report")
         return charges_of(self._client.report(report))
+
+    def read_moves(self, report: str) -> Sequence[GatewayEvent]:
+        """What a settlement details report says has moved money.
+
+        Raises:
+            GatewayRefused: If this is not the name of such a report.
+        """
+        if not REPORT_NAME.fullmatch(report):
+            raise GatewayRefused(f"{report[:100]!r} is no settlement details report")
+        return moves_of(self._client.report(report))
+
+    def next_report(self, after: str) -> GatewayEvent | None:
+        """Reports are numbered: whether the next one can be downloaded."""
+        name = report_after(after)
+        if not name or not self._client.has_report(name):
+            return None
+        return GatewayEvent(
+            event_id=f"{name}:REPORT_AVAILABLE:true",
+            name="REPORT_AVAILABLE",
+            about="report",
+            reference=name,
+        )
 
     def read_dispute_fees(self, report: str) -> Sequence[SettledDispute]:
         """What the disputes of a settlement details report have cost.

@@ -97,15 +97,29 @@ class AdyenClient:
         Raises:
             GatewayUnavailable: If it does not come.
         """
-        host = self.report_host or self.api_host
-        url = f"{host}/reports/download/MerchantAccount/{self.merchant}/{name}"
-        try:
-            reply = send(_http(), "GET", url, headers={"X-API-Key": self.api_key})
-        except httpx.TransportError as error:
-            raise unavailable(error) from error
+        reply = self._report(name)
         if not reply.is_success:
             raise GatewayUnavailable(f"report {name}: {reply.status}")
         return reply.text
+
+    def has_report(self, name: str) -> bool:
+        """Whether there is a report of this name.
+
+        Raises:
+            GatewayUnavailable: If that cannot be told.
+        """
+        reply = self._report(name)
+        if not reply.is_success and reply.status != 404:
+            raise GatewayUnavailable(f"report {name}: {reply.status}")
+        return reply.is_success
+
+    def _report(self, name: str) -> Reply:
+        host = self.report_host or self.api_host
+        url = f"{host}/reports/download/MerchantAccount/{self.merchant}/{name}"
+        try:
+            return send(_http(), "GET", url, headers={"X-API-Key": self.api_key})
+        except httpx.TransportError as error:
+            raise unavailable(error) from error
 
     def _send(
         self, method: str, path: str, body: Any, *, key: str = "", query: Any = None

@@ -1,4 +1,4 @@
-"""Adyen's settlement details report: what each payment has cost.
+"""Adyen's settlement details report: what each payment has cost, and what has moved at all.
 
 Source: docs.adyen.com/reporting/settlement-reconciliation/transaction-level.
 """
@@ -10,12 +10,25 @@ from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 
 from billing.errors import GatewayRefused
-from billing.gateways.base import SettledCharge
+from billing.gateways.adyen_objects import to_adyen
+from billing.gateways.adyen_webhooks import event_of
+from billing.gateways.base import GatewayEvent, SettledCharge
 from billing.gateways.disputes import SettledDispute
+from tiktoktoe.kernel.errors import InvariantViolation
 from tiktoktoe.kernel.money import quantize_amount
 
-REPORT_NAME = re.compile(r"settlement_detail_report_batch_\d+\.csv")
+REPORT_NAME = re.compile(r"settlement_detail_report_batch_(\d+)\.csv")
 DISPUTE_TYPES = frozenset({"Chargeback", "SecondChargeback", "ChargebackReversed"})
+# The notification that tells of what a row settles.
+_CODES = {
+    "Settled": "CAPTURE",
+    "SettledReversed": "CAPTURE_FAILED",
+    "Refunded": "REFUND",
+    "RefundedReversed": "REFUNDED_REVERSED",
+    "Chargeback": "CHARGEBACK",
+    "ChargebackReversed": "CHARGEBACK_REVERSED",
+    "SecondChargeback": "SECOND_CHARGEBACK",
+}
 FEES = ("Commission (NC)", "Markup (NC)", "Scheme Fees (NC)", "Interchange (NC)")
 
 
@@ -46,6 +59,51 @@ def disputes_of(text: str) -> list[SettledDispute]:
     except (KeyError, InvalidOperation, TypeError) as error:
         raise GatewayRefused("the settlement report cannot be read") from error
     return [dispute for dispute in found if dispute.fee.amount]
+
+
+def report_after(name: str) -> str:
+    """The name of the next report: they are numbered; empty, if this is the name of none."""
+    match = REPORT_NAME.fullmatch(name)
+    return f"settlement_detail_report_batch_{int(match[1]) + 1}.csv" if match else ""
+
+
+def moves_of(text: str) -> list[GatewayEvent]:
+    """What has moved money, each as the notification that has told of it, or should have.
+
+    Raises:
+        GatewayRefused: If it cannot be read.
+    """
+    rows = csv.DictReader(io.StringIO(text))
+    try:
+        found = [_notification(row) for row in rows]
+        return [event for item in found if item for event in [event_of(item)]]
+    except (KeyError, InvalidOperation, TypeError, ValueError, InvariantViolation) as error:
+        raise GatewayRefused("the settlement report cannot be read") from error
+
+
+def _notification(row: dict[str, str]) -> dict[str, object] | None:
+    """The notification of a row; a capture of its own is one that has a name of ours."""
+    kind, ours = row["Type"], row.get("Modification Merchant Reference") or ""
+    is_own = bool(ours) and ours != row["Merchant Reference"]
+    code = _CODES.get(kind, "")
+    if kind == "Settled" and not is_own:
+        code = "AUTHORISATION"
+    if not code:
+        return None
+    side = "Credit" if row["Gross Credit (GC)"] else "Debit"
+    amount = quantize_amount(_decimal(row[f"Gross {side} (GC)"]), row["Gross Currency"])
+    is_of_payment = code == "AUTHORISATION" or kind in DISPUTE_TYPES
+    return {
+        "eventCode": code,
+        "success": "true",
+        "pspReference": row[
+            "Psp Reference" if code == "AUTHORISATION" else "Modification Reference"
+        ],
+        "originalReference": row["Psp Reference"],
+        "merchantReference": row["Merchant Reference"] if is_of_payment else ours,
+        "amount": to_adyen(amount),
+        "eventDate": row["Creation Date"],
+    }
 
 
 def _dispute(row: dict[str, str]) -> SettledDispute:

@@ -42,7 +42,7 @@ def events_of(body: bytes, *, keys: tuple[str, ...], merchant: str) -> list[Gate
             raise WebhookForged("the signature is missing or wrong")
         if item["merchantAccountCode"] != merchant:
             raise WebhookForged("the event is for another merchant account")
-    return [_event(item) for item in items]
+    return [event_of(item) for item in items]
 
 
 def is_signed(item: Item, keys: tuple[str, ...]) -> bool:
@@ -89,7 +89,8 @@ def _check(item: Item) -> None:
         raise TypeError("additionalData")
 
 
-def _event(item: Item) -> GatewayEvent:
+def event_of(item: Item) -> GatewayEvent:
+    """What an event says."""
     code = str(item["eventCode"])
     about, read = _MEANINGS.get(code, ("other", _nothing))
     details = item.get("additionalData") or {}

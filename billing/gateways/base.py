@@ -352,6 +352,30 @@ class ListsEvents(HearsEvents, Protocol):
 
 
 @runtime_checkable
+class TellsMovesLater(Protocol):
+    """A gateway whose settlement reports, numbered one after another, tell what has moved."""
+
+    name: str
+
+    def read_moves(self, report: str) -> Sequence[GatewayEvent]:
+        """What a report says has moved money, each as the event that should have told of it.
+
+        Raises:
+            GatewayUnavailable: If the report does not come.
+            GatewayRefused: If it is none, or cannot be read.
+        """
+        ...
+
+    def next_report(self, after: str) -> GatewayEvent | None:
+        """That the report after this one is there, if it is.
+
+        Raises:
+            GatewayUnavailable: If that cannot be asked.
+        """
+        ...
+
+
+@runtime_checkable
 class TellsFeesLater(Protocol):
     """A gateway that tells only with the settlement what a payment has cost."""
 

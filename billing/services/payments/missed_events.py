@@ -1,26 +1,37 @@
-"""Gateways' events that never arrived, asked for at those gateways that list them.
+"""Gateways' events that never arrived, asked for where a gateway tells of them again.
 
 Stripe's pass through its mirror; those of a gateway that has a list of its own are kept as if
-they had come in at our door. Each event lies in the inbox once, by its id, however it came.
+they had come in at our door; where only settlements tell, the next report is looked for. Each
+event lies in the inbox once, by its id, however it came.
 """
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 
 from billing.errors import WebhookUnreadable
-from billing.gateways.base import GatewayEvent, ListsEvents
+from billing.gateways.base import GatewayEvent, ListsEvents, TellsMovesLater
 from billing.gateways.registry import gateway_named, gateway_names
 from billing.models import WebhookEvent
 from billing.services.payments import stripe_events
 from billing.services.payments.event_cursors import OVERLAP, take_in_since_last_seen
-from billing.services.payments.webhook_inbox import keep_listed, keep_refused
+from billing.services.payments.event_rows import keep_row
+from billing.services.payments.webhook_inbox import keep_refused
+from tiktoktoe.kernel.errors import GatewayError
+
+logger = logging.getLogger(__name__)
+REPORTS_MAX = 100  # in one pass
 
 
 def find_missed(*, at: datetime) -> int:
-    """Ask every gateway that lists its events; gives how many had never arrived."""
-    gateways = [gateway_named(name) for name in gateway_names()]
-    listed = [_find(gateway, at) for gateway in gateways if isinstance(gateway, ListsEvents)]
-    return stripe_events.find_missed_events(at=at) + sum(listed)
+    """Ask every gateway that tells of its events again; gives how many had never arrived."""
+    found = stripe_events.find_missed_events(at=at)
+    for gateway in (gateway_named(name) for name in gateway_names()):
+        if isinstance(gateway, ListsEvents):
+            found += _find(gateway, at)
+        if isinstance(gateway, TellsMovesLater):
+            found += _find_reports(gateway, at)
+    return found
 
 
 def _find(gateway: ListsEvents, at: datetime) -> int:
@@ -42,6 +53,22 @@ def _find(gateway: ListsEvents, at: datetime) -> int:
     )
 
 
+def _find_reports(gateway: TellsMovesLater, at: datetime) -> int:
+    """Reports are numbered: after the last one that was told, is there another?"""
+    told = WebhookEvent.objects.filter(gateway=gateway.name, about="report", is_signed=True)
+    names = told.values_list("reference", flat=True)
+    last, found = max(names, key=lambda name: (len(name), name), default=""), 0
+    try:
+        while last and found < REPORTS_MAX and (event := gateway.next_report(last)) is not None:
+            keep_row(gateway.name, event, "", at, is_polled=True)
+            last, found = event.reference, found + 1
+    except GatewayError as error:
+        logger.warning(
+            "reports could not be asked for", extra={"gateway": gateway.name, "reason": str(error)}
+        )
+    return found
+
+
 def _take_in(gateway: ListsEvents, page: Sequence[bytes], at: datetime) -> int:
     read = {content: _read(gateway, content) for content in page}
     for content in (content for content, event in read.items() if event is None):
@@ -50,7 +77,7 @@ def _take_in(gateway: ListsEvents, page: Sequence[bytes], at: datetime) -> int:
     inbox = WebhookEvent.objects.filter(gateway=gateway.name, is_signed=True)
     known = set(inbox.filter(event_id__in=heard).values_list("event_id", flat=True))
     kept = [
-        keep_listed(gateway=gateway.name, event=event, content=content, at=at)
+        keep_row(gateway.name, event, content.decode(), at, is_polled=True)
         for name, (event, content) in heard.items()
         if name not in known
     ]

@@ -13,14 +13,14 @@ from billing.domain.attempts import (
     Answer,
     AttemptState,
 )
-from billing.domain.declines import Decline, DeclineClass
-from billing.gateways.base import GatewayEvent, Outcome
-from billing.gateways.disputes import report_as_kept, report_kept
+from billing.gateways.base import Outcome
+from billing.gateways.disputes import report_kept
 from billing.gateways.registry import gateway_named
 from billing.models import PaymentAttempt, PaymentOperation, Refund, WebhookEvent
 from billing.services.disputes.fees import record_dispute_fees
 from billing.services.disputes.records import look_at_dispute, tell_of_dispute
 from billing.services.payments.channels import Channel
+from billing.services.payments.event_rows import outcome_of_proof
 from billing.services.payments.holds import hold_has_lapsed, settle_operation
 from billing.services.payments.intake import kind_of_event, look_at_reported
 from billing.services.payments.payment_events import WEBHOOK
@@ -32,9 +32,9 @@ from billing.services.payments.payment_methods import (
 from billing.services.payments.reconciling import find_attempt, look_into
 from billing.services.payments.refunds import look_into_refund, settle_refund
 from billing.services.payments.reversals import look_at_reversal, take_back
+from billing.services.payments.settled_events import keep_unheard_moves
 from billing.services.payments.settlement import record_fees
 from billing.services.payments.settling import settle_attempt
-from tiktoktoe.kernel.money import Money
 
 HINT = "hint"  # of what an event is about, where its name says it
 
@@ -43,39 +43,6 @@ def handle_event(*, event: WebhookEvent, at: datetime) -> str:
     """Do what an event calls for; says what that was. Doing it again changes nothing."""
     handle = _HANDLERS.get(event.about)
     return handle(event, at) if handle else "nothing to do"
-
-
-def proof_of_event(event: GatewayEvent) -> dict[str, object]:
-    """What an event proves by itself, as it is kept; nothing if it is only a hint."""
-    if event.dispute is not None:
-        return report_as_kept(event.dispute)
-    return dict(proof_of(event.outcome)) if event.outcome is not None else {}
-
-
-def proof_of(outcome: Outcome) -> dict[str, str]:
-    """What an outcome proves, as it is kept."""
-    proof = {"answer": str(outcome.answer), "reference": outcome.reference}
-    if outcome.amount is not None:
-        proof |= {"amount": str(outcome.amount.amount), "currency": outcome.amount.currency.code}
-    if outcome.decline is not None:
-        proof |= {"code": outcome.decline.code, "class": str(outcome.decline.decline_class)}
-    return proof
-
-
-def outcome_of_proof(proof: Mapping[str, str]) -> Outcome | None:
-    """What an event proves; None if it is only a hint."""
-    if not proof:
-        return None
-    decline = None
-    if "class" in proof:
-        decline = Decline(code=proof["code"], decline_class=DeclineClass(proof["class"]))
-    amount = Money(proof["amount"], proof["currency"]) if "amount" in proof else None
-    return Outcome(
-        answer=Answer(proof["answer"]),
-        reference=proof["reference"],
-        amount=amount,
-        decline=decline,
-    )
 
 
 def _handle_payment(event: WebhookEvent, at: datetime) -> str:
@@ -207,9 +174,17 @@ def _handle_hint(event: WebhookEvent, at: datetime) -> str:
 
 
 def _handle_report(event: WebhookEvent, at: datetime) -> str:
+    """What it says of money that nobody had told us of comes first: that has its fees, too.
+
+    The inbox does it once more, which changes nothing; where it fails, the report comes again.
+    """
+    unheard = keep_unheard_moves(gateway=event.gateway, report=event.reference, at=at)
+    for move in unheard:
+        handle_event(event=move, at=at)
     fees = record_fees(gateway=event.gateway, report=event.reference)
     of_disputes = record_dispute_fees(gateway=event.gateway, report=event.reference, at=at)
-    return f"{fees} fees recorded" + (f", {of_disputes} of disputes" if of_disputes else "")
+    said = f"{fees} fees recorded" + (f", {of_disputes} of disputes" if of_disputes else "")
+    return said + (f", {len(unheard)} moves that were not told" if unheard else "")
 
 
 _HANDLERS: Mapping[str, Callable[[WebhookEvent, datetime], str]] = {

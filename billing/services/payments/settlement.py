@@ -3,6 +3,7 @@
 from billing.gateways.base import TellsFeesLater
 from billing.gateways.registry import gateway_named
 from billing.models import PaymentAttempt
+from tiktoktoe.kernel.money import Money, zero
 
 CHUNK = 500
 
@@ -20,7 +21,10 @@ def record_fees(*, gateway: str, report: str) -> int:
     source = gateway_named(gateway)
     if not isinstance(source, TellsFeesLater):
         return 0
-    fees = {charge.reference: charge.fee for charge in source.read_settlement(report)}
+    fees = dict[str, Money]()  # what is captured of a hold in parts has a row for each
+    for charge in source.read_settlement(report):
+        before = fees.get(charge.reference, zero(charge.fee.currency.code))
+        fees[charge.reference] = before + charge.fee
     references = sorted(fees)
     recorded = 0
     for start in range(0, len(references), CHUNK):

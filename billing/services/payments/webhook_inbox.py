@@ -12,7 +12,8 @@ from billing.errors import DisputedWhileHeld, WebhookForged, WebhookUnreadable
 from billing.gateways.base import GatewayEvent
 from billing.gateways.registry import gateway_that_hears
 from billing.models import WebhookEvent
-from billing.services.payments.reported import HINT, handle_event, proof_of_event
+from billing.services.payments.event_rows import keep_row
+from billing.services.payments.reported import HINT, handle_event
 from tiktoktoe.kernel.errors import Conflict
 
 logger = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ def take_in(
         keep_refused(gateway=gateway, body=body, reason=str(refusal), at=at)
         raise
     payload = body.decode()
-    return [new for event in events if (new := _keep(gateway, event, payload, at)) is not None]
+    return [new for event in events if (new := keep_row(gateway, event, payload, at)) is not None]
 
 
 def keep_hint(
@@ -67,14 +68,7 @@ def keep_hint(
         our_reference=our_reference,
         happened_at=happened_at,
     )
-    return _keep(gateway, event, "", at)
-
-
-def keep_listed(
-    *, gateway: str, event: GatewayEvent, content: bytes, at: datetime
-) -> WebhookEvent | None:
-    """Keep an event that the gateway was asked for; None if it was kept before."""
-    return _keep(gateway, event, content.decode(), at, is_polled=True)
+    return keep_row(gateway, event, "", at)
 
 
 def refuse_too_large(*, gateway: str, at: datetime) -> None:
@@ -155,34 +149,6 @@ def replay_event(*, event: WebhookEvent, at: datetime) -> WebhookEvent:
     if not signed.update(state=WebhookEvent.State.WAITING, next_try_at=at, tries=0):
         raise Conflict("a request that was refused cannot be replayed")
     return work_off(event=event, at=at)
-
-
-def _keep(
-    gateway: str, event: GatewayEvent, payload: str, at: datetime, *, is_polled: bool = False
-) -> WebhookEvent | None:
-    """The row of an event, if it is the first copy."""
-    try:
-        with transaction.atomic():
-            return WebhookEvent.objects.create(
-                gateway=gateway,
-                event_id=event.event_id[:255],
-                name=event.name[:64],
-                about=event.about,
-                reference=event.reference[:255],
-                our_reference=event.our_reference[:255],
-                customer_reference=event.customer_reference[:255],
-                proof=proof_of_event(event),
-                is_signed=True,
-                payload=payload,
-                is_polled=is_polled,
-                next_try_at=at,
-                happened_at=event.happened_at,
-                received_at=at,
-            )
-    except IntegrityError:
-        same = WebhookEvent.objects.filter(gateway=gateway, event_id=event.event_id[:255])
-        same.filter(is_signed=True).update(copies=F("copies") + 1)
-        return None
 
 
 def _wait_for_hold(event: WebhookEvent, problem: DisputedWhileHeld, at: datetime) -> None:

@@ -166,7 +166,7 @@ def end_defense(merchant: Merchant, dispute: Json) -> None:
 def tell_of(merchant: Merchant, dispute: Json, code: str, *, status: str) -> None:
     """Notify of a stage, with its reason and deadline; what moves money is settled later."""
     if code in BOOKED_AS:
-        dispute["booked"] = [*dispute.get("booked", ()), code]
+        dispute["booked"] = [*dispute.get("booked", ()), [code, merchant.now()]]
     payment = merchant.store.get(dispute["payment"])
     merchant.tell(
         code,

@@ -105,6 +105,7 @@ def carry_out_capture(merchant: Merchant, made: Json) -> None:
     )
     if is_possible:
         payment["captured"] += amount
+    made["done"] = is_possible
     _tell(merchant, "CAPTURE", made, is_success=is_possible, reason="Insufficient balance")
     if is_possible and payment["holder"] == cards.CAPTURE_FAILS:
         merchant.plan("capture_fails", made, merchant.now() + CAPTURE_FAILS_AFTER_SECONDS)
@@ -114,6 +115,7 @@ def carry_out_capture(merchant: Merchant, made: Json) -> None:
 def carry_out_failed_capture(merchant: Merchant, made: Json) -> None:
     """The money of a capture does not come."""
     merchant.store.get(made["payment"])["captured"] -= made["amount"]["value"]
+    made["done"] = False
     _tell(merchant, "CAPTURE_FAILED", made, is_success=True)
 
 
@@ -136,6 +138,7 @@ def carry_out_refund(merchant: Merchant, made: Json) -> None:
     )
     if is_possible:
         payment["refunded"] += amount
+    made["done"] = is_possible
     _tell(merchant, "REFUND", made, is_success=is_possible, reason="Insufficient balance")
     if is_possible and payment["holder"] == cards.REFUND_FAILS:
         merchant.plan("refund_fails", made, merchant.now() + REFUND_FAILS_AFTER_SECONDS)
@@ -145,6 +148,7 @@ def carry_out_refund(merchant: Merchant, made: Json) -> None:
 def carry_out_failure(merchant: Merchant, made: Json) -> None:
     """The scheme has sent a refund back."""
     merchant.store.get(made["payment"])["refunded"] -= made["amount"]["value"]
+    made["done"] = False
     _tell(merchant, "REFUND_FAILED", made, is_success=True)
 
 
@@ -169,6 +173,7 @@ def carry_out_reversal(merchant: Merchant, made: Json) -> None:
         payment["status"] = "cancelled"
     if is_possible:
         payment["refunded"] += left
+    made.update(done=is_possible, amount={**made["amount"], "value": left})
     kind = {"modification.action": "cancel" if is_cancel else "refund"}
     _tell(merchant, "CANCEL_OR_REFUND", made, is_success=is_possible, additionalData=kind)
 

@@ -35,6 +35,7 @@ COLUMNS = (
     "Markup (NC)",
     "Scheme Fees (NC)",
     "Interchange (NC)",
+    "Modification Merchant Reference",
     "Batch Number",
 )
 DISPUTE_FEE = 1500  # minor units, near: contracts differ
@@ -48,13 +49,15 @@ def settle(merchant: Merchant) -> Json:
     merchant.store.keep_setting("batch", number)
     rows = []
     for payment in list(merchant.store.newest_first("payment", Search(is_oldest_first=True))):
-        if payment["captured"] and not payment.get("settled"):
-            payment["settled"] = number
-            rows.append(_row(merchant, payment, number))
-        refunded = payment["refunded"] - payment.get("settledRefund", 0)
-        if refunded > 0:
-            payment["settledRefund"] = payment["refunded"]
-            rows.append(_refund_row(merchant, payment, refunded, number))
+        if payment["captured"] and not payment["isManual"] and not payment.get("settled"):
+            payment["settled"] = True
+            rows.append(_row(merchant, payment, payment["captured"], number))
+    for made in list(merchant.store.newest_first("modification", Search(is_oldest_first=True))):
+        payment = merchant.store.get(made["payment"])
+        was_done = made.get("settled", not payment["isManual"] and _is_settled_by(payment, made))
+        if made.get("done", was_done) != was_done:
+            made["settled"] = not was_done
+            rows.append(_modification_row(merchant, made, number))
     for dispute in list(merchant.store.newest_first("dispute", Search(is_oldest_first=True))):
         rows += _dispute_rows(merchant, dispute, number)
     name = f"settlement_detail_report_batch_{number}.csv"
@@ -70,15 +73,22 @@ def report_path(merchant: Merchant, name: str) -> str:
     return f"/reports/download/MerchantAccount/{merchant.terms.merchant}/{name}"
 
 
-def _row(merchant: Merchant, payment: Json, batch: int) -> Json:
-    fee = payment["fee"]
+def _is_settled_by(payment: Json, made: Json) -> bool:
+    """Whether a capture is that of a charge, which has a row of its own."""
+    return bool(made["what"] == "capture" and payment.get("settled"))
+
+
+def _row(merchant: Merchant, payment: Json, captured: int, batch: int) -> Json:
+    """Money that was captured; its fee is in the first row of its payment."""
+    fee = payment["fee"] if not payment.get("isFeeSettled") else dict.fromkeys(payment["fee"], 0)
+    payment["isFeeSettled"] = True
     currency = payment["amount"]["currency"]
-    net = payment["captured"] - sum(fee.values())
+    net = captured - sum(fee.values())
     return {
         **_common(merchant, payment, batch),
         "Type": "Settled",
         "Modification Reference": payment["id"],
-        "Gross Credit (GC)": _decimal(payment["captured"], currency),
+        "Gross Credit (GC)": _decimal(captured, currency),
         "Net Credit (NC)": _decimal(net, currency),
         "Commission (NC)": _decimal(fee["commission"], currency),
         "Markup (NC)": _decimal(fee["markup"], currency),
@@ -87,13 +97,24 @@ def _row(merchant: Merchant, payment: Json, batch: int) -> Json:
     }
 
 
-def _refund_row(merchant: Merchant, payment: Json, amount: int, batch: int) -> Json:
-    currency = payment["amount"]["currency"]
+def _modification_row(merchant: Merchant, made: Json, batch: int) -> Json:
+    """A capture or a refund that has come true, or has turned out not to."""
+    payment, value = merchant.store.get(made["payment"]), made["amount"]["value"]
+    named = {
+        "Modification Reference": made["id"],
+        "Modification Merchant Reference": made["merchantReference"],
+    }
+    if made["what"] == "capture" and made["done"]:
+        return {**_row(merchant, payment, value, batch), **named}
+    word = "Settled" if made["what"] == "capture" else "Refunded"
+    is_credit = (made["what"] == "capture") == made["done"]
+    side, amount = "Credit" if is_credit else "Debit", _decimal(value, made["amount"]["currency"])
     return {
         **_common(merchant, payment, batch),
-        "Type": "Refunded",
-        "Gross Debit (GC)": _decimal(amount, currency),
-        "Net Debit (NC)": _decimal(amount, currency),
+        **named,
+        "Type": word if made["done"] else f"{word}Reversed",
+        f"Gross {side} (GC)": amount,
+        f"Net {side} (NC)": amount,
     }
 
 
@@ -102,10 +123,10 @@ def _dispute_rows(merchant: Merchant, dispute: Json, batch: int) -> list[Json]:
     booked = dispute.get("booked", [])
     open_ones = booked[dispute.get("settledMoves", 0) :]
     dispute["settledMoves"] = len(booked)
-    return [_dispute_row(merchant, dispute, code, batch) for code in open_ones]
+    return [_dispute_row(merchant, dispute, code, at, batch) for code, at in open_ones]
 
 
-def _dispute_row(merchant: Merchant, dispute: Json, code: str, batch: int) -> Json:
+def _dispute_row(merchant: Merchant, dispute: Json, code: str, at: int, batch: int) -> Json:
     payment = merchant.store.get(dispute["payment"])
     currency, value = dispute["amount"]["currency"], dispute["amount"]["value"]
     fee = DISPUTE_FEE if code == "CHARGEBACK" else 0
@@ -113,6 +134,7 @@ def _dispute_row(merchant: Merchant, dispute: Json, code: str, batch: int) -> Js
     side = "Credit" if comes_back else "Debit"
     return {
         **_common(merchant, payment, batch),
+        "Creation Date": _instant(merchant, at),
         "Type": BOOKED_AS[code],
         "Modification Reference": dispute["id"],
         f"Gross {side} (GC)": _decimal(value, currency),
@@ -129,13 +151,17 @@ def _common(merchant: Merchant, payment: Json, batch: int) -> Json:
         "Psp Reference": payment["id"],
         "Merchant Reference": payment["merchantReference"],
         "Payment Method": cards.CARDS[payment["number"]].brand,
-        "Creation Date": merchant.at(payment["created"])[:19].replace("T", " "),
+        "Creation Date": _instant(merchant, payment["created"]),
         "TimeZone": "UTC",
         "Gross Currency": currency,
         "Exchange Rate": "1",
         "Net Currency": currency,
         "Batch Number": str(batch),
     }
+
+
+def _instant(merchant: Merchant, at: int) -> str:
+    return merchant.at(at)[:19].replace("T", " ")
 
 
 def _decimal(amount: int, currency: str) -> str:

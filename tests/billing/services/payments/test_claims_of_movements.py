@@ -32,6 +32,7 @@ from billing.queries.waiting import waiting_for_people
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.claim_targets import Target
 from billing.services.payments.collection import collect_due
+from billing.services.payments.event_rows import proof_of
 from billing.services.payments.holds import (
     capture_hold,
     hold_invoice,
@@ -40,7 +41,6 @@ from billing.services.payments.holds import (
     void_hold,
 )
 from billing.services.payments.refunds import reconcile_refunds, refund_payment, settle_refund
-from billing.services.payments.reported import proof_of
 from billing.services.payments.settling import settle_attempt
 from billing.services.payments.unknowns import agree_to_claim, claim_outcome, refuse_claim
 from billing.services.payments.webhook_inbox import work_off
