@@ -13,8 +13,10 @@ from analytics.domain.mrr import monthly
 from billing.domain.credit_parts import Sources, credit_parts
 from billing.domain.crediting import LineLeft, credit_line
 from billing.domain.discounts import CouponTerms, DiscountableLine, discount
+from billing.domain.event_rating import limit_events
 from billing.domain.minimums import left_of_minimum
-from billing.domain.rating import ChargeModel, PriceTerms, Tier, limit_events, rate
+from billing.domain.price_terms import ChargeModel, PriceTerms, Tier
+from billing.domain.rating import rate
 from billing.domain.tax import TaxableLine, TaxRate, TaxRounding, tax_lines
 from billing.domain.thresholds import Threshold, levels_reached
 from finance.domain.recognition import Grain, straight_line

@@ -13,8 +13,9 @@ from itertools import takewhile
 from typing import Any
 
 from billing.domain.minimums import exact_left
-from billing.domain.rating import PriceTerms, Rated
-from billing.domain.rating import Step as RatingStep
+from billing.domain.price_terms import PriceTerms
+from billing.domain.rating import Rated
+from billing.domain.rating_steps import Step as RatingStep
 from billing.domain.thresholds import BilledEarly
 from subscriptions.domain.proration import Proration
 from tiktoktoe.kernel.clock import utc

@@ -12,14 +12,8 @@ from billing.queries.late_usage import CameLateOf, late_events_of
 from subscriptions.domain.metering import ROLLED_UP, Aggregation, UsageTotal, add_up
 from subscriptions.models import Meter, Price, Tier
 from subscriptions.queries import usage_days
-from subscriptions.queries.quantities import (
-    DayTotals,
-    Measure,
-    Part,
-    measure_of,
-    measure_parts,
-    roll_ups,
-)
+from subscriptions.queries.measures import DayTotals, Measure, Part, measure_of
+from subscriptions.queries.quantities import measure_parts, roll_ups
 from tiktoktoe.kernel.money import Money
 
 ONE_DAY = timedelta(days=1)

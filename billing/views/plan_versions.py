@@ -14,14 +14,9 @@ from billing.services.invoices.calculating import calculate
 from subscriptions.errors import PlanVersionPublished, PriceInvalid
 from subscriptions.forms.prices import CalculatorForm, PlanVersionForm, PriceForm, TierFormSet
 from subscriptions.models import PlanVersion
-from subscriptions.services.catalog import (
-    PriceSpec,
-    next_version,
-    publish_plan_version,
-    rewrite_draft,
-    specs_of,
-    thresholds_of,
-)
+from subscriptions.services.catalog import next_version, publish_plan_version, rewrite_draft
+from subscriptions.services.price_specs import PriceSpec
+from subscriptions.services.version_terms import specs_of, thresholds_of
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now

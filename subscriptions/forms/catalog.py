@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 
 from subscriptions.models import Meter, Product
 from subscriptions.models.catalog import INTERVAL_CHOICES
-from subscriptions.services.catalog import MeterSpec
+from subscriptions.services.catalog_meters import MeterSpec
 from tiktoktoe.kernel.errors import InvalidInput
 from tiktoktoe.kernel.money import currency_of
 from tiktoktoe.kernel.periods import Interval, IntervalUnit

@@ -11,7 +11,7 @@ from subscriptions.models import (
     Meter,
     Price,
 )
-from subscriptions.services.catalog import PriceSpec, ThresholdSpec, TierTerms
+from subscriptions.services.price_specs import PriceSpec, ThresholdSpec, TierTerms
 from tiktoktoe.kernel.errors import InvalidInput
 from tiktoktoe.kernel.rates import decimal_of
 

@@ -14,7 +14,8 @@ from subscriptions.domain.lifecycle import BILLED_STATES
 from subscriptions.domain.metering import Aggregation
 from subscriptions.models import Meter
 from subscriptions.queries import UsageSpan, usage_totals
-from subscriptions.queries.quantities import Measure, Part, measure_of, measure_parts, roll_ups
+from subscriptions.queries.measures import Measure, Part, measure_of
+from subscriptions.queries.quantities import measure_parts, roll_ups
 from tiktoktoe.kernel.periods import (
     BillingPeriods,
     Interval,

@@ -162,7 +162,7 @@ SELECT position, sum((event.properties ->> meter.amount_property)::numeric)
 {EVENTS} GROUP BY position
 """
 
-# The same as `billing.domain.rating.limit_events`, for many.
+# The same as `billing.domain.event_rating.limit_events`, for many.
 LIMITED = f"""
 WITH numbered AS (
     SELECT position, event.quantity, terms.*,

@@ -1,12 +1,13 @@
 """A customer subscribes to a plan."""
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
 from django.db.models import QuerySet
 
-from subscriptions.domain.proration_policy import TrialUsage
+from subscriptions.domain.proration_policy import ProrationPolicy, TrialUsage
 from subscriptions.domain.schedule import Opening, opening
 from subscriptions.errors import PlanVersionNotOnSale, SubscriptionInvalid
 from subscriptions.models import (
@@ -72,73 +73,87 @@ def subscribe(
     _check_numbers(quantity, trial_days)
     _check_sellable(plan_version, at)
     _check_meters(plan_version, buyer, planned, at)
-    plan = plan_version.plan
-    begins_at = at if starts_at is None else starts_at
     days = _trial_days(plan_version, buyer) if trial_days is None else trial_days
-    policy = policy_of(plan, begins_at)
-    first = opening(
-        started_at=begins_at,
-        time_zone=buyer.time_zone,
-        interval=plan.billing_interval,
+    begins_at = at if starts_at is None else starts_at
+    wanted = _Wanted(
+        customer=buyer,
+        version=plan_version,
+        quantity=quantity,
+        begins_at=begins_at,
         trial_days=days,
         alignment=alignment,
-        anchor_day=anchor_day,
-        trial_anchor=policy.trial_anchor,
-        trial_usage=policy.trial_usage,
+        policy=policy_of(plan_version.plan, begins_at),
     )
+    first = _first_period(wanted, anchor_day)
     if starts_at is not None:
         _check_start(plan_version, buyer, first, starts_at=starts_at, at=at)
-    subscription = _write(
-        buyer,
-        plan_version,
-        quantity,
-        first,
-        starts_at=begins_at,
-        alignment=alignment,
-        bills_trial_usage=bool(days) and policy.trial_usage == TrialUsage.BILLED,
-        reference=reference or short_id("sub"),
-        at=at,
-    )
+    subscription = _write(wanted, first, reference=reference or short_id("sub"), at=at)
     if needs_payment and not days:
         hold_until_paid(subscription)
-    record_transition(
-        subscription=subscription,
-        from_state="",
-        event="trial_started" if days else "subscribed",
-        effective_at=begins_at,
-        actor=actor,
-        at=at,
-    )
-    logger.info("subscribed", extra={"subscription": subscription.reference, "plan": plan.code})
+    _record(subscription, wanted, actor=actor, at=at)
     return subscription
 
 
-def _write(
-    customer: Customer,
-    version: PlanVersion,
-    quantity: int,
-    first: Opening,
-    *,
-    starts_at: datetime,
-    alignment: Alignment,
-    bills_trial_usage: bool,
-    reference: str,
-    at: datetime,
-) -> Subscription:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """What somebody subscribes to, from when, by which rules."""
+
+    customer: Customer
+    version: PlanVersion
+    quantity: int
+    begins_at: datetime
+    trial_days: int
+    alignment: Alignment
+    policy: ProrationPolicy
+
+    @property
+    def bills_trial_usage(self) -> bool:
+        """Whether it has a trial in which only the fee is free."""
+        return bool(self.trial_days) and self.policy.trial_usage == TrialUsage.BILLED
+
+
+def _first_period(wanted: _Wanted, anchor_day: int | None) -> Opening:
+    return opening(
+        started_at=wanted.begins_at,
+        time_zone=wanted.customer.time_zone,
+        interval=wanted.version.plan.billing_interval,
+        trial_days=wanted.trial_days,
+        alignment=wanted.alignment,
+        anchor_day=anchor_day,
+        trial_anchor=wanted.policy.trial_anchor,
+        trial_usage=wanted.policy.trial_usage,
+    )
+
+
+def _record(subscription: Subscription, wanted: _Wanted, *, actor: Actor, at: datetime) -> None:
+    record_transition(
+        subscription=subscription,
+        from_state="",
+        event="trial_started" if wanted.trial_days else "subscribed",
+        effective_at=wanted.begins_at,
+        actor=actor,
+        at=at,
+    )
+    plan = wanted.version.plan.code
+    logger.info("subscribed", extra={"subscription": subscription.reference, "plan": plan})
+
+
+def _write(wanted: _Wanted, first: Opening, *, reference: str, at: datetime) -> Subscription:
     """The subscription and its first phase."""
+    customer, version = wanted.customer, wanted.version
     subscription = Subscription.objects.create(
         reference=reference,
         customer=customer,
         plan_version=version,
-        quantity=quantity,
+        quantity=wanted.quantity,
         currency=version.currency,
         state=_state_of(first),
         time_zone=customer.time_zone,
-        alignment=alignment,
+        alignment=wanted.alignment,
         anchor_on=first.anchor_on,
-        started_at=starts_at,
+        started_at=wanted.begins_at,
         trial_ends_at=first.trial_ends_at,
-        bills_trial_usage=bills_trial_usage,
+        bills_trial_usage=wanted.bills_trial_usage,
         current_period_start=first.period.start,
         current_period_end=first.period.end,
         next_billing_at=first.period.end,
@@ -153,7 +168,7 @@ def _write(
     SubscriptionPhase.objects.create(
         subscription=subscription,
         plan_version=version,
-        quantity=quantity,
+        quantity=wanted.quantity,
         starts_at=first.period.start,
     )
     return subscription

@@ -11,13 +11,9 @@ from django.views.decorators.http import require_http_methods
 from subscriptions.errors import PriceInvalid
 from subscriptions.forms.catalog import FirstVersionForm, MeterForm, PlanForm, ProductForm
 from subscriptions.models import Plan, PlanVersion, Product
-from subscriptions.services.catalog import (
-    PriceSpec,
-    create_meter,
-    create_plan,
-    create_product,
-    draft_plan_version,
-)
+from subscriptions.services.catalog import create_plan, create_product, draft_plan_version
+from subscriptions.services.catalog_meters import create_meter
+from subscriptions.services.price_specs import PriceSpec
 from subscriptions.views.catalog_forms import form_page
 from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now

@@ -37,7 +37,7 @@ from subscriptions.models import (
     UsageDay,
 )
 from subscriptions.queries import UsageSpan, usage_totals
-from subscriptions.services.catalog import TierTerms
+from subscriptions.services.price_specs import TierTerms
 from tests.factories.subscriptions import (
     make_meter,
     make_plan,

@@ -13,10 +13,12 @@ from time import perf_counter
 
 from django.db import connection
 
-from billing.domain.rating import ChargeModel, PriceTerms, Tier, rate
+from billing.domain.price_terms import ChargeModel, PriceTerms, Tier
+from billing.domain.rating import rate
 from subscriptions.models import Meter
-from subscriptions.queries.quantities import Measure, Part, measure_of, measure_parts, roll_ups
-from subscriptions.services.catalog import MeterSpec, create_meter
+from subscriptions.queries.measures import Measure, Part, measure_of
+from subscriptions.queries.quantities import measure_parts, roll_ups
+from subscriptions.services.catalog_meters import MeterSpec, create_meter
 from subscriptions.services.usage import ensure_partitions
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.periods import Period

@@ -14,7 +14,7 @@ from billing.services.invoices.dry_run import start_dry_run, work_on_dry_run
 from billing.services.invoices.invoicing import bill_start
 from billing.services.invoices.renewal import run_billing
 from subscriptions.models import Subscription
-from subscriptions.services.catalog import TierTerms
+from subscriptions.services.price_specs import TierTerms
 from tests.browser.reader import DESKTOP, PHONE, Reader
 from tests.factories.subscriptions import (
     JAN_1,

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from subscriptions.models import PlanVersion
-from subscriptions.services.catalog import ThresholdSpec, TierTerms, draft_plan_version
+from subscriptions.services.catalog import draft_plan_version
+from subscriptions.services.price_specs import ThresholdSpec, TierTerms
 from tests.browser.reader import DESKTOP, PHONE, THEMES, Reader
 from tests.factories.subscriptions import JAN_1, make_plan, per_call, recurring
 

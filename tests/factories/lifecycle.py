@@ -7,8 +7,8 @@ from typing import Any
 from billing.models import CreditNote, Invoice, InvoiceLine, TaxRate
 from billing.services.changes.subscribing import start_subscription
 from subscriptions.models import BillingPolicy, Customer, PlanVersion, Subscription
-from subscriptions.services.catalog import PriceSpec
 from subscriptions.services.policies import assign_policy
+from subscriptions.services.price_specs import PriceSpec
 from tests.factories.subscriptions import (
     TEST_ACTOR,
     make_customer,

@@ -18,7 +18,8 @@ from subscriptions.models import (
     Product,
     Subscription,
 )
-from subscriptions.services.catalog import PriceSpec, draft_plan_version, publish_plan_version
+from subscriptions.services.catalog import draft_plan_version, publish_plan_version
+from subscriptions.services.price_specs import PriceSpec
 from subscriptions.services.signup import subscribe
 from subscriptions.services.transitions import Actor
 from tests.factories.accounts import make_user

@@ -9,13 +9,9 @@ from django.test import Client
 
 from subscriptions.errors import PriceInvalid
 from subscriptions.models import Meter, PlanVersion, Price, SpendingThreshold, Tier
-from subscriptions.services.catalog import (
-    MeterSpec,
-    ThresholdSpec,
-    create_meter,
-    draft_plan_version,
-    publish_plan_version,
-)
+from subscriptions.services.catalog import draft_plan_version, publish_plan_version
+from subscriptions.services.catalog_meters import MeterSpec, create_meter
+from subscriptions.services.price_specs import ThresholdSpec
 from tests.factories.accounts import make_user
 from tests.factories.subscriptions import JAN_1, make_meter, make_plan, per_call, recurring
 

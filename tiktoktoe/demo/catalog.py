@@ -6,14 +6,9 @@ from decimal import Decimal
 
 from billing.models import TaxRate
 from subscriptions.models import Feature, Meter, Plan, PlanVersion, Product
-from subscriptions.services.catalog import (
-    PriceSpec,
-    TierTerms,
-    create_plan,
-    draft_plan_version,
-    publish_plan_version,
-)
+from subscriptions.services.catalog import create_plan, draft_plan_version, publish_plan_version
 from subscriptions.services.features import GrantTerms, create_feature, grant_features
+from subscriptions.services.price_specs import PriceSpec, TierTerms
 from tiktoktoe.kernel.periods import Interval, IntervalUnit
 
 CURRENCY = "EUR"

@@ -32,14 +32,10 @@ from subscriptions.models import (
     UsageEvent,
 )
 from subscriptions.queries import UsageSpan, usage_totals
-from subscriptions.services.catalog import (
-    PriceSpec,
-    TierTerms,
-    draft_plan_version,
-    publish_plan_version,
-)
+from subscriptions.services.catalog import draft_plan_version, publish_plan_version
 from subscriptions.services.customers import CustomerDetails, create_customer
 from subscriptions.services.event_sources import create_event_source
+from subscriptions.services.price_specs import PriceSpec, TierTerms
 from subscriptions.services.rollups import fold_deltas
 from subscriptions.services.signup import subscribe
 from subscriptions.services.transitions import Actor

@@ -11,8 +11,9 @@ from billing.models import Invoice, PaymentMethod
 from billing.services.invoices.invoicing import bill_start
 from billing.services.payments.routing_policies import activate_policy, add_rule, draft_policy
 from subscriptions.models import Customer, Plan, PlanVersion, Product
-from subscriptions.services.catalog import PriceSpec, draft_plan_version, publish_plan_version
+from subscriptions.services.catalog import draft_plan_version, publish_plan_version
 from subscriptions.services.customers import CustomerDetails, create_customer
+from subscriptions.services.price_specs import PriceSpec
 from subscriptions.services.signup import subscribe
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Role

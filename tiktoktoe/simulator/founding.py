@@ -12,16 +12,12 @@ from billing.services.credit.coupons import CouponDetails, create_coupon
 from billing.services.invoices.consolidating import set_invoicing
 from billing.services.invoices.numbering import set_numbering
 from subscriptions.models import Customer, Meter, Plan, PlanVersion, Price, Product
-from subscriptions.services.catalog import (
-    MeterSpec,
-    ThresholdSpec,
-    create_meter,
-    draft_plan_version,
-    publish_plan_version,
-)
+from subscriptions.services.catalog import draft_plan_version, publish_plan_version
+from subscriptions.services.catalog_meters import MeterSpec, create_meter
 from subscriptions.services.customers import CustomerDetails, create_customer
 from subscriptions.services.event_sources import create_event_source
 from subscriptions.services.policies import assign_policy, publish_policy
+from subscriptions.services.price_specs import ThresholdSpec
 from tiktoktoe.kernel.errors import Conflict, InvalidInput
 from tiktoktoe.kernel.money import Money, currency_of
 from tiktoktoe.simulator.dunning import put_dunning_in_force

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from subscriptions.models import Meter
-from subscriptions.services.catalog import PriceSpec, TierTerms
+from subscriptions.services.price_specs import PriceSpec, TierTerms
 from tiktoktoe.simulator.errors import ScenarioInvalid
 from tiktoktoe.simulator.scenario.catalog import Charge, Filter, Plan, TierRow
 from tiktoktoe.simulator.scenario.values import Amount

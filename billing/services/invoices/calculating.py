@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
 
-from billing.domain.rating import Rated, limit_events, rate
+from billing.domain.event_rating import limit_events
+from billing.domain.rating import Rated, rate
 from billing.services.invoices.terms import LoadedPrice, PriceBook
 from subscriptions.models import PlanVersion
 from tiktoktoe.kernel.money import Money, total

@@ -12,7 +12,7 @@ from billing.domain.tax import TaxedLine
 from billing.domain.totals import Totals
 from billing.services.credit.coupon_book import Buyer, CouponTaken
 from subscriptions.models import Customer, Subscription
-from subscriptions.queries.quantities import Late
+from subscriptions.queries.measures import Late
 from tiktoktoe.kernel.money import Money
 from tiktoktoe.kernel.periods import BillingPeriods, Period, local_date, local_midnight
 

@@ -25,7 +25,7 @@ from billing.services.invoices.period_lines import draft_lines
 from billing.services.invoices.terms import PriceBook
 from subscriptions.domain.metering import matches
 from subscriptions.models import Price, Subscription, SubscriptionPhase
-from subscriptions.queries.quantities import Late, LateArrival
+from subscriptions.queries.measures import Late, LateArrival
 from subscriptions.services.policies import PolicyBook
 from tiktoktoe.kernel.money import Money, quantize_amount, total
 from tiktoktoe.kernel.periods import local_date

@@ -12,7 +12,8 @@ from decimal import Decimal
 from django.db import transaction
 
 from billing.domain.derivation import rated_derivation
-from billing.domain.rating import ChargeModel, PriceTerms, rate
+from billing.domain.price_terms import ChargeModel, PriceTerms
+from billing.domain.rating import rate
 from billing.errors import ChargeInvalid, ChargeKeyReused
 from billing.gateways.tax_service import tax_engine
 from billing.models import Invoice, InvoiceEvent, InvoiceLine

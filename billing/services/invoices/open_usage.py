@@ -10,7 +10,8 @@ from billing.services.invoices.draft_parts import Boundary
 from billing.services.invoices.period_lines import used_in_periods
 from billing.services.invoices.usage_lines import UsageOf
 from subscriptions.models import Price, Subscription
-from subscriptions.queries.quantities import Part, measure_parts, roll_ups
+from subscriptions.queries.measures import Part
+from subscriptions.queries.quantities import measure_parts, roll_ups
 from subscriptions.services.policies import PolicyBook
 
 ONE_DAY = timedelta(days=1)

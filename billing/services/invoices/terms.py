@@ -9,8 +9,9 @@ from fractions import Fraction
 from django.db.models import Prefetch
 
 from billing.domain.included import included_share
-from billing.domain.rating import ChargeModel, PriceTerms, rate
-from billing.domain.rating import Tier as TierTerms
+from billing.domain.price_terms import ChargeModel, PriceTerms
+from billing.domain.price_terms import Tier as TierTerms
+from billing.domain.rating import rate
 from subscriptions.models import Meter, PlanVersion, Price, Tier
 from tiktoktoe.kernel.money import Money
 

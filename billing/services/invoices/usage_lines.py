@@ -11,7 +11,8 @@ from datetime import datetime
 from fractions import Fraction
 
 from billing.domain.derivation import EventFilter, less_billed_ahead, rated_derivation
-from billing.domain.rating import ChargeModel, PriceTerms, rate
+from billing.domain.price_terms import ChargeModel, PriceTerms
+from billing.domain.rating import rate
 from billing.models import InvoiceLine
 from billing.queries.thresholds import AheadKey, billed_ahead
 from billing.services.invoices.draft_parts import Boundary, DraftLine, Stretch, on_one_price
@@ -19,7 +20,7 @@ from billing.services.invoices.terms import LoadedPrice, PriceBook
 from subscriptions.domain.metering import Aggregation, matches
 from subscriptions.models import Price
 from subscriptions.models.prices import FALLING, GROWING
-from subscriptions.queries.quantities import (
+from subscriptions.queries.measures import (
     DayTotals,
     EventTerms,
     Measure,
@@ -27,9 +28,8 @@ from subscriptions.queries.quantities import (
     Part,
     TierBounds,
     measure_of,
-    measure_parts,
-    roll_ups,
 )
+from subscriptions.queries.quantities import measure_parts, roll_ups
 from subscriptions.services.policies import PolicyBook
 from tiktoktoe.kernel.money import Money
 from tiktoktoe.kernel.periods import Period

@@ -14,7 +14,8 @@ from billing.domain.derivation import (
     rated_derivation,
     undiscounted,
 )
-from billing.domain.rating import ChargeModel, PriceTerms, Tier, rate
+from billing.domain.price_terms import ChargeModel, PriceTerms, Tier
+from billing.domain.rating import rate
 from subscriptions.domain.proration import charge_part
 from subscriptions.domain.proration_policy import OWN
 from tiktoktoe.kernel.money import Money

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.domain.derivation import rated_derivation
+from billing.domain.event_rating import limit_events
 from billing.domain.late_usage import Reckoned, late_derivation, settle
 from billing.domain.minimums import left_of_minimum
-from billing.domain.rating import ChargeModel, PriceTerms, Tier, limit_events, rate
+from billing.domain.price_terms import ChargeModel, PriceTerms, Tier
+from billing.domain.rating import rate
 from subscriptions.domain.metering import Aggregation, MeteredEvent, quantity_of, total_of
 from tiktoktoe.kernel.money import Money, total
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.domain.rating import ChargeModel, PriceTerms, Rated, Tier, limit_events, rate
-from billing.errors import PriceTermsInvalid, QuantityInvalid
-from subscriptions.domain.metering import LimitedEvents
+from billing.domain.event_rating import limit_events
+from billing.domain.price_terms import ChargeModel, PriceTerms, Tier
+from billing.domain.rating import Rated, rate
+from billing.errors import QuantityInvalid
 from tests.golden import scenario
 from tests.strategies import currencies, quantities, unit_amounts
 from tiktoktoe.kernel.money import Money, quantize_amount
@@ -107,52 +108,6 @@ def test_a_quantity_that_cannot_be_is_refused(quantity: str) -> None:
     assert refused.value.field == "quantity"
 
 
-@pytest.mark.parametrize(
-    ("tiers", "field", "message"),
-    [
-        ((), "tiers", "needs tiers"),
-        ((Tier(up_to=D(10)),), "tiers[1].up_to", "nothing says what more than 10 cost"),
-        ((Tier(up_to=None), Tier(up_to=None)), "tiers[1].up_to", "overlaps the next"),
-        (
-            (Tier(up_to=D(10)), Tier(up_to=D(10)), Tier(up_to=None)),
-            "tiers[2].up_to",
-            "does not lie above",
-        ),
-        ((Tier(up_to=D(0)), Tier(up_to=None)), "tiers[1].up_to", "does not lie above"),
-        ((Tier(up_to=None, unit_amount=D(-1)),), "tiers[1].unit_amount", "negative"),
-        ((Tier(up_to=None, flat_amount=D("NaN")),), "tiers[1].flat_amount", "not a number"),
-        ((Tier(up_to=None, block_size=D(0)),), "tiers[1].block_size", "not above zero"),
-    ],
-)
-def test_tiers_with_gaps_or_overlaps_name_the_tier(
-    tiers: Sequence[Tier], field: str, message: str
-) -> None:
-    with pytest.raises(PriceTermsInvalid, match=message) as refused:
-        _terms("graduated", tiers=tiers)
-
-    assert refused.value.field == field
-
-
-@pytest.mark.parametrize(
-    ("model", "fields", "field"),
-    [
-        ("package", {}, "package_size"),
-        ("package", {"package_size": D(0)}, "package_size"),
-        ("per_unit", {"unit_amount": D(-1)}, "unit_amount"),
-        ("per_unit", {"included_units": D(-1)}, "included_units"),
-        ("per_unit", {"tiers": TIERS}, "tiers"),
-        ("percentage", {"percentage": D("Infinity")}, "percentage"),
-    ],
-)
-def test_terms_that_contradict_themselves_name_the_field(
-    model: str, fields: dict[str, object], field: str
-) -> None:
-    with pytest.raises(PriceTermsInvalid) as refused:
-        _terms(model, **fields)
-
-    assert refused.value.field == field
-
-
 def test_golden_lago_43_graduated_with_flat_fees() -> None:
     for case in scenario("LAGO-CHARGE-43")["cases"]:
         terms = _terms("graduated", tiers=_golden_tiers(case["tiers"]))
@@ -186,71 +141,6 @@ def test_golden_lago_47_graduated_percentages_with_flat_fees() -> None:
 
     for quantity, amount in golden["expected"].items():
         assert rate(D(quantity), terms).amount == D(amount)
-
-
-# Numbers of Lago's percentage_service_spec: events of 50, 100, 250 and 400.
-@pytest.mark.parametrize(
-    ("included", "amount"),
-    [
-        ({"included_events": 3, "included_units": D(250)}, "11.15"),
-        ({"included_units": D(250)}, "11.15"),
-        ({"included_events": 3}, "7.2"),
-        ({}, "18.4"),
-        ({"included_events": 3, "included_units": D(500)}, "7.2"),
-        ({"included_events": 5}, "0"),
-    ],
-)
-def test_the_first_events_are_free_by_number_and_by_amount(
-    included: dict[str, object], amount: str
-) -> None:
-    terms = _terms("percentage", percentage=D("1.3"), unit_amount=D(2), **included)
-    limited = limit_events([D(50), D(100), D(250), D(400)], terms)
-
-    assert rate(D(800), terms, event_count=4, limited=limited).amount == D(amount)
-
-
-# The same with 1.75 to 12 for each of 10, 80 and 10000.
-@pytest.mark.parametrize(
-    ("fields", "amount"),
-    [
-        ({}, "16.142"),
-        ({"unit_amount": D(2)}, "18.691"),
-        ({"included_events": 2}, "12"),
-        ({"included_units": D(30)}, "13.794"),
-        ({"included_events": 3, "included_units": D(10000)}, "2.691"),
-    ],
-)
-def test_only_what_is_charged_has_a_minimum(fields: dict[str, object], amount: str) -> None:
-    limits = {"event_minimum": D("1.75"), "event_maximum": D(12)}
-    terms = _terms("percentage", percentage=D("2.99"), **limits, **fields)
-    limited = limit_events([D(10), D(80), D(10000)], terms)
-
-    assert rate(D(10090), terms, event_count=3, limited=limited).amount == D(amount)
-
-
-def test_an_event_that_is_included_has_no_minimum() -> None:
-    terms = _terms(
-        "percentage",
-        percentage=D(10),
-        included_units=D(50),
-        included_events=2,
-        unit_amount=D(1),
-        event_minimum=D(3),
-        event_maximum=D(5),
-    )
-
-    limited = limit_events([D(50), D(10), D(20), D(100)], terms)
-
-    # nothing; 1.00 and the fee, so 3.00; 2.00 and the fee; 11.00, so 5.00
-    assert limited == LimitedEvents(units=D(20), fees=1, at_minimum=1, at_maximum=1, included=D(50))
-    assert rate(D(180), terms, event_count=4, limited=limited).amount == D(11)
-
-
-def test_limits_need_the_events() -> None:
-    terms = _terms("percentage", percentage=D(10), event_minimum=D(3))
-
-    with pytest.raises(QuantityInvalid):
-        rate(D(100), terms, event_count=1)
 
 
 def test_a_dynamic_price_is_what_the_events_say() -> None:

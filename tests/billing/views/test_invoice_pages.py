@@ -10,7 +10,7 @@ from billing.models import BillingFailure, BillingRun, CreditNote, Invoice, Invo
 from billing.services.credit.credit_notes import issue_credit_note
 from billing.services.invoices.renewal import run_billing
 from subscriptions.models import Subscription
-from subscriptions.services.catalog import TierTerms
+from subscriptions.services.price_specs import TierTerms
 from tests.factories.accounts import make_user
 from tests.factories.billing import only_line, open_invoice
 from tests.factories.subscriptions import (

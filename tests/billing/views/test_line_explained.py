@@ -18,11 +18,8 @@ from billing.services.invoices.ahead import bill_usage_ahead
 from billing.services.invoices.renewal import run_billing
 from billing.services.invoices.thresholds import bill_thresholds
 from subscriptions.models import Customer, PlanVersion
-from subscriptions.services.catalog import (
-    ThresholdSpec,
-    draft_plan_version,
-    publish_plan_version,
-)
+from subscriptions.services.catalog import draft_plan_version, publish_plan_version
+from subscriptions.services.price_specs import ThresholdSpec
 from tests.factories.accounts import make_user
 from tests.factories.lifecycle import taxed_customer
 from tests.factories.subscriptions import (

@@ -7,16 +7,10 @@ import pytest
 from django.test import Client
 
 from subscriptions.models import PlanVersion, Price
-from subscriptions.services.catalog import (
-    MeterSpec,
-    ThresholdSpec,
-    TierTerms,
-    create_meter,
-    draft_plan_version,
-    next_version,
-    specs_of,
-    thresholds_of,
-)
+from subscriptions.services.catalog import draft_plan_version, next_version
+from subscriptions.services.catalog_meters import MeterSpec, create_meter
+from subscriptions.services.price_specs import ThresholdSpec, TierTerms
+from subscriptions.services.version_terms import specs_of, thresholds_of
 from tests.factories.accounts import make_user
 from tests.factories.subscriptions import (
     JAN_1,

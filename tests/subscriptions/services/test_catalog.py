@@ -5,15 +5,9 @@ import pytest
 
 from subscriptions.errors import PlanVersionPublished, PriceInvalid
 from subscriptions.models import PlanVersion
-from subscriptions.services.catalog import (
-    MeterSpec,
-    PriceSpec,
-    ThresholdSpec,
-    TierTerms,
-    create_meter,
-    draft_plan_version,
-    publish_plan_version,
-)
+from subscriptions.services.catalog import draft_plan_version, publish_plan_version
+from subscriptions.services.catalog_meters import MeterSpec, create_meter
+from subscriptions.services.price_specs import PriceSpec, ThresholdSpec, TierTerms
 from tests.factories.subscriptions import JAN_1, make_plan, per_call, published_version, recurring
 from tiktoktoe.kernel.errors import InvalidInput
 

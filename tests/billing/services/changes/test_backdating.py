@@ -23,8 +23,8 @@ from subscriptions.models import (
     Subscription,
     SubscriptionTransition,
 )
-from subscriptions.services.catalog import ThresholdSpec
 from subscriptions.services.policies import NO_OVERRIDE, ChangeOverride
+from subscriptions.services.price_specs import ThresholdSpec
 from tests.factories.subscriptions import (
     JAN_1,
     TEST_ACTOR,

@@ -24,9 +24,9 @@ from billing.services.invoices.renewal import due, run_billing
 from subscriptions.domain.proration_policy import Timing
 from subscriptions.errors import PlanVersionNotOnSale, SubscriptionChanged
 from subscriptions.models import PlanVersion, Subscription
-from subscriptions.services.catalog import PriceSpec
 from subscriptions.services.customer_clocks import create_clock
 from subscriptions.services.policies import ChangeOverride
+from subscriptions.services.price_specs import PriceSpec
 from tests.factories.lifecycle import at, begin, billed, fee_of, lines_of, noted
 from tests.factories.subscriptions import TEST_ACTOR, make_customer, per_call, recurring
 from tests.factories.usage import use

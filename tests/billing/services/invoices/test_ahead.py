@@ -15,7 +15,7 @@ from billing.services.invoices.ahead import bill_usage_ahead
 from billing.services.invoices.invoicing import preview_next_invoice, void_invoice
 from billing.services.invoices.renewal import run_billing
 from subscriptions.models import Customer
-from subscriptions.services.catalog import TierTerms
+from subscriptions.services.price_specs import TierTerms
 from tests.factories.subscriptions import (
     JAN_1,
     make_customer,

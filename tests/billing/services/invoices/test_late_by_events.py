@@ -20,7 +20,7 @@ from billing.services.invoices.late_usage import bill_late_usage
 from finance.queries import unposted_count
 from finance.services.posting import post_documents
 from subscriptions.models import PlanVersion, Subscription
-from subscriptions.services.catalog import PriceSpec, TierTerms
+from subscriptions.services.price_specs import PriceSpec, TierTerms
 from tests.factories.accounts import make_user
 from tests.factories.lifecycle import at, begin, fee_of
 from tests.factories.subscriptions import TEST_ACTOR, make_meter, per_call

@@ -23,7 +23,7 @@ from billing.services.invoices.replacing import is_replaceable
 from finance.queries import unposted_count
 from finance.services.posting import post_documents
 from subscriptions.models import Subscription
-from subscriptions.services.catalog import PriceSpec
+from subscriptions.services.price_specs import PriceSpec
 from tests.factories.accounts import make_user
 from tests.factories.subscriptions import (
     JAN_1,

@@ -11,7 +11,8 @@ from django.db import connection
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing.domain.rating import ChargeModel, PriceTerms, rate
+from billing.domain.price_terms import ChargeModel, PriceTerms
+from billing.domain.rating import rate
 from billing.errors import ChargeInvalid, ChargeKeyReused
 from billing.models import CouponRedemption, Invoice, TaxRate
 from billing.queries.explanation import explain_line

@@ -12,8 +12,8 @@ from billing.services.invoices import renewal
 from billing.services.invoices.invoicing import bill_start, preview_next_invoice
 from billing.services.invoices.renewal import release_failure, run_billing
 from subscriptions.models import Customer, Subscription
-from subscriptions.services.catalog import TierTerms
 from subscriptions.services.changes import schedule_cancellation, switch_plan
+from subscriptions.services.price_specs import TierTerms
 from tests.factories.subscriptions import (
     JAN_1,
     TEST_ACTOR,

@@ -18,12 +18,9 @@ from finance.models import Posting
 from finance.services.posting import post_documents
 from subscriptions.domain.proration_policy import Timing
 from subscriptions.models import PlanVersion, Subscription
-from subscriptions.services.catalog import (
-    ThresholdSpec,
-    draft_plan_version,
-    publish_plan_version,
-)
+from subscriptions.services.catalog import draft_plan_version, publish_plan_version
 from subscriptions.services.policies import ChangeOverride
+from subscriptions.services.price_specs import ThresholdSpec
 from tests.factories.subscriptions import (
     JAN_1,
     TEST_ACTOR,

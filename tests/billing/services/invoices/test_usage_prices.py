@@ -11,7 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billing.domain.rating import ChargeModel, PriceTerms, limit_events
+from billing.domain.event_rating import limit_events
+from billing.domain.price_terms import ChargeModel, PriceTerms
 from billing.models import Invoice, InvoiceLine
 from billing.queries.explanation import explain_line
 from billing.services.invoices.invoicing import bill_start
@@ -25,23 +26,12 @@ from subscriptions.domain.metering import (
     weighted_by_time,
 )
 from subscriptions.models import BillingPolicy, Customer, Meter, PlanVersion
-from subscriptions.queries.quantities import (
-    EventTerms,
-    Part,
-    TierBounds,
-    measure_of,
-    measure_parts,
-    roll_ups,
-)
-from subscriptions.services.catalog import (
-    MeterSpec,
-    PriceSpec,
-    TierTerms,
-    create_meter,
-    draft_plan_version,
-    publish_plan_version,
-)
+from subscriptions.queries.measures import EventTerms, Part, TierBounds, measure_of
+from subscriptions.queries.quantities import measure_parts, roll_ups
+from subscriptions.services.catalog import draft_plan_version, publish_plan_version
+from subscriptions.services.catalog_meters import MeterSpec, create_meter
 from subscriptions.services.policies import assign_policy
+from subscriptions.services.price_specs import PriceSpec, TierTerms
 from tests.factories.subscriptions import (
     JAN_1,
     TEST_ACTOR,
