@@ -80,6 +80,10 @@ class AdyenWorld:
         assert method is not None
         return method
 
+    def confirm(self, attempt: PaymentAttempt, *, passes: bool = True) -> dict[str, str]:
+        """Answer the bank's question; gives what the browser comes back with."""
+        return self.control.answer_challenge(attempt.gateway_reference, passes=passes)
+
     def charged(self, invoice: Invoice) -> list[int]:
         """The gateway's truth: the amounts taken for an invoice, in cents."""
         attempts = PaymentAttempt.objects.filter(payment__invoice=invoice)

@@ -41,6 +41,10 @@ class GatewayWorld(Protocol):
         """
         ...
 
+    def confirm(self, attempt: PaymentAttempt, *, passes: bool = True) -> dict[str, str]:
+        """Answer the bank's question about a stored card; gives what the browser brings back."""
+        ...
+
     def charged(self, invoice: Invoice) -> list[int]:
         """The gateway's truth: the amounts taken for an invoice, in cents."""
         ...

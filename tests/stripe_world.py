@@ -82,6 +82,11 @@ class StripeWorld:
         assert method is not None
         return method
 
+    def confirm(self, attempt: PaymentAttempt, *, passes: bool = True) -> dict[str, str]:
+        """Answer the bank's question; gives what the browser comes back with."""
+        self.control.answer_challenge(attempt.gateway_reference, passes=passes)
+        return {"payment_intent": attempt.gateway_reference}
+
     def charged(self, invoice: Invoice) -> list[int]:
         """The gateway's truth: the amounts taken for an invoice, in cents."""
         return [

@@ -262,10 +262,16 @@ GATEWAYS |= env_accounts(
 )
 # What account numbers are sealed with, the newest first; the others only open what they sealed.
 SEALING_KEYS = env_list("SEALING_KEYS", []) or [SECRET_KEY]
-# The pages may send a form on to the hosted payment page.
+# The pages may send a form on to the hosted payment page, or to the bank's question about a card.
 CSP_FORM_ACTION = env_list(
     "CSP_FORM_ACTION",
-    ["https://checkout.stripe.com", "https://*.adyen.link", "https://*.paypal.com"],
+    [
+        "https://checkout.stripe.com",
+        "https://hooks.stripe.com",
+        "https://*.adyen.link",
+        "https://*.adyen.com",
+        "https://*.paypal.com",
+    ],
 )
 SILENCED_SYSTEM_CHECKS = ["djstripe.W002"]  # a local API host is meant
 

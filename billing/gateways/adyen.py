@@ -28,6 +28,7 @@ from billing.gateways.adyen_objects import (
     outcome_of_link,
     outcome_of_modification,
     outcome_of_payment,
+    outcome_of_return,
     page_of_link,
     to_adyen,
 )
@@ -54,12 +55,14 @@ from billing.gateways.base import (
     SettledCharge,
     VoidRequest,
 )
+from billing.gateways.challenges import ReturnRequest
 from billing.gateways.disputes import AcceptRequest, EvidenceRequest, SettledDispute
 from tiktoktoe.kernel.money import zero
 
 _CANNOT_BE_ASKED = Outcome(
     answer=Answer.INCONCLUSIVE, message="Adyen tells by notifications, and by a repeated request"
 )
+_OPEN = Answer.INCONCLUSIVE  # what was asked changes nothing, or nobody knows
 # What Stripe fills in; Adyen sends everybody back to the same address.
 _PLACEHOLDER = "{CHECKOUT_SESSION_ID}"
 
@@ -117,6 +120,23 @@ class AdyenGateway:
         """Ask for a cancel; a CANCELLATION notification tells what came of it."""
         body = {"reference": request.our_reference}
         return self._modify(request.charge_reference, "cancels", body, request.idempotency_key)
+
+    def end_challenge(self, request: VoidRequest) -> Outcome:
+        """Ask to cancel a payment that waits for its shopper; a CANCELLATION tells what came."""
+        asked = self.void(request)
+        return Outcome(answer=asked.answer if asked.answer == Answer.PENDING else _OPEN)
+
+    def complete_challenge(self, request: ReturnRequest) -> Outcome:
+        """Hand over the `redirectResult` that the bank's page has sent the shopper back with.
+
+        Source: docs.adyen.com/online-payments/3d-secure/redirect-3ds2, "Handle the redirect".
+        """
+        return self._client.move(
+            "/payments/details",
+            {"details": {"redirectResult": request.told}},
+            key=request.idempotency_key,
+            read=lambda answer: outcome_of_return(answer, request.our_reference),
+        )
 
     def open_page(self, request: PageRequest) -> Outcome:
         """Create a payment link over one amount, or over nothing to store a method."""
@@ -251,9 +271,9 @@ class AdyenGateway:
         )
         return methods_of(listing)
 
-    def authentication_fields(self, wish: str, *, is_on_page: bool) -> dict[str, Any]:
+    def authentication_fields(self, wish: str, *, is_there: bool) -> dict[str, Any]:
         """What a request says about confirming."""
-        return _wish(wish) if is_on_page else _without_customer(wish)
+        return _wish(wish) if is_there else _without_customer(wish)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
         """The events of a standard notification, or that of a stored card."""
@@ -314,8 +334,7 @@ class AdyenGateway:
             "reference": request.our_reference,
             "paymentMethod": {"type": "scheme", "storedPaymentMethodId": request.method_reference},
             "shopperReference": request.customer_reference,
-            **_without_customer(request.authentication),
-            "returnUrl": settings.BASE_URL,
+            **_session(request),
             "metadata": _metadata(request.metadata),
             **terms,
         }
@@ -381,6 +400,27 @@ def _without_customer(exemption: str) -> dict[str, str]:
     """
     model = "UnscheduledCardOnFile" if exemption == "merchant_initiated" else "Subscription"
     return {"shopperInteraction": "ContAuth", "recurringProcessingModel": model}
+
+
+def _session(request: ChargeRequest) -> dict[str, Any]:
+    """Whether the shopper is there to confirm, and what the bank is told of the browser.
+
+    Source: docs.adyen.com/online-payments/tokenization, "CardOnFile": the shopper pays by what is
+    stored; docs.adyen.com/online-payments/3d-secure/redirect-3ds2 for the redirect.
+    """
+    if not request.return_url:
+        return {"returnUrl": settings.BASE_URL, **_without_customer(request.authentication)}
+    return {
+        "shopperInteraction": "ContAuth",
+        "recurringProcessingModel": "CardOnFile",
+        "channel": "Web",
+        "origin": settings.BASE_URL,
+        "returnUrl": request.return_url,
+        "authenticationData": {"threeDSRequestData": {"nativeThreeDS": "disabled"}},
+        **({"browserInfo": dict(request.browser)} if request.browser else {}),
+        **({"shopperIP": request.customer_address} if request.customer_address else {}),
+        **_wish(request.authentication),
+    }
 
 
 def _wish(authentication: str) -> dict[str, Any]:

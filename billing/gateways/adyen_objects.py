@@ -74,11 +74,20 @@ def outcome_of_payment(body: Json, *, is_hold: bool = False) -> Outcome:
             answer=Answer.DECLINED, reference=reference, decline=decline, message=reason[:300]
         )
     if result in _ASKS:
-        url = str((body.get("action") or {}).get("url") or "")
+        action = body.get("action") or {}
+        is_plain = str(action.get("method") or "GET") == "GET"  # a form of theirs we cannot send on
+        url = str(action.get("url") or "") if is_plain else ""
         return Outcome(answer=Answer.REQUIRES_ACTION, reference=reference, action_url=url)
     if result in _WAITS:
         return Outcome(answer=Answer.PENDING, reference=reference)
     return Outcome(answer=Answer.INCONCLUSIVE, reference=reference, message=result[:300])
+
+
+def outcome_of_return(body: Json, our_reference: str) -> Outcome:
+    """What /payments/details says of our payment; of another one it decides nothing."""
+    if str(body.get("merchantReference") or "") != our_reference:
+        return Outcome(answer=Answer.INCONCLUSIVE, message="what came back is of another payment")
+    return outcome_of_payment(body)
 
 
 def outcome_of_modification(body: Json) -> Outcome:

@@ -8,12 +8,12 @@ from typing import Any, Protocol, runtime_checkable
 class TellsBanks(Protocol):
     """A gateway that is told what its customers' banks are to be asked."""
 
-    def authentication_fields(self, wish: str, *, is_on_page: bool) -> Mapping[str, Any]:
+    def authentication_fields(self, wish: str, *, is_there: bool) -> Mapping[str, Any]:
         """What is put into a request for a wish; the same that is sent.
 
         Args:
             wish: challenge, or the exemption that is asked for; empty: nothing.
-            is_on_page: Whether the customer pays on the gateway's page.
+            is_there: Whether the customer is: on the gateway's page, or paying by a stored card.
         """
         ...
 

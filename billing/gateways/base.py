@@ -79,7 +79,13 @@ class CustomerRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargeRequest:
-    """Take money by a stored method, the customer not being there."""
+    """Take money by a stored method.
+
+    Attributes:
+        authentication: What the holder's bank is asked, or why nobody need confirm.
+        return_url: Where the customer comes back to after confirming; empty: nobody is there.
+        browser: The customer's, by EMV 3-D Secure's names.
+    """
 
     our_reference: str
     customer_reference: str
@@ -87,7 +93,10 @@ class ChargeRequest:
     amount: Money
     description: str
     metadata: Mapping[str, str]
-    authentication: str = ""  # recurring, merchant_initiated: why nobody need confirm
+    authentication: str = ""
+    return_url: str = ""
+    customer_address: str = ""
+    browser: Mapping[str, str | int | bool] = field(default_factory=dict)
     idempotency_key: str
 
 

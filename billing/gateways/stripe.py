@@ -108,7 +108,7 @@ class StripeGateway:
         return str(self._ask(lambda: self._client().customers.create(params, options))["id"])
 
     def charge(self, request: ChargeRequest) -> Outcome:
-        """Create and confirm a PaymentIntent, off session."""
+        """Create and confirm a PaymentIntent; off session, unless the customer is there."""
         return self._confirm(request, {})
 
     def authorize(self, request: ChargeRequest) -> Outcome:
@@ -135,6 +135,12 @@ class StripeGateway:
             lambda: self._client().payment_intents.cancel(reference, {}, options),
             outcome_of_intent,
         )
+
+    def end_challenge(self, request: VoidRequest) -> Outcome:
+        """Cancel a PaymentIntent that waits for its customer; one that does not says what it is."""
+        given_up = self.void(request)
+        is_over = given_up.answer == Answer.ABANDONED
+        return given_up if is_over else self.read_charge(request.charge_reference)
 
     def open_page(self, request: PageRequest) -> Outcome:
         """Create a Checkout session that pays one amount, or that stores a method."""
@@ -248,9 +254,9 @@ class StripeGateway:
             lambda: self._client().disputes.close(reference, {}, options), outcome_of_dispute
         )
 
-    def authentication_fields(self, wish: str, *, is_on_page: bool) -> dict[str, Any]:
+    def authentication_fields(self, wish: str, *, is_there: bool) -> dict[str, Any]:
         """What a request says about confirming."""
-        return _authentication_on_page(wish) if is_on_page else _WITHOUT_CUSTOMER
+        return _authentication_on_page(wish) if is_there else _WITHOUT_CUSTOMER
 
     def read_mandate(self, reference: str) -> MandateDetails:
         """A Mandate as it is now."""
@@ -289,7 +295,7 @@ class StripeGateway:
             "customer": request.customer_reference,
             "payment_method": request.method_reference,
             "confirm": True,
-            **_WITHOUT_CUSTOMER,
+            **_session(request),
             "description": request.description,
             "metadata": {**request.metadata, OUR_REFERENCE: request.our_reference},
             "expand": INTENT_DETAILS,
@@ -367,6 +373,16 @@ def _page_params(request: PageRequest) -> dict[str, Any]:
         "line_items": [{"quantity": 1, "price_data": price}],
         "payment_intent_data": intent,
     }
+
+
+def _session(request: ChargeRequest) -> dict[str, Any]:
+    """Whether anybody is there to confirm, and where the bank's page sends them back to.
+
+    Source: docs.stripe.com/api/payment_intents/create, `return_url` and `off_session`.
+    """
+    if not request.return_url:
+        return _WITHOUT_CUSTOMER
+    return {"return_url": request.return_url, **_authentication_on_page(request.authentication)}
 
 
 def _authentication_on_page(wish: str) -> dict[str, Any]:

@@ -296,6 +296,9 @@ class PaymentAttempt(models.Model):
     customer_address = models.GenericIPAddressField(
         null=True, blank=True, help_text="from where the customer paid on a page"
     )
+    is_on_session = models.BooleanField(
+        default=False, help_text="a stored method, charged while the customer is there"
+    )
     is_hold = models.BooleanField(default=False, help_text="money is held, and taken by hand")
     amount_authorized = money_field(help_text="of a hold")
     amount_captured = money_field(help_text="of a hold: taken, or may be")

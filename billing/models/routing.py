@@ -234,12 +234,14 @@ class DecisionQuerySet(models.QuerySet["PaymentDecision"]):
         Not those of pages: where these are opened is for the customer to choose. One may have
         come before, so that the first one need not be the first round.
         """
+        # Of a page no method is chosen; a stored one may be charged while the customer is there.
+        is_routed = models.Q(inputs__is_on_session=False) | models.Q(chosen_method__isnull=False)
         earlier = PaymentDecision.objects.filter(
+            is_routed,
             payment=models.OuterRef("payment"),
             round__lt=models.OuterRef("round"),
-            inputs__is_on_session=False,
         )
-        return self.filter(~models.Exists(earlier), inputs__is_on_session=False)
+        return self.filter(~models.Exists(earlier), is_routed)
 
 
 class PaymentDecision(models.Model):

@@ -168,7 +168,7 @@ RECOVERED = """
 SELECT p.id, run.id, p.paid_at, p.currency,
        p.amount - p.amount_refunded - p.amount_charged_back AS amount,
        i.number, c.name, CASE
-           WHEN tried.channel = 'stored_method' THEN 'retry'
+           WHEN tried.channel = 'stored_method' AND NOT tried.is_on_session THEN 'retry'
            ELSE coalesce((
                SELECT step.kind FROM billing_dunningact act
                JOIN billing_dunningstep step ON step.id = act.step_id

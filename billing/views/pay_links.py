@@ -28,7 +28,7 @@ from billing.services.payments.pay_links import (
     pay_by_link,
     revoke_link,
 )
-from billing.views.portal import chosen_part, portal_payment
+from billing.views.portal import chosen_part, portal_payment, what_became_of
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission
@@ -123,14 +123,9 @@ def payment_return(request: HttpRequest, payment_id: UUID) -> HttpResponse:
         return answer
     payment = get_object_or_404(Payment.objects.select_related("invoice__customer"), pk=payment_id)
     if payment.state in {Payment.State.PROCESSING, Payment.State.REQUIRES_ACTION}:
-        payment = confirm_payment(payment=payment, actor=BY_LINK, at=now())
-    last = payment.attempts.order_by("-sequence").first()
-    context = {
-        "payment": payment,
-        "invoice": payment.invoice,
-        "advice": why_declined(last) if last else "",
-        "is_waiting": payment.state == Payment.State.PROCESSING,
-    }
+        told = request.GET.get("redirectResult", "")
+        payment = confirm_payment(payment=payment, told=told, actor=BY_LINK, at=now())
+    context = {"payment": payment, "invoice": payment.invoice, **what_became_of(request, payment)}
     return render(request, "portal/pay_link_payment.html", context)
 
 

@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from billing.domain.part_amounts import Part, as_typed, part_of
+from billing.domain.presence import Presence, presence_of
 from billing.errors import PartInvalid, PaymentHeld
 from billing.models import Invoice, Payment, PaymentMethod, UsageBudget
 from billing.queries.credit_balance import credit_balances, credit_history
@@ -23,9 +24,8 @@ from billing.queries.portal import (
 from billing.queries.ways_to_pay import Way, ways_to_pay
 from billing.services.bank.coming_debits import coming_debit
 from billing.services.invoices.open_usage import open_usage
-from billing.services.payments.charging import charge_invoice
 from billing.services.payments.checkout import (
-    close_payment_page,
+    charge_present_customer,
     confirm_payment,
     open_payment_page,
 )
@@ -179,14 +179,39 @@ def _chosen_way(request: HttpRequest, invoice: Invoice) -> Way | None:
 def _charge(
     request: HttpRequest, invoice: Invoice, method: PaymentMethod, part: Part | None
 ) -> HttpResponse:
-    """Charge a stored method that the customer has chosen, and show what came of it.
-
-    A page that was opened before, and left, is closed first.
-    """
-    actor, at = portal_actor(request), now()
-    close_payment_page(invoice=invoice, actor=actor, at=at)
-    attempt = charge_invoice(invoice=invoice, method=method, part=part, actor=actor, at=at)
+    """Charge a stored method that the customer has chosen: on to the bank if it asks to confirm."""
+    attempt = charge_present_customer(
+        invoice=invoice,
+        method=method,
+        part=part,
+        present=present_customer(request),
+        actor=portal_actor(request),
+        at=now(),
+    )
+    if attempt.state == attempt.State.REQUIRES_ACTION and attempt.action_url:
+        return see_other(attempt.action_url)
     return redirect("portal_payment", attempt.payment_id)
+
+
+def present_customer(request: HttpRequest) -> Presence:
+    """The browser that has sent a form, as banks want to know it."""
+    told = request.POST.get("browser", "")
+    return presence_of(address=client_address(request), headers=request.headers, told=told)
+
+
+def what_became_of(request: HttpRequest, payment: Payment) -> dict[str, object]:
+    """What a page that people come back to says of a payment.
+
+    Who has answered the bank's question waits as long as the gateway has not said what came of it.
+    """
+    last = payment.attempts.order_by("-sequence").first()
+    is_open = last is not None and last.state == last.State.REQUIRES_ACTION
+    has_answered = is_open and "redirectResult" in request.GET
+    return {
+        "attempt": last,
+        "advice": why_declined(last) if last else "",
+        "is_waiting": payment.state == Payment.State.PROCESSING or has_answered,
+    }
 
 
 @require_GET
@@ -196,13 +221,8 @@ def portal_payment(request: HttpRequest, payment_id: UUID) -> HttpResponse:
     mine = Payment.objects.filter(customer__in=acting_customers(request)).select_related("invoice")
     payment = get_object_or_404(mine, pk=payment_id)
     if payment.state in {Payment.State.PROCESSING, Payment.State.REQUIRES_ACTION}:
-        payment = confirm_payment(payment=payment, actor=portal_actor(request), at=now())
-    last = payment.attempts.order_by("-sequence").first()
-    context = {
-        "payment": payment,
-        "invoice": payment.invoice,
-        "attempt": last,
-        "advice": why_declined(last) if last else "",
-        "is_waiting": payment.state == Payment.State.PROCESSING,
-    }
+        told = request.GET.get("redirectResult", "")
+        actor = portal_actor(request)
+        payment = confirm_payment(payment=payment, told=told, actor=actor, at=now())
+    context = {"payment": payment, "invoice": payment.invoice, **what_became_of(request, payment)}
     return render(request, "portal/payment.html", context)

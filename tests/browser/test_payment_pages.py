@@ -125,6 +125,28 @@ def test_a_customer_pays_by_hand_on_the_hosted_page(world: StripeWorld, reader: 
     assert reader.policy_violations() == []
 
 
+def test_a_customer_confirms_a_stored_card_at_the_bank(world: StripeWorld, reader: Reader) -> None:
+    customer = customer_with_token("pm_card_authenticationRequired")
+    customer.payment_methods.update(brand="visa", last4="3184")
+    invoice = invoice_of(customer)
+    reader.sign_in(make_member(customer).user)
+    page = reader.open(f"/portal/invoices/{invoice.number}/")
+
+    page.get_by_label("Visa ending 3184").check()
+    page.get_by_role("button", name=re.compile("^Pay")).click()
+    page.wait_for_url(re.compile(f"^{re.escape(world.address)}/3ds/"))
+    payment = Payment.objects.get()
+    reader.audit(f"/portal/payments/{payment.pk}/")
+    _picture(reader, "portal-payment-to-confirm")
+    page.get_by_role("link", name="Confirm at your bank").click()
+    page.get_by_role("button", name="Yes, confirm it").click()
+
+    page.get_by_text("Thank you, the payment has arrived.").wait_for()
+    assert world.charged(invoice) == [9900]
+    assert payment.attempts.get().authentication["browser"]["javaScriptEnabled"] is True
+    assert reader.policy_violations() == []
+
+
 def test_a_customer_stores_a_card_by_hand(world: StripeWorld, reader: Reader) -> None:
     customer = make_customer()
     reader.sign_in(make_member(customer).user)

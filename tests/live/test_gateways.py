@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -57,7 +58,7 @@ class Account:
     def charge(self, amount: str = "12.34", **changed: str) -> ChargeRequest:
         """A request to charge the card."""
         reference = str(uuid7())
-        given = {
+        given: dict[str, Any] = {
             "our_reference": reference,
             "customer_reference": self.customer,
             "method_reference": self.method,

@@ -19,7 +19,7 @@ from billing.models import BankEntry, Invoice, Payment
 from billing.queries.transfers import invoices_named
 from billing.services.bank.banks import BANK
 from billing.services.payments.channels import PAYABLE_STATES, Channel
-from billing.services.payments.charging import new_attempt, payment_for, start_attempt
+from billing.services.payments.opening import new_attempt, payment_for, start_attempt
 from billing.services.payments.part_payments import collect_rest
 from billing.services.payments.settling import settle_attempt
 from subscriptions.services.transitions import Actor

@@ -14,6 +14,7 @@ from billing.gateways.base import Outcome
 from billing.gateways.registry import gateway_named
 from billing.models import PaymentAttempt
 from billing.services.payments.next_tries import STORED_METHOD, plan_next_try
+from billing.services.payments.on_session import begin_challenge
 from billing.services.payments.part_payments import collect_rest_of
 from billing.services.payments.payment_events import record_event
 from billing.services.payments.payment_moves import credit_invoice, move_payment
@@ -44,6 +45,8 @@ def move_attempt(
     if attempt.is_hold and to_state == AttemptState.AUTHORIZED:
         lasts = gateway_named(attempt.gateway).capabilities.authorization_lasts
         attempt.authorized_until = at + lasts if lasts else None
+    if to_state == AttemptState.REQUIRES_ACTION:
+        begin_challenge(attempt)
     attempt.checks = attempt.checks if from_state in UNPROVEN_ATTEMPT_STATES else 0
     look_again(attempt, at)
     record_event(

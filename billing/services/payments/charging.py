@@ -4,25 +4,18 @@ This is the first: what is written down before a byte leaves, so that nobody can
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from time import monotonic
 
 from django.db import IntegrityError, transaction
 
-from billing.domain.attempts import (
-    LIVE_ATTEMPT_STATES,
-    LIVE_PAYMENT_STATES,
-    PaymentState,
-    ensure_payment_move,
-)
 from billing.domain.part_amounts import Part
+from billing.domain.presence import Presence
 from billing.domain.scoring import Objectives
 from billing.errors import (
-    InvoiceNotOpen,
     NothingToCharge,
-    PaymentDisputed,
     PaymentHeld,
     PaymentInFlight,
     PaymentMethodMissing,
@@ -36,12 +29,16 @@ from billing.models import (
     PaymentReview,
 )
 from billing.services.payments.authentication import as_kept, authentication_of_charge
-from billing.services.payments.channels import PAYABLE_STATES, Channel
+from billing.services.payments.channels import Channel
 from billing.services.payments.next_tries import wait_for_a_way
-from billing.services.payments.part_payments import keep_plan, plan_of_rest
-from billing.services.payments.payment_events import record_event
-from billing.services.payments.reviews import held_back, judge_payment, lapse_review
-from billing.services.payments.sending import send_attempt, send_deadline
+from billing.services.payments.opening import (
+    IN_FLIGHT,
+    new_attempt,
+    payment_to_collect,
+    start_attempt,
+)
+from billing.services.payments.reviews import held_back, judge_payment
+from billing.services.payments.sending import send_attempt
 from billing.services.payments.strategy import (
     Pool,
     find_route,
@@ -50,7 +47,6 @@ from billing.services.payments.strategy import (
     reasons_in_words,
 )
 from subscriptions.services.transitions import Actor
-from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import Money
 
 logger = logging.getLogger(__name__)
@@ -66,6 +62,7 @@ def charge_invoice(
     method: PaymentMethod | None = None,
     objectives: Objectives | None = None,
     part: Part | None = None,
+    present: Presence | None = None,
 ) -> PaymentAttempt:
     """Collect what is due on an invoice by a stored method, where the strategy says.
 
@@ -77,6 +74,7 @@ def charge_invoice(
             may choose, whichever is best.
         objectives: What matters for this payment, instead of the policy's weights.
         part: What the customer pays of it; it is tried once, and the rest as planned.
+        present: The customer's browser, if the customer is there: the bank may ask to confirm.
 
     Raises:
         InvoiceNotOpen: If nothing is to be collected on it, or less than the part.
@@ -89,10 +87,10 @@ def charge_invoice(
     if chosen is None or chosen.customer_id != invoice.customer_id or chosen.state != "active":
         raise PaymentMethodMissing("there is no stored payment method to charge")
     started = monotonic()
-    sent = _charge_once(invoice, method, objectives, actor, at, part=part)
+    sent = _charge_once(invoice, method, objectives, actor, at, part=part, present=present)
     is_late = monotonic() - started >= REQUEST_DEADLINE.total_seconds()
     if part is None and not is_late and is_due_elsewhere(sent, at):
-        return _charge_once(invoice, method, objectives, actor, at)
+        return _charge_once(invoice, method, objectives, actor, at, present=present)
     return sent
 
 
@@ -117,6 +115,7 @@ def open_routed_attempt(
     objectives: Objectives | None = None,
     is_hold: bool = False,
     part: Part | None = None,
+    present: Presence | None = None,
 ) -> PaymentAttempt:
     """Commit an attempt where the strategy says, with the decision, before anything is sent.
 
@@ -138,6 +137,7 @@ def open_routed_attempt(
             objectives=objectives,
             is_hold=is_hold,
             part=part,
+            present=present,
             actor=actor,
             at=at,
         )
@@ -182,8 +182,8 @@ def open_attempt(
             asked = authentication_of_charge(
                 invoice=locked, method=method, gateway=gateway, amount=payment.amount, at=at
             )
-            is_on_page = channel == Channel.HOSTED_PAGE
-            attempt.authentication = as_kept(asked, gateway=gateway, is_on_page=is_on_page)
+            is_there = channel == Channel.HOSTED_PAGE
+            attempt.authentication = as_kept(asked, gateway=gateway, is_there=is_there)
         return start_attempt(attempt, earlier, actor=actor, at=at)
 
 
@@ -197,6 +197,7 @@ def write_routed_attempt(
     objectives: Objectives | None = None,
     is_hold: bool = False,
     part: Part | None = None,
+    present: Presence | None = None,
 ) -> PaymentAttempt | PaymentDecision | PaymentReview:
     """Write an attempt down where the strategy says; the caller holds the invoice's lock.
 
@@ -205,7 +206,9 @@ def write_routed_attempt(
     charge, among the gateways that can hold money; one for which there is no way is given up.
     """
     channel = Channel.STORED_METHOD
-    payment, earlier = payment_to_collect(invoice, channel, actor, at, part=part)
+    payment, earlier = payment_to_collect(
+        invoice, channel, actor, at, part=part, is_on_session=present is not None
+    )
     payment.customer, payment.invoice = invoice.customer, invoice
     record = pool.record
     verdict = judge_payment(
@@ -238,10 +241,13 @@ def write_routed_attempt(
         if not is_hold:
             wait_for_a_way(payment=payment, decision=route, actor=actor, at=at)
         return route
-    attempt = new_attempt(payment, earlier, channel=channel, gateway=route.gateway, at=at)
+    attempt = new_attempt(
+        payment, earlier, channel=channel, gateway=route.gateway, present=present, at=at
+    )
     attempt.method, attempt.decision, attempt.segment = route.method, route.decision, route.segment
     attempt.is_fallback = route.is_fallback
-    attempt.authentication = dict(route.authentication)
+    told = {"browser": present.as_kept()} if present else {}
+    attempt.authentication = {**route.authentication, **told}
     if is_hold:
         attempt.is_hold, attempt.amount_authorized = True, payment.amount
     attempt.fee_expected = Money(route.fee_expected, payment.currency)
@@ -255,7 +261,7 @@ def one_live() -> Iterator[None]:
         yield
     except IntegrityError as error:
         if "attempt_one_live" in str(error) or "payment_one_live" in str(error):
-            raise PaymentInFlight(_IN_FLIGHT) from error
+            raise PaymentInFlight(IN_FLIGHT) from error
         raise
 
 
@@ -267,150 +273,15 @@ def _charge_once(
     at: datetime,
     *,
     part: Part | None = None,
+    present: Presence | None = None,
 ) -> PaymentAttempt:
     attempt = open_routed_attempt(
-        invoice=invoice, method=method, objectives=objectives, part=part, actor=actor, at=at
+        invoice=invoice,
+        method=method,
+        objectives=objectives,
+        part=part,
+        present=present,
+        actor=actor,
+        at=at,
     )
     return send_attempt(attempt=attempt, actor=actor, at=at)
-
-
-_IN_FLIGHT = "a payment of this invoice is on its way; its outcome must be known first"
-
-
-def payment_to_collect(
-    invoice: Invoice,
-    channel: Channel,
-    actor: Actor,
-    at: datetime,
-    *,
-    part: Part | None = None,
-) -> tuple[Payment, list[PaymentAttempt]]:
-    """The payment for what is due on a locked invoice, or part of it, with its attempts so far."""
-    due = invoice.amount_due
-    if invoice.state not in PAYABLE_STATES[channel] or due.amount <= 0:
-        raise InvoiceNotOpen(f"nothing is to be collected on invoice {invoice}")
-    if part is not None and part.of != due:
-        raise InvoiceNotOpen(f"{due} is due on invoice {invoice} by now: please look at it again")
-    plan = plan_of_rest(invoice) if part is not None else None
-    amount = due if part is None else part.amount
-    payment, earlier = payment_for(invoice, amount, channel=channel, at=at, actor=actor)
-    keep_plan(payment, plan)
-    return payment, earlier
-
-
-def new_attempt(
-    payment: Payment,
-    earlier: Sequence[PaymentAttempt],
-    *,
-    channel: Channel,
-    gateway: str,
-    at: datetime,
-) -> PaymentAttempt:
-    sequence = max((attempt.sequence for attempt in earlier), default=0) + 1
-    return PaymentAttempt(
-        id=uuid7(),
-        payment=payment,
-        sequence=sequence,
-        gateway=gateway,
-        channel=channel,
-        idempotency_key=f"{payment.pk}:{sequence}",
-        currency=payment.currency,
-        dispatched_at=at,
-        next_check_at=at + send_deadline(),
-    )
-
-
-def start_attempt(
-    attempt: PaymentAttempt, earlier: Sequence[PaymentAttempt], *, actor: Actor, at: datetime
-) -> PaymentAttempt:
-    """Write the attempt and what it does to its payment; the caller commits, then sends."""
-    attempt.save(force_insert=True)
-    is_again = any(a.channel == attempt.channel for a in earlier)
-    is_retry = attempt.channel == Channel.STORED_METHOD and is_again and not attempt.is_fallback
-    _start_processing(attempt.payment, attempt, actor=actor, is_retry=is_retry, at=at)
-    return attempt
-
-
-def payment_for(
-    invoice: Invoice, due: Money, *, channel: Channel, actor: Actor, at: datetime
-) -> tuple[Payment, list[PaymentAttempt]]:
-    """The payment being collected, or a new one, with its attempts so far, all of them dead.
-
-    A payment for another amount is given up first: something was credited since.
-    """
-    payments = list(Payment.objects.select_for_update(of=("self",)).filter(invoice=invoice))
-    if any(payment.contested == Payment.Contested.DISPUTED for payment in payments):
-        raise PaymentDisputed(f"a payment of invoice {invoice} is disputed at the bank")
-    live = next((payment for payment in payments if payment.state in LIVE_PAYMENT_STATES), None)
-    earlier = list(live.attempts.select_related("decision")) if live else []
-    if any(attempt.state in LIVE_ATTEMPT_STATES for attempt in earlier):
-        raise PaymentInFlight(_IN_FLIGHT)
-    if live is not None and live.amount == due:
-        if channel == Channel.STORED_METHOD and live.purpose != "off_session":
-            live.purpose = "off_session"  # whoever had opened a page is not there any more
-            live.save(update_fields=["purpose"])
-        return live, earlier
-    # What is planned stands while the customer is on a page, and should it leave that.
-    is_on_page = live is not None and channel == Channel.HOSTED_PAGE
-    planned_at = live.next_attempt_at if live is not None and is_on_page else None
-    if live is not None:
-        cancel_payment(live, reason="the amount due has changed", actor=actor, at=at)
-    payment = Payment.objects.create(
-        id=uuid7(),
-        customer_id=invoice.customer_id,
-        invoice=invoice,
-        currency=invoice.currency,
-        amount=due.amount,
-        purpose="off_session" if channel == Channel.STORED_METHOD else "on_session",
-        idempotency_key=f"{invoice.pk}:{len(payments) + 1}",
-        next_attempt_at=planned_at,
-        retries_done=live.retries_done if live else 0,
-        created_at=at,
-    )
-    return payment, []
-
-
-def cancel_payment(payment: Payment, *, reason: str, actor: Actor, at: datetime) -> None:
-    """Let nobody collect a payment any more; the caller holds the invoice's lock.
-
-    Raises:
-        StateMoveNotAllowed: If an attempt of it is live, or it is over.
-    """
-    ensure_payment_move(payment.state, PaymentState.CANCELED)
-    from_state, payment.state, payment.next_attempt_at = payment.state, PaymentState.CANCELED, None
-    payment.save(update_fields=["state", "next_attempt_at"])
-    record_event(
-        payment=payment,
-        event="payment_canceled",
-        actor=actor,
-        at=at,
-        from_state=from_state,
-        to_state=payment.state,
-        details={"reason": reason},
-    )
-    lapse_review(payment=payment, reason=f"canceled: {reason}", actor=actor, at=at)
-
-
-def _start_processing(
-    payment: Payment, attempt: PaymentAttempt, *, actor: Actor, is_retry: bool, at: datetime
-) -> None:
-    ensure_payment_move(payment.state, PaymentState.PROCESSING)
-    from_state, payment.state = payment.state, PaymentState.PROCESSING
-    if attempt.channel == Channel.STORED_METHOD:
-        payment.next_attempt_at = None
-        payment.retries_done += 1 if is_retry else 0
-    payment.save(update_fields=["state", "next_attempt_at", "retries_done"])
-    record_event(
-        payment=payment,
-        attempt=attempt,
-        event="attempt_dispatched",
-        actor=actor,
-        at=at,
-        from_state=from_state,
-        to_state=payment.state,
-        details={
-            "gateway": attempt.gateway,
-            "channel": str(attempt.channel),
-            **({"reason": "another gateway said no"} if attempt.is_fallback else {}),
-        },
-    )

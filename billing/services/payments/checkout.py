@@ -1,13 +1,20 @@
-"""Paying an invoice on the gateway's own page, so that no card number comes near us."""
+"""A customer who pays: on the gateway's own page, so that no card number comes near us, or by a
+stored card, whose bank may ask to confirm."""
 
 from datetime import datetime
 
-from billing.domain.attempts import AttemptState
+from billing.domain.attempts import LIVE_ATTEMPT_STATES, AttemptState
 from billing.domain.part_amounts import Part
+from billing.domain.presence import Presence
 from billing.errors import GatewayUnavailable, InvoiceNotOpen, PaymentHeld, PaymentInFlight
 from billing.gateways.registry import DEFAULT_GATEWAY, gateway_named, gateway_names
-from billing.models import Invoice, Payment, PaymentAttempt
-from billing.services.payments.channels import Channel
+from billing.models import Invoice, Payment, PaymentAttempt, PaymentMethod
+from billing.services.payments.challenges import (
+    end_challenge,
+    hand_over_return,
+    waiting_for_customer,
+)
+from billing.services.payments.charging import charge_invoice
 from billing.services.payments.gateway_calls import ask
 from billing.services.payments.page_attempts import open_page_attempt
 from billing.services.payments.page_decisions import page_gateways
@@ -71,11 +78,55 @@ def open_payment_page(
     return sent.action_url
 
 
-def confirm_payment(*, payment: Payment, actor: Actor, at: datetime) -> Payment:
-    """Ask the gateway what became of a payment on its page; what the browser says is no proof."""
-    attempt = _live_page(payment.invoice)
+def charge_present_customer(
+    *,
+    invoice: Invoice,
+    method: PaymentMethod,
+    present: Presence,
+    actor: Actor,
+    at: datetime,
+    part: Part | None = None,
+) -> PaymentAttempt:
+    """Charge a stored method that the customer, who is there, has chosen.
+
+    The bank may ask to confirm: then the attempt has the address of its question. A second
+    click, or another tab, gets the same one. A page, or another card's question, that was opened
+    before and left is closed first.
+
+    Raises:
+        Whatever `charge_invoice` raises.
+    """
+    _ensure_not_looked_into(invoice)
+    waits = waiting_for_customer(invoice)
+    if waits is not None:
+        waits = look_into(attempt=waits, actor=actor, at=at)
+        asked_for = part.amount if part else invoice.amount_due
+        is_same = waits.is_on_session and waits.method_id == method.pk
+        is_open = waits.state == AttemptState.REQUIRES_ACTION and bool(waits.action_url)
+        if is_same and is_open and waits.payment.amount == asked_for:
+            return waits
+        close_payment_page(invoice=invoice, actor=actor, at=at)
+    can_confirm = method.kind == "card"
+    return charge_invoice(
+        invoice=invoice,
+        method=method,
+        part=part,
+        present=present if can_confirm else None,
+        actor=actor,
+        at=at,
+    )
+
+
+def confirm_payment(*, payment: Payment, actor: Actor, at: datetime, told: str = "") -> Payment:
+    """Ask the gateway what became of a payment; what the browser says is no proof.
+
+    `told` is what the bank's page has sent the browser back with, for the gateway alone.
+    """
+    attempt = waiting_for_customer(payment.invoice)
     if attempt is not None and attempt.payment_id == payment.pk:
-        look_into(attempt=attempt, actor=actor, at=at)
+        seen = hand_over_return(attempt=attempt, told=told, actor=actor, at=at)
+        if seen.state in LIVE_ATTEMPT_STATES - {AttemptState.SUCCEEDED}:
+            look_into(attempt=seen, actor=actor, at=at)
     return Payment.objects.select_related("invoice").get(pk=payment.pk)
 
 
@@ -84,7 +135,10 @@ def close_payment_page(*, invoice: Invoice, actor: Actor, at: datetime) -> Payme
 
     Gives the attempt as it is then: succeeded, if the customer was quicker.
     """
-    attempt = _live_page(invoice)
+    attempt = waiting_for_customer(invoice)
+    if attempt is not None and attempt.is_on_session:
+        is_open = attempt.state == AttemptState.REQUIRES_ACTION
+        return end_challenge(attempt=attempt, actor=actor, at=at) if is_open else attempt
     if attempt is None or not attempt.gateway_session:
         return attempt
     source, session = gateway_named(attempt.gateway), attempt.gateway_session
@@ -110,22 +164,18 @@ def _ensure_not_looked_into(invoice: Invoice) -> None:
         raise PaymentHeld("we are looking into an earlier payment of this invoice")
 
 
-def _live_page(invoice: Invoice) -> PaymentAttempt | None:
-    pages = PaymentAttempt.objects.live().filter(channel=Channel.HOSTED_PAGE)
-    return pages.filter(payment__invoice=invoice).exclude(state=AttemptState.SUCCEEDED).first()
-
-
 def _open_page_of(
     invoice: Invoice, gateway: str, actor: Actor, at: datetime, *, part: Part | None
 ) -> str:
     """The address of the page that is open for an invoice, after asking whether it still is."""
-    attempt = _live_page(invoice)
+    attempt = waiting_for_customer(invoice)
     if attempt is None:
         return ""
     seen = look_into(attempt=attempt, actor=actor, at=at)
     asked_for = seen.payment.amount
     is_other = asked_for != (part.amount if part else invoice.amount_due)
-    if seen.state == AttemptState.REQUIRES_ACTION and (seen.gateway != gateway or is_other):
+    is_elsewhere = seen.gateway != gateway or seen.is_on_session or is_other
+    if seen.state == AttemptState.REQUIRES_ACTION and is_elsewhere:
         seen = close_payment_page(invoice=invoice, actor=actor, at=at) or seen
     if seen.state == AttemptState.SUCCEEDED:
         raise InvoiceNotOpen(f"{asked_for} of invoice {invoice} has just been paid")
@@ -133,4 +183,5 @@ def _open_page_of(
         raise PaymentInFlight(
             f"a page for {asked_for} is open and cannot be closed; pay there, or wait until it ends"
         )
-    return seen.action_url if seen.state == AttemptState.REQUIRES_ACTION else ""
+    is_page = seen.state == AttemptState.REQUIRES_ACTION and not seen.is_on_session
+    return seen.action_url if is_page else ""

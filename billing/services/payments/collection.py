@@ -189,7 +189,8 @@ def _due_invoices(at: datetime, clock: CustomerClock | None, share: Share) -> In
         | Q(review__state="open")  # a person has to look first
         | Q(review__state="approved", review__is_hold=True)  # and holds it by hand
     )
-    tried = attempts.filter(channel=Channel.STORED_METHOD)
+    # What a customer tried, and left, is as if it had not been.
+    tried = attempts.filter(channel=Channel.STORED_METHOD, is_on_session=False)
     # What was taken back is over, and what was paid in part; what was given back is for people.
     under_way = attempts.live().exclude(payment__state="returned")
     under_way = under_way.exclude(payment__state="paid", payment__invoice__amount_refunded=0)

@@ -22,6 +22,7 @@ from billing.gateways.base import (
     RefundRequest,
     VoidRequest,
 )
+from billing.gateways.challenges import ReturnRequest
 from billing.gateways.disputes import AcceptRequest, EvidenceRequest
 from billing.gateways.http import SENSELESS
 from billing.models import GatewayCall, GatewayHealth, PaymentAttempt, Refund
@@ -38,6 +39,7 @@ Request = (
     | RefundRequest
     | EvidenceRequest
     | AcceptRequest
+    | ReturnRequest
     | str
 )
 _FAILURES = frozenset({Answer.INCONCLUSIVE, Answer.NEVER_LEFT})
@@ -45,6 +47,10 @@ _SECRET_FIELDS = frozenset({"method_reference", "customer_reference"})
 _LEFT_OUT = frozenset(
     {
         "success_url",
+        "return_url",
+        "browser",
+        "customer_address",
+        "told",
         "cancel_url",
         "metadata",
         "texts",

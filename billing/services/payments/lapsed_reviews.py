@@ -10,7 +10,7 @@ from django.db.models import Q
 from billing.domain.attempts import LIVE_PAYMENT_STATES
 from billing.models import Invoice, Payment, PaymentReview
 from billing.services.payments.channels import PAYABLE_STATES, Channel
-from billing.services.payments.charging import cancel_payment
+from billing.services.payments.opening import cancel_payment
 from billing.services.payments.reviews import lapse_review
 from subscriptions.services.transitions import SCHEDULE
 

@@ -11,6 +11,7 @@ from billing.models import Payment, PaymentAttempt, PaymentDecision
 from billing.queries.risk import returns_of
 from billing.services.dunning.campaigns import terms_of
 from billing.services.invoices.consolidating import subscriptions_of
+from billing.services.payments.on_session import state_after_leaving
 from billing.services.payments.part_payments import planned_again
 from billing.services.payments.payment_events import record_event
 from billing.services.payments.payment_moves import move_payment
@@ -54,7 +55,7 @@ def wait_for_a_way(
 def plan_next_try(attempt: PaymentAttempt, actor: Actor, at: datetime) -> None:
     """After a stored method was charged in vain: when to try again, or who has to act."""
     payment = attempt.payment
-    as_planned = planned_again(payment)
+    as_planned = state_after_leaving(attempt) or planned_again(payment)
     if as_planned is not None:
         move_payment(payment, as_planned, actor, at, {"reason": "what was planned stands"})
         return

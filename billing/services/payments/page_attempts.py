@@ -12,12 +12,8 @@ from billing.models import Invoice, Payment, PaymentAttempt, PaymentReview
 from billing.queries.risk import record_of
 from billing.services.payments.authentication import as_kept, authentications_of_page
 from billing.services.payments.channels import Channel
-from billing.services.payments.charging import (
-    new_attempt,
-    one_live,
-    payment_to_collect,
-    start_attempt,
-)
+from billing.services.payments.charging import one_live
+from billing.services.payments.opening import new_attempt, payment_to_collect, start_attempt
 from billing.services.payments.page_decisions import decide_page
 from billing.services.payments.reviews import held_back, judge_payment
 from subscriptions.models import Customer
@@ -71,7 +67,7 @@ def open_page_attempt(
                 payment, earlier, channel=Channel.HOSTED_PAGE, gateway=gateway, at=at
             )
             attempt.saves_method, attempt.customer_address = saves_method, customer_address or None
-            attempt.authentication = as_kept(asked[gateway], gateway=gateway, is_on_page=True)
+            attempt.authentication = as_kept(asked[gateway], gateway=gateway, is_there=True)
             attempt.decision, attempt.segment = route.decision, route.segment
             return start_attempt(attempt, earlier, actor=actor, at=at)
     raise PaymentHeld("somebody has to look at this payment first; nothing is taken meanwhile")

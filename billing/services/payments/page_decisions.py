@@ -66,7 +66,7 @@ def decide_page(
         inputs={
             **situation_to_json(situation),
             "risk": dict(risk),
-            "authentication": as_kept(asked[gateway], gateway=gateway, is_on_page=True),
+            "authentication": as_kept(asked[gateway], gateway=gateway, is_there=True),
         },
         candidates=candidates_to_json(decided.candidates),
         rule=decided.rule,

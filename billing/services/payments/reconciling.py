@@ -7,6 +7,7 @@ from django.db import transaction
 
 from billing.domain.attempts import (
     UNPROVEN_ATTEMPT_STATES,
+    Answer,
     AttemptState,
     may_replay,
     next_check_at,
@@ -14,6 +15,7 @@ from billing.domain.attempts import (
 from billing.gateways.base import Outcome
 from billing.gateways.registry import DEFAULT_GATEWAY, gateway_named
 from billing.models import Invoice, PaymentAttempt
+from billing.services.payments.challenges import end_challenge, is_left
 from billing.services.payments.channels import PAYABLE_STATES, Channel
 from billing.services.payments.gateway_calls import ask
 from billing.services.payments.payment_events import RECONCILER
@@ -24,6 +26,8 @@ from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.clock import running_from
 
 logger = logging.getLogger(__name__)
+
+_SAYS_NOTHING_NEW = frozenset({Answer.REQUIRES_ACTION, Answer.INCONCLUSIVE})
 
 
 def reconcile_attempts(
@@ -55,6 +59,8 @@ def look_into(*, attempt: PaymentAttempt, actor: Actor, at: datetime) -> Payment
     """
     related = PaymentAttempt.objects.select_related("payment__invoice").get(pk=attempt.pk)
     outcome = _read(related, at)
+    if outcome is not None and outcome.answer in _SAYS_NOTHING_NEW and is_left(related, at):
+        return end_challenge(attempt=related, actor=actor, at=at)
     if outcome is None and _is_replayable(related, at):
         related = send_attempt(attempt=related, actor=actor, at=at)
         if related.state not in UNPROVEN_ATTEMPT_STATES:

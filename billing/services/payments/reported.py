@@ -19,6 +19,7 @@ from billing.gateways.registry import gateway_named
 from billing.models import PaymentAttempt, PaymentOperation, Refund, WebhookEvent
 from billing.services.disputes.fees import record_dispute_fees
 from billing.services.disputes.records import look_at_dispute, tell_of_dispute
+from billing.services.payments.challenges import challenge_was_ended
 from billing.services.payments.channels import Channel
 from billing.services.payments.event_rows import outcome_of_proof
 from billing.services.payments.holds import hold_has_lapsed, settle_operation
@@ -109,12 +110,23 @@ def _handle_operation(event: WebhookEvent, at: datetime) -> str:
     known = operations.filter(pk=identity).first() if identity else None
     known = known or operations.filter(gateway_reference=event.reference).first()
     proven = outcome_of_proof(event.proof)
+    if known is None and event.name == "CANCELLATION" and proven is not None:
+        return _handle_ended_challenge(event, proven, at)
     if known is None or (proven is None and not event.reference):
         return _handle_failed_capture(event, at) if event.name == "CAPTURE_FAILED" else "not ours"
     # Whose it is the signed event says; what became of it, the gateway.
     proven = proven or gateway_named(event.gateway).read_charge(event.reference)
     settled = settle_operation(operation=known, outcome=proven, actor=WEBHOOK, at=at)
     return f"{settled.kind} {settled.state}"
+
+
+def _handle_ended_challenge(event: WebhookEvent, proven: Outcome, at: datetime) -> str:
+    """What came of giving up a charge that its customer did not confirm."""
+    attempt = _attempt(event)
+    if attempt is None or not attempt.is_on_session:
+        return "not ours"
+    seen = challenge_was_ended(attempt=attempt, answer=proven.answer, actor=WEBHOOK, at=at)
+    return f"attempt {seen.state}"
 
 
 def _handle_failed_capture(event: WebhookEvent, at: datetime) -> str:

@@ -113,6 +113,9 @@ def _charge_request(attempt: PaymentAttempt) -> ChargeRequest:
         description=f"Invoice {attempt.payment.invoice}",
         metadata=_metadata(attempt),
         authentication=_asked_of_banks(attempt),
+        return_url=payment_page_address(attempt.payment) if attempt.is_on_session else "",
+        customer_address=attempt.customer_address or "",
+        browser=attempt.authentication.get("browser", {}),
         idempotency_key=attempt.idempotency_key,
     )
 

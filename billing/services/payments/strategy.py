@@ -9,7 +9,9 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Q
 
+from billing.domain.authentication import Authentication
 from billing.domain.budgets import spent_representments
+from billing.domain.challenges import challenge_segment
 from billing.domain.decision_record import Situation, candidates_to_json, route, situation_to_json
 from billing.domain.declines import POLICIES, DeclineClass
 from billing.domain.eligibility import WORDS, MethodFacts, Need, Why
@@ -30,13 +32,18 @@ from billing.models import (
 )
 from billing.queries.risk import Record, record_of
 from billing.queries.routing import StoredMethod, Surroundings, stored_methods, surroundings
-from billing.services.payments.authentication import as_kept, authentication_of_charge
+from billing.services.payments.authentication import (
+    as_kept,
+    authentication_of_charge,
+    authentications_of_present,
+)
 from billing.services.payments.channels import Channel
 from billing.services.payments.gateway_calls import start_probe
 from subscriptions.models import Customer
 
 HARMLESS = RiskVerdict(hits={})
 FALLBACK_WITHIN = timedelta(hours=1)
+Asks = Mapping[tuple[str, str], Authentication]  # by gateway and method; empty: nobody is there
 # What only the customer can mend; the rest may pass by itself.
 _FOR_GOOD = frozenset(
     {
@@ -106,10 +113,11 @@ def find_route(
     """
     policy_row, policy, _ = pool.around.policy_for(str(payment.pk))
     chosen = _candidates_among(pool, policy_row, payment.customer_id, wanted)
-    fallback = _fallback(payment, earlier, chosen, pool, at)
+    asks = _asks(payment, chosen, pool, verdict, at)
+    fallback = _fallback(payment, earlier, chosen, pool, at, asks=asks)
     if fallback is not None:
         return fallback
-    situation = _situation(payment, chosen, pool, objectives, at)
+    situation = _situation(payment, chosen, pool, objectives, at, asks=asks)
     situation = replace(situation, need=replace(situation.need, abilities=abilities))
     if verdict.action == RiskAction.CONFIRM and not _is_approved(payment):
         situation = replace(situation, need=replace(situation.need, needs_authentication=True))
@@ -119,7 +127,7 @@ def find_route(
     candidate, asked = decided.chosen, {}
     if candidate is not None:
         held = _held(chosen, candidate.method)
-        asked = dict(_authentication(payment, candidate.gateway, held, at=at))
+        asked = dict(_authentication(payment, candidate.gateway, held, asks, at=at))
     decision = _record(
         payment, situation, decided, pool=pool, verdict=verdict, authentication=asked, at=at
     )
@@ -178,9 +186,11 @@ def _situation(
     pool: Pool,
     objectives: Objectives | None,
     at: datetime,
+    *,
+    asks: Asks,
 ) -> Situation:
     customer: Customer = payment.customer
-    is_on_session = payment.purpose == "on_session"
+    is_on_session = _is_on_session(payment)
     is_first = customer.pk not in pool.have_paid
     around = pool.around
     return Situation(
@@ -203,6 +213,8 @@ def _situation(
                 on=at.date(),
                 rules=around.fee_rules,
                 success_rate=around.rates.of(gateway.name, _segment(payment, method)).rate,
+                asks_to_confirm=_expects_challenge(asks, gateway.name, method),
+                challenges=around.challenges.of(gateway.name, _challenges(payment, method)),
             )
             for gateway in around.gateways
             for method in methods
@@ -229,8 +241,42 @@ def _segment(payment: Payment, method: StoredMethod) -> str:
         kind=method.facts.kind,
         currency=payment.currency,
         is_cross_border=_is_cross_border(method),
-        is_on_session=payment.purpose == "on_session",
+        is_on_session=_is_on_session(payment),
     )
+
+
+def _challenges(payment: Payment, method: StoredMethod) -> str:
+    """The challenges that this one would be like."""
+    return challenge_segment(currency=payment.currency, is_cross_border=_is_cross_border(method))
+
+
+def _is_on_session(payment: Payment) -> bool:
+    return payment.purpose == "on_session"
+
+
+def _asks(
+    payment: Payment,
+    methods: Sequence[StoredMethod],
+    pool: Pool,
+    verdict: RiskVerdict,
+    at: datetime,
+) -> Asks:
+    """What would be asked of each method's bank at each gateway, if the customer is there."""
+    if not _is_on_session(payment):
+        return {}
+    return authentications_of_present(
+        invoice=payment.invoice,
+        methods=[method.row for method in methods],
+        gateways=[gateway.name for gateway in pool.around.gateways],
+        amount=payment.amount,
+        is_risky=verdict.action != RiskAction.ALLOW,
+        at=at,
+    )
+
+
+def _expects_challenge(asks: Asks, gateway: str, method: StoredMethod) -> bool:
+    found = asks.get((gateway, method.facts.reference))
+    return found is not None and found.expects_challenge and method.facts.kind == "card"
 
 
 def _is_approved(payment: Payment) -> bool:
@@ -238,9 +284,11 @@ def _is_approved(payment: Payment) -> bool:
 
 
 def _authentication(
-    payment: Payment, gateway: str, method: StoredMethod, *, at: datetime
+    payment: Payment, gateway: str, method: StoredMethod, asks: Asks, *, at: datetime
 ) -> Mapping[str, object]:
     """What the holder's bank is asked, and the fields by which the gateway is told so."""
+    if asks:
+        return as_kept(asks[gateway, method.facts.reference], gateway=gateway, is_there=True)
     found = authentication_of_charge(
         invoice=payment.invoice,
         method=method.row,
@@ -248,7 +296,7 @@ def _authentication(
         amount=payment.amount,
         at=at,
     )
-    return as_kept(found, gateway=gateway, is_on_page=False)
+    return as_kept(found, gateway=gateway, is_there=False)
 
 
 def _held(methods: Sequence[StoredMethod], reference: str) -> StoredMethod:
@@ -314,6 +362,8 @@ def _fallback(
     methods: Sequence[StoredMethod],
     pool: Pool,
     at: datetime,
+    *,
+    asks: Asks,
 ) -> Route | None:
     last = max(earlier, key=lambda attempt: attempt.sequence, default=None)
     if last is None or last.decision is None or not _may_try_elsewhere(last):
@@ -331,9 +381,8 @@ def _fallback(
     # Meanwhile it may have been let go of there, and the no may have been its network's last.
     if facts is None or candidate["gateway"] not in (usable & facts.held_by) - facts.spent_budgets:
         return None
-    asked = _authentication(
-        payment, candidate["gateway"], _held(methods, candidate["method"]), at=at
-    )
+    held = _held(methods, candidate["method"])
+    asked = _authentication(payment, candidate["gateway"], held, asks, at=at)
     return _route(last.decision, candidate, methods, authentication=asked, is_fallback=True)
 
 

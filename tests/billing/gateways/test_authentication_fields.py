@@ -66,8 +66,11 @@ def gateway_on(wire: Wire, name: str) -> Gateway:
     return adyen_gateway("adyen", terms)
 
 
-def charge(authentication: str) -> ChargeRequest:
+def charge(authentication: str, *, return_url: str = "") -> ChargeRequest:
     return ChargeRequest(
+        return_url=return_url,
+        browser={"userAgent": "Browser 1"} if return_url else {},
+        customer_address="203.0.113.7" if return_url else "",
         our_reference="ours",
         customer_reference="cus_1",
         method_reference="pm_1",
@@ -110,6 +113,16 @@ UNSCHEDULED = {
 }
 SUBSCRIPTION = {"shopperInteraction": "ContAuth", "recurringProcessingModel": "Subscription"}
 
+ON_SESSION = {
+    "shopperInteraction": "ContAuth",
+    "recurringProcessingModel": "CardOnFile",
+    "channel": "Web",
+    "returnUrl": "https://us.example/back",
+    "authenticationData.threeDSRequestData.nativeThreeDS": "disabled",
+    "browserInfo.userAgent": "Browser 1",
+    "shopperIP": "203.0.113.7",
+}
+
 
 @pytest.mark.parametrize("verb", ["charge", "authorize"])
 @pytest.mark.parametrize(
@@ -127,6 +140,27 @@ def test_a_customer_who_is_not_there(
     getattr(gateway_on(wire, name), verb)(charge(wish))
 
     assert fields.items() <= sent(wire, name).items()
+
+
+@pytest.mark.parametrize(
+    ("name", "wish", "fields"),
+    [
+        ("stripe", "", {"return_url": "https://us.example/back"}),
+        ("stripe", "challenge", {STRIPE_PAGE: "challenge"}),
+        ("stripe", "low_value", {STRIPE_PAGE: "automatic"}),
+        ("adyen", "", ON_SESSION),
+        ("adyen", "challenge", {INDICATOR: "04"}),
+        ("adyen", "low_value", {INDICATOR: "02"}),
+    ],
+)
+def test_a_customer_who_is_there_pays_by_a_stored_card(
+    wire: Wire, name: str, wish: str, *, fields: dict[str, str]
+) -> None:
+    gateway_on(wire, name).charge(charge(wish, return_url="https://us.example/back"))
+
+    body = sent(wire, name)
+    assert fields.items() <= body.items()
+    assert "off_session" not in body
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ class Control(CoreControl):
     def own(self) -> Mapping[str, Callable[[Json], Json]]:
         """Customers, their banks, delays, settlement, and the truth."""
         return {
+            "challenge": self._answer_challenge,
             "checkout": self._complete_link,
             "delay": self._delay,
             "dispute": self._dispute,
@@ -53,6 +54,14 @@ class Control(CoreControl):
             # As with Stripe's stand-in: a decline is a fact, and stays.
             raise ApiError(402, payment["refusal"]["reason"], code=payment["refusal"]["code"])
         return {"location": next_address(self._merchant, link)}
+
+    def _answer_challenge(self, body: Json) -> Json:
+        """Answer the bank's question about a payment; gives what the browser brings back."""
+        payment = self._merchant.store.get(body["intent"], "payment")
+        if payment["status"] != "waits":
+            raise ApiError(422, f"The payment is {payment['status']}")
+        answer_challenge(self._merchant, payment, passes=bool(body.get("passes", True)))
+        return {"redirectResult": f"{payment['id']}.{payment['secret']}"}
 
     def _dispute(self, body: Json) -> Json:
         payment = self._merchant.store.get(body["charge"], "payment")

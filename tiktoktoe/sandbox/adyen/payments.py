@@ -15,6 +15,7 @@ from tiktoktoe.sandbox.core.schemas import Json
 REFUND_FAILS_AFTER_SECONDS = 3600
 CAPTURE_FAILS_AFTER_SECONDS = 3600
 AUTHORISATION_LASTS_DAYS = 28
+MANDATED = "04"  # of EMV 3-D Secure's challenge indicators
 MODIFICATIONS = {"captures": "capture", "refunds": "refund", "cancels": "cancel"}
 EVENTS = {"capture": "CAPTURE", "refund": "REFUND", "cancel": "CANCELLATION"}
 
@@ -25,12 +26,14 @@ def pay(merchant: Merchant, body: Json) -> Json:
     check_amount(body["amount"])
     number, holder, token = _card(merchant, body)
     payment = new_payment(merchant, body, number, holder)
-    is_alone = body.get("shopperInteraction") == "ContAuth"
+    is_again = body.get("shopperInteraction") == "ContAuth"
+    is_alone = is_again and body.get("recurringProcessingModel") != "CardOnFile"
     card = cards.CARDS[number]
-    refusal = cards.refusal_of(holder, is_first=not is_alone)
+    refusal = cards.refusal_of(holder, is_first=not is_again)
     if refusal is None and card.asks_holder and is_alone:
         refusal = cards.AUTHENTICATION_REQUIRED
-    if refusal is None and card.asks_holder:
+    wish = body.get("threeDS2RequestData", {}).get("threeDSRequestorChallengeInd")
+    if refusal is None and not is_alone and (card.asks_holder or wish == MANDATED):
         payment.update(status="waits", returnUrl=body["returnUrl"])
         return shown(merchant, payment)
     finish(merchant, payment, refusal)
@@ -154,9 +157,9 @@ def carry_out_failure(merchant: Merchant, made: Json) -> None:
 
 @action("cancel")
 def carry_out_cancel(merchant: Merchant, made: Json) -> None:
-    """Let go of what was not captured."""
+    """Let go of what was not captured, or has not been confirmed by its holder yet."""
     payment = merchant.store.get(made["payment"])
-    is_possible = payment["status"] == "authorised" and payment["captured"] == 0
+    is_possible = payment["status"] in {"authorised", "waits"} and payment["captured"] == 0
     if is_possible:
         payment["status"] = "cancelled"
     _tell(merchant, "CANCELLATION", made, is_success=is_possible, reason="Not authorised")
@@ -282,6 +285,8 @@ def shown(merchant: Merchant, payment: Json) -> Json:
             "refusalReason": refusal["reason"],
             "refusalReasonCode": refusal["code"],
         }
+    if payment["status"] == "cancelled":
+        return {**common, "resultCode": "Cancelled", "refusalReason": "Cancelled by the shop"}
     return {
         **common,
         "resultCode": "Authorised",
