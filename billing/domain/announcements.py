@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from subscriptions.domain.lifecycle import EVENTS
 from tiktoktoe.kernel.money import quantize_amount
 
 Facts = Mapping[str, Any]
@@ -69,7 +70,51 @@ NOTICE_KINDS = {
             label="A cancellation was scheduled",
             is_mandatory=True,
         ),
+        NoticeKind(
+            kind="subscription.cancellation_withdrawn",
+            label="A subscription goes on after all",
+            is_mandatory=True,
+        ),
         NoticeKind(kind="subscription.canceled", label="A subscription ended", is_mandatory=True),
+        NoticeKind(
+            kind="subscription.expired", label="A sign-up was not completed", is_mandatory=True
+        ),
+        NoticeKind(
+            kind="subscription.plan_change_scheduled",
+            label="A change of plan was scheduled",
+            is_mandatory=True,
+        ),
+        NoticeKind(
+            kind="subscription.plan_change_withdrawn",
+            label="A scheduled change of plan was taken back",
+            is_mandatory=True,
+        ),
+        NoticeKind(
+            kind="subscription.add_on_changed", label="Your add-ons changed", is_mandatory=True
+        ),
+        NoticeKind(
+            kind="subscription.add_on_scheduled",
+            label="A change of add-ons was scheduled",
+            is_mandatory=True,
+        ),
+        NoticeKind(
+            kind="subscription.pause_scheduled", label="A pause was scheduled", is_mandatory=True
+        ),
+        NoticeKind(
+            kind="subscription.pause_withdrawn",
+            label="A scheduled pause was taken back",
+            is_mandatory=True,
+        ),
+        NoticeKind(kind="subscription.paused", label="A subscription pauses", is_mandatory=True),
+        NoticeKind(
+            kind="subscription.resumed", label="A paused subscription goes on", is_mandatory=True
+        ),
+        NoticeKind(
+            kind="subscription.trial_extended", label="Your trial is longer", is_mandatory=True
+        ),
+        NoticeKind(
+            kind="subscription.trial_shortened", label="Your trial is shorter", is_mandatory=True
+        ),
         NoticeKind(kind="refund.succeeded", label="A refund was sent", is_mandatory=True),
         NoticeKind(
             kind="credit_note.issued",
@@ -96,23 +141,16 @@ NOTICE_KINDS = {
 
 # What webhooks tell besides; those of subscriptions are "subscription." and the transition's name.
 OTHER_KINDS = (
+    "dispute.closed",
+    "dispute.opened",
     "dunning.finished",
     "invoice.paid",
     "invoice.voided",
-    "subscription.subscribed",
-    "subscription.trial_started",
-    "subscription.trial_extended",
-    "subscription.trial_shortened",
-    "subscription.plan_change_scheduled",
-    "subscription.plan_change_withdrawn",
-    "subscription.pause_scheduled",
-    "subscription.pause_withdrawn",
-    "subscription.paused",
-    "subscription.resumed",
-    "subscription.trial_converted",
-    "subscription.cancellation_withdrawn",
-    "subscription.payment_failed",
-    "subscription.payment_recovered",
+    "invoice.written_off",
+    *(f"subscription.{event}" for event in sorted(EVENTS)),
+)
+_TOLD_BY_MOVES = frozenset(
+    {"subscription.plan_change_scheduled", "subscription.plan_change_withdrawn"}
 )
 EVENT_KINDS = tuple(sorted({*NOTICE_KINDS, *OTHER_KINDS}))
 
@@ -120,12 +158,13 @@ EVENT_KINDS = tuple(sorted({*NOTICE_KINDS, *OTHER_KINDS}))
 def notice_kind_of(kind: str, facts: Facts) -> NoticeKind | None:
     """The notice that an event calls for; None if the customer need not hear of it.
 
-    Whoever pays on the gateway's page is told of a decline there.
+    Whoever pays on the gateway's page is told of a decline there, and of a price move there are
+    notices of its own, sooner.
     """
     spec = NOTICE_KINDS.get(kind)
     if kind == "payment.failed" and facts.get("channel") != "stored_method":
         return None
-    return spec
+    return None if facts.get("is_price_move") and kind in _TOLD_BY_MOVES else spec
 
 
 def tidy(value: Any) -> Any:

@@ -18,6 +18,7 @@ INVOICE = {
     "period_end": "2026-04-01T00:00:00+00:00",
     "amount": {"amount": "294.53", "currency": "EUR"},
 }
+ADD_ON = {"add_on_name": "Priority support", "add_on_code": "priority", "add_on_quantity": 2}
 PRICES = {
     "effective_at": "2026-04-30T22:00:00+00:00",
     "usage_from_at": "2026-04-30T22:00:00+00:00",
@@ -70,6 +71,39 @@ SAMPLES: dict[str, dict[str, Any]] = {
         **SUBSCRIPTION,
         "cancel_at": "2026-03-31T22:00:00+00:00",
     },
+    "subscription.cancellation_withdrawn": SUBSCRIPTION,
+    "subscription.expired": SUBSCRIPTION,
+    "subscription.plan_change_scheduled": {
+        **SUBSCRIPTION,
+        "plan": "Scale",
+        "change_at": "2026-03-31T22:00:00+00:00",
+    },
+    "subscription.plan_change_withdrawn": SUBSCRIPTION,
+    "subscription.add_on_changed": {
+        **SUBSCRIPTION,
+        **ADD_ON,
+        "add_on_from_at": "2026-03-09T23:00:00+00:00",
+    },
+    "subscription.add_on_scheduled": {
+        **SUBSCRIPTION,
+        **ADD_ON,
+        "change_at": "2026-03-31T22:00:00+00:00",
+        "add_on_from_at": "2026-03-31T22:00:00+00:00",
+    },
+    "subscription.pause_scheduled": {
+        **SUBSCRIPTION,
+        "pause_at": "2026-03-31T22:00:00+00:00",
+        "resume_at": "2026-06-30T22:00:00+00:00",
+    },
+    "subscription.pause_withdrawn": SUBSCRIPTION,
+    "subscription.paused": {
+        **SUBSCRIPTION,
+        "effective_at": "2026-03-31T22:00:00+00:00",
+        "resume_at": "2026-06-30T22:00:00+00:00",
+    },
+    "subscription.resumed": {**SUBSCRIPTION, "effective_at": "2026-06-30T22:00:00+00:00"},
+    "subscription.trial_extended": {**SUBSCRIPTION, "trial_ends_at": "2026-03-28T23:00:00+00:00"},
+    "subscription.trial_shortened": {**SUBSCRIPTION, "trial_ends_at": "2026-03-10T23:00:00+00:00"},
     "subscription.canceled": {**SUBSCRIPTION, "effective_at": "2026-03-31T22:00:00+00:00"},
     "refund.succeeded": {**INVOICE, "amount": {"amount": "49.50", "currency": "EUR"}},
     "credit_note.issued": {

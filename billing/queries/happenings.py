@@ -15,14 +15,26 @@ OF_SUBSCRIPTION = """
     JOIN subscriptions_planversion v ON v.id = s.plan_version_id
     JOIN subscriptions_plan p ON p.id = v.plan_id
 """
-# A transition's event becomes the last part of the kind.
+# A transition's event becomes the last part of the kind. Add-ons are told beside the plan that they
+# are had with; of a change that is not to be, the plan that stays.
 TRANSITIONS = f"""
 SELECT 'subscription.' || t.event, t.id::text, s.customer_id, t.recorded_at,
     jsonb_build_object({SUBSCRIPTION}, 'state', t.to_state, 'effective_at', t.effective_at,
         'reason', t.reason, 'cancel_at', s.cancel_at,
+        'change_at', t.details->>'change_at', 'pause_at', t.details->>'pause_at',
+        'resume_at', nullif(t.details->>'resume_at', ''),
+        'trial_ends_at', CASE WHEN t.event LIKE 'trial%%' THEN s.trial_ends_at END,
+        'is_price_move', CASE WHEN t.source = 'price_move' THEN true END)
+    || CASE WHEN t.event LIKE 'add_on%%' THEN jsonb_build_object('add_on_name', new_plan.name,
+        'add_on_code', new_plan.code, 'add_on_quantity', (t.details->>'to_quantity')::int,
+        'add_on_quantity_before', (t.details->>'from_quantity')::int,
+        CASE WHEN t.details->>'to_quantity' = '0' THEN 'add_on_until_at' ELSE 'add_on_from_at' END,
+        coalesce((t.details->>'change_at')::timestamptz, t.effective_at))
+    WHEN t.event = 'plan_change_withdrawn' THEN '{{}}'
+    ELSE jsonb_build_object(
         'plan', coalesce(new_plan.name, p.name), 'plan_code', coalesce(new_plan.code, p.code),
         'quantity', coalesce((t.details->>'to_quantity')::int, s.quantity),
-        'plan_before', old_plan.name, 'quantity_before', (t.details->>'from_quantity')::int)
+        'plan_before', old_plan.name, 'quantity_before', (t.details->>'from_quantity')::int) END
 FROM subscriptions_subscriptiontransition t
 JOIN subscriptions_subscription s ON s.id = t.subscription_id {OF_SUBSCRIPTION}
 LEFT JOIN subscriptions_planversion old ON old.id = (t.details->>'from_plan_version')::bigint
@@ -158,6 +170,18 @@ SELECT 'credit_note.issued', n.id::text, n.customer_id, n.issued_at,
 FROM billing_creditnote n JOIN billing_invoice i ON i.id = n.invoice_id
 WHERE n.issued_at >= %(since)s AND n.issued_at <= %(at)s
 """
+# Systems hear of those; a customer has asked the bank for it, and the bank writes.
+DISPUTES = f"""
+SELECT told.kind, d.id::text, y.customer_id, told.at,
+    jsonb_build_object({INVOICE}, 'payment_id', y.id, 'dispute', d.gateway_reference,
+        'gateway', d.gateway, 'reason', d.reason_class, 'state', d.state, 'answer_by_at', d.due_at,
+        'amount', {AMOUNT.format("d.amount", "d.currency")})
+FROM billing_dispute d JOIN billing_payment y ON y.id = d.payment_id
+JOIN billing_invoice i ON i.id = y.invoice_id
+CROSS JOIN LATERAL (
+    VALUES ('dispute.opened', d.created_at), ('dispute.closed', d.closed_at)) AS told (kind, at)
+WHERE told.at >= %(since)s AND told.at <= %(at)s
+"""
 CARDS = f"""
 SELECT 'payment_method.expiring', m.id || ':' || to_char(m.expires_on, 'YYYYMMDD'),
     m.customer_id, %(at)s::timestamptz,
@@ -246,6 +270,7 @@ FINDERS = (
     Finder("invoices", _invoices("invoice.finalized", "finalized_at")),
     Finder("invoices paid", _invoices("invoice.paid", "paid_at")),
     Finder("invoices voided", _invoices("invoice.voided", "voided_at")),
+    Finder("invoices written off", _invoices("invoice.written_off", "written_off_at")),
     Finder("declines", DECLINES),
     Finder("approvals", APPROVALS),
     Finder("reminders", REMINDERS),
@@ -255,6 +280,7 @@ FINDERS = (
     Finder("payments", PAYMENTS),
     Finder("refunds", REFUNDS),
     Finder("credit notes", CREDIT_NOTES),
+    Finder("disputes", DISPUTES),
     Finder("cards", CARDS, is_ahead=True),
     Finder("usage alerts", ALERTS),
     Finder("price changes", PRICE_CHANGES, is_ahead=True),

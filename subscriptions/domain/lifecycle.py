@@ -34,6 +34,19 @@ ENDED_STATES = frozenset(state for state, moves in ALLOWED_MOVES.items() if not 
 LIVE_STATES = frozenset(State) - ENDED_STATES
 BILLED_STATES = frozenset({State.TRIALING, State.ACTIVE, State.PAST_DUE})
 
+# What can happen to a subscription: each is a row, and is told of as "subscription." and its name.
+EVENTS = frozenset(
+    {
+        *("subscribed", "moved_in", "activated", "expired", "canceled"),
+        *("trial_started", "trial_extended", "trial_shortened", "trial_converted"),
+        *("plan_changed", "plan_change_scheduled", "plan_change_withdrawn"),
+        *("add_on_changed", "add_on_scheduled"),
+        *("cancellation_scheduled", "cancellation_withdrawn"),
+        *("paused", "pause_scheduled", "pause_withdrawn", "resumed"),
+        *("payment_failed", "payment_recovered"),
+    }
+)
+
 
 def is_allowed(from_state: str, to_state: str) -> bool:
     """Whether a subscription may move from one state to another."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from subscriptions.domain.lifecycle import EVENTS
 from subscriptions.models import Subscription, SubscriptionTransition
 from tiktoktoe.accounts.models import User
 
@@ -31,6 +32,7 @@ def record_transition(
     details: Mapping[str, object] | None = None,
 ) -> SubscriptionTransition:
     """Write down what has just happened to a subscription, in the caller's transaction."""
+    assert event in EVENTS, f"{event} is not among the events of a subscription"
     return SubscriptionTransition.objects.create(
         subscription=subscription,
         from_state=from_state,

@@ -132,6 +132,91 @@ NOTICES = {
         ),
         "Zum Abonnement",
     ),
+    "subscription.cancellation_withdrawn": Words(
+        "{plan} läuft weiter",
+        ("Ihr Abonnement {plan} endet nicht: Es läuft weiter wie bisher.",),
+        "Zum Abonnement",
+    ),
+    "subscription.expired": Words(
+        "Ihr Abonnement {plan} hat nicht begonnen",
+        (
+            "Ihr Abonnement {plan} wurde nicht rechtzeitig bezahlt und hat daher nicht begonnen.",
+            "Sie können es jederzeit erneut abschließen.",
+        ),
+        "Zur Auswahl",
+    ),
+    "subscription.plan_change_scheduled": Words(
+        "Ihr Tarif ändert sich am {change_at}",
+        (
+            "Ihr Abonnement läuft ab dem {change_at} im Tarif {plan}, Menge {quantity}.",
+            "Bis dahin bleibt alles, wie es ist, und Sie können es sich anders überlegen.",
+        ),
+        "Zum Abonnement",
+    ),
+    "subscription.plan_change_withdrawn": Words(
+        "Ihr Tarif bleibt {plan}",
+        ("Die geplante Änderung ist zurückgenommen: Ihr Abonnement bleibt im Tarif {plan}.",),
+        "Zum Abonnement",
+    ),
+    "subscription.add_on_changed": Words(
+        "Ihre Zusatzoption {add_on_name} hat sich geändert",
+        (
+            "Seit dem {add_on_from_at} haben Sie {add_on_name} {add_on_quantity}-mal, "
+            "neben {plan}.",
+            "Seit dem {add_on_until_at} haben Sie {add_on_name} neben {plan} nicht mehr.",
+        ),
+        "Zum Abonnement",
+    ),
+    "subscription.add_on_scheduled": Words(
+        "Ihre Zusatzoption {add_on_name} ändert sich am {change_at}",
+        (
+            "Ab dem {add_on_from_at} haben Sie {add_on_name} {add_on_quantity}-mal, neben {plan}.",
+            "Ab dem {add_on_until_at} haben Sie {add_on_name} neben {plan} nicht mehr.",
+            "Bis dahin bleibt alles, wie es ist, und Sie können es sich anders überlegen.",
+        ),
+        "Zum Abonnement",
+    ),
+    "subscription.pause_scheduled": Words(
+        "{plan} pausiert ab dem {pause_at}",
+        (
+            "Ihr Abonnement {plan} pausiert ab dem {pause_at}.",
+            "Es läuft am {resume_at} von selbst weiter.",
+            "Bis dahin funktioniert alles wie bisher, und Sie können es sich anders überlegen.",
+        ),
+        "Zum Abonnement",
+    ),
+    "subscription.pause_withdrawn": Words(
+        "{plan} pausiert nicht",
+        ("Die geplante Pause ist zurückgenommen: {plan} läuft weiter wie bisher.",),
+        "Zum Abonnement",
+    ),
+    "subscription.paused": Words(
+        "{plan} pausiert",
+        (
+            "Ihr Abonnement {plan} pausiert seit dem {effective_at}: Es kann nicht genutzt werden, "
+            "und es wird nichts dafür berechnet.",
+            "Es läuft am {resume_at} von selbst weiter.",
+        ),
+        "Zum Abonnement",
+    ),
+    "subscription.resumed": Words(
+        "{plan} läuft weiter",
+        ("Ihr Abonnement {plan} läuft seit dem {effective_at} weiter und wird wieder berechnet.",),
+        "Zum Abonnement",
+    ),
+    "subscription.trial_extended": Words(
+        "Ihre Testphase von {plan} läuft bis zum {trial_ends_at}",
+        ("Ihre kostenlose Testphase von {plan} ist länger: Sie endet am {trial_ends_at}.",),
+        "Zum Abonnement",
+    ),
+    "subscription.trial_shortened": Words(
+        "Ihre Testphase von {plan} endet am {trial_ends_at}",
+        (
+            "Ihre kostenlose Testphase von {plan} ist kürzer: Sie endet am {trial_ends_at}.",
+            "Danach ist es kostenpflichtig, sofern Sie nicht vorher kündigen.",
+        ),
+        "Zum Abonnement",
+    ),
     "subscription.canceled": Words(
         "Ihr Abonnement {plan} ist beendet",
         (

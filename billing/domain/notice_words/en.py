@@ -128,6 +128,91 @@ NOTICES = {
         ),
         "See your subscription",
     ),
+    "subscription.cancellation_withdrawn": Words(
+        "{plan} goes on",
+        ("Your subscription to {plan} does not end: it goes on as before.",),
+        "See your subscription",
+    ),
+    "subscription.expired": Words(
+        "Your subscription to {plan} did not begin",
+        (
+            "Your subscription to {plan} was not paid in time, so that it did not begin.",
+            "You can subscribe again at any time.",
+        ),
+        "See your choices",
+    ),
+    "subscription.plan_change_scheduled": Words(
+        "Your plan changes on {change_at}",
+        (
+            "Your subscription is on {plan} from {change_at} on, quantity {quantity}.",
+            "Until then everything stays as it is, and you can change your mind.",
+        ),
+        "See your subscription",
+    ),
+    "subscription.plan_change_withdrawn": Words(
+        "Your plan stays {plan}",
+        ("The change that was scheduled is taken back: your subscription stays on {plan}.",),
+        "See your subscription",
+    ),
+    "subscription.add_on_changed": Words(
+        "Your add-on {add_on_name} changed",
+        (
+            "As of {add_on_from_at} you have {add_on_name} {add_on_quantity} times, beside {plan}.",
+            "As of {add_on_until_at} you no longer have {add_on_name} beside {plan}.",
+        ),
+        "See your subscription",
+    ),
+    "subscription.add_on_scheduled": Words(
+        "Your add-on {add_on_name} changes on {change_at}",
+        (
+            "From {add_on_from_at} on you have {add_on_name} {add_on_quantity} times, "
+            "beside {plan}.",
+            "From {add_on_until_at} on you no longer have {add_on_name} beside {plan}.",
+            "Until then everything stays as it is, and you can change your mind.",
+        ),
+        "See your subscription",
+    ),
+    "subscription.pause_scheduled": Words(
+        "{plan} pauses on {pause_at}",
+        (
+            "Your subscription to {plan} pauses from {pause_at} on.",
+            "It goes on by itself on {resume_at}.",
+            "Until then everything works as before, and you can change your mind.",
+        ),
+        "See your subscription",
+    ),
+    "subscription.pause_withdrawn": Words(
+        "{plan} does not pause",
+        ("The pause that was scheduled is taken back: {plan} goes on as before.",),
+        "See your subscription",
+    ),
+    "subscription.paused": Words(
+        "{plan} pauses",
+        (
+            "Your subscription to {plan} pauses since {effective_at}: it cannot be used, and "
+            "nothing is charged for it.",
+            "It goes on by itself on {resume_at}.",
+        ),
+        "See your subscription",
+    ),
+    "subscription.resumed": Words(
+        "{plan} goes on",
+        ("Your subscription to {plan} goes on since {effective_at}, and is charged again.",),
+        "See your subscription",
+    ),
+    "subscription.trial_extended": Words(
+        "Your trial of {plan} goes on until {trial_ends_at}",
+        ("Your free trial of {plan} is longer: it ends on {trial_ends_at}.",),
+        "See your subscription",
+    ),
+    "subscription.trial_shortened": Words(
+        "Your trial of {plan} ends on {trial_ends_at}",
+        (
+            "Your free trial of {plan} is shorter: it ends on {trial_ends_at}.",
+            "From then on you pay for it, unless you cancel before.",
+        ),
+        "See your subscription",
+    ),
     "subscription.canceled": Words(
         "Your subscription to {plan} has ended",
         (

@@ -133,6 +133,92 @@ NOTICES = {
         ),
         "Voir l'abonnement",
     ),
+    "subscription.cancellation_withdrawn": Words(
+        "{plan} continue",
+        ("Votre abonnement {plan} ne prend pas fin : il continue comme avant.",),
+        "Voir votre abonnement",
+    ),
+    "subscription.expired": Words(
+        "Votre abonnement {plan} n'a pas commencé",
+        (
+            "Votre abonnement {plan} n'a pas été payé à temps ; il n'a donc pas commencé.",
+            "Vous pouvez vous abonner de nouveau à tout moment.",
+        ),
+        "Voir vos choix",
+    ),
+    "subscription.plan_change_scheduled": Words(
+        "Votre formule change le {change_at}",
+        (
+            "Votre abonnement passe à {plan} à partir du {change_at}, quantité {quantity}.",
+            "D'ici là, rien ne change et vous pouvez revenir sur votre décision.",
+        ),
+        "Voir votre abonnement",
+    ),
+    "subscription.plan_change_withdrawn": Words(
+        "Votre formule reste {plan}",
+        ("Le changement prévu est annulé : votre abonnement reste à {plan}.",),
+        "Voir votre abonnement",
+    ),
+    "subscription.add_on_changed": Words(
+        "Votre option {add_on_name} a changé",
+        (
+            "Depuis le {add_on_from_at}, vous avez {add_on_name} {add_on_quantity} fois, "
+            "avec {plan}.",
+            "Depuis le {add_on_until_at}, vous n'avez plus {add_on_name} avec {plan}.",
+        ),
+        "Voir votre abonnement",
+    ),
+    "subscription.add_on_scheduled": Words(
+        "Votre option {add_on_name} change le {change_at}",
+        (
+            "À partir du {add_on_from_at}, vous avez {add_on_name} {add_on_quantity} fois, "
+            "avec {plan}.",
+            "À partir du {add_on_until_at}, vous n'avez plus {add_on_name} avec {plan}.",
+            "D'ici là, rien ne change et vous pouvez revenir sur votre décision.",
+        ),
+        "Voir votre abonnement",
+    ),
+    "subscription.pause_scheduled": Words(
+        "{plan} est suspendu à partir du {pause_at}",
+        (
+            "Votre abonnement {plan} est suspendu à partir du {pause_at}.",
+            "Il reprend de lui-même le {resume_at}.",
+            "D'ici là, tout fonctionne comme avant et vous pouvez revenir sur votre décision.",
+        ),
+        "Voir votre abonnement",
+    ),
+    "subscription.pause_withdrawn": Words(
+        "{plan} n'est pas suspendu",
+        ("La suspension prévue est annulée : {plan} continue comme avant.",),
+        "Voir votre abonnement",
+    ),
+    "subscription.paused": Words(
+        "{plan} est suspendu",
+        (
+            "Votre abonnement {plan} est suspendu depuis le {effective_at} : il ne peut pas être "
+            "utilisé et rien n'est facturé.",
+            "Il reprend de lui-même le {resume_at}.",
+        ),
+        "Voir votre abonnement",
+    ),
+    "subscription.resumed": Words(
+        "{plan} reprend",
+        ("Votre abonnement {plan} a repris le {effective_at} et est de nouveau facturé.",),
+        "Voir votre abonnement",
+    ),
+    "subscription.trial_extended": Words(
+        "Votre essai de {plan} se poursuit jusqu'au {trial_ends_at}",
+        ("Votre essai gratuit de {plan} est prolongé : il prend fin le {trial_ends_at}.",),
+        "Voir votre abonnement",
+    ),
+    "subscription.trial_shortened": Words(
+        "Votre essai de {plan} prend fin le {trial_ends_at}",
+        (
+            "Votre essai gratuit de {plan} est raccourci : il prend fin le {trial_ends_at}.",
+            "Il devient ensuite payant, sauf si vous résiliez avant.",
+        ),
+        "Voir votre abonnement",
+    ),
     "subscription.canceled": Words(
         "Votre abonnement {plan} est terminé",
         (
