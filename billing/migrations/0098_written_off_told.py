@@ -4,7 +4,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0096_dated_add_ons")]
+    dependencies = [("billing", "0097_on_session")]
     operations = [
         migrations.RunSQL(
             "CREATE INDEX invoice_written_off_at ON billing_invoice (written_off_at) "
