@@ -15,6 +15,7 @@ from billing.models import (
     WebhookEvent,
 )
 from billing.queries.contradictions import unresolved_contradictions
+from billing.queries.return_rates import ach_return_rates
 from billing.queries.unknowns import unknown_operations, unknown_refunds
 
 # An outcome that is not known for a day is no longer expected to become known by asking.
@@ -88,4 +89,8 @@ def waiting_for_people(at: datetime) -> list[Waiting]:
         ),
     ]
     found = [Waiting(words, rows.count(), url_name) for words, rows, url_name in kinds]
+    beyond = sum(rate.is_beyond for rate in ach_return_rates(at))
+    found.append(
+        Waiting("Limits of returned ACH debits that are passed", beyond, "payment_monitor")
+    )
     return [row for row in found if row.count]

@@ -9,8 +9,10 @@ from django.utils.timesince import timesince
 from django.views.decorators.http import require_GET
 
 from billing.charts import decline_mix
+from billing.domain.return_rates import ReturnRate
 from billing.queries.fee_truth import fee_truths
 from billing.queries.monitor import monitor
+from billing.queries.return_rates import ach_return_rates
 from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.rates import round_half_away
@@ -27,6 +29,7 @@ def payment_monitor(request: HttpRequest) -> HttpResponse:
     hours = asked if asked in HOURS else "24"
     at = now()
     seen = monitor(at=at, hours=int(hours))
+    is_asked_again = bool(request.headers.get("HX-Request"))
     context = {
         "seen": seen,
         "gateway_rows": [(row, _percent(row.first_rate)) for row in seen.gateways],
@@ -38,13 +41,21 @@ def payment_monitor(request: HttpRequest) -> HttpResponse:
         "dispute_rate": _percent(seen.disputes.rate, places=2),
         "hours": hours,
         "fee_rows": [(row, _basis_points(row.off_by)) for row in seen.fees],
-        # Not asked again every five seconds: it looks at 90 days.
-        "truths": [] if request.headers.get("HX-Request") else fee_truths(at),
+        # Not asked again every five seconds: they look at 90 and 60 days.
+        "truths": [] if is_asked_again else fee_truths(at),
+        "return_rows": [] if is_asked_again else _return_rows(at),
         "choices": HOURS.items(),
         "figure": decline_mix(seen.declines),
         "table": {"headers": ["Reason", "Declines"], "rows": seen.declines},
     }
     return render(request, "billing/payment_monitor.html", context)
+
+
+def _return_rows(at: datetime) -> list[tuple[ReturnRate, str, str]]:
+    return [
+        (row, _percent(row.share, places=2), _percent(row.limit.most, places=1))
+        for row in ach_return_rates(at)
+    ]
 
 
 def _percent(rate: Fraction | None, *, places: int = 1) -> str:

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from billing.domain.mandate_words import consent_language, consent_text
 from billing.forms.mandates import MandateForm
+from billing.queries.issuers import company
 from billing.queries.ways_to_pay import debit_page_for
 from billing.services.bank.banks import bank_for
 from billing.services.bank.mandates import give_mandate
@@ -61,6 +62,7 @@ def portal_mandate(request: HttpRequest) -> HttpResponse:
         "form": form,
         "creditor": bank.terms.account.name,
         "creditor_id": bank.terms.creditor_id,
+        "creditor_address": company().address,
         "language": language,
         "consent": consent_text(
             language=language,

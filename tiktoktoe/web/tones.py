@@ -47,6 +47,7 @@ TONES = {
         "retrying",
         "late",
         "drifted",
+        "beyond",
         "waiting",
         "part",
         "inquiry",

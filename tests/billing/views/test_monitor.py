@@ -11,7 +11,7 @@ from billing.domain.attempts import Answer
 from billing.domain.declines import DeclineClass
 from billing.errors import ProofMissing, StateMoveNotAllowed
 from billing.gateways.base import Outcome
-from billing.models import OutcomeClaim, Payment, PaymentAttempt
+from billing.models import OutcomeClaim, Payment, PaymentAttempt, PaymentMethod
 from billing.queries.monitor import monitor
 from billing.queries.waiting import waiting_for_people
 from billing.services.payments.charging import charge_invoice
@@ -23,6 +23,7 @@ from tests.factories.accounts import make_user
 from tests.scripted_gateway import LOST, TwoGateways, declined, gateways
 from tests.stripe_world import NOW, PERSON, invoice_of, later
 from tiktoktoe.accounts.roles import Role
+from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.money import Money
 
 __all__ = ["gateways"]  # fixture
@@ -85,6 +86,24 @@ def test_the_monitor_looks_at_its_time_only(gateways: TwoGateways) -> None:
     _charge(gateways)
 
     assert monitor(at=later(hours=2), hours=1).gateways[0].attempts == 0
+
+
+def test_ach_debits_that_come_back_stand_beside_what_nacha_allows(
+    gateways: TwoGateways, client: Client
+) -> None:
+    _charge(gateways, declined(DeclineClass.HARD_REVOKED, code="R10"))
+    client.force_login(make_user(Role.FINANCE))
+    cards = client.get("/payments/monitor/").content.decode()
+
+    PaymentMethod.objects.update(brand="ach_debit")
+    PaymentAttempt.objects.update(dispatched_at=now(), resolved_at=now())
+    debits = client.get("/payments/monitor/").content.decode()
+
+    assert "ACH debits that came back" not in cards
+    assert "ACH debits that came back" in debits
+    assert ("100.00 %" in debits, "0.5 %" in debits) == (True, True)
+    told = {row.words: row.count for row in waiting_for_people(now())}
+    assert told["Limits of returned ACH debits that are passed"] == 2
 
 
 def test_the_pages_are_there_for_staff(gateways: TwoGateways, client: Client) -> None:
