@@ -172,7 +172,9 @@ def _invoices(instant: str) -> Callable[[], QuerySet[Any]]:
 
 
 def _drafts() -> QuerySet[Any]:
-    return Invoice.objects.filter(state=Invoice.State.DRAFT).annotate(moment=F("created_at"))
+    """Drafts, and what was billed elsewhere: there since they were made."""
+    rows = Invoice.objects.filter(state__in=[Invoice.State.DRAFT, Invoice.State.ELSEWHERE])
+    return rows.annotate(moment=F("created_at"))
 
 
 def _notes_of_credit() -> QuerySet[Any]:

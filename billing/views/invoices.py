@@ -1,6 +1,6 @@
 """Staff pages of invoices: find one, read it, see why each line is what it is, move it on."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import tzinfo
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from billing.forms.drafts import DraftLineForm
 from billing.forms.invoices import OVERDUE, OWED, InvoiceFilter
-from billing.models import Invoice, InvoiceLine
+from billing.models import Invoice, InvoiceLine, UnusedCredit
 from billing.models.invoices import InvoiceQuerySet
 from billing.queries.drafts import drafts_seen
 from billing.queries.explanation import explain_line
@@ -75,13 +75,19 @@ def invoice_list(request: HttpRequest) -> HttpResponse:
         "sums": invoice_sums(shown),
         "state": state,
         "choices": [
-            *state_chips(Invoice.State, counts),
+            *state_chips(_states(counts), counts),
             (OVERDUE, "Overdue", overdue_count),
         ],
         "total_count": all_of_ours,
         "at": now(),
     }
     return render(request, "billing/invoice_list.html", context)
+
+
+def _states(counts: Mapping[str, int]) -> list[Invoice.State]:
+    """Those that an invoice of ours may be in; that of others only where there are such."""
+    elsewhere = Invoice.State.ELSEWHERE
+    return [s for s in Invoice.State if s != elsewhere or counts.get(elsewhere)]
 
 
 @require_GET
@@ -121,6 +127,9 @@ def invoice_detail(request: HttpRequest, key: str) -> HttpResponse:
             "follows_usage": invoice.boundaries.filter(closed_from__isnull=False).exists(),
             "manual_lines": invoice.lines.filter(kind=InvoiceLine.Kind.ONE_OFF),
         }
+    if invoice.state == Invoice.State.ELSEWHERE:
+        netted = UnusedCredit.objects.filter(invoice_line__invoice=invoice, counts=True)
+        context["netted"] = netted.filter(invoice__isnull=False).select_related("invoice")
     if invoice.state == Invoice.State.DISCARDED:
         again = Invoice.objects.filter(boundaries__again_of__invoice=invoice).distinct()
         context |= {"has_period": invoice.boundaries.exists(), "billed_again": again}

@@ -89,6 +89,10 @@ def _of_invoice(words: str, tone: str = "") -> Callable[[Invoice], Words]:
     return say
 
 
+def _not_issued(row: Invoice) -> Words:
+    return _of_invoice("moved in" if row.state == Invoice.State.ELSEWHERE else "drafted")(row)
+
+
 def _credit_note(row: CreditNote) -> Words:
     return {
         "what": f"Credit note {row}: {money(row.total)}",
@@ -322,7 +326,7 @@ _SAY: dict[str, Callable[[Any], Words]] = {
     "credit_note": _credit_note,
     "coupon_use": _coupon_use,
     "invoice_issued": _of_invoice("issued"),
-    "invoice_draft": _of_invoice("drafted"),
+    "invoice_draft": _not_issued,
     "redemption": _redemption,
     "offer": _offer,
     "change": _change,

@@ -6,14 +6,21 @@ from typing import Any
 
 from django import forms
 
+from tiktoktoe.web.tones import label_of
+
 BYTES_MAX = 10_000_000
+CARRIED_MAX = 1_000_000
 
 
 class MovingInForm(forms.Form):
     """Which file, of what, and what its columns mean."""
 
     kind = forms.ChoiceField(label="The file has")
-    file = forms.FileField(label="CSV file", help_text="in UTF-8, with a line of column names")
+    file = forms.FileField(
+        label="CSV file",
+        help_text="in UTF-8, with a line of column names",
+        error_messages={"required": "Choose a file."},
+    )
     mapping = forms.CharField(
         required=False,
         widget=forms.Textarea({"rows": 4}),
@@ -24,16 +31,25 @@ class MovingInForm(forms.Form):
     def __init__(self, *given: Any, kinds: Iterable[StrEnum], **options: Any) -> None:
         """A file of one of these kinds."""
         super().__init__(*given, **options)
+        if self.data.get("text"):  # of a file that was checked before
+            self.fields["file"].required = False
         field = self.fields["kind"]
         assert isinstance(field, forms.ChoiceField)
-        field.choices = [
-            (kind.value, kind.value.replace("_", " ").replace("add ons", "add-ons").capitalize())
-            for kind in kinds
-        ]
+        field.choices = [(kind.value, label_of(kind.value)) for kind in kinds]
+
+    @property
+    def carried(self) -> dict[str, str] | None:
+        """What was checked, to be given again without choosing it; not if it is large."""
+        text = self.cleaned_data["file"]
+        if len(text) > CARRIED_MAX:
+            return None
+        return {"text": text, "mapping": str(self["mapping"].value() or "")}
 
     def clean_file(self) -> str:
-        """Its text."""
+        """Its text, or that of the file that was checked before."""
         file = self.cleaned_data["file"]
+        if not file:
+            return str(self.data["text"]).replace("\r\n", "\n")
         if file.size > BYTES_MAX:
             raise forms.ValidationError("It is too large: 10 MB at most; divide it.")
         try:

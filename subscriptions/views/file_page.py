@@ -35,9 +35,12 @@ def file_page(
     given = (request.POST, request.FILES) if request.method == "POST" else ()
     form = MovingInForm(*given, kinds=kinds)
     done = _done(request, form, kinds, take_in) if form.is_bound and form.is_valid() else None
+    form.fields["file"].required = True  # as the next one is
     context = {
         "form": form,
         "done": done,
+        "carried": form.carried if done and not done.is_written else None,
+        "shown_kind": form["kind"].value(),
         "errors": done.errors[:ERRORS_SHOWN] if done else (),
         "remarks": done.remarks[:ERRORS_SHOWN] if done else (),
         "sums": [(name, amount) for (name, _), amount in done.sums.items()] if done else (),

@@ -1,4 +1,4 @@
-"""Taxes, issuers, price moves and moving in: accessible, fit for a phone, in light and dark."""
+"""Taxes, issuers and price moves: accessible, fit for a phone, in light and dark."""
 
 import os
 from datetime import UTC, date, datetime
@@ -86,8 +86,6 @@ def test_pages_of_taxes_issuers_and_moves_are_accessible_and_fit_a_phone(
         "move": reverse("price_move", args=[sold.pk]),
         "move-new": reverse("price_move_create"),
         "move-seen": f"{reverse('price_move_create')}?{asked}&when=now&reason=Prices",
-        "moving-in": reverse("moving_in"),
-        "belongings": reverse("moving_in_belongings"),
         "waiting-for-tax": reverse("tax_waiting_list"),
         "line-of-two-taxes": reverse(
             "invoice_line_detail", args=[invoice.number, invoice.lines.get().pk]
@@ -97,20 +95,6 @@ def test_pages_of_taxes_issuers_and_moves_are_accessible_and_fit_a_phone(
     for name, path in addresses.items():
         finance_reader.audit(path)
         _take_pictures(finance_reader, name)
-
-
-def test_a_file_of_what_customers_bring_along_is_checked_before_it_is_taken_in(
-    finance_reader: Reader, sold: PriceMove
-) -> None:
-    page = finance_reader.open(reverse("moving_in_belongings"))
-    content = b"customer,coupon,amount_left\nnobody,gone,x\n"
-    page.select_option("select[name=kind]", "coupons")
-    page.set_input_files(
-        "input[type=file]", {"name": "c.csv", "mimeType": "text/csv", "buffer": content}
-    )
-    page.get_by_role("button", name="Check it").click()
-    page.get_by_text("nothing was written").wait_for()
-    _take_pictures(finance_reader, "belongings-wrong")
 
 
 def _take_pictures(reader: Reader, name: str) -> None:

@@ -86,7 +86,12 @@ TONES = {
     },
 }
 TONE_BY_STATE = {state: tone for tone, states in TONES.items() for state in states}
-NAMES = {"paypal": "PayPal"}  # names that no capital at the beginning makes right
+NAMES = {  # what no capital at the beginning makes right
+    "paypal": "PayPal",
+    "add_ons": "Add-ons",
+    "elsewhere": "Billed elsewhere",
+    "opening": "Opening bill",
+}
 
 
 def tone_of(state: object) -> str:

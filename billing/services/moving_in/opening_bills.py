@@ -27,7 +27,7 @@ from tiktoktoe.kernel.periods import Period, local_date, local_midnight
 
 ONE_DAY = timedelta(days=1)
 _WHICH = "subscription"
-BILLED, NOT_SERVED, TAX = "Billed", "Of it, not served before today", "Tax on it"
+BILLED, NOT_SERVED, TAX = "Billed", "Of it, for days from today on", "Tax on it"
 
 
 def take_opening_bill(given: Mapping[str, Any], by: Arrival) -> bool:
@@ -58,11 +58,11 @@ def _key(subscription: Subscription, version: PlanVersion) -> str:
 
 def _count(bill: OpeningBill, taxed: Totals, by: Arrival) -> None:
     by.add(BILLED, taxed.subtotal)
-    by.add(TAX, taxed.tax)
     zone = bill.subscription.time_zone
     for line in taxed.lines:
         left = not_served(line.net, bill.period, moved_in_at=by.at, time_zone=zone)
         by.add(NOT_SERVED, left)
+    by.add(TAX, taxed.tax)
 
 
 def _bill(

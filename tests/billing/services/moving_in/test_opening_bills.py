@@ -331,7 +331,7 @@ def test_a_dry_run_says_what_was_billed_and_how_much_of_it_is_still_to_be_served
     assert {name: amount.amount for (name, _), amount in done.sums.items()} == {
         "Billed": D("31.00"),
         "Tax on it": D("5.89"),
-        "Of it, not served before today": D("22.00"),
+        "Of it, for days from today on": D("22.00"),
     }
     assert not Invoice.objects.exists()
 

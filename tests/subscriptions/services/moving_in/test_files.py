@@ -394,6 +394,25 @@ def test_the_page_checks_a_file_and_takes_it_in(client: Client) -> None:
     assert "nothing says what the" in sent("a,b\n1,2")
 
 
+def test_what_was_checked_is_taken_in_without_choosing_it_again(client: Client) -> None:
+    client.force_login(make_user(Role.FINANCE))
+    text = f"Kunde,name,email,country,currency\n{ACME}"
+    file = SimpleUploadedFile("customers.csv", text.encode())
+    given = {"kind": "customers", "mapping": "external_id = Kunde"}
+
+    checked = client.post(reverse("moving_in"), {**given, "file": file})
+    carried = checked.context["carried"]
+    taken = client.post(
+        reverse("moving_in"), {"kind": "customers", "write": "1", **carried}, follow=True
+    )
+    nothing = client.post(reverse("moving_in"), given)
+
+    assert carried == {"text": text, "mapping": "external_id = Kunde"}
+    assert "is taken in" in taken.content.decode()
+    assert Customer.objects.get().external_id == "acme"
+    assert "Choose a file" in nothing.content.decode()
+
+
 def test_support_may_not_take_files_in(client: Client) -> None:
     client.force_login(make_user(Role.SUPPORT))
 
