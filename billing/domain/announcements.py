@@ -98,6 +98,11 @@ NOTICE_KINDS = {
             is_mandatory=True,
         ),
         NoticeKind(
+            kind="subscription.add_on_withdrawn",
+            label="A scheduled change of add-ons was taken back",
+            is_mandatory=True,
+        ),
+        NoticeKind(
             kind="subscription.pause_scheduled", label="A pause was scheduled", is_mandatory=True
         ),
         NoticeKind(
@@ -108,6 +113,16 @@ NOTICE_KINDS = {
         NoticeKind(kind="subscription.paused", label="A subscription pauses", is_mandatory=True),
         NoticeKind(
             kind="subscription.resumed", label="A paused subscription goes on", is_mandatory=True
+        ),
+        NoticeKind(
+            kind="subscription.resumption_scheduled",
+            label="The end of a pause was scheduled",
+            is_mandatory=True,
+        ),
+        NoticeKind(
+            kind="subscription.resumption_withdrawn",
+            label="The scheduled end of a pause was taken back",
+            is_mandatory=True,
         ),
         NoticeKind(
             kind="subscription.trial_extended", label="Your trial is longer", is_mandatory=True

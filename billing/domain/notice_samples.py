@@ -90,6 +90,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "change_at": "2026-03-31T22:00:00+00:00",
         "add_on_from_at": "2026-03-31T22:00:00+00:00",
     },
+    "subscription.add_on_withdrawn": {**SUBSCRIPTION, **ADD_ON},
     "subscription.pause_scheduled": {
         **SUBSCRIPTION,
         "pause_at": "2026-03-31T22:00:00+00:00",
@@ -102,6 +103,11 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "resume_at": "2026-06-30T22:00:00+00:00",
     },
     "subscription.resumed": {**SUBSCRIPTION, "effective_at": "2026-06-30T22:00:00+00:00"},
+    "subscription.resumption_scheduled": {
+        **SUBSCRIPTION,
+        "resume_at": "2026-06-30T22:00:00+00:00",
+    },
+    "subscription.resumption_withdrawn": SUBSCRIPTION,
     "subscription.trial_extended": {**SUBSCRIPTION, "trial_ends_at": "2026-03-28T23:00:00+00:00"},
     "subscription.trial_shortened": {**SUBSCRIPTION, "trial_ends_at": "2026-03-10T23:00:00+00:00"},
     "subscription.canceled": {**SUBSCRIPTION, "effective_at": "2026-03-31T22:00:00+00:00"},

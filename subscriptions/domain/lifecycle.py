@@ -40,9 +40,10 @@ EVENTS = frozenset(
         *("subscribed", "moved_in", "activated", "expired", "canceled"),
         *("trial_started", "trial_extended", "trial_shortened", "trial_converted"),
         *("plan_changed", "plan_change_scheduled", "plan_change_withdrawn"),
-        *("add_on_changed", "add_on_scheduled"),
+        *("add_on_changed", "add_on_scheduled", "add_on_withdrawn"),
         *("cancellation_scheduled", "cancellation_withdrawn"),
-        *("paused", "pause_scheduled", "pause_withdrawn", "resumed"),
+        *("paused", "pause_scheduled", "pause_withdrawn"),
+        *("resumed", "resumption_scheduled", "resumption_withdrawn"),
         *("payment_failed", "payment_recovered"),
     }
 )

@@ -32,7 +32,7 @@ def record_transition(
     details: Mapping[str, object] | None = None,
 ) -> SubscriptionTransition:
     """Write down what has just happened to a subscription, in the caller's transaction."""
-    assert event in EVENTS, f"{event} is not among the events of a subscription"
+    assert event in EVENTS, f"{event} is not among the events of a subscription: say it there"
     return SubscriptionTransition.objects.create(
         subscription=subscription,
         from_state=from_state,

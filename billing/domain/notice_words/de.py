@@ -176,6 +176,11 @@ NOTICES = {
         ),
         "Zum Abonnement",
     ),
+    "subscription.add_on_withdrawn": Words(
+        "Ihre Zusatzoption {add_on_name} bleibt, wie sie ist",
+        ("Die geplante Änderung von {add_on_name} ist zurückgenommen.",),
+        "Zum Abonnement",
+    ),
     "subscription.pause_scheduled": Words(
         "{plan} pausiert ab dem {pause_at}",
         (
@@ -202,6 +207,19 @@ NOTICES = {
     "subscription.resumed": Words(
         "{plan} läuft weiter",
         ("Ihr Abonnement {plan} läuft seit dem {effective_at} weiter und wird wieder berechnet.",),
+        "Zum Abonnement",
+    ),
+    "subscription.resumption_scheduled": Words(
+        "{plan} läuft ab dem {resume_at} weiter",
+        (
+            "Ihr Abonnement {plan} läuft am {resume_at} von selbst weiter und wird dann wieder "
+            "berechnet.",
+        ),
+        "Zum Abonnement",
+    ),
+    "subscription.resumption_withdrawn": Words(
+        "{plan} bleibt pausiert",
+        ("Ihr Abonnement {plan} bleibt pausiert, bis Sie es weiterlaufen lassen.",),
         "Zum Abonnement",
     ),
     "subscription.trial_extended": Words(

@@ -172,6 +172,11 @@ NOTICES = {
         ),
         "See your subscription",
     ),
+    "subscription.add_on_withdrawn": Words(
+        "Your add-on {add_on_name} stays as it is",
+        ("The change of {add_on_name} that was scheduled is taken back.",),
+        "See your subscription",
+    ),
     "subscription.pause_scheduled": Words(
         "{plan} pauses on {pause_at}",
         (
@@ -198,6 +203,16 @@ NOTICES = {
     "subscription.resumed": Words(
         "{plan} goes on",
         ("Your subscription to {plan} goes on since {effective_at}, and is charged again.",),
+        "See your subscription",
+    ),
+    "subscription.resumption_scheduled": Words(
+        "{plan} goes on from {resume_at}",
+        ("Your subscription to {plan} goes on by itself on {resume_at}, and is charged again.",),
+        "See your subscription",
+    ),
+    "subscription.resumption_withdrawn": Words(
+        "{plan} stays paused",
+        ("Your subscription to {plan} stays paused until you let it go on.",),
         "See your subscription",
     ),
     "subscription.trial_extended": Words(

@@ -178,6 +178,11 @@ NOTICES = {
         ),
         "Voir votre abonnement",
     ),
+    "subscription.add_on_withdrawn": Words(
+        "Votre option {add_on_name} reste telle quelle",
+        ("Le changement prévu de {add_on_name} est annulé.",),
+        "Voir votre abonnement",
+    ),
     "subscription.pause_scheduled": Words(
         "{plan} est suspendu à partir du {pause_at}",
         (
@@ -204,6 +209,16 @@ NOTICES = {
     "subscription.resumed": Words(
         "{plan} reprend",
         ("Votre abonnement {plan} a repris le {effective_at} et est de nouveau facturé.",),
+        "Voir votre abonnement",
+    ),
+    "subscription.resumption_scheduled": Words(
+        "{plan} reprend le {resume_at}",
+        ("Votre abonnement {plan} reprend de lui-même le {resume_at} et sera de nouveau facturé.",),
+        "Voir votre abonnement",
+    ),
+    "subscription.resumption_withdrawn": Words(
+        "{plan} reste suspendu",
+        ("Votre abonnement {plan} reste suspendu jusqu'à ce que vous le repreniez.",),
         "Voir votre abonnement",
     ),
     "subscription.trial_extended": Words(

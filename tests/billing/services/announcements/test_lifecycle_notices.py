@@ -75,6 +75,8 @@ def told(event: str) -> list[str]:
         ("pause_scheduled", {"pause_at": FEB_1}, "Team pauses on February 1, 2026", "and you can"),
         ("pause_withdrawn", {}, "Team does not pause", "Team goes on as before."),
         ("paused", {"resume_at": MAY_1}, "Team pauses", "It goes on by itself on May 1, 2026."),
+        ("resumption_scheduled", {"resume_at": MAY_1}, "Team goes on from May 1, 2026", "charged"),
+        ("resumption_withdrawn", {}, "Team stays paused", "until you let it go on"),
         ("resumed", {}, "Team goes on", "goes on since January 1, 2026"),
         ("cancellation_withdrawn", {}, "Team goes on", "does not end"),
         ("expired", {}, "Your subscription to Team did not begin", "You can subscribe again"),
@@ -140,6 +142,10 @@ def test_an_add_on_is_told_beside_its_plan_when_it_comes_and_when_it_goes(
 
     announce_new(at=NOON)
 
+    happen(subscription, "add_on_withdrawn", to_plan_version=version.pk, to_quantity=0)
+    announce_new(at=NOON)
+
+    assert told("add_on_withdrawn")[0] == "Your add-on Support stays as it is"
     came = Announcement.objects.get(kind="subscription.add_on_changed").facts
     assert (came["plan"], came["quantity"], came["add_on_name"]) == ("Team", 1, "Support")
     assert (came["add_on_quantity_before"], came["add_on_quantity"]) == (0, 2)
