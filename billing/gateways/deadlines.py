@@ -4,9 +4,11 @@ The timeouts of HTTP clients are for each read: an answer that comes byte by byt
 Here each read, write and connection is only given what is left of the whole.
 """
 
+import ssl
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from time import monotonic
 from typing import Any
 
@@ -37,13 +39,19 @@ def seconds_left(at_most: float) -> float:
     return at_most if ends is None else max(0.0, min(at_most, ends - monotonic()))
 
 
+@cache
+def certificates() -> ssl.SSLContext:
+    """Whom to believe: read once in a process for all clients, since it takes some 50 ms."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class DeadlineTransport(httpx.HTTPTransport):
     """Sends as httpx does, once, over connections that know the deadline."""
 
     def __init__(self) -> None:
-        super().__init__(retries=0, trust_env=False)
+        super().__init__(verify=certificates(), retries=0, trust_env=False)
         self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=False),
+            ssl_context=certificates(),
             max_connections=100,
             max_keepalive_connections=20,
             keepalive_expiry=5.0,

@@ -24,7 +24,7 @@ from tiktoktoe.drill.checks import Check, check
 from tiktoktoe.drill.company import found
 from tiktoktoe.drill.gateways import KeepsCards, Sandbox
 from tiktoktoe.drill.people import People
-from tiktoktoe.drill.rounds import Mailbag, Tally, run_round
+from tiktoktoe.drill.rounds import Mailbag, Tally, prepare, run_round
 from tiktoktoe.drill.stories import Story
 from tiktoktoe.drill.truth import Moved
 from tiktoktoe.drill.verdict import judge
@@ -84,6 +84,7 @@ class Drill:
         self._mailbag = Mailbag(random.Random(f"{self.seed}:mail"))
         self._banks = Banks(self.gateways)
         self._set_clocks(START)
+        prepare()
         began = time.perf_counter()
         self._stories = found(
             payments=self.payments,

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
 
 from tiktoktoe.drill.stories import Stories
@@ -53,6 +54,11 @@ class Mailbag:
         """Keep, once each, what was cut off: a gateway sends again what was not taken."""
         kept = {id(one): one for one in (*self.held, *storm)}
         self.held = list(kept.values())
+
+
+def prepare() -> None:
+    """Let the server that forks the workers load what they need, while something else is done."""
+    forkserver.ensure_running()
 
 
 def run_round(
