@@ -1,6 +1,7 @@
 """Settings for every environment; each value comes from env.py with a safe default."""
 
 import secrets
+from datetime import timedelta
 from pathlib import Path
 
 import django_stubs_ext
@@ -214,6 +215,9 @@ if not STRIPE_API_HOST:
 STRIPE_TIMEOUT_SECONDS = env_int("STRIPE_TIMEOUT_SECONDS", 20)
 DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
 GATEWAY_TIMEOUT_SECONDS = env_int("GATEWAY_TIMEOUT_SECONDS", 20)  # of the others
+# Beyond this nothing is charged: a gateway's clock and ours differ by too much.
+CLOCK_SKEW_MAX_SECONDS = env_int("CLOCK_SKEW_MAX_SECONDS", 300)
+CLOCK_SKEW_MAX = timedelta(seconds=CLOCK_SKEW_MAX_SECONDS)
 WEBHOOK_BODIES_KEPT_DAYS = env_int("WEBHOOK_BODIES_KEPT_DAYS", 90)
 # What is not configured is absent. Names are what payments and methods are kept under.
 GATEWAYS: dict[str, dict[str, str]] = {

@@ -13,6 +13,7 @@ from django.conf import settings
 
 from billing.domain.attempts import Answer
 from billing.domain.declines import Decline, DeclineClass
+from billing.domain.gateway_time import ClockReading
 from billing.errors import GatewayRefused, GatewayUnavailable
 from billing.gateways.adyen_client import AdyenClient
 from billing.gateways.adyen_disputes import (
@@ -274,6 +275,10 @@ class AdyenGateway:
     def authentication_fields(self, wish: str, *, is_there: bool) -> dict[str, Any]:
         """What a request says about confirming."""
         return _wish(wish) if is_there else _without_customer(wish)
+
+    def read_clock(self) -> ClockReading | None:
+        """What Adyen's clock shows."""
+        return self._client.read_clock()
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
         """The events of a standard notification, or that of a stored card."""

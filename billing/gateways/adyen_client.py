@@ -9,8 +9,11 @@ from django.conf import settings
 
 from billing.domain.attempts import Answer
 from billing.domain.declines import Decline, DeclineClass
+from billing.domain.gateway_time import ClockReading
 from billing.errors import GatewayRefused, GatewayUnavailable
 from billing.gateways.base import Outcome
+from billing.gateways.clocks import clock_of
+from billing.gateways.deadlines import ends_within
 from billing.gateways.http import (
     Reply,
     http_client,
@@ -55,6 +58,11 @@ class AdyenClient:
         if reply.status >= 500:
             raise GatewayUnavailable(short(reply))
         raise GatewayRefused(short(reply))
+
+    def read_clock(self) -> ClockReading | None:
+        """What Adyen's clock shows; None if it does not answer in time."""
+        with ends_within(settings.GATEWAY_TIMEOUT_SECONDS):
+            return clock_of(_http(), self.api_host)
 
     def move(self, path: str, body: Any, *, key: str, read: Read) -> Outcome:
         """Make a request that may move money; it never raises for what the outside does."""

@@ -15,6 +15,7 @@ from billing.domain.attempts import Answer
 from billing.domain.declines import Decline, DeclineClass
 from billing.errors import GatewayUnavailable
 from billing.gateways.base import Outcome
+from billing.gateways.clocks import hear
 from billing.gateways.deadlines import DeadlineTransport, ends_within, seconds_left
 from tiktoktoe.kernel.errors import InvalidInput, InvariantViolation
 
@@ -57,6 +58,7 @@ def http_client(timeout_seconds: float) -> httpx.Client:
         follow_redirects=False,
         trust_env=False,
         transport=DeadlineTransport(),
+        event_hooks={"response": [hear]},
     )
 
 

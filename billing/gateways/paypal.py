@@ -14,6 +14,7 @@ import msgspec
 
 from billing.domain.attempts import Answer
 from billing.domain.declines import Decline, DeclineClass
+from billing.domain.gateway_time import ClockReading
 from billing.errors import GatewayRefused, GatewayUnavailable, WebhookForged
 from billing.gateways.base import (
     Capabilities,
@@ -279,6 +280,10 @@ class PayPalGateway:
             )
             for token in found.get("payment_tokens") or []
         ]
+
+    def read_clock(self) -> ClockReading | None:
+        """What PayPal's clock shows."""
+        return self._client.read_clock()
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
         """The event of a request, after PayPal itself was asked whether it has sent it.

@@ -11,9 +11,11 @@ from django.conf import settings
 
 from billing.domain.attempts import Answer
 from billing.domain.declines import Decline, DeclineClass
+from billing.domain.gateway_time import ClockReading
 from billing.domain.paypal_declines import is_paypal_decline, paypal_decline
 from billing.errors import GatewayRefused, GatewayUnavailable
 from billing.gateways.base import Outcome
+from billing.gateways.clocks import clock_of
 from billing.gateways.deadlines import ends_within, seconds_left
 from billing.gateways.http import (
     Reply,
@@ -99,6 +101,11 @@ class PayPalClient:
         return read(reply.body) if is_told else outcome_of_refusal(reply)
 
     @in_time
+    def read_clock(self) -> ClockReading | None:
+        """What PayPal's clock shows; None if it does not answer in time."""
+        with ends_within(settings.GATEWAY_TIMEOUT_SECONDS):
+            return clock_of(_http(), self._host)
+
     def look(self, path: str, read: Read, *, gone: Outcome | None = None) -> Outcome:
         """Make a look; `gone` is what it means that PayPal knows its own name no more."""
         try:

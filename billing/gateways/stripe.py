@@ -9,6 +9,7 @@ import stripe
 
 from billing.domain.attempts import Answer, LookUpRule
 from billing.domain.declines import Decline, DeclineClass
+from billing.domain.gateway_time import ClockReading
 from billing.gateways.base import (
     Capabilities,
     CaptureRequest,
@@ -31,6 +32,7 @@ from billing.gateways.stripe_client import (
     is_missing,
     not_seen,
     outcome_of_error,
+    read_clock,
 )
 from billing.gateways.stripe_disputes import evidence_of, outcome_of_dispute, report_of
 from billing.gateways.stripe_objects import (
@@ -257,6 +259,10 @@ class StripeGateway:
     def authentication_fields(self, wish: str, *, is_there: bool) -> dict[str, Any]:
         """What a request says about confirming."""
         return _authentication_on_page(wish) if is_there else _WITHOUT_CUSTOMER
+
+    def read_clock(self) -> ClockReading | None:
+        """What Stripe's clock shows."""
+        return read_clock()
 
     def read_mandate(self, reference: str) -> MandateDetails:
         """A Mandate as it is now."""

@@ -9,8 +9,10 @@ from django.conf import settings
 
 from billing.domain.attempts import Answer
 from billing.domain.declines import Decline, DeclineClass, stripe_decline
+from billing.domain.gateway_time import ClockReading
 from billing.errors import GatewayRefused, GatewayUnavailable
 from billing.gateways.base import Outcome
+from billing.gateways.clocks import clock_of
 from billing.gateways.deadlines import ends_within
 from billing.gateways.http import BEFORE_THE_FIRST_BYTE, http_client
 
@@ -64,6 +66,14 @@ def client_for(secret: str, api_host: str, version: str, timeout_seconds: int) -
         http_client=StripeHttp(timeout_seconds),
         **addresses,  # type: ignore[arg-type]
     ).v1
+
+
+def read_clock() -> ClockReading | None:
+    """What Stripe's clock shows; None if it does not answer in time."""
+    seconds = settings.STRIPE_TIMEOUT_SECONDS
+    host = getattr(settings, "STRIPE_API_HOST", "") or stripe.DEFAULT_API_BASE
+    with ends_within(seconds):
+        return clock_of(http_client(seconds), host)
 
 
 def configured_client() -> Any:

@@ -39,6 +39,7 @@ from billing.models.dunning import (
 from billing.models.event_anchors import EventAnchor
 from billing.models.fees import ProcessorFeeRule
 from billing.models.gateway_calls import GatewayCall
+from billing.models.gateway_clocks import GatewayClock
 from billing.models.gateway_mandates import GatewayMandate
 from billing.models.invoice_events import InvoiceEvent
 from billing.models.invoices import Invoice, InvoiceLine
@@ -131,6 +132,7 @@ __all__ = [
     "EventCursor",
     "ExemptionRule",
     "GatewayCall",
+    "GatewayClock",
     "GatewayCustomer",
     "GatewayHealth",
     "GatewayMandate",

@@ -36,6 +36,9 @@ class PaymentOperation(models.Model):
     message = models.CharField(max_length=300, blank=True)
     sends = models.PositiveSmallIntegerField(default=0, help_text="how often it left, or may have")
     sent_at = models.DateTimeField(null=True, blank=True, help_text="when it left last")
+    told_at = models.DateTimeField(
+        null=True, blank=True, help_text="what the gateway's clock had shown before it left first"
+    )
     missed_at = models.DateTimeField(null=True, blank=True, help_text="when first not found")
     checks = models.PositiveSmallIntegerField(default=0, help_text="how often it was looked into")
     next_check_at = models.DateTimeField(null=True, blank=True)

@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import Count, Min, Q
 
+from billing.domain.gateway_time import is_askew
 from billing.gateways.registry import gateway_names
-from billing.models import GatewayHealth, Payment, PaymentAttempt
+from billing.models import GatewayClock, GatewayHealth, Payment, PaymentAttempt
 from billing.models.payments import PaymentAttemptQuerySet
 from billing.queries.disputes import DisputeStanding, dispute_standing
 from billing.queries.fee_estimates import FeeRow, fee_rows
@@ -41,6 +43,8 @@ class GatewayRow:
     failures: int
     unknown: int
     oldest_unknown_at: datetime | None
+    clock_ahead: timedelta | None  # how far ours is ahead of the gateway's, as last heard
+    is_askew: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +107,7 @@ def _gateway_rows(
         .annotate(count=Count("pk"), oldest=Min("dispatched_at"))
     }
     health = {row.gateway: row for row in GatewayHealth.objects.all()}
+    clocks = {row.gateway: row for row in GatewayClock.objects.all()}
     latencies = _latencies(since, at)
     names = dict.fromkeys([*gateway_names(), *sorted({*counts, *unknown})])
     return tuple(
@@ -112,6 +117,7 @@ def _gateway_rows(
             unknown.get(name, {}),
             health.get(name),
             latencies.get(name, (None, None, 0)),
+            clock=clocks.get(name),
         )
         for name in names
     )
@@ -123,6 +129,8 @@ def _gateway_row(
     unknown: Mapping[str, Any],
     health: GatewayHealth | None,
     latency: tuple[int | None, int | None, int],
+    *,
+    clock: GatewayClock | None,
 ) -> GatewayRow:
     return GatewayRow(
         gateway=name,
@@ -136,6 +144,8 @@ def _gateway_row(
         failures=latency[2],
         unknown=unknown.get("count", 0),
         oldest_unknown_at=unknown.get("oldest"),
+        clock_ahead=clock.ahead if clock else None,
+        is_askew=clock is not None and is_askew(clock.ahead, limit=settings.CLOCK_SKEW_MAX),
     )
 
 

@@ -8,6 +8,7 @@ from billing.models import (
     BankDelivery,
     BankEntry,
     BillingFailure,
+    GatewayClock,
     GatewayHealth,
     PaymentAttempt,
     PaymentReview,
@@ -49,6 +50,11 @@ def waiting_for_people(at: datetime) -> list[Waiting]:
         (
             "Gateways that are left alone because they fail",
             GatewayHealth.objects.filter(state="open"),
+            "payment_monitor",
+        ),
+        (
+            "Gateways whose clock differs from ours: nothing is charged there",
+            GatewayClock.objects.askew(),
             "payment_monitor",
         ),
         (

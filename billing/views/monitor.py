@@ -17,7 +17,10 @@ from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.rates import round_half_away
 from tiktoktoe.web.access import requires
+from tiktoktoe.web.tones import label_of
 
+A_SECOND_OR_TWO = 2  # dates of answers have whole seconds
+UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 HOURS = {"1": "hour", "24": "day", "168": "week"}
 
 
@@ -32,7 +35,14 @@ def payment_monitor(request: HttpRequest) -> HttpResponse:
     is_asked_again = bool(request.headers.get("HX-Request"))
     context = {
         "seen": seen,
-        "gateway_rows": [(row, _percent(row.first_rate)) for row in seen.gateways],
+        "gateway_rows": [
+            (row, _percent(row.first_rate), _clock(row.clock_ahead)) for row in seen.gateways
+        ],
+        "askew": [
+            f"{label_of(row.gateway)}: our clock is {_clock(row.clock_ahead)}"
+            for row in seen.gateways
+            if row.is_askew
+        ],
         "net_rate": _percent(seen.net_rate),
         "oldest": _oldest(seen.oldest_unknown_at, at),
         "wait": _duration(seen.inbox.oldest_wait),
@@ -76,6 +86,20 @@ def _duration(span: timedelta | None) -> str:
         return "—"
     seconds = int(span.total_seconds())
     return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"
+
+
+def _clock(ahead: timedelta | None) -> str:
+    """How far our clock is from a gateway's, in its largest unit."""
+    if ahead is None:
+        return "—"
+    seconds = abs(int(ahead.total_seconds()))
+    if seconds <= A_SECOND_OR_TWO:
+        return "as ours"
+    size, unit = next((s, u) for s, u in UNITS if seconds >= s)
+    count = seconds // size
+    return (
+        f"{count} {unit}{'s' if count > 1 else ''} {'ahead' if ahead > timedelta() else 'behind'}"
+    )
 
 
 def _oldest(since: datetime | None, at: datetime) -> str:

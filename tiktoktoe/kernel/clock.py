@@ -42,6 +42,15 @@ def now() -> datetime:
     return datetime.now(UTC) + setting.offset
 
 
+def machine() -> datetime:
+    """What this machine's clock shows, to be held against somebody else's clock.
+
+    Not what `moved_to` says: that is the time of a customer or a simulation, not the machine's.
+    """
+    setting = _process[0]
+    return datetime.now(UTC) + setting.offset if setting.frozen_at is None else setting.frozen_at
+
+
 @contextmanager
 def moved_to(at: datetime) -> Iterator[None]:
     """Hold the clock at an instant in this context; nests, and puts back what was before."""

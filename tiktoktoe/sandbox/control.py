@@ -32,13 +32,14 @@ class SandboxControl:
         """Let everything work again."""
         self._post("faults/clear", {})
 
-    def set_clock(self, at: datetime, *, stands: bool = False) -> None:
+    def set_clock(self, at: datetime, *, stands: bool = False, is_told: bool = False) -> None:
         """Let it be a certain time in the sandbox, and what is due by then happen.
 
         Args:
             stands: Let no time pass there until the clock is set again.
+            is_told: Date answers by it.
         """
-        self._post("clock", {"set": int(at.timestamp()), "stands": stands})
+        self._post("clock", {"set": int(at.timestamp()), "stands": stands, "told": is_told})
 
     def advance_clock(self, seconds: int) -> None:
         """Let time pass in the sandbox."""

@@ -23,10 +23,12 @@ from billing.gateways.base import (
     VoidRequest,
 )
 from billing.gateways.challenges import ReturnRequest
+from billing.gateways.clocks import listening
 from billing.gateways.disputes import AcceptRequest, EvidenceRequest
 from billing.gateways.http import SENSELESS
 from billing.models import GatewayCall, GatewayHealth, PaymentAttempt, Refund
 from billing.queries.routing import breaker_of
+from billing.services.payments.gateway_clocks import note_readings
 from tiktoktoe.kernel.errors import GatewayError
 
 logger = logging.getLogger(__name__)
@@ -82,16 +84,18 @@ def ask(
         started_at=at,
         request=_asked(request),
     )
-    try:
-        outcome = call()
-    except GatewayError as error:
-        made.answer, made.is_technical_failure = "error", True
-        made.response = {"message": redacted(str(error))}
-        _record(made, started)
-        raise
-    except SENSELESS as problem:  # it may have moved money: it proves nothing
-        _note_senseless(problem, gateway, verb)
-        outcome = Outcome(answer=Answer.INCONCLUSIVE, message=_senseless(problem))
+    with listening() as readings:
+        try:
+            outcome = call()
+        except GatewayError as error:
+            made.answer, made.is_technical_failure = "error", True
+            made.response = {"message": redacted(str(error))}
+            _record(made, started)
+            raise
+        except SENSELESS as problem:  # it may have moved money: it proves nothing
+            _note_senseless(problem, gateway, verb)
+            outcome = Outcome(answer=Answer.INCONCLUSIVE, message=_senseless(problem))
+    note_readings(gateway, readings)
     made.answer, made.is_technical_failure = str(outcome.answer), is_technical_failure(outcome)
     made.response = _answer(outcome)
     _record(made, started)

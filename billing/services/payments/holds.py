@@ -21,7 +21,6 @@ from billing.domain.attempts import (
     LookUpRule,
     RefundState,
     is_missed,
-    may_replay,
     next_check_at,
     proves_absence,
     refund_states_before,
@@ -40,6 +39,7 @@ from billing.services.payments.contrary_words import (
     taken_all_the_same,
 )
 from billing.services.payments.gateway_calls import Request, ask
+from billing.services.payments.gateway_clocks import clock_is_wrong, may_send_again, told_by
 from billing.services.payments.payment_events import RECONCILER, record_event
 from billing.services.payments.payment_moves import note_overpayment
 from billing.services.payments.refunds import follow_invoice
@@ -170,8 +170,13 @@ def open_operation(
 def send_operation(*, operation: PaymentOperation, actor: Actor, at: datetime) -> PaymentOperation:
     """Send an operation's request and settle what is answered; safe to repeat."""
     unproven = PaymentOperation.objects.filter(pk=operation.pk, state__in=_UNPROVEN)
-    claimed = unproven.update(
-        sends=F("sends") + 1, sent_at=at, missed_at=None, next_check_at=at + send_deadline()
+    gateway_of = operation.attempt.gateway
+    claimed = not clock_is_wrong(gateway_of) and unproven.update(
+        sends=F("sends") + 1,
+        sent_at=at,
+        missed_at=None,
+        next_check_at=at + send_deadline(),
+        told_at=told_by(gateway_of),
     )
     sent = PaymentOperation.objects.select_related("attempt").get(pk=operation.pk)
     if not claimed:
@@ -212,12 +217,12 @@ def look_into_operation(
     """Find out what became of an operation: the same key again, or what the hold has become."""
     known = PaymentOperation.objects.select_related("attempt").get(pk=operation.pk)
     gateway = gateway_named(known.attempt.gateway)
-    replays = may_replay(
-        dispatched_at=known.requested_at,
+    if known.state in _UNPROVEN and may_send_again(
+        gateway=known.attempt.gateway,
+        first_sent_at=known.requested_at,
+        told_at=known.told_at,
         at=at,
-        remembers_keys_for=gateway.capabilities.remembers_keys_for,
-    )
-    if known.state in _UNPROVEN and replays:
+    ):
         return send_operation(operation=known, actor=actor, at=at)
     reference = known.attempt.gateway_reference
     seen = _ask(known, "read_charge", reference, lambda: gateway.read_charge(reference), at)

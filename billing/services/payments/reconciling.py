@@ -9,7 +9,6 @@ from billing.domain.attempts import (
     UNPROVEN_ATTEMPT_STATES,
     Answer,
     AttemptState,
-    may_replay,
     next_check_at,
 )
 from billing.gateways.base import Outcome
@@ -18,6 +17,7 @@ from billing.models import Invoice, PaymentAttempt
 from billing.services.payments.challenges import end_challenge, is_left
 from billing.services.payments.channels import PAYABLE_STATES, Channel
 from billing.services.payments.gateway_calls import ask
+from billing.services.payments.gateway_clocks import may_send_again
 from billing.services.payments.payment_events import RECONCILER
 from billing.services.payments.sending import customer_reference, send_attempt, send_deadline
 from billing.services.payments.settling import settle_attempt
@@ -129,9 +129,10 @@ def _is_replayable(attempt: PaymentAttempt, at: datetime) -> bool:
     return (
         attempt.state in UNPROVEN_ATTEMPT_STATES
         and is_wanted
-        and may_replay(
-            dispatched_at=attempt.dispatched_at,
+        and may_send_again(
+            gateway=attempt.gateway,
+            first_sent_at=attempt.dispatched_at,
+            told_at=attempt.told_at,
             at=at,
-            remembers_keys_for=gateway_named(attempt.gateway).capabilities.remembers_keys_for,
         )
     )

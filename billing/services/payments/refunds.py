@@ -13,7 +13,6 @@ from billing.domain.attempts import (
     AttemptState,
     RefundState,
     is_missed,
-    may_replay,
     next_check_at,
     refund_states_before,
     settled_refund_state,
@@ -29,6 +28,7 @@ from billing.services.payments.contrary_words import (
     note_contrary_word,
 )
 from billing.services.payments.gateway_calls import Request, ask
+from billing.services.payments.gateway_clocks import clock_is_wrong, may_send_again, told_by
 from billing.services.payments.payment_events import RECONCILER, contradict_once, record_event
 from billing.services.payments.payment_moves import note_overpayment, recover_subscription
 from billing.services.payments.refund_parts import charge_reference, shares_of_refund
@@ -131,8 +131,14 @@ def open_refunds(
 def send_refund(*, refund: Refund, actor: Actor, at: datetime) -> Refund:
     """Send a refund's request and settle what is answered; safe to repeat."""
     unproven = Refund.objects.filter(pk=refund.pk, state__in=_UNPROVEN)
-    claimed = unproven.update(
-        sends=F("sends") + 1, sent_at=at, missed_at=None, next_check_at=at + send_deadline()
+    gateway_of = Refund.objects.values_list("attempt__gateway", flat=True).get(pk=refund.pk)
+    # Where clocks differ too much it waits; the next look sends it.
+    claimed = not clock_is_wrong(gateway_of) and unproven.update(
+        sends=F("sends") + 1,
+        sent_at=at,
+        missed_at=None,
+        next_check_at=at + send_deadline(),
+        told_at=told_by(gateway_of),
     )
     sent = Refund.objects.select_related("payment__invoice", "attempt").get(pk=refund.pk)
     if not claimed:
@@ -183,12 +189,12 @@ def look_into_refund(*, refund: Refund, actor: Actor, at: datetime) -> Refund:
         reference = known.gateway_reference
         outcome = _ask(known, "read_refund", reference, lambda: gateway.read_refund(reference), at)
         return settle_refund(refund=known, outcome=outcome, actor=actor, at=at)
-    may_send = may_replay(
-        dispatched_at=known.requested_at,
+    if known.state in _UNPROVEN and may_send_again(
+        gateway=gateway.name,
+        first_sent_at=known.requested_at,
+        told_at=known.told_at,
         at=at,
-        remembers_keys_for=gateway.capabilities.remembers_keys_for,
-    )
-    if known.state in _UNPROVEN and may_send:
+    ):
         known = send_refund(refund=known, actor=actor, at=at)
         if known.state not in _UNPROVEN:
             return known

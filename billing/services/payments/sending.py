@@ -5,19 +5,22 @@ again, or the gateway is asked what became of it.
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 
-from billing.domain.attempts import UNPROVEN_ATTEMPT_STATES
+from billing.domain.attempts import UNPROVEN_ATTEMPT_STATES, Answer
 from billing.domain.authentication import Ask
+from billing.domain.declines import Decline, DeclineClass
 from billing.gateways.base import ChargeRequest, Outcome, PageRequest
 from billing.gateways.registry import gateway_named
-from billing.models import GatewayCustomer, PaymentAttempt
+from billing.models import GatewayClock, GatewayCustomer, Invoice, PaymentAttempt
 from billing.services.payments.addresses import payment_page_address
 from billing.services.payments.channels import Channel
 from billing.services.payments.gateway_calls import ask
+from billing.services.payments.gateway_clocks import clock_is_wrong, told_by
 from billing.services.payments.settling import settle_attempt
 from subscriptions.services.transitions import Actor
 
@@ -32,8 +35,10 @@ def send_attempt(*, attempt: PaymentAttempt, actor: Actor, at: datetime) -> Paym
     about the first. The request is made of stored values only, so that it is always the same.
     """
     claimed = _claim(attempt, at)
+    if claimed is None and _is_put_right(attempt):
+        claimed = _claim(attempt, at)
     if claimed is None:
-        return PaymentAttempt.objects.get(pk=attempt.pk)
+        return _not_sent(attempt, actor, at)
     outcome = request_for(claimed, at)
     return settle_attempt(attempt=claimed, outcome=outcome, actor=actor, at=at)
 
@@ -76,11 +81,47 @@ def method_reference(attempt: PaymentAttempt) -> str:
     return attempt.method.tokens.get(gateway=attempt.gateway).gateway_reference
 
 
+def _is_put_right(attempt: PaymentAttempt) -> bool:
+    """Whether only clocks that differed kept an attempt from being sent, and do so no more."""
+    askew = GatewayClock.objects.askew().filter(gateway=attempt.gateway)
+    return askew.exists() and not clock_is_wrong(attempt.gateway)
+
+
+@transaction.atomic
+def _not_sent(attempt: PaymentAttempt, actor: Actor, at: datetime) -> PaymentAttempt:
+    """The attempt as it is. One that has never left, since clocks differ, is proven not to have.
+
+    Whose key is how old could not be told afterwards.
+    """
+    Invoice.objects.select_for_update(of=("self",)).get(payments__attempts=attempt.pk)
+    known = PaymentAttempt.objects.select_for_update(of=("self",)).get(pk=attempt.pk)
+    if known.sends or known.state not in UNPROVEN_ATTEMPT_STATES:
+        return known
+    decline = Decline(code="clocks_differ", decline_class=DeclineClass.TECHNICAL)
+    outcome = Outcome(
+        answer=Answer.NEVER_LEFT,
+        decline=decline,
+        message="not sent: our clock and the gateway's differ too much",
+    )
+    return settle_attempt(attempt=known, outcome=outcome, actor=actor, at=at)
+
+
 @transaction.atomic(durable=True)
 def _claim(attempt: PaymentAttempt, at: datetime) -> PaymentAttempt | None:
-    """Count a sending of an attempt that is not proven; None if it is settled already."""
-    unproven = PaymentAttempt.objects.filter(pk=attempt.pk, state__in=UNPROVEN_ATTEMPT_STATES)
-    counted = {"sends": F("sends") + 1, "sent_at": at, "next_check_at": at + send_deadline()}
+    """Count a sending of an attempt that is not proven; None if it is settled already.
+
+    Nor is it where the gateway's clock and ours are known to differ too much.
+    """
+    askew = GatewayClock.objects.askew().filter(gateway=OuterRef("gateway"))
+    unproven = PaymentAttempt.objects.filter(
+        ~Exists(askew), pk=attempt.pk, state__in=UNPROVEN_ATTEMPT_STATES
+    )
+    counted: dict[str, Any] = {
+        "sends": F("sends") + 1,
+        "sent_at": at,
+        "next_check_at": at + send_deadline(),
+    }
+    counted["told_at"] = told_by(OuterRef("gateway"))
     counted["missed_at"] = None  # whatever was not found then may be found now
     if not unproven.update(**counted):
         return None

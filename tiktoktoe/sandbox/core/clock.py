@@ -18,6 +18,7 @@ class Clock:
         self._offset = int(store.setting("clock_offset", 0))
         self._stands_at: int | None = None
         self._moment: int | None = None
+        self.is_told = False  # whether answers are dated by it, instead of by the real time
 
     def now(self) -> int:
         """The time, or the moment at which something planned happens."""
@@ -33,7 +34,7 @@ class Clock:
 
     def forget(self) -> None:
         """Show the real time."""
-        self._offset, self._stands_at = 0, None
+        self._offset, self._stands_at, self.is_told = 0, None, False
 
     @contextmanager
     def at(self, moment: int) -> Iterator[None]:

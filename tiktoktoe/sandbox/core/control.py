@@ -88,6 +88,7 @@ class Control:
             self._account.clock.set(int(body["set"]), stands=stands)
         if "advance" in body:
             self._account.clock.set(self._account.now() + int(body["advance"]), stands=stands)
+        self._account.clock.is_told = bool(body.get("told", self._account.clock.is_told))
         self.late.run_due()
         self._account.run_due()
         return {"now": self._account.now()}

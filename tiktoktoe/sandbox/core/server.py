@@ -81,6 +81,11 @@ class Application:
                 self.account.store.undo()
         return answer
 
+    def told_time(self) -> float | None:
+        """The time that answers are dated by; None: the real one."""
+        clock = self.account.clock
+        return float(clock.now()) if clock.is_told else None
+
     def tick(self) -> None:
         """Do for ever what becomes due."""
         while True:
@@ -105,6 +110,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_arguments: object) -> None:
         """Keep the server's own log empty; /_sandbox/log tells the requests."""
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The `Date` of answers: the real time, or the sandbox's where that is to be told."""
+        return super().date_time_string(timestamp or self.application.told_time())
 
     def do_GET(self) -> None:
         """Read."""
