@@ -307,6 +307,11 @@ urlpatterns = [
         name="subscription_resumption",
     ),
     path(
+        "subscriptions/<slug:reference>/resumption/withdrawal/",
+        lifecycle.resumption_withdrawal,
+        name="subscription_resumption_withdrawal",
+    ),
+    path(
         "subscriptions/<slug:reference>/trial/",
         lifecycle.subscription_trial,
         name="subscription_trial",

@@ -81,6 +81,18 @@ class PauseForm(ReasonForm):
         return cleaned
 
 
+class ResumptionForm(ReasonForm):
+    """From when what is paused goes on."""
+
+    on = DayField(
+        required=False,
+        label="On",
+        widget=DAY,
+        help_text="It goes on by itself when this day begins; empty: now.",
+    )
+    field_order = ["on", "reason"]
+
+
 class TrialForm(ReasonForm):
     """When a trial ends."""
 

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from billing.forms.lifecycle import CancellationForm, PauseForm, ReasonForm, TrialForm
+from billing.forms.lifecycle import CancellationForm, PauseForm, ResumptionForm, TrialForm
 from billing.models import DatedChange, PlanChange
 from billing.services.changes.cancelling import (
     CancellationPreview,
@@ -34,6 +34,7 @@ from billing.services.changes.pausing import (
     preview_resumption,
     resume,
 )
+from billing.services.changes.resumption_days import resume_on_day
 from billing.services.changes.trials import convert_trial_now
 from billing.services.changes.wanted import Wanted
 from billing.services.credit.note_plans import NotePlan
@@ -161,6 +162,20 @@ def pause_withdrawal(request: HttpRequest, reference: str) -> HttpResponse:
         messages.error(request, str(refusal))
     else:
         messages.success(request, "It goes on; the pause is withdrawn.")
+    return redirect("subscription_schedule", reference)
+
+
+@require_POST
+@requires(Permission.CHANGE_BILLING)
+def resumption_withdrawal(request: HttpRequest, reference: str) -> HttpResponse:
+    """Let what is paused rest until somebody resumes it."""
+    subscription = _found(reference)
+    try:
+        resume_on_day(subscription=subscription, resume_on=None, actor=_actor(request), at=now())
+    except (Conflict, InvalidInput) as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, "It rests until somebody resumes it.")
     return redirect("subscription_schedule", reference)
 
 
@@ -320,7 +335,12 @@ def _pause_terms(given: Given) -> dict[str, Any]:
     }
 
 
-def _show_resumption(subscription: Subscription, _given: Given) -> Shown:
+def _show_resumption(subscription: Subscription, given: Given) -> Shown:
+    day: date | None = given["on"]
+    if day is not None:
+        return Shown(
+            heading=f"It goes on when {day:%-d %b %Y} begins", token=change_token(subscription)
+        )
     seen = with_taxes(preview_resumption(subscription=subscription, at=now()))
     return Shown(
         heading=f"It goes on, billed from {_day(seen.subscription, seen.period.start)}",
@@ -331,13 +351,18 @@ def _show_resumption(subscription: Subscription, _given: Given) -> Shown:
 
 
 def _resume(subscription: Subscription, given: Given, actor: Actor) -> str:
-    resume(
-        subscription=subscription,
-        actor=actor,
-        reason=given["reason"],
-        expected=given["expected"],
-        at=now(),
-    )
+    day: date | None = given["on"]
+    terms: dict[str, Any] = {
+        "subscription": subscription,
+        "actor": actor,
+        "reason": given["reason"],
+        "expected": given["expected"],
+        "at": now(),
+    }
+    if day is not None:
+        resume_on_day(resume_on=day, **terms)
+        return f"It goes on when {day:%-d %b %Y} begins."
+    resume(**terms)
     return "It goes on."
 
 
@@ -398,7 +423,7 @@ RESUME = Act(
     text="It goes on on its plan; the rest of the period is charged.",
     button="Resume it",
     tone="primary",
-    form=ReasonForm,
+    form=ResumptionForm,
     show=_show_resumption,
     do=_resume,
 )

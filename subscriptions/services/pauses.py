@@ -7,7 +7,7 @@ from django.db import transaction
 from subscriptions.errors import SubscriptionInvalid, TransitionNotAllowed
 from subscriptions.models import Subscription, SubscriptionPhase
 from subscriptions.services.changes import ensure_live, ensure_not_paused
-from subscriptions.services.lifecycle import close_phase, lock_subscription, move
+from subscriptions.services.lifecycle import close_phase, ensure_unchanged, lock_subscription, move
 from subscriptions.services.transitions import SCHEDULE, Actor, record_transition
 from tiktoktoe.kernel.periods import Period, local_date, local_midnight
 
@@ -141,6 +141,52 @@ def ensure_paused(subscription: Subscription) -> None:
     ensure_live(subscription)
     if subscription.state != Subscription.State.PAUSED:
         raise TransitionNotAllowed(f"{subscription} is {subscription.state}, not paused")
+
+
+@transaction.atomic
+def schedule_resumption(
+    *,
+    subscription: Subscription,
+    resume_on: date | None,
+    actor: Actor,
+    at: datetime,
+    reason: str = "",
+    expected: str | None = None,
+) -> Subscription:
+    """Let what is paused go on by itself when a day begins; None: once somebody resumes it.
+
+    Raises:
+        SubscriptionEnded: If it has ended.
+        TransitionNotAllowed: If it is not paused.
+        SubscriptionInvalid: If that day has begun, or it is not paused by then.
+        SubscriptionChanged: If it is not as `expected`, the token of a preview, says.
+    """
+    locked = lock_subscription(subscription)
+    ensure_unchanged(locked, expected)
+    ensure_paused(locked)
+    resume_at = local_midnight(resume_on, locked.time_zone) if resume_on else None
+    assert locked.paused_from is not None
+    if resume_at is not None and resume_at <= max(at, locked.paused_from):
+        raise SubscriptionInvalid(
+            f"{resume_on} has begun, or it is not paused by then",
+            field="on",
+            remedy="a later day, or resume it now",
+        )
+    if resume_at == locked.resume_at:
+        return locked
+    locked.resume_at = locked.next_billing_at = resume_at
+    locked.save(update_fields=["resume_at", "next_billing_at"])
+    record_transition(
+        subscription=locked,
+        from_state=locked.state,
+        event="resumption_scheduled" if resume_at else "resumption_withdrawn",
+        effective_at=at,
+        actor=actor,
+        at=at,
+        reason=reason,
+        details={"resume_at": resume_at.isoformat() if resume_at else ""},
+    )
+    return locked
 
 
 @transaction.atomic

@@ -74,6 +74,13 @@ class World:
             raise ScenarioInvalid(f"{name!r} is there already", action.place, allowed="a new name")
         self.subscriptions[name] = subscription.pk
 
+    def pass_name_on(self, ended: Subscription, subscription: Subscription) -> None:
+        """Call a new subscription as the one is called that it follows."""
+        name = next(name for name, pk in self.subscriptions.items() if pk == ended.pk)
+        earlier = sum(known.startswith(f"{name} (ended") for known in self.subscriptions)
+        self.subscriptions[f"{name} (ended {earlier + 1})"] = ended.pk
+        self.subscriptions[name] = subscription.pk
+
     def version(self, plan: str, currency: str, place: Place) -> PlanVersion:
         """The version of a plan in a currency that is on sale.
 

@@ -1,7 +1,7 @@
 """A customer whose subscription has ended comes back: shown first, then done by the same code."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db import transaction
 
@@ -11,10 +11,11 @@ from billing.services.changes.subscribing import Started, start_subscription
 from billing.services.invoices.boundaries import start_boundary
 from billing.services.invoices.draft_parts import DraftInvoice
 from billing.services.invoices.drafting import draft_invoices, with_credit
+from subscriptions.errors import SubscriptionInvalid
 from subscriptions.models import Customer, PlanVersion, Subscription
 from subscriptions.services.signup import subscribe
 from subscriptions.services.transitions import Actor
-from tiktoktoe.kernel.periods import Period
+from tiktoktoe.kernel.periods import Period, local_midnight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,9 @@ def version_for_return(subscription: Subscription, at: datetime) -> PlanVersion 
     return on_sale.order_by("-number").first()
 
 
-def preview_return(*, subscription: Subscription, actor: Actor, at: datetime) -> ReturnPreview:
+def preview_return(
+    *, subscription: Subscription, actor: Actor, at: datetime, starts_on: date | None = None
+) -> ReturnPreview:
     """What beginning anew would bill; nothing is kept.
 
     Raises what `start_again` does.
@@ -50,6 +53,7 @@ def preview_return(*, subscription: Subscription, actor: Actor, at: datetime) ->
             plan_version=version,
             quantity=subscription.quantity,
             planned=planned_versions(subscription.customer_id),
+            starts_at=_starts_at(subscription, starts_on),
             at=at,
             actor=actor,
         )
@@ -67,21 +71,39 @@ def preview_return(*, subscription: Subscription, actor: Actor, at: datetime) ->
 
 
 @transaction.atomic
-def start_again(*, subscription: Subscription, actor: Actor, at: datetime) -> Started:
+def start_again(
+    *, subscription: Subscription, actor: Actor, at: datetime, starts_on: date | None = None
+) -> Started:
     """Begin a new subscription like one that has ended, on today's prices of its plan.
+
+    It begins today, or on a day before, in a first period that is not over.
 
     Raises:
         NotComingBack: If it has not ended, runs again already, or its plan is not on sale.
-        SubscriptionInvalid: If another live subscription bills one of its meters.
+        SubscriptionInvalid: If another live subscription bills one of its meters, or the day
+            that it is to begin on is to come, in a period that is over, or before its end.
         TaxRateMissing: If tax is due in the customer's country and no rate is known.
     """
     return start_subscription(
         customer=subscription.customer,
         plan_version=_version(subscription, at),
         quantity=subscription.quantity,
+        starts_at=_starts_at(subscription, starts_on),
         at=at,
         actor=actor,
     )
+
+
+def _starts_at(subscription: Subscription, starts_on: date | None) -> datetime | None:
+    """When a day begins, if it had ended by then."""
+    if starts_on is None:
+        return None
+    starts_at = local_midnight(starts_on, subscription.customer.time_zone)
+    if subscription.ended_at is not None and starts_at < subscription.ended_at:
+        raise SubscriptionInvalid(
+            f"it had not ended on {starts_on}", field="on", remedy="a day after its end"
+        )
+    return starts_at
 
 
 def _version(subscription: Subscription, at: datetime) -> PlanVersion:

@@ -9,11 +9,14 @@ from billing.services.changes.dated_changes import schedule_dated_change, withdr
 from billing.services.changes.first_add_ons import AddOnWanted
 from billing.services.changes.pausing import pause, resume
 from billing.services.changes.plan_changes import change_plan, withdraw_plan_change
+from billing.services.changes.resumption_days import resume_on_day
+from billing.services.changes.returning import start_again
 from billing.services.changes.subscribing import start_subscription
 from billing.services.changes.trials import convert_trial_now
 from billing.services.changes.wanted import Wanted
 from subscriptions.models import Subscription
 from subscriptions.services.changes import withdraw_cancellation
+from subscriptions.services.pauses import withdraw_pause
 from subscriptions.services.policies import ChangeOverride
 from subscriptions.services.trials import move_trial_end
 from tiktoktoe.kernel.periods import Alignment, local_date
@@ -174,6 +177,15 @@ def stop(world: World, action: actions.Pause, at: datetime) -> None:
 def carry_on(world: World, action: actions.Resume, at: datetime) -> None:
     """Resume it."""
     subscription = world.subscription(action)
+    if action.on is not None:
+        resume_on_day(
+            subscription=subscription,
+            resume_on=action.on,
+            reason=action.reason,
+            actor=ACTOR,
+            at=at,
+        )
+        return
     resume(subscription=subscription, reason=action.reason, actor=ACTOR, at=at)
 
 
@@ -200,3 +212,24 @@ def convert(world: World, action: actions.EndTrial, at: datetime) -> None:
 def go_on(world: World, action: actions.WithdrawCancellation, at: datetime) -> None:
     """Let it go on."""
     withdraw_cancellation(subscription=world.subscription(action), actor=ACTOR, at=at)
+
+
+@plays(actions.WithdrawPause)
+def do_not_pause(world: World, action: actions.WithdrawPause, at: datetime) -> None:
+    """Let it go on without the pause."""
+    withdraw_pause(subscription=world.subscription(action), actor=ACTOR, at=at)
+
+
+@plays(actions.WithdrawResumption)
+def rest(world: World, action: actions.WithdrawResumption, at: datetime) -> None:
+    """Let it rest until somebody resumes it."""
+    subscription = world.subscription(action)
+    resume_on_day(subscription=subscription, resume_on=None, actor=ACTOR, at=at)
+
+
+@plays(actions.StartAgain)
+def begin_anew(world: World, action: actions.StartAgain, at: datetime) -> None:
+    """Begin anew what has ended."""
+    ended = world.subscription(action)
+    started = start_again(subscription=ended, starts_on=action.on, actor=ACTOR, at=at)
+    world.pass_name_on(ended, started.subscription)

@@ -98,8 +98,9 @@ class Pause(Action):
 
 @dataclass(frozen=True, kw_only=True)
 class Resume(Action):
-    """Let what is paused go on."""
+    """Let what is paused go on: now, or (`on`) by itself when a day begins."""
 
+    on: date | None = also("on_day", "effective", default=None)
     reason: str = ""
 
 
@@ -121,6 +122,26 @@ class EndTrial(Action):
 @dataclass(frozen=True, kw_only=True)
 class WithdrawCancellation(Action):
     """Let a subscription whose end is scheduled go on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithdrawPause(Action):
+    """Let what is to be paused with the end of its period go on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithdrawResumption(Action):
+    """Let what is paused until a day rest until somebody resumes it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartAgain(Action):
+    """Begin anew what has ended, on its plan's prices of today: today, or (`on`) as of a day.
+
+    The name of the subscription is that of the new one from then on.
+    """
+
+    on: date | None = also("since", "starts", "starts_on", default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -300,6 +321,9 @@ ACTIONS: Mapping[str, type[Action]] = {
     "move_trial_end": MoveTrialEnd,
     "end_trial": EndTrial,
     "withdraw_cancellation": WithdrawCancellation,
+    "withdraw_pause": WithdrawPause,
+    "withdraw_resumption": WithdrawResumption,
+    "start_again": StartAgain,
     "use": Use,
     "charge_once": ChargeOnce,
     "credit_invoice": CreditInvoice,
@@ -328,6 +352,7 @@ SPELLINGS: Mapping[str, str] = {
     "add_on": "set_add_on",
     "terminate": "cancel",
     "extend_trial": "move_trial_end",
+    "reactivate": "start_again",
     "convert_trial": "end_trial",
     "usage": "use",
     "send_usage": "use",
