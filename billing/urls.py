@@ -43,6 +43,7 @@ from billing.views import (
     portal_changes,
     portal_credit,
     portal_explained,
+    portal_going_on,
     portal_mandates,
     portal_methods,
     price_moves,
@@ -231,7 +232,7 @@ urlpatterns = [
     ),
     path(
         "portal/subscriptions/<slug:reference>/return/",
-        portal_changes.portal_return,
+        portal_going_on.portal_return,
         name="portal_return",
     ),
     path(
@@ -582,8 +583,18 @@ urlpatterns = [
     ),
     path(
         "portal/subscriptions/<slug:reference>/resumption/",
-        portal_changes.portal_resumption,
+        portal_going_on.portal_resumption,
         name="portal_resumption",
+    ),
+    path(
+        "portal/subscriptions/<slug:reference>/resumption/withdrawal/",
+        portal_going_on.portal_resumption_withdrawal,
+        name="portal_resumption_withdrawal",
+    ),
+    path(
+        "portal/subscriptions/<slug:reference>/days/<int:change_id>/withdrawal/",
+        portal_going_on.portal_day_withdrawal,
+        name="portal_day_withdrawal",
     ),
     path("portal/usage/", portal_explained.portal_usage, name="portal_usage"),
     path(

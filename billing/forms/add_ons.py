@@ -6,8 +6,10 @@ from typing import Any
 from django import forms
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
+from billing.forms.days import DayToComeForm
 from billing.forms.lifecycle import PolicyOverrideForm
 from subscriptions.models import Plan, PlanVersion, Subscription
+from tiktoktoe.kernel.periods import local_date
 
 
 def offered_add_ons(subscription: Subscription, at: datetime) -> QuerySet[PlanVersion]:
@@ -72,6 +74,17 @@ class AddOnForm(forms.Form):
 
 
 class StaffAddOnForm(AddOnForm, PolicyOverrideForm):
-    """Which add-on and how many, as of which day, and by which terms."""
+    """Which add-on and how many, from which day on, and by which terms."""
 
     field_order = ["plan_version", "quantity", "on", "timing", "prorates", "unused", "reason"]
+
+
+class PortalAddOnForm(AddOnForm, DayToComeForm):
+    """Which add-on of those that customers are offered, how many, and from which day on."""
+
+    field_order = ["plan_version", "quantity", "on"]
+
+    def __init__(self, given: Any = None, *, subscription: Subscription, at: datetime) -> None:
+        """Days are the subscription's."""
+        super().__init__(given, subscription=subscription, at=at, only_public=True)
+        self.today = local_date(at, subscription.time_zone)

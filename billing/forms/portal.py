@@ -7,11 +7,13 @@ from typing import Any
 from django import forms
 
 from billing.domain.leaving import REASONS
+from billing.forms.days import DayToComeForm
 from billing.forms.fields import DAY
 from billing.forms.lifecycle import PlanChangeForm
 from billing.forms.subscribing import PlanChoice, offered_versions
 from subscriptions.models import PlanVersion, Subscription
 from tiktoktoe.kernel.ids import uuid7
+from tiktoktoe.kernel.periods import local_date
 from tiktoktoe.web.days import DayField
 
 
@@ -59,14 +61,25 @@ class PortalPauseForm(forms.Form):
     )
 
 
-class PortalPlanForm(PlanChangeForm):
+class PortalResumptionForm(DayToComeForm):
+    """On which day what is paused goes on."""
+
+    def __init__(self, given: Any = None, *, subscription: Subscription, at: datetime) -> None:
+        """Days are the subscription's."""
+        super().__init__(given)
+        self.today = local_date(at, subscription.time_zone)
+
+
+class PortalPlanForm(PlanChangeForm, DayToComeForm):
     """Which plan and how many, of what customers are offered."""
 
     plan_version = PlanChoice(PlanVersion.objects.none(), label="Plan", empty_label=None)
+    field_order = ["plan_version", "quantity", "on"]
 
     def __init__(self, given: Any = None, *, subscription: Subscription, at: datetime) -> None:
         """Offer what is on sale to everybody, and the plan that it is on."""
         super().__init__(given, subscription=subscription)
+        self.today = local_date(at, subscription.time_zone)
         public = offered_versions(at).filter(currency=subscription.currency).values("pk")
         own = PlanVersion.objects.filter(pk=subscription.plan_version_id)
         offered = PlanVersion.objects.filter(pk__in=public) | own

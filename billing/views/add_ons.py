@@ -9,7 +9,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from billing.forms.add_ons import AddOnForm, StaffAddOnForm
+from billing.forms.add_ons import PortalAddOnForm, StaffAddOnForm
+from billing.queries.days import days_of
 from billing.services.changes.add_ons import AddOnPreview, change_add_on, preview_add_on
 from billing.services.changes.dated_changes import schedule_dated_change
 from billing.services.changes.dated_previews import preview_dated_change
@@ -20,6 +21,7 @@ from billing.services.invoices.tax_previews import taxed_invoice, with_taxes
 from billing.views.portal_access import acting_customers, portal_actor
 from subscriptions.errors import PlanVersionNotOnSale
 from subscriptions.models import Subscription
+from subscriptions.services.policies import NO_OVERRIDE
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission
@@ -28,6 +30,7 @@ from tiktoktoe.kernel.errors import Conflict, InvalidInput
 from tiktoktoe.kernel.periods import local_date
 from tiktoktoe.web.access import requires
 
+AnyForm = StaffAddOnForm | PortalAddOnForm
 REFUSALS = (InvalidInput, Conflict, PlanVersionNotOnSale)
 
 
@@ -52,14 +55,14 @@ def portal_add_ons(request: HttpRequest, reference: str) -> HttpResponse:
         reference=reference,
         customer__in=acting_customers(request),
     )
-    form = AddOnForm(_given(request), subscription=subscription, at=now(), only_public=True)
+    form = PortalAddOnForm(_given(request), subscription=subscription, at=now())
     back = reverse("portal_home")
     actor = portal_actor(request)
     return _shown(request, form, actor, template="portal/add_ons.html", back=back)
 
 
 def _shown(
-    request: HttpRequest, form: AddOnForm, actor: Actor, *, template: str, back: str
+    request: HttpRequest, form: AnyForm, actor: Actor, *, template: str, back: str
 ) -> HttpResponse:
     subscription = form.subscription
     preview = None
@@ -79,6 +82,7 @@ def _shown(
         "following": _following(form, actor) if preview and not _is_ahead(form) else None,
         "is_ahead": bool(preview) and _is_ahead(form),
         "add_ons": _held(subscription),
+        "days": days_of(subscription),
         "address": request.path,
         "back": back,
     }
@@ -104,15 +108,17 @@ def _load(reference: str) -> Subscription:
     )
 
 
-def _is_ahead(form: AddOnForm) -> bool:
+def _is_ahead(form: AnyForm) -> bool:
     """Whether it is asked for a day to come."""
-    today = local_date(now(), form.subscription.time_zone)
-    return isinstance(form, StaffAddOnForm) and form.is_ahead(today)
+    if isinstance(form, PortalAddOnForm):
+        return form.is_ahead()
+    return form.is_ahead(local_date(now(), form.subscription.time_zone))
 
 
-def _wanted(form: AddOnForm) -> Wanted:
-    assert isinstance(form, StaffAddOnForm)
-    given, override = form.cleaned_data, form.override()
+def _wanted(form: AnyForm) -> Wanted:
+    """What is asked for a day; customers' own changes go as the policy says."""
+    given = form.cleaned_data
+    override = form.override() if isinstance(form, StaffAddOnForm) else NO_OVERRIDE
     return Wanted(
         on=given["on"],
         plan_version=given["plan_version"],
@@ -123,7 +129,7 @@ def _wanted(form: AddOnForm) -> Wanted:
     )
 
 
-def _preview(subscription: Subscription, form: AddOnForm, actor: Actor) -> AddOnPreview | None:
+def _preview(subscription: Subscription, form: AnyForm, actor: Actor) -> AddOnPreview | None:
     try:
         if _is_ahead(form):
             dated = preview_dated_change(
@@ -138,14 +144,14 @@ def _preview(subscription: Subscription, form: AddOnForm, actor: Actor) -> AddOn
         return None
 
 
-def _following(form: AddOnForm, actor: Actor) -> DraftInvoice | None:
+def _following(form: AnyForm, actor: Actor) -> DraftInvoice | None:
     """The next invoice once it is changed."""
     subscription = form.subscription
     act = partial(change_add_on, subscription=subscription, actor=actor, at=now(), **_terms(form))
     return taxed_invoice(invoice_after(act, subscription=subscription))
 
 
-def _terms(form: AddOnForm) -> dict[str, Any]:
+def _terms(form: AnyForm) -> dict[str, Any]:
     """What is asked for; customers' own changes go as the policy says."""
     given = form.cleaned_data
     terms = {"plan_version": given["plan_version"], "quantity": given["quantity"]}
@@ -154,9 +160,7 @@ def _terms(form: AddOnForm) -> dict[str, Any]:
     return terms
 
 
-def _change(
-    request: HttpRequest, subscription: Subscription, form: AddOnForm, actor: Actor
-) -> bool:
+def _change(request: HttpRequest, subscription: Subscription, form: AnyForm, actor: Actor) -> bool:
     asked = {
         "subscription": subscription,
         "actor": actor,

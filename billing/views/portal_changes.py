@@ -13,20 +13,23 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from billing.forms.portal import PortalCancelForm, PortalPauseForm, PortalPlanForm
-from billing.models import DatedChange, OfferMade, PlanChange
+from billing.models import OfferMade, PlanChange
+from billing.queries.days import days_of
 from billing.queries.price_moves import price_change_ahead
 from billing.services.changes.cancelling import (
     CancelWhen,
     cancel_subscription,
     preview_cancellation,
 )
+from billing.services.changes.dated_changes import schedule_dated_change
+from billing.services.changes.dated_previews import preview_dated_change
 from billing.services.changes.following import invoice_after
 from billing.services.changes.intervals import interval_offers
-from billing.services.changes.pausing import pause, preview_pause, preview_resumption, resume
+from billing.services.changes.pausing import pause, preview_pause
 from billing.services.changes.plan_change_previews import PlanChangePreview, preview_plan_change
 from billing.services.changes.plan_changes import change_plan, withdraw_plan_change
 from billing.services.changes.retention import decline_offers, make_offer
-from billing.services.changes.returning import preview_return, start_again
+from billing.services.changes.wanted import Wanted
 from billing.services.invoices.draft_parts import DraftInvoice
 from billing.services.invoices.tax_previews import taxed_invoice, with_taxes
 from billing.views.portal_access import acting_customers, estimated_invoice, portal_actor
@@ -44,25 +47,26 @@ REFUSALS = (InvalidInput, Conflict)
 @requires(Permission.USE_PORTAL)
 def portal_plan(request: HttpRequest, reference: str) -> HttpResponse:
     """Choose a plan and quantity and see at once what it costs; POST does what was seen."""
-    subscription = _mine(request, reference)
+    subscription = mine(request, reference)
     given = request.POST or (request.GET if "plan_version" in request.GET else None)
     form = PortalPlanForm(given, subscription=subscription, at=now())
     preview = None
     if form.is_bound and form.is_valid():
         if request.method == "POST" and _change(request, subscription, form):
             return redirect("portal_home")
-        preview = _preview(subscription, form)
+        preview = _preview(request, subscription, form)
     context = {
         "subscription": subscription,
         "customer": subscription.customer,
         "form": form,
         "preview": preview,
-        "following": _following(request, subscription, preview) if preview else None,
+        "following": _following(request, subscription, preview)
+        if preview and not form.is_ahead()
+        else None,
         "intervals": interval_offers(subscription, now()),
         "scheduled": _scheduled(subscription),
-        "days": DatedChange.objects.scheduled()
-        .filter(subscription=subscription)
-        .select_related("plan_version__plan"),
+        "days": days_of(subscription),
+        "day": form.cleaned_data["on"] if preview else None,
         "ahead": price_change_ahead(subscription, now()),
         "next": estimated_invoice(subscription=subscription) if preview is None else None,
     }
@@ -75,7 +79,7 @@ def portal_plan(request: HttpRequest, reference: str) -> HttpResponse:
 @requires(Permission.USE_PORTAL)
 def portal_plan_withdrawal(request: HttpRequest, reference: str) -> HttpResponse:
     """Take back a change that waits for the next period."""
-    change = _scheduled(_mine(request, reference))
+    change = _scheduled(mine(request, reference))
     if change is None or change.source == "price_move":
         messages.info(request, "No change of yours is waiting.")
         return redirect("portal_home")
@@ -91,7 +95,7 @@ def portal_plan_withdrawal(request: HttpRequest, reference: str) -> HttpResponse
 @requires(Permission.USE_PORTAL)
 def portal_cancellation(request: HttpRequest, reference: str) -> HttpResponse:
     """End with the current period, and say why."""
-    subscription = _mine(request, reference)
+    subscription = mine(request, reference)
     form = PortalCancelForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         made = _offered(request, subscription, form)
@@ -113,7 +117,7 @@ def portal_cancellation(request: HttpRequest, reference: str) -> HttpResponse:
             reason=form.reason(),
             expected=request.POST.get("token") or None,
         )
-        if _done(request, act):
+        if done(request, act):
             decline_offers(subscription=subscription, at=now())
             messages.success(request, "Your cancellation is scheduled. You can take it back here.")
             return redirect("portal_home")
@@ -133,11 +137,11 @@ def portal_cancellation_withdrawal(request: HttpRequest, reference: str) -> Http
     """Stay after all."""
     act = partial(
         withdraw_cancellation,
-        subscription=_mine(request, reference),
+        subscription=mine(request, reference),
         actor=portal_actor(request),
         at=now(),
     )
-    if _done(request, act):
+    if done(request, act):
         messages.success(request, "Good that you stay: it renews as before.")
     return redirect("portal_home")
 
@@ -146,7 +150,7 @@ def portal_cancellation_withdrawal(request: HttpRequest, reference: str) -> Http
 @requires(Permission.USE_PORTAL)
 def portal_pause(request: HttpRequest, reference: str) -> HttpResponse:
     """Pause with the end of the current period, until a day or until it is resumed."""
-    subscription = _mine(request, reference)
+    subscription = mine(request, reference)
     form = PortalPauseForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         act = partial(
@@ -158,7 +162,7 @@ def portal_pause(request: HttpRequest, reference: str) -> HttpResponse:
             resume_on=form.cleaned_data["resume_on"],
             expected=request.POST.get("token") or None,
         )
-        if _done(request, act):
+        if done(request, act):
             messages.success(request, "It pauses at the end of the period.")
             return redirect("portal_home")
     act = partial(
@@ -171,65 +175,7 @@ def portal_pause(request: HttpRequest, reference: str) -> HttpResponse:
     return _asked(request, "portal/pause.html", subscription, form, _pause_of, act=act)
 
 
-@require_http_methods(["GET", "POST"])
-@requires(Permission.USE_PORTAL)
-def portal_resumption(request: HttpRequest, reference: str) -> HttpResponse:
-    """Go on now; what is charged for it is shown first."""
-    subscription, at = _mine(request, reference), now()
-    if request.method == "POST":
-        act = partial(
-            resume,
-            subscription=subscription,
-            actor=portal_actor(request),
-            at=at,
-            expected=request.POST.get("token") or None,
-        )
-        if _done(request, act):
-            messages.success(request, "It goes on from today.")
-        return redirect("portal_home")
-    try:
-        preview = with_taxes(preview_resumption(subscription=subscription, at=at))
-    except REFUSALS as refusal:
-        messages.error(request, _sentence(refusal))
-        return redirect("portal_home")
-    act = partial(resume, subscription=subscription, actor=portal_actor(request), at=at)
-    context = {
-        "subscription": subscription,
-        "customer": subscription.customer,
-        "preview": preview,
-        "following": taxed_invoice(invoice_after(act, subscription=subscription)),
-    }
-    return render(request, "portal/resumption.html", context)
-
-
-@require_http_methods(["GET", "POST"])
-@requires(Permission.USE_PORTAL)
-def portal_return(request: HttpRequest, reference: str) -> HttpResponse:
-    """Begin anew what has ended; what is billed for it is shown first."""
-    mine = Subscription.objects.filter(customer__in=acting_customers(request))
-    rows = mine.exclude(ended_at=None).select_related("customer", "plan_version__plan")
-    subscription = get_object_or_404(rows, reference=reference)
-    actor, at = portal_actor(request), now()
-    if request.method == "POST":
-        act = partial(start_again, subscription=subscription, actor=actor, at=at)
-        if _done(request, act):
-            messages.success(request, "Welcome back: it runs from today.")
-        return redirect("portal_home")
-    try:
-        preview = with_taxes(preview_return(subscription=subscription, actor=actor, at=at))
-    except REFUSALS as refusal:
-        messages.error(request, _sentence(refusal))
-        return redirect("portal_home")
-    context = {
-        "subscription": subscription,
-        "customer": subscription.customer,
-        "preview": preview,
-        "prices": preview.plan_version.prices.select_related("meter").prefetch_related("tiers"),
-    }
-    return render(request, "portal/return.html", context)
-
-
-def _mine(request: HttpRequest, reference: str) -> Subscription:
+def mine(request: HttpRequest, reference: str) -> Subscription:
     """A subscription of a customer whom this person acts for; any other is not there."""
     mine = Subscription.objects.filter(customer__in=acting_customers(request), ended_at=None)
     return get_object_or_404(
@@ -242,8 +188,24 @@ def _scheduled(subscription: Subscription) -> PlanChange | None:
     return waiting.select_related("plan_version__plan").first()
 
 
-def _preview(subscription: Subscription, form: PortalPlanForm) -> PlanChangePreview | None:
+def _wanted(form: PortalPlanForm) -> Wanted:
+    given = form.cleaned_data
+    return Wanted(on=given["on"], plan_version=given["plan_version"], quantity=given["quantity"])
+
+
+def _preview(
+    request: HttpRequest, subscription: Subscription, form: PortalPlanForm
+) -> PlanChangePreview | None:
     try:
+        if form.is_ahead():
+            dated = preview_dated_change(
+                subscription=subscription,
+                wanted=_wanted(form),
+                actor=portal_actor(request),
+                at=now(),
+            )
+            assert isinstance(dated.effect, PlanChangePreview)
+            return with_taxes(dated.effect)
         return with_taxes(
             preview_plan_change(
                 subscription=subscription,
@@ -253,7 +215,7 @@ def _preview(subscription: Subscription, form: PortalPlanForm) -> PlanChangePrev
             )
         )
     except REFUSALS as refusal:
-        form.add_error(None, _sentence(refusal))
+        form.add_error(None, sentence(refusal))
         return None
 
 
@@ -274,17 +236,28 @@ def _following(
 
 def _change(request: HttpRequest, subscription: Subscription, form: PortalPlanForm) -> bool:
     actor, given = portal_actor(request), form.cleaned_data
+    expected = request.POST.get("token") or None
     try:
+        if form.is_ahead():
+            schedule_dated_change(
+                subscription=subscription,
+                wanted=_wanted(form),
+                actor=actor,
+                at=now(),
+                expected=expected,
+            )
+            messages.success(request, f"It is arranged for {given['on']:%-d %b %Y}.")
+            return True
         change = change_plan(
             subscription=subscription,
             plan_version=given["plan_version"],
             quantity=given["quantity"],
             actor=actor,
             at=now(),
-            expected=request.POST.get("token") or None,
+            expected=expected,
         )
     except REFUSALS as refusal:
-        form.add_error(None, _sentence(refusal))
+        form.add_error(None, sentence(refusal))
         return False
     if change.state == PlanChange.State.APPLIED:
         messages.success(request, f"You are on {change.plan_version.plan} now.")
@@ -325,7 +298,7 @@ def _asked(
     try:
         preview = look(subscription)
     except REFUSALS as refusal:
-        messages.error(request, _sentence(refusal))
+        messages.error(request, sentence(refusal))
         return redirect("portal_home")
     context = {
         "subscription": subscription,
@@ -337,15 +310,15 @@ def _asked(
     return render(request, template, context)
 
 
-def _done(request: HttpRequest, act: Callable[[], object]) -> bool:
+def done(request: HttpRequest, act: Callable[[], object]) -> bool:
     try:
         act()
     except REFUSALS as refusal:
-        messages.error(request, _sentence(refusal))
+        messages.error(request, sentence(refusal))
         return False
     return True
 
 
-def _sentence(refusal: Exception) -> str:
+def sentence(refusal: Exception) -> str:
     words = refusal.message if isinstance(refusal, InvalidInput) else str(refusal)
     return f"Nothing was changed: {words}."

@@ -93,13 +93,15 @@ def _details(change: DatedChange) -> dict[str, object]:
     return details
 
 
-def ensure_none_before(subscription: Subscription, until: datetime) -> None:
+def ensure_none_before(subscription: Subscription, until: datetime, at: datetime) -> None:
     """Refuse a change for the period's end that one of a day before it would take the place of.
+
+    One of this very instant is the one that is being made.
 
     Raises:
         PlanChangeNotNow: If another plan or quantity is scheduled for a day before.
     """
     days = DatedChange.objects.scheduled().filter(subscription=subscription, due_at__lt=until)
-    change = days.filter(kind=DatedChange.Kind.PLAN).first()
+    change = days.filter(kind=DatedChange.Kind.PLAN).exclude(due_at=at).first()
     if change is not None:
         raise PlanChangeNotNow(f"a change is scheduled for {change.on}; withdraw it first")

@@ -25,6 +25,7 @@ from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.errors import Conflict, GatewayError, InvalidInput
 
 logger = logging.getLogger(__name__)
+PORTAL = "portal"
 MOMENT = timedelta(microseconds=1)
 LEASE = timedelta(minutes=10)
 WAIT = timedelta(minutes=15)
@@ -89,10 +90,15 @@ def begins_period(change: DatedChange, subscription: Subscription) -> bool:
 
 
 def override_of(change: DatedChange, subscription: Subscription) -> ChangeOverride:
-    """What it departs from the policy in: its time, and what was asked for besides."""
-    is_later = begins_period(change, subscription)
+    """What it departs from the policy in: its time, and what was asked for besides.
+
+    What a customer asks for departs in nothing: what costs less waits for the period's end.
+    """
+    timing = None if change.source == PORTAL else Timing.IMMEDIATE
+    if begins_period(change, subscription):
+        timing = Timing.PERIOD_END
     return ChangeOverride(
-        timing=Timing.PERIOD_END if is_later else Timing.IMMEDIATE,
+        timing=timing,
         prorates=change.prorates,
         unused_time=UnusedTime(change.unused_time) if change.unused_time else None,
     )

@@ -112,7 +112,7 @@ def preview_plan_change(
         worked_out = _at_once(plan, book, asked_at, at)
     else:
         row = loaded.billing_periods
-        ensure_none_before(loaded, loaded.current_period_end)
+        ensure_none_before(loaded, loaded.current_period_end, at)
         worked_out = _WorkedOut(loaded.current_period_end, row, closes=False)
     return PlanChangePreview(
         subscription=loaded,
