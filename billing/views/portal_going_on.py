@@ -1,5 +1,6 @@
 """What customers take up again: what is paused, what has ended, what was to happen on a day."""
 
+from collections.abc import Callable
 from functools import partial
 
 from django.contrib import messages
@@ -31,10 +32,10 @@ def portal_resumption(request: HttpRequest, reference: str) -> HttpResponse:
     asked = request.POST if request.method == "POST" else request.GET
     form = PortalResumptionForm(asked if "on" in asked else None, subscription=subscription, at=at)
     day = form.cleaned_data["on"] if form.is_bound and form.is_valid() else None
-    terms = {"subscription": subscription, "actor": portal_actor(request), "at": at}
-    act = (
-        partial(resume, **terms) if day is None else partial(resume_on_day, resume_on=day, **terms)
-    )
+    actor = portal_actor(request)
+    act: Callable[..., object] = partial(resume, subscription=subscription, actor=actor, at=at)
+    if day is not None:
+        act = partial(resume_on_day, subscription=subscription, resume_on=day, actor=actor, at=at)
     if request.method == "POST" and not form.errors:
         if done(request, partial(act, expected=request.POST.get("token") or None)):
             words = "It goes on from today." if day is None else f"It goes on {day:%-d %b %Y}."

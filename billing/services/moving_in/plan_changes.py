@@ -6,8 +6,9 @@ from typing import Any
 
 from billing.errors import PlanChangeInvalid
 from billing.models import DatedChange, PlanChange
-from billing.services.changes.dated_changes import Wanted, schedule_dated_change
+from billing.services.changes.dated_changes import schedule_dated_change
 from billing.services.changes.plan_changes import change_plan
+from billing.services.changes.wanted import Wanted
 from billing.services.moving_in.arrivals import REASON, Arrival, subscription_named
 from subscriptions.domain.proration_policy import Timing
 from subscriptions.models import PlanVersion, Subscription

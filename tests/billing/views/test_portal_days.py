@@ -1,11 +1,12 @@
 """Customers arrange changes for days to come, by their plan's policy, and take them back."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils.html import strip_tags
 
 from billing.models import DatedChange, Invoice, PlanChange
 from billing.services.changes.dated_changes import schedule_dated_change
@@ -59,6 +60,11 @@ def signed_in(subscription: Subscription) -> Client:
     return client
 
 
+def words(client: Client, path: str, given: Mapping[str, str | int] | None = None) -> str:
+    """What a page says."""
+    return " ".join(strip_tags(client.get(path, given).content.decode()).split())
+
+
 def at(name: str, subscription: Subscription, *more: int) -> str:
     return reverse(f"portal_{name}", args=[subscription.reference, *more])
 
@@ -68,11 +74,11 @@ def test_an_upgrade_is_arranged_for_a_day_and_made_at_once_on_it(
 ) -> None:
     mine = billed(plans[0])
     client = signed_in(mine)
-    chosen = {"plan_version": plans[1].pk, "quantity": 1, "on": "2026-01-22"}
+    chosen: dict[str, str | int] = {"plan_version": plans[1].pk, "quantity": 1, "on": "2026-01-22"}
 
-    seen = client.get(at("plan", mine), chosen).content.decode()
+    seen = words(client, at("plan", mine), chosen)
     client.post(at("plan", mine), chosen)
-    arranged = client.get(at("plan", mine)).content.decode()
+    arranged = words(client, at("plan", mine))
     make_dated_changes(at=JAN_22)
 
     assert "Takes effect on 22 Jan 2026" in seen
@@ -85,9 +91,9 @@ def test_what_costs_less_waits_for_the_end_of_the_period_of_its_day(
 ) -> None:
     mine = billed(plans[1])
     client = signed_in(mine)
-    chosen = {"plan_version": plans[0].pk, "quantity": 1, "on": "2026-01-22"}
+    chosen: dict[str, str | int] = {"plan_version": plans[0].pk, "quantity": 1, "on": "2026-01-22"}
 
-    seen = client.get(at("plan", mine), chosen).content.decode()
+    seen = words(client, at("plan", mine), chosen)
     client.post(at("plan", mine), chosen)
     make_dated_changes(at=JAN_22)
 
@@ -101,12 +107,12 @@ def test_what_costs_less_waits_for_the_end_of_the_period_of_its_day(
 def test_an_add_on_is_arranged_for_a_day(plans: tuple[PlanVersion, PlanVersion]) -> None:
     mine = billed(plans[0])
     beside = published_version(recurring("31.00"), plan=make_plan(name="Care", is_add_on=True))
-    chosen = {"plan_version": beside.pk, "quantity": 1, "on": "2026-01-22"}
+    chosen: dict[str, str | int] = {"plan_version": beside.pk, "quantity": 1, "on": "2026-01-22"}
     client = signed_in(mine)
 
-    seen = client.get(at("add_ons", mine), chosen).content.decode()
+    seen = words(client, at("add_ons", mine), chosen)
     client.post(at("add_ons", mine), chosen)
-    arranged = client.get(at("add_ons", mine)).content.decode()
+    arranged = words(client, at("add_ons", mine))
 
     assert "$10.00" in seen
     assert "You have 1 × Care from 22 Jan 2026 on" in arranged
@@ -116,7 +122,7 @@ def test_an_add_on_is_arranged_for_a_day(plans: tuple[PlanVersion, PlanVersion])
 def test_customers_go_back_to_no_day(plans: tuple[PlanVersion, PlanVersion], on: str) -> None:
     mine = billed(plans[0])
     client = signed_in(mine)
-    chosen = {"plan_version": plans[1].pk, "quantity": 1, "on": on}
+    chosen: dict[str, str | int] = {"plan_version": plans[1].pk, "quantity": 1, "on": on}
 
     answer = client.post(at("plan", mine), chosen)
 
@@ -131,7 +137,7 @@ def test_they_take_back_what_they_have_arranged_and_not_what_staff_or_others_hav
 ) -> None:
     mine = billed(plans[0])
     client = signed_in(mine)
-    chosen = {"plan_version": plans[1].pk, "quantity": 1, "on": "2026-01-22"}
+    chosen: dict[str, str | int] = {"plan_version": plans[1].pk, "quantity": 1, "on": "2026-01-22"}
     client.post(at("plan", mine), chosen)
     own = DatedChange.objects.get()
     others = schedule_dated_change(
@@ -158,11 +164,11 @@ def test_what_is_paused_goes_on_on_a_day_that_they_choose_and_take_back(
     pause(subscription=mine, actor=TEST_ACTOR, at=JAN_1.replace(day=10))
     client = signed_in(mine)
 
-    seen = client.get(at("resumption", mine), {"on": "2026-01-22"}).content.decode()
+    seen = words(client, at("resumption", mine), {"on": "2026-01-22"})
     client.post(at("resumption", mine), {"on": "2026-01-22"})
     mine.refresh_from_db()
     chosen = mine.resume_at
-    page = client.get(at("resumption", mine)).content.decode()
+    page = words(client, at("resumption", mine))
     client.post(at("resumption_withdrawal", mine))
 
     assert "It goes on by itself on 22 Jan 2026" in seen

@@ -9,12 +9,13 @@ import pytest
 
 from billing.models import DatedChange, PriceMoveRow
 from billing.services.changes.cancelling import CancelWhen, cancel_subscription
-from billing.services.changes.dated_changes import Wanted, schedule_dated_change
+from billing.services.changes.dated_changes import schedule_dated_change
 from billing.services.changes.dated_work import make_dated_changes
 from billing.services.changes.pausing import pause
 from billing.services.changes.plan_changes import change_plan
 from billing.services.changes.price_move_previews import MoveTerms, preview_price_move
 from billing.services.changes.price_moves import start_price_move, work_on_price_moves
+from billing.services.changes.wanted import Wanted
 from billing.services.invoices.renewal import due, run_billing
 from subscriptions.domain.proration_policy import Timing
 from subscriptions.models import PlanVersion, Subscription

@@ -8,11 +8,12 @@ import pytest
 
 from billing.domain.belongings import BelongingKind
 from billing.models import DatedChange, Invoice, PlanChange, PriceMove
-from billing.services.changes.dated_changes import Wanted, schedule_dated_change
+from billing.services.changes.dated_changes import schedule_dated_change
 from billing.services.changes.dated_work import make_dated_changes
 from billing.services.changes.plan_changes import change_plan
 from billing.services.changes.price_move_previews import MoveTerms
 from billing.services.changes.price_moves import start_price_move
+from billing.services.changes.wanted import Wanted
 from billing.services.invoices.renewal import run_billing
 from billing.services.moving_in.belongings import move_belongings_in
 from billing.services.moving_in.customers import move_customers_in
