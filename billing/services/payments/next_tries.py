@@ -7,6 +7,7 @@ from billing.domain.budgets import spent_representments
 from billing.domain.campaigns import plan_retry
 from billing.domain.declines import POLICIES, DeclineClass
 from billing.domain.dunning import Retry
+from billing.domain.eligibility import Why
 from billing.models import Payment, PaymentAttempt, PaymentDecision
 from billing.queries.risk import returns_of
 from billing.services.dunning.campaigns import terms_of
@@ -26,6 +27,7 @@ from subscriptions.services.transitions import Actor
 
 STORED_METHOD = "stored_method"
 UNROUTABLE_WAIT = timedelta(days=1)
+OUTAGE_WAIT = timedelta(minutes=15)  # a gateway that fails is left alone for ten at most
 
 
 def wait_for_a_way(
@@ -33,10 +35,13 @@ def wait_for_a_way(
 ) -> None:
     """Nothing can be charged now: try again tomorrow, or give up until the customer acts.
 
+    Where all that keeps it is a gateway that has been failing, it is tried again much sooner.
+
     The caller holds the invoice's lock.
     """
     given_up = is_for_good(decision)
-    payment.next_attempt_at = None if given_up else at + UNROUTABLE_WAIT
+    wait = OUTAGE_WAIT if _is_outage(decision) else UNROUTABLE_WAIT
+    payment.next_attempt_at = None if given_up else at + wait
     record_event(
         payment=payment,
         event="payment_not_routed",
@@ -50,6 +55,11 @@ def wait_for_a_way(
     move_payment(payment, to_state, actor, at)
     if given_up:
         _fall_behind(payment, DeclineClass.HARD_INSTRUMENT, at)
+
+
+def _is_outage(decision: PaymentDecision) -> bool:
+    """Whether somewhere nothing is missing but that the gateway recovers."""
+    return any(candidate["why_not"] == [Why.BREAKER_OPEN] for candidate in decision.candidates)
 
 
 def plan_next_try(attempt: PaymentAttempt, actor: Actor, at: datetime) -> None:

@@ -309,6 +309,23 @@ def test_five_failures_open_the_breaker_and_a_probe_closes_it(gateways: TwoGatew
     assert health.failures_in_a_row == 0
 
 
+def test_what_only_a_failing_gateway_could_take_is_not_put_off_until_tomorrow(
+    gateways: TwoGateways,
+) -> None:
+    gateways.alpha.script = [LOST] * 5
+    for _ in range(5):
+        _charge(invoice_of(gateways.customer_with_card()))
+    invoice = invoice_of(gateways.customer_with_card(held_by="alpha"))
+
+    collect_due(at=NOW)
+    waiting = Payment.objects.get(invoice=invoice)
+    assert (waiting.state, waiting.next_attempt_at) == ("open", later(minutes=15))
+    collect_due(at=later(minutes=15))
+
+    invoice.refresh_from_db()
+    assert invoice.state == "paid"
+
+
 def test_a_decline_never_opens_the_breaker(gateways: TwoGateways) -> None:
     gateways.alpha.script = [declined(DeclineClass.SOFT_FUNDS)] * 12
     for _ in range(12):
