@@ -22,7 +22,7 @@ class Way:
 
 def ways_to_pay(invoice: Invoice, *, at: datetime) -> list[Way]:
     """Every way that is eligible, stored ones first; what a gateway does not take is left out."""
-    return [*_stored(invoice, at), *_pages(invoice)]
+    return [*_stored(invoice, at), *pages_to_pay(invoice)]
 
 
 def debit_page_for(customer: Customer) -> str:
@@ -60,7 +60,8 @@ def _holders(method: PaymentMethod) -> list[str]:
     return [method.gateway, *further]
 
 
-def _pages(invoice: Invoice) -> list[Way]:
+def pages_to_pay(invoice: Invoice) -> list[Way]:
+    """The pages of the gateways that take the invoice: all there is without signing in."""
     found = []
     for name in open_gateways():
         capabilities = gateway_named(name).capabilities

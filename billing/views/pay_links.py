@@ -19,6 +19,7 @@ from billing.errors import PartInvalid, PayLinkEnded, PaymentHeld
 from billing.forms.pay_links import ShareForm
 from billing.models import Invoice, PayLink, Payment
 from billing.queries.portal import held_in_words, last_failure, why_declined
+from billing.queries.ways_to_pay import Way, pages_to_pay
 from billing.services.payments.checkout import confirm_payment
 from billing.services.payments.pay_links import (
     BY_LINK,
@@ -78,6 +79,7 @@ def pay_link(request: HttpRequest, link: PayLink, token: str) -> HttpResponse:
         "held": held_in_words(invoice),
         "is_others": is_others,
         "in_all": as_typed(invoice.amount_due),
+        "ways": pages_to_pay(invoice),
     }
     return render(request, "portal/pay_link.html", context)
 
@@ -88,9 +90,14 @@ def pay_link(request: HttpRequest, link: PayLink, token: str) -> HttpResponse:
 @_limited
 def pay_link_payment(request: HttpRequest, link: PayLink, token: str) -> HttpResponse:
     """Go to the gateway's page; who goes first may come back to it, others may not."""
+    page = _chosen_page(request, link.invoice)
+    if page is None:
+        messages.error(request, "Please choose one of the ways to pay.")
+        return redirect("pay_link", token)
     try:
         address, used = pay_by_link(
             link=link,
+            gateway=page.gateway,
             is_mine=_is_mine(request, link),
             saves_method=request.POST.get("save") == "yes",
             part=chosen_part(request, link.invoice),
@@ -164,6 +171,12 @@ def _share(request: HttpRequest, invoice: Invoice, form: ShareForm) -> MadeLink 
     except InvalidInput as refusal:
         form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
         return None
+
+
+def _chosen_page(request: HttpRequest, invoice: Invoice) -> Way | None:
+    """The page that was chosen; without a choice the first one, None where it is not offered."""
+    pages, chosen = pages_to_pay(invoice), request.POST.get("way", "")
+    return next((page for page in pages if chosen in {"", page.value}), None)
 
 
 def _is_mine(request: HttpRequest, link: PayLink) -> bool:

@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from billing.domain.part_amounts import Part
 from billing.errors import PayLinkEnded, PayLinkInvalid
+from billing.gateways.registry import DEFAULT_GATEWAY
 from billing.models import Invoice, PayLink
 from billing.services.payments.addresses import absolute
 from billing.services.payments.checkout import open_payment_page
@@ -73,6 +74,7 @@ def pay_by_link(
     saves_method: bool,
     at: datetime,
     part: Part | None = None,
+    gateway: str = DEFAULT_GATEWAY,
 ) -> tuple[str, PayLink]:
     """Open the payment page of the link's invoice; gives its address.
 
@@ -83,6 +85,7 @@ def pay_by_link(
         is_mine: Whether who asks is who used it first.
         saves_method: Keep the method for later invoices.
         part: Of what is due; all by default.
+        gateway: On whose page.
         at: Now.
 
     Raises:
@@ -93,6 +96,7 @@ def pay_by_link(
     address = open_payment_page(
         invoice=claimed.invoice,
         saves_method=saves_method,
+        gateway=gateway,
         part=part,
         actor=BY_LINK,
         at=at,

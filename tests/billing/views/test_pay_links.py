@@ -7,11 +7,12 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 
 from billing.domain.declines import DeclineClass
-from billing.models import Invoice, Notice, PayLink, Payment
+from billing.models import GatewayHealth, Invoice, Notice, PayLink, Payment
 from billing.services.announcements.announcing import announce_new, start_announcing
 from billing.services.announcements.notices import send_notices
 from billing.services.payments.collection import collect_due
 from billing.services.payments.pay_links import make_fix_link, make_share_link
+from tests.adyen_world import AdyenWorld
 from tests.factories.accounts import make_user
 from tests.factories.subscriptions import TEST_ACTOR, make_customer
 from tests.scripted_gateway import TwoGateways, declined, gateways
@@ -87,6 +88,39 @@ def test_who_went_first_may_try_again_when_no_page_could_be_opened(stripe: Strip
     assert "cannot be reached right now" in refused.content.decode()
     assert "Somebody has gone on to pay" not in visitor.get(path).content.decode()
     assert (other.status_code, again.status_code) == (404, 303)
+
+
+def test_a_link_offers_every_page_that_takes_the_invoice(
+    stripe: StripeWorld, adyen: AdyenWorld
+) -> None:
+    invoice, visitor = invoice_of(make_customer()), Client()
+    path = fix_link(invoice, clock.now())
+    shown = visitor.get(path).content.decode()
+    assert "page-stripe" in shown
+    assert "page-adyen" in shown
+
+    gone = visitor.post(f"{path}payment/", {"way": "page-adyen"})
+    adyen.pay_on_page(gone["Location"])
+    visitor.get(f"/portal/payments/{Payment.objects.get().pk}/")
+
+    invoice.refresh_from_db()
+    assert (invoice.state, adyen.charged(invoice), stripe.charged(invoice)) == ("paid", [9900], [])
+
+
+def test_a_link_leads_to_no_gateway_that_is_switched_off(
+    stripe: StripeWorld, adyen: AdyenWorld
+) -> None:
+    path, visitor = fix_link(invoice_of(make_customer()), clock.now()), Client()
+    off = GatewayHealth.objects.create(gateway="stripe", is_enabled=False, changed_at=NOW)
+
+    refused = visitor.post(f"{path}payment/", {"way": "page-stripe"}, follow=True)
+    first = visitor.post(f"{path}payment/")
+
+    assert "choose one of the ways" in refused.content.decode()
+    assert first["Location"].startswith(adyen.address)
+    GatewayHealth.objects.filter(pk=off.pk).update(gateway="adyen")
+    GatewayHealth.objects.create(gateway="stripe", is_enabled=False, changed_at=NOW)
+    assert "Nothing can be paid here" in visitor.get(path).content.decode()
 
 
 def test_a_link_opens_its_invoice_and_nothing_else(stripe: StripeWorld) -> None:
