@@ -30,16 +30,17 @@ from tiktoktoe.simulator.world import ACTOR, World
 def subscribe(world: World, action: actions.Subscribe, at: datetime) -> None:
     """Start a subscription with its first bill."""
     customer = world.customer(action)
+    currency = action.currency.upper() or customer.currency
     started = start_subscription(
         customer=customer,
-        plan_version=world.version(action.plan, customer.currency, action.place),
+        plan_version=world.version(action.plan, currency, action.place),
         quantity=action.quantity,
         trial_days=action.trial_days,
         alignment=Alignment(action.alignment),
         anchor_day=action.billing_day,
         starts_at=action.starts.at(customer.time_zone) if action.starts else None,
         add_ons=[
-            AddOnWanted(world.version(code, customer.currency, action.place), quantity)
+            AddOnWanted(world.version(code, currency, action.place), quantity)
             for code, quantity in (action.add_ons or {}).items()
         ],
         at=at,

@@ -28,7 +28,10 @@ class Action:
 
 @dataclass(frozen=True, kw_only=True)
 class Subscribe(Action):
-    """Start a subscription; `subscription` is the name that later steps call it by."""
+    """Start a subscription; `subscription` is the name that later steps call it by.
+
+    In the customer's currency, or (`currency`) in another one that its plan is sold in.
+    """
 
     plan: str
     quantity: int = 1
@@ -37,6 +40,7 @@ class Subscribe(Action):
     billing_day: int | None = also("bill_cycle_day", "bcd", "anchor_day", default=None)
     starts: When | None = also("starts_at", "starts_on", "start", default=None)
     add_ons: Mapping[str, int] = also(default=None)
+    currency: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
