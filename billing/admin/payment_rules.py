@@ -72,6 +72,6 @@ class ExemptionRuleAdmin(admin.ModelAdmin[ExemptionRule]):
 class PaymentLimitAdmin(admin.ModelAdmin[PaymentLimit]):
     """What may be charged by itself; beyond it, a person looks first."""
 
-    list_display = ["currency", "customer", "maximum", "daily_maximum"]
+    list_display = ["currency", "customer", "maximum", "daily_maximum", "monthly_maximum"]
     list_filter = ["currency"]
     raw_id_fields = ["customer"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from tiktoktoe.kernel.money import Money
+from tiktoktoe.kernel.money import Money, quantize
 
 LARGE = Decimal(10_000)
 DISPOSABLE = frozenset(
@@ -49,8 +49,12 @@ class RiskFacts:
     suspicious_declines: int = 0  # in a day: wrong data, dead cards, fraud
     methods_added: int = 0  # in a day
     fraud_declines: int = 0  # in ninety days
-    is_above_limit: bool = False
-    is_above_daily_limit: bool = False
+    paid_of_invoice: Money | None = None  # in parts before, within thirty days
+    paid_in_a_day: Money | None = None  # by the customer's other payments
+    paid_in_thirty_days: Money | None = None
+    limit: Decimal | None = None  # of one payment
+    daily_limit: Decimal | None = None
+    monthly_limit: Decimal | None = None
     was_refused: bool = False  # by a person, an earlier payment of the same debt
 
 
@@ -77,18 +81,63 @@ def judge(facts: RiskFacts) -> RiskVerdict:
     is_foreign = bool(facts.method_country) and facts.method_country != facts.customer_country
     domain = facts.email.rpartition("@")[2].lower()
     rules = (
-        ("above the limit of one payment", 70, facts.is_above_limit),
-        ("above the customer's limit of a day", 70, facts.is_above_daily_limit),
+        *_limits(facts),
         ("the card's issuer called a payment fraudulent", 70, facts.fraud_declines > 0),
         ("a person refused an earlier payment of this invoice", 70, facts.was_refused),
         ("three or more suspicious declines in a day", 40, facts.suspicious_declines >= 3),
         ("three or more methods stored in a day", 30, facts.methods_added >= 3),
         ("a disposable e-mail address", 40, domain in DISPOSABLE),
-        (
-            "a first payment of 10,000 or more",
-            30,
-            facts.is_first_payment and facts.amount.amount >= LARGE,
-        ),
+        _large_first_payment(facts),
         ("the method is of another country than the customer", 10, is_foreign),
     )
     return RiskVerdict(hits={name: points for name, points, hits in rules if hits})
+
+
+_Rule = tuple[str, int, bool]
+
+
+def _limits(facts: RiskFacts) -> tuple[_Rule, ...]:
+    """By itself, with the parts of its invoice, and with what was paid in a day and in thirty.
+
+    What was paid in parts is told with its sum, so that the record says why.
+    """
+    amount, limit = facts.amount, facts.limit
+    is_above = limit is not None and amount.amount > limit
+    parts, month = facts.paid_of_invoice, facts.paid_in_thirty_days
+    together = f"above the limit of one payment, with {_shown(parts)} paid of the invoice before"
+    in_a_month = f"above the customer's limit of thirty days, with {_shown(month)} paid in them"
+    return (
+        ("above the limit of one payment", 70, is_above),
+        (together, 70, not is_above and _is_beyond(amount, parts, limit)),
+        (
+            "above the customer's limit of a day",
+            70,
+            _is_beyond(amount, facts.paid_in_a_day, facts.daily_limit, alone=True),
+        ),
+        (in_a_month, 70, _is_beyond(amount, month, facts.monthly_limit, alone=True)),
+    )
+
+
+def _large_first_payment(facts: RiskFacts) -> _Rule:
+    parts = facts.paid_of_invoice
+    if facts.amount.amount >= LARGE or parts is None or not parts.amount:
+        is_large = facts.amount.amount >= LARGE
+        return "a first payment of 10,000 or more", 30, facts.is_first_payment and is_large
+    is_large = (facts.amount + parts).amount >= LARGE
+    words = f"a first invoice of 10,000 or more, of which {_shown(parts)} was paid in parts"
+    return words, 30, facts.is_first_payment and is_large
+
+
+def _is_beyond(
+    amount: Money, before: Money | None, limit: Decimal | None, *, alone: bool = False
+) -> bool:
+    """Whether an amount is above a limit with what was before; `alone`: also if nothing was."""
+    if limit is None or (before is None and not alone):
+        return False
+    total = amount if before is None else amount + before
+    has_before = before is not None and before.amount > 0
+    return total.amount > limit and (alone or has_before)
+
+
+def _shown(money: Money | None) -> str:
+    return f"{quantize(money).amount:,} {money.currency.code}" if money is not None else "nothing"

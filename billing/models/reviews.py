@@ -21,10 +21,21 @@ class PaymentLimit(models.Model):
         help_text="empty: every customer who has no limit of their own",
     )
     maximum = models.DecimalField(
-        max_digits=18, decimal_places=3, null=True, blank=True, help_text="of one payment"
+        max_digits=18,
+        decimal_places=3,
+        null=True,
+        blank=True,
+        help_text="of one payment, and of an invoice that is paid in parts",
     )
     daily_maximum = models.DecimalField(
         max_digits=18, decimal_places=3, null=True, blank=True, help_text="of a customer in a day"
+    )
+    monthly_maximum = models.DecimalField(
+        max_digits=18,
+        decimal_places=3,
+        null=True,
+        blank=True,
+        help_text="of a customer in thirty days",
     )
 
     objects = models.Manager["PaymentLimit"]()
@@ -38,11 +49,13 @@ class PaymentLimit(models.Model):
                 name="payment_limit_once_per_currency",
             ),
             models.CheckConstraint(
-                condition=models.Q(maximum__isnull=False) | models.Q(daily_maximum__isnull=False),
+                condition=models.Q(maximum__isnull=False)
+                | models.Q(daily_maximum__isnull=False)
+                | models.Q(monthly_maximum__isnull=False),
                 name="payment_limit_limits_something",
             ),
             models.CheckConstraint(
-                condition=models.Q(maximum__gt=0, daily_maximum__gt=0),
+                condition=models.Q(maximum__gt=0, daily_maximum__gt=0, monthly_maximum__gt=0),
                 name="payment_limit_is_positive",
             ),
         ]

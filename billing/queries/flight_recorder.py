@@ -38,6 +38,7 @@ class DecisionView:
     candidates: tuple[CandidateRow, ...]
     asked: Mapping[str, Any]  # what the holder's bank is asked; empty where nothing was chosen
     is_of_hold: bool
+    risk: Mapping[str, int]  # the rules that hit, with their points
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,7 @@ def decisions_of(payment: Payment) -> list[DecisionView]:
             candidates=_rows(decision.candidates, methods, payment.currency),
             asked=decision.inputs.get("authentication") or {},
             is_of_hold="hold" in decision.inputs.get("abilities", ()),
+            risk=decision.inputs.get("risk") or {},
         )
         for decision in decisions
     ]

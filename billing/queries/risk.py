@@ -23,6 +23,7 @@ from billing.models import (
 )
 
 DAY = timedelta(days=1)
+MONTH = timedelta(days=30)
 FRAUD_WITHIN = timedelta(days=90)
 _LOOKED_BACK = max(FRAUD_WITHIN, LONGEST)
 _PRESENTED_AGAIN = {rule.brand for rule in REPRESENTMENTS}

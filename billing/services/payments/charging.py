@@ -30,6 +30,7 @@ from billing.models import (
 )
 from billing.services.payments.authentication import as_kept, authentication_of_charge
 from billing.services.payments.channels import Channel
+from billing.services.payments.judging import judge_payment
 from billing.services.payments.next_tries import wait_for_a_way
 from billing.services.payments.opening import (
     IN_FLIGHT,
@@ -37,7 +38,7 @@ from billing.services.payments.opening import (
     payment_to_collect,
     start_attempt,
 )
-from billing.services.payments.reviews import held_back, judge_payment
+from billing.services.payments.reviews import held_back
 from billing.services.payments.sending import send_attempt
 from billing.services.payments.strategy import (
     Pool,

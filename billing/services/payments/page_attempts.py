@@ -13,9 +13,10 @@ from billing.queries.risk import record_of
 from billing.services.payments.authentication import as_kept, authentications_of_page
 from billing.services.payments.channels import Channel
 from billing.services.payments.charging import one_live
+from billing.services.payments.judging import judge_payment
 from billing.services.payments.opening import new_attempt, payment_to_collect, start_attempt
 from billing.services.payments.page_decisions import decide_page
-from billing.services.payments.reviews import held_back, judge_payment
+from billing.services.payments.reviews import held_back
 from subscriptions.models import Customer
 from subscriptions.services.transitions import Actor
 

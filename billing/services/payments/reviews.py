@@ -1,73 +1,18 @@
-"""Judging payments before they are sent, and what a person decides about those held back."""
+"""Payments that are held back for a person, and what the person decides."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, Sum
 
 from billing.domain.attempts import LIVE_PAYMENT_STATES, PaymentState, ensure_payment_move
-from billing.domain.risk import RiskAction, RiskFacts, RiskVerdict, judge
+from billing.domain.risk import RiskAction, RiskVerdict
 from billing.errors import ReviewDecided
-from billing.models import Invoice, Payment, PaymentAttempt, PaymentMethod, PaymentReview
-from billing.queries.risk import DAY, Record
+from billing.models import Invoice, Payment, PaymentReview
 from billing.services.payments.payment_events import record_event
 from subscriptions.services.transitions import SCHEDULE, Actor
 
 PAYS_WITHIN = timedelta(days=3)  # on a page, once it is approved, before a stored method is charged
-
-
-def judge_payment(
-    *,
-    payment: Payment,
-    method: PaymentMethod | None,
-    record: Record,
-    is_first: bool,
-    at: datetime,
-    was_refused: bool = False,
-) -> RiskVerdict:
-    """What the risk rules say of a payment now.
-
-    Args:
-        was_refused: Whether a person refused an earlier one of the invoice, and it is the
-            customer who wants to pay again: nothing else collects it then.
-    """
-    customer = payment.customer
-    limit = record.limit_of(payment)
-    charged = _charged_in_a_day(payment, at) if limit and limit.daily_maximum else Decimal(0)
-    return judge(
-        RiskFacts(
-            amount=payment.amount,
-            email=customer.email,
-            customer_country=customer.country,
-            method_country=method.country if method else "",
-            is_first_payment=is_first,
-            suspicious_declines=record.suspicious_declines(customer.pk),
-            methods_added=record.methods_added(customer.pk),
-            fraud_declines=record.fraud_declines(customer.pk),
-            is_above_limit=bool(limit and limit.maximum and payment.amount.amount > limit.maximum),
-            is_above_daily_limit=bool(
-                limit
-                and limit.daily_maximum
-                and payment.amount.amount + charged > limit.daily_maximum
-            ),
-            was_refused=was_refused,
-        )
-    )
-
-
-def _charged_in_a_day(payment: Payment, at: datetime) -> Decimal:
-    """What was paid, or is on its way or on an open page, of the customer's other payments."""
-    open_page = PaymentAttempt.objects.live().filter(payment=OuterRef("pk"))
-    others = Payment.objects.filter(
-        Q(state__in=["paid", "processing"]) | Q(Exists(open_page), state="requires_action"),
-        customer=payment.customer_id,
-        currency=payment.currency,
-        created_at__gt=at - DAY,
-        created_at__lte=at,
-    ).exclude(pk=payment.pk)
-    return others.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
 
 
 def held_back(

@@ -12,7 +12,7 @@ from billing.domain.declines import DeclineClass
 from billing.domain.part_amounts import Part
 from billing.errors import InvoiceNotOpen, PaymentHeld, PaymentInFlight
 from billing.gateways.base import Outcome
-from billing.models import Invoice, Payment, PaymentAttempt, PaymentReview
+from billing.models import Invoice, Payment, PaymentAttempt, PaymentLimit, PaymentReview
 from billing.services.payments.charging import charge_invoice, open_routed_attempt
 from billing.services.payments.collection import collect_due
 from billing.services.payments.settling import settle_attempt
@@ -51,6 +51,29 @@ def test_the_part_is_charged_and_the_rest_by_the_next_pass(gateways: TwoGateways
     assert collect_due(at=later(hours=1)).succeeded == 1
     invoice.refresh_from_db()
     assert (invoice.state, asked(gateways)) == ("paid", [Decimal("40.00"), Decimal("59.00")])
+
+
+def test_parts_below_the_limit_of_one_payment_do_not_pass_it_together(
+    gateways: TwoGateways,
+) -> None:
+    PaymentLimit.objects.create(currency="USD", maximum="98.99")
+    invoice = invoice_of(gateways.customer_with_card(held_by="alpha"))
+    pay_part(invoice)
+    invoice.refresh_from_db()
+    rest = Part(amount=Money("58.50", "USD"), of=Money("59.00", "USD"))
+    pay_part(invoice, rest)
+
+    invoice.refresh_from_db()
+    last = Part(amount=Money("0.50", "USD"), of=Money("0.50", "USD"))
+    with pytest.raises(PaymentHeld):
+        pay_part(invoice, last)
+    assert collect_due(at=later(days=9)).attempts == 0
+
+    review = PaymentReview.objects.get()
+    words = "above the limit of one payment, with 98.50 USD paid of the invoice before"
+    assert review.hits[words] == 70
+    assert words in review.payment.events.get(event="payment_held").details["reason"]
+    assert asked(gateways) == [Decimal("40.00"), Decimal("58.50")]
 
 
 def test_a_planned_retry_stays_planned_for_the_rest(gateways: TwoGateways) -> None:

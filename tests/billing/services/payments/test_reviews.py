@@ -18,7 +18,8 @@ from billing.services.payments import collection
 from billing.services.payments.channels import Channel
 from billing.services.payments.charging import charge_invoice, open_attempt
 from billing.services.payments.collection import collect_due
-from billing.services.payments.reviews import decide_review, judge_payment
+from billing.services.payments.judging import judge_payment
+from billing.services.payments.reviews import decide_review
 from billing.services.payments.settling import settle_attempt
 from subscriptions.models import Customer
 from subscriptions.services.transitions import Actor
@@ -147,12 +148,18 @@ def test_beyond_its_own_or_everybodys_limit_a_payment_waits(gateways: TwoGateway
     assert hits["above the limit of one payment"] == 70
 
 
-def test_beyond_the_limit_of_a_day_a_payment_waits(gateways: TwoGateways) -> None:
+def test_beyond_the_limit_of_a_day_or_of_thirty_a_payment_waits(gateways: TwoGateways) -> None:
     PaymentLimit.objects.create(currency="USD", daily_maximum="99.00")
     customer = gateways.customer_with_card()
     charge_invoice(invoice=invoice_of(customer), actor=PERSON, at=NOW)
     paid = Payment.objects.get()
-    second = Payment(customer=customer, currency="USD", amount="0.01", purpose="off_session")
+    second = Payment(
+        customer=customer,
+        invoice=paid.invoice,
+        currency="USD",
+        amount="0.01",
+        purpose="off_session",
+    )
 
     def judged(at: datetime) -> Mapping[str, int]:
         method, record = customer.payment_methods.get(), record_of([customer.pk], at=at)
@@ -163,12 +170,20 @@ def test_beyond_the_limit_of_a_day_a_payment_waits(gateways: TwoGateways) -> Non
     assert paid.state == "paid"
     assert "above the customer's limit of a day" in judged(later(hours=23))
     assert "above the customer's limit of a day" not in judged(later(hours=25))
+    PaymentLimit.objects.update(daily_maximum=None, monthly_maximum="99.00")
+    words = "above the customer's limit of thirty days, with 99.00 USD paid in them"
+    assert judged(later(days=29))[words] == 70
+    assert words not in judged(later(days=31))
 
 
 def test_one_limit_a_currency_and_customer_and_none_of_nothing() -> None:
     PaymentLimit.objects.create(currency="USD", maximum=1)
 
-    for terms in ({"currency": "USD", "maximum": 2}, {"currency": "EUR"}):
+    for terms in (
+        {"currency": "USD", "maximum": 2},
+        {"currency": "EUR"},
+        {"currency": "EUR", "monthly_maximum": 0},
+    ):
         with pytest.raises(IntegrityError), transaction.atomic():
             PaymentLimit.objects.create(**terms)
 
