@@ -35,6 +35,7 @@ from billing.services.payments.body_redaction import redact_old_bodies
 from billing.services.payments.collection import collect_due, mark_overdue
 from billing.services.payments.event_anchors import anchor_events, check_anchors
 from billing.services.payments.gateway_mandates import refresh_mandates
+from billing.services.payments.hold_rests import let_go_of_rests
 from billing.services.payments.holds import let_go_of_lapsing, reconcile_operations
 from billing.services.payments.lapsed_reviews import lapse_settled_reviews
 from billing.services.payments.missed_events import find_missed as find_missed_events
@@ -137,8 +138,8 @@ def refresh_expiring_methods() -> int:
 
 @shared_task
 def let_go_of_holds() -> int:
-    """End the holds that would lapse soon; gives how many."""
-    return let_go_of_lapsing(at=now())
+    """End the holds that would lapse soon, let go of what captures have left; gives how many."""
+    return let_go_of_lapsing(at=now()) + let_go_of_rests(at=now())
 
 
 @shared_task

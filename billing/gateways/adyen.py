@@ -91,6 +91,7 @@ class AdyenGateway:
             has_partial_refund=True,
             has_partial_capture=True,
             has_multi_capture=True,
+            releases_rest=False,  # with several captures what is left stays held until canceled
             remembers_keys_for=timedelta(days=7),
             look_up=None,
             refunds_within=timedelta(days=365),

@@ -1,7 +1,8 @@
 """Adyen's disputes: which stage each notification tells of, and how one is answered.
 
 The code, the amount and the references are signed; reason and deadline are not, and are shown.
-Source: docs.adyen.com/risk-management/disputes-api, its pages on notifications and defending.
+Source: docs.adyen.com/risk-management/disputes-api, its pages on notifications and defending;
+api-explorer/Webhooks/1: "The pre-arbitration case was accepted", and who opened or won it.
 """
 
 import base64
@@ -41,7 +42,9 @@ _STAGES: Mapping[str, _Stage] = {
     "ISSUER_RESPONSE_TIMEFRAME_EXPIRED": _Stage(D.WON),
     # The issuer goes on; we can accept, or decline and let it escalate.
     "PREARBITRATION_OPEN": _Stage(D.NEEDS_RESPONSE),
-    "PREARBITRATION_ACCEPTED": _Stage(D.LOST),
+    # Accepted: "pending" says Adyen's page of notifications, "lost" that of the flow; whose word it
+    # is neither says, and no money moves by it. What is lost is told by the second chargeback.
+    "PREARBITRATION_ACCEPTED": _Stage(D.UNDER_REVIEW),
     "PREARBITRATION_DECLINED": _Stage(D.UNDER_REVIEW),
     "PREARBITRATION_ISSUER_WITHDRAWN": _Stage(D.WON),
     "SCHEME_ARBITRATION": _Stage(D.UNDER_REVIEW),

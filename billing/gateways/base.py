@@ -20,6 +20,7 @@ class Capabilities:
         kinds: Which kinds of method it takes: card, bank_debit, wallet.
         countries: Where the customer may be.
         stores_on_page: Whether its page stores a method without a payment.
+        releases_rest: Whether a last capture lets go of what is left of a hold.
         names_captures: Whether what is captured of a hold is refunded by a name of its own.
         remembers_keys_for: How long the same key surely gives the first answer again.
         look_up: When a search by our reference proves something; without one, only its
@@ -42,6 +43,7 @@ class Capabilities:
     has_partial_refund: bool
     has_partial_capture: bool = False
     has_multi_capture: bool = False
+    releases_rest: bool = True
     names_captures: bool = False
     remembers_keys_for: timedelta
     look_up: LookUpRule | None

@@ -345,6 +345,15 @@ class PaymentAttempt(models.Model):
                 condition=models.Q(is_hold=True, state="authorized"),
             ),
             models.Index(
+                fields=["authorized_until"],
+                name="attempt_rest_held",
+                condition=models.Q(
+                    is_hold=True,
+                    state="succeeded",
+                    amount_captured__lt=models.F("amount_authorized"),
+                ),
+            ),
+            models.Index(
                 fields=["next_check_at"],
                 name="attempt_to_check",
                 condition=models.Q(next_check_at__isnull=False),

@@ -114,7 +114,7 @@ def capture_hold(
 def void_hold(
     *, attempt: PaymentAttempt, actor: Actor, idempotency_key: str, at: datetime
 ) -> PaymentOperation:
-    """Let go of a hold of which nothing was taken.
+    """Let go of a hold of which nothing was taken, or of what its last capture has left.
 
     Raises:
         HoldNotPossible: If nothing is held, or something was taken or may have been.
@@ -287,7 +287,16 @@ def _let_go(attempt: PaymentAttempt, at: datetime) -> None:
     void_hold(attempt=attempt, actor=SCHEDULE, idempotency_key=key, at=at)
 
 
+def keeps_rest(attempt: PaymentAttempt) -> bool:
+    """Whether its gateway still holds what the last capture has left."""
+    is_over = attempt.is_hold and attempt.state == AttemptState.SUCCEEDED
+    is_left = attempt.amount_captured < attempt.amount_authorized
+    return is_over and is_left and not gateway_named(attempt.gateway).capabilities.releases_rest
+
+
 def _check_hold(attempt: PaymentAttempt, kind: PaymentOperation.Kind, *, is_last: bool) -> None:
+    if kind == Kind.VOID and keeps_rest(attempt):
+        return
     if not attempt.is_hold or attempt.state != AttemptState.AUTHORIZED:
         raise HoldNotPossible("nothing is held any more")
     if not attempt.gateway_reference:
@@ -466,7 +475,11 @@ def _look_again(operation: PaymentOperation, at: datetime) -> None:
 
 
 def _record(operation: PaymentOperation, from_state: str, actor: Actor, at: datetime) -> None:
-    amount = {"amount": str(quantize(operation.amount).amount)} if operation.amount.amount else {}
+    attempt, amount = operation.attempt, {}
+    if operation.amount.amount:
+        amount = {"amount": str(quantize(operation.amount).amount)}
+    elif operation.kind == Kind.VOID and attempt.state == AttemptState.SUCCEEDED:
+        amount = {"rest": str(quantize(attempt.amount_authorized - attempt.amount_captured).amount)}
     record_event(
         payment=operation.attempt.payment,
         attempt=operation.attempt,

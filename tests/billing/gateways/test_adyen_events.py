@@ -159,7 +159,7 @@ def test_a_fee_that_was_given_back_is_below_zero() -> None:
     ("code", "state"),
     [
         ("PREARBITRATION_OPEN", "needs_response"),
-        ("PREARBITRATION_ACCEPTED", "lost"),
+        ("PREARBITRATION_ACCEPTED", "under_review"),
         ("PREARBITRATION_DECLINED", "under_review"),
         ("PREARBITRATION_ISSUER_WITHDRAWN", "won"),
         ("PREARBITRATION_LOST", "lost"),

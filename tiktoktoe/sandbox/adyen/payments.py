@@ -103,7 +103,9 @@ def carry_out_capture(merchant: Merchant, made: Json) -> None:
     amount = made["amount"]["value"]
     is_possible = (
         payment["status"] == "authorised"
-        and 0 < amount <= payment["amount"]["value"] - payment["captured"]
+        and 0
+        < amount
+        <= payment["amount"]["value"] - payment["captured"] - payment.get("released", 0)
         and made["amount"]["currency"] == payment["amount"]["currency"]
     )
     if is_possible:
@@ -159,8 +161,11 @@ def carry_out_failure(merchant: Merchant, made: Json) -> None:
 def carry_out_cancel(merchant: Merchant, made: Json) -> None:
     """Let go of what was not captured, or has not been confirmed by its holder yet."""
     payment = merchant.store.get(made["payment"])
-    is_possible = payment["status"] in {"authorised", "waits"} and payment["captured"] == 0
-    if is_possible:
+    left = payment["amount"]["value"] - payment["captured"] - payment.get("released", 0)
+    is_possible = payment["status"] in {"authorised", "waits"} and left > 0
+    if is_possible and payment["captured"]:
+        payment["released"] = left  # what was captured stays so
+    elif is_possible:
         payment["status"] = "cancelled"
     _tell(merchant, "CANCELLATION", made, is_success=is_possible, reason="Not authorised")
 
