@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0099_limits_together'),
+        ('billing', '0100_limits_together'),
     ]
 
     operations = [

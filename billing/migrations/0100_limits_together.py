@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0098_written_off_told'),
+        ('billing', '0099_gateway_clocks'),
         ('subscriptions', '0032_locks_of_meters'),
     ]
 
