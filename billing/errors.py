@@ -171,6 +171,10 @@ class OpeningBillInvalid(InvalidInput):
     """What another engine has billed fits no subscription as that has moved in."""
 
 
+class OpeningBillUsed(Conflict):
+    """What was billed elsewhere is given back of already, or was taken back."""
+
+
 class PlanChangeNotNow(Conflict):
     """The subscription is not in a state, or not at a time, that allows a change of plan."""
 

@@ -141,6 +141,11 @@ urlpatterns = [
         invoices.invoice_finalization,
         name="invoice_finalization",
     ),
+    path(
+        "invoices/<str:key>/taking-back/",
+        moving_in.opening_bill_taking_back,
+        name="opening_bill_taking_back",
+    ),
     path("invoices/<str:key>/voiding/", invoices.invoice_voiding, name="invoice_voiding"),
     path(
         "invoices/<str:key>/overpayment/",

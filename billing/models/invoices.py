@@ -216,7 +216,7 @@ class Invoice(models.Model):
                 name="invoice_numbered_once_finalized",
             ),
             models.CheckConstraint(
-                condition=models.Q(kind="opening", state__in=["draft", "elsewhere"])
+                condition=models.Q(kind="opening", state__in=UNNUMBERED_STATES)
                 & ~models.Q(reference="")
                 | ~models.Q(kind="opening") & ~models.Q(state="elsewhere") & models.Q(reference=""),
                 name="invoice_of_elsewhere_is_an_opening_bill",

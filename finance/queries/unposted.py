@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 
 from billing.models import (
     BankCharge,
@@ -16,6 +16,7 @@ from billing.models import (
     CreditNote,
     DisputeEntry,
     Invoice,
+    InvoiceEvent,
     PaymentAttempt,
     PaymentOperation,
     PaymentReturn,
@@ -72,7 +73,15 @@ def _invoices(at: datetime) -> Rows:
 
 def _opening_bills(at: datetime) -> Rows:
     """What was billed elsewhere for time that is served here."""
-    return Invoice.objects.filter(state=Invoice.State.ELSEWHERE, created_at__lte=at)
+    bills = Invoice.objects.filter(kind=Invoice.Kind.OPENING, created_at__lte=at)
+    return bills.exclude(state=Invoice.State.DRAFT)
+
+
+def _opening_bills_taken_back(at: datetime) -> Rows:
+    """Those that were brought wrongly."""
+    back = Max("events__at", filter=Q(events__kind=InvoiceEvent.Kind.DISCARDED))
+    bills = Invoice.objects.filter(kind=Invoice.Kind.OPENING, state=Invoice.State.DISCARDED)
+    return bills.annotate(taken_back_at=back).filter(taken_back_at__lte=at)
 
 
 def _void_invoices(at: datetime) -> Rows:
@@ -212,6 +221,13 @@ DOCUMENT_KINDS = (
         "Void invoices",
         _void_invoices,
         reverses="invoice_finalized",
+    ),
+    DocumentKind(
+        "moved_in_billed_reversal",
+        "invoice",
+        "Opening bills taken back",
+        _opening_bills_taken_back,
+        reverses="moved_in_billed",
     ),
     DocumentKind(
         "invoice_written_off", "invoice", "Write-offs", written_off_invoices, may_recur=True

@@ -340,6 +340,7 @@ def _posted_entries(kind: str, source_ids: Sequence[UUID]) -> dict[UUID, Entry]:
 
 _REVERSED_AT: Mapping[str, str] = {
     "invoice_finalized_reversal": "voided_at",
+    "moved_in_billed_reversal": "taken_back_at",
     "refund_paid_reversal": "resolved_at",
     "capture_received_reversal": "resolved_at",
 }

@@ -6,8 +6,11 @@ that a change, an end or a pause gives back of them by the same rules, and never
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+
+from django.db.models import Q
 
 from billing.domain.opening_bills import not_served
 from billing.domain.totals import Totals
@@ -38,11 +41,18 @@ def take_opening_bill(given: Mapping[str, Any], by: Arrival) -> bool:
     """
     locked = lock_subscription(subscription_named(given["subscription"]))
     version, quantity = _billed_item(locked, given["add_on"], by.at)
-    known = Invoice.objects.filter(idempotency_key=_key(locked, version)).first()
+    key = _key(locked, version)
+    before = Invoice.objects.filter(
+        Q(idempotency_key=key) | Q(idempotency_key__startswith=f"{key}:")
+    )
+    known = before.filter(state=Invoice.State.ELSEWHERE).first()
     if known is not None:
         _ensure_same(known, given)
         return False
+    taken_back = before.count()
     bill = _bill(locked, version, given["quantity"] or quantity, given)
+    if taken_back:
+        bill = replace(bill, key=f"{key}:{taken_back + 1}")
     _ensure_as_moved_in(bill)
     taxed = tax_of_bill(bill, given["tax"], by)
     _compare(bill, by)
@@ -52,7 +62,7 @@ def take_opening_bill(given: Mapping[str, Any], by: Arrival) -> bool:
 
 
 def _key(subscription: Subscription, version: PlanVersion) -> str:
-    """By which a bill is known: once for a plan or add-on of a subscription."""
+    """By which a bill is known: of a plan or add-on of a subscription one counts."""
     return f"moved-in:{subscription.pk}:{version.plan_id}"
 
 

@@ -101,6 +101,7 @@ def test_tables_without_a_document_are_asked_about_together(
         "invoice_finalized_reversal",
         "invoice_written_off",
         "moved_in_billed",
+        "moved_in_billed_reversal",
         "invoice_written_off_reversal",
     }
 

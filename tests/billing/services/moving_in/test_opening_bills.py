@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from django.db import InternalError, transaction
+from django.db.models import Sum
 from django.db.utils import IntegrityError
 from django.test import Client
 from django.urls import reverse
 
 from billing.domain.belongings import BelongingKind
+from billing.errors import OpeningBillUsed
 from billing.models import CreditNote, Invoice, UnusedCredit
 from billing.queries.credit_balance import credit_of
 from billing.queries.statements import statement_of
@@ -24,6 +26,7 @@ from billing.services.documents.credit_note_pages import credit_note_content
 from billing.services.invoices.renewal import run_billing
 from billing.services.moving_in.belongings import move_belongings_in
 from billing.services.moving_in.customers import move_customers_in
+from billing.services.moving_in.taking_back import take_opening_bill_back
 from finance.models import JournalEntry, Posting
 from finance.queries import unposted_count
 from finance.queries.taxes import tax_report
@@ -409,3 +412,44 @@ def test_its_credit_note_and_its_pages_name_the_number_that_it_had(client: Clien
         answer = client.get(url)
         assert (answer.status_code, "R-77" in answer.content.decode()) == (200, True), url
     assert "R-77" not in client.get(reverse("invoice_list")).content.decode()
+
+
+def test_one_that_was_brought_wrongly_is_taken_back_and_brought_again(client: Client) -> None:
+    moved = arrive(seats("31.00", code="small"))
+    bills("old-moved,R-77,30.00,2026-01-31")
+    post_documents(at=JAN_10)
+    wrong = Invoice.objects.get()
+    client.force_login(make_user(Role.FINANCE))
+    url = reverse("opening_bill_taking_back", args=[wrong.address_key])
+
+    client.post(url, {"reason": ""})
+    assert bills("old-moved,R-77,31.00,2026-01-31").errors
+    client.post(url, {"reason": "A slip of the pen"})
+    assert bills("old-moved,R-77,31.00,2026-01-31").made == 1
+
+    wrong.refresh_from_db()
+    assert wrong.state == "discarded"
+    cancel_subscription(subscription=moved, actor=TEST_ACTOR, at=JAN_10)
+    assert CreditNote.objects.get().invoice.total.amount == D("36.89")
+    post_documents(at=datetime(2030, 1, 1, tzinfo=UTC))
+    rows = Posting.objects.filter(document_id=wrong.pk).values_list("account__code")
+    left = rows.annotate(Sum("amount_minor")).order_by("account__code")
+    assert set(left) == {
+        ("2200", 0),
+        ("3900", 0),
+    }
+
+
+@pytest.mark.parametrize("act", [upgrade, end])
+def test_one_that_was_given_back_of_stays(
+    act: Callable[[Subscription, PlanVersion], None],
+) -> None:
+    moved = arrive(seats("31.00", code="small"))
+    bills("old-moved,R-77,31.00,2026-01-31")
+    act(moved, seats("62.00", code="large"))
+    kept = Invoice.objects.get(reference="R-77")
+
+    with pytest.raises(OpeningBillUsed):
+        take_opening_bill_back(invoice=kept, reason="No", actor=TEST_ACTOR, at=JAN_20)
+    with pytest.raises((IntegrityError, InternalError)), transaction.atomic():
+        Invoice.objects.filter(pk=kept.pk).update(state="discarded")
