@@ -20,7 +20,7 @@ AFTER = BEFORE.replace(
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0098_written_off_told'),
+        ('billing', '0101_rests_held'),
         ('subscriptions', '0032_locks_of_meters'),
     ]
 
