@@ -169,6 +169,8 @@ class _Worth:
         return plan + total(add_ons, currency)
 
     def _value(self, version: int, quantity: int, transition: SubscriptionTransition) -> Money:
+        if not quantity:  # an add-on that is not there; a flat fee would count all the same
+            return zero(transition.subscription.currency)
         if version not in self._worth:
             self._worth |= monthly_worth({version})
         fees = [

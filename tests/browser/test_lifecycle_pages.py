@@ -1,12 +1,14 @@
 """The staff's pages of ending, pausing and trials, and of a plan's billing policy."""
 
 import os
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
+from billing.services.changes.dated_changes import schedule_dated_change
 from billing.services.changes.pausing import pause
+from billing.services.changes.wanted import Wanted
 from subscriptions.models import Subscription
 from tests.browser.reader import DESKTOP, PHONE, Reader
 from tests.factories.lifecycle import begin, fee_of
@@ -40,8 +42,25 @@ def test_the_pages_of_the_lifecycle_are_accessible_and_fit_a_phone(
         recurring("12.00"), plan=make_plan(name="Night support", is_add_on=True)
     )
     wanted = f"?plan_version={beside.pk}&quantity=2"
+    bigger = fee_of("62.00", name="Business")
+    later = (now() + timedelta(days=10)).date().isoformat()
+    dated = begin(fee_of("31.00"), (now() - timedelta(days=2)).isoformat())
+    before = (now() - timedelta(days=1)).date().isoformat()
+    asked = f"?plan_version={bigger.pk}&quantity=1"
+    schedule_dated_change(
+        subscription=dated,
+        wanted=Wanted(
+            on=date.fromisoformat(later), plan_version=beside, quantity=1, is_add_on=True
+        ),
+        actor=TEST_ACTOR,
+        at=now(),
+    )
     addresses = {
         "add-ons": f"/subscriptions/{trial.reference}/add-ons/{wanted}",
+        "add-ons-day": f"/subscriptions/{dated.reference}/add-ons/{wanted}&on={before}",
+        "plan-day": f"/subscriptions/{dated.reference}/plan-change/{asked}&on={before}&unused=skip",
+        "schedule-days": f"/subscriptions/{dated.reference}/schedule/",
+        "resumption-day": f"/subscriptions/{paused.reference}/resumption/?shown=1&on={later}",
         "subscription": f"/subscriptions/{running.reference}/",
         "schedule": f"/subscriptions/{running.reference}/schedule/",
         "ending": f"/subscriptions/{running.reference}/ending/?shown=1&when=now",

@@ -8,11 +8,15 @@ import pytest
 
 from billing.models import InvoiceLine
 from billing.services.changes.cancelling import cancel_subscription
+from billing.services.changes.dated_changes import schedule_dated_change
+from billing.services.changes.pausing import pause
 from billing.services.changes.retention import OfferTerms, create_offer
+from billing.services.changes.wanted import Wanted
 from billing.services.credit.wallets import grant_prepaid, open_wallet
 from billing.services.documents.downloads import make_download, request_download
 from billing.services.invoices.invoicing import bill_start
 from subscriptions.models import Plan, Subscription
+from subscriptions.services.transitions import Actor
 from tests.browser.reader import DESKTOP, PHONE, SIDEWAYS, Reader, axe_violations
 from tests.factories.lifecycle import begin, fee_of
 from tests.factories.subscriptions import (
@@ -64,6 +68,14 @@ def test_the_portals_own_pages_are_good_pages(reader: Reader, mine: Subscription
     )
 
     gone = begin(fee_of("31.00", name="Extra"), at.isoformat(), customer=mine.customer)
+    resting = begin(fee_of("31.00", name="More"), at.isoformat(), customer=mine.customer)
+    pause(subscription=resting, actor=TEST_ACTOR, at=at)
+    later = (at + timedelta(days=10)).date()
+    portal = Actor(source="portal")
+    schedule_dated_change(
+        subscription=mine, wanted=Wanted(on=later, quantity=3), actor=portal, at=at
+    )
+    later += timedelta(days=1)
     Plan.objects.update(is_public=True)
     cancel_subscription(subscription=gone, actor=TEST_ACTOR, at=at)
     make_download(
@@ -92,7 +104,8 @@ def test_the_portals_own_pages_are_good_pages(reader: Reader, mine: Subscription
         "usage": f"/portal/usage/?meter=api_calls&start={day}&end={day}",
         "next-invoice": f"{own}/next-invoice/",
         "line": f"/portal/invoices/{line.invoice.number}/lines/{line.pk}/",
-        "plan": f"{own}/plan/{chosen}",
+        "plan": f"{own}/plan/{chosen}&on={later}",
+        "resumption": f"/portal/subscriptions/{resting.reference}/resumption/?on={later}",
         "cancellation": f"{own}/cancellation/",
         "add-ons": f"{own}/add-ons/?plan_version={beside.pk}&quantity=2",
         "pause": f"{own}/pause/",

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from analytics.models import MrrMovement
+from analytics.services.movements import record_movements
 from billing.errors import BackdatingInvalid
 from billing.models import Invoice, PlanChange
 from billing.services.changes.add_ons import AddOnChange, change_add_on
@@ -16,6 +18,8 @@ from billing.services.changes.plan_changes import change_plan
 from billing.services.invoices.invoicing import bill_start
 from billing.services.invoices.renewal import run_billing
 from billing.services.invoices.thresholds import bill_thresholds
+from finance.queries import unposted_count
+from finance.services.posting import post_documents
 from subscriptions.domain.proration_policy import Timing, UnusedTime
 from subscriptions.errors import PlanVersionNotOnSale
 from subscriptions.models import (
@@ -368,3 +372,34 @@ def test_an_add_on_does_not_bill_usage_again_that_the_plan_of_then_bills() -> No
         put(subscription, beside, 1, since=JAN_11)
 
     assert put(subscription, beside, 1, since=JAN_16.date()).invoice is None
+
+
+def test_recurring_revenue_and_the_books_follow_from_that_day() -> None:
+    subscription = started(fee("31.00"))
+    record_movements(at=JAN_16)
+    change(subscription, fee("62.00"))
+    put(subscription, add_on("10.00"), 1, since=JAN_11)
+    cancel_subscription(
+        subscription=subscription,
+        when=CancelWhen.ON_DAY,
+        on=date(2026, 2, 9),
+        actor=TEST_ACTOR,
+        at=_billed_on(datetime(2026, 2, 20, tzinfo=UTC)),
+    )
+
+    record_movements(at=FEB_10.replace(day=20))
+    post_documents(at=FEB_10.replace(day=20))
+
+    rows = MrrMovement.objects.exclude(kind="none").order_by("effective_at", "pk")
+    assert [(row.kind, row.amount.amount, row.effective_at.date()) for row in rows] == [
+        ("new", Decimal("31.00"), JAN_1.date()),
+        ("expansion", Decimal("31.00"), JAN_11),
+        ("expansion", Decimal("10.00"), JAN_11),
+        ("churn", Decimal("-72.00"), date(2026, 2, 10)),
+    ]
+    assert unposted_count(at=FEB_10.replace(day=20)) == 0
+
+
+def _billed_on(at: datetime) -> datetime:
+    run_billing(at=at)
+    return at
