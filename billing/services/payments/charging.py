@@ -239,7 +239,8 @@ def write_routed_attempt(
         at=at,
     )
     if isinstance(route, PaymentDecision):
-        if not is_hold:
+        # Of what a customer chose who is there, only that cannot be charged: the plan stands.
+        if not is_hold and present is None:
             wait_for_a_way(payment=payment, decision=route, actor=actor, at=at)
         return route
     attempt = new_attempt(

@@ -12,7 +12,7 @@ from billing.models import Payment, PaymentAttempt, PaymentDecision
 from billing.queries.risk import returns_of
 from billing.services.dunning.campaigns import terms_of
 from billing.services.invoices.consolidating import subscriptions_of
-from billing.services.payments.on_session import state_after_leaving
+from billing.services.payments.on_session import state_after_leaving, state_beside_plan
 from billing.services.payments.part_payments import planned_again
 from billing.services.payments.payment_events import record_event
 from billing.services.payments.payment_moves import move_payment
@@ -72,6 +72,10 @@ def plan_next_try(attempt: PaymentAttempt, actor: Actor, at: datetime) -> None:
     if payment.rest == Payment.Rest.NONE and has_fallback(attempt):
         payment.next_attempt_at = at
         move_payment(payment, PaymentState.OPEN, actor, at, {"reason": "another gateway is next"})
+        return
+    as_planned = state_beside_plan(attempt)
+    if as_planned is not None:
+        move_payment(payment, as_planned, actor, at, {"reason": "what was planned stands"})
         return
     decline_class = DeclineClass(attempt.decline_class or DeclineClass.UNCLASSIFIED)
     if decline_class == DeclineClass.AUTH_REQUIRED:

@@ -6,7 +6,7 @@ from billing.domain.attempts import AttemptState, PaymentState
 from billing.domain.challenges import challenge_segment
 from billing.domain.declines import DeclineClass
 from billing.domain.fees import is_cross_border
-from billing.models import PaymentAttempt
+from billing.models import Payment, PaymentAttempt, PaymentMethod
 from billing.services.payments.part_payments import planned_again
 
 
@@ -37,6 +37,36 @@ def state_after_leaving(attempt: PaymentAttempt) -> PaymentState | None:
     )
     if not (attempt.is_on_session and is_unconfirmed):
         return None
+    is_refused = attempt.decline_class == DeclineClass.AUTH_REQUIRED
+    return _as_planned(attempt, asks_again=is_refused)
+
+
+def state_beside_plan(attempt: PaymentAttempt) -> PaymentState | None:
+    """Where its payment is left by a customer who tried another than the default method in vain.
+
+    What it was declined for says nothing of the method that is charged by itself, so that what
+    had been planned for that one stands, and what was given up stays so. None if it is no such
+    attempt.
+    """
+    if not attempt.is_on_session:
+        return None
+    payment = attempt.payment
+    methods = PaymentMethod.objects.usable().filter(customer=payment.customer_id)
+    default = methods.filter(is_default=True).first()
+    if default is None or default.pk == attempt.method_id:
+        return None
+    state = _as_planned(attempt, asks_again=False)
+    is_planned = state != PaymentState.OPEN or payment.next_attempt_at is not None
+    if (
+        not is_planned
+        and Payment.objects.filter(invoice=payment.invoice_id, state="failed").exists()
+    ):
+        return PaymentState.FAILED
+    return state
+
+
+def _as_planned(attempt: PaymentAttempt, *, asks_again: bool) -> PaymentState:
+    """Where the payment was before the customer came: to be tried, or for the customer to act."""
     payment = attempt.payment
     planned = planned_again(payment)
     if planned is not None:
@@ -45,5 +75,4 @@ def state_after_leaving(attempt: PaymentAttempt) -> PaymentState | None:
         return PaymentState.OPEN
     tried = payment.attempts.exclude(pk=attempt.pk)
     was_asked = tried.filter(decline_class=DeclineClass.AUTH_REQUIRED, is_on_session=False)
-    is_refused = attempt.decline_class == DeclineClass.AUTH_REQUIRED
-    return PaymentState.REQUIRES_ACTION if is_refused or was_asked.exists() else PaymentState.OPEN
+    return PaymentState.REQUIRES_ACTION if asks_again or was_asked.exists() else PaymentState.OPEN
