@@ -28,6 +28,7 @@ class HeldMethod:
     method: PaymentMethod
     places: Sequence[Place]
     also_at: str = ""
+    replaced_at: str = ""  # the gateway on whose page another can be stored in its place
 
     @property
     def also_at_name(self) -> str:
@@ -87,11 +88,12 @@ def held_methods(customer: Customer) -> list[HeldMethod]:
     """The methods that are not removed, the default one first; two queries."""
     rows = PaymentMethod.objects.usable().filter(customer=customer)
     rows = rows.select_related("gateway_mandate").prefetch_related("tokens")
-    able = [page.gateway for page in pages_that_store(customer) if _takes_cards(page.gateway)]
-    return [_held(row, able) for row in rows]
+    pages = [page.gateway for page in pages_that_store(customer)]
+    able = [name for name in pages if _takes_cards(name)]
+    return [_held(row, able, pages) for row in rows]
 
 
-def _held(row: PaymentMethod, able: Sequence[str]) -> HeldMethod:
+def _held(row: PaymentMethod, able: Sequence[str], pages: Sequence[str]) -> HeldMethod:
     tokens = [token for token in row.tokens.all() if token.state == token.State.ACTIVE]
     places = [
         _place(row.gateway, row.created_at, is_first=True),
@@ -99,7 +101,12 @@ def _held(row: PaymentMethod, able: Sequence[str]) -> HeldMethod:
     ]
     holders = {place.gateway for place in places}
     others = [name for name in able if name not in holders] if row.kind == "card" else []
-    return HeldMethod(method=row, places=places, also_at=next(iter(others), ""))
+    return HeldMethod(
+        method=row,
+        places=places,
+        also_at=next(iter(others), ""),
+        replaced_at=row.gateway if row.gateway in pages else next(iter(pages), ""),
+    )
 
 
 def _place(gateway: str, since: datetime, *, is_first: bool) -> Place:

@@ -18,11 +18,13 @@ from billing.services.payments.further_tokens import forget_token
 from billing.services.payments.payment_methods import (
     open_setup,
     remove_method,
+    replace_method,
     set_default_method,
     take_over_method,
 )
 from billing.views.portal import UNREACHABLE
 from billing.views.portal_access import acting_customer, acting_customers, portal_actor, see_other
+from subscriptions.models import Customer
 from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.errors import Conflict, GatewayError
@@ -31,6 +33,7 @@ from tiktoktoe.web.tones import label_of
 
 # In the browser's session: which page was opened last at a gateway that does not say so itself.
 OPENED = "setup_pages"
+REPLACED = "replaced_methods"  # and which method what is stored there is to replace
 NAMES_OF_PAGES = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 
@@ -53,7 +56,8 @@ def portal_payment_methods(request: HttpRequest) -> HttpResponse:
 def portal_method_add(request: HttpRequest) -> HttpResponse:
     """Choose a gateway, and go to its page to store a way to pay; without a choice the default.
 
-    A card that is to be kept at a second gateway too is named with it.
+    A card that is to be kept at a second gateway too is named with it, and so is a method that
+    what is stored now is to replace.
     """
     customer = acting_customer(request)
     pages = pages_that_store(customer)
@@ -63,16 +67,24 @@ def portal_method_add(request: HttpRequest) -> HttpResponse:
     if chosen not in {page.gateway for page in pages}:
         messages.error(request, "Please choose one of the payment services.")
         return redirect("portal_method_add")
-    meant = request.POST.get("method", "")[:18]
-    mine = PaymentMethod.objects.usable().filter(customer=customer)
-    card = get_object_or_404(mine, pk=int(meant)) if meant.isdecimal() else None
+    card = _named(request, customer, "method")
+    replaced = _named(request, customer, "replaces")
     try:
         page = open_setup(customer=customer, at=now(), gateway=chosen, meant=card)
     except GatewayError:
         messages.error(request, UNREACHABLE)
         return redirect("portal_payment_methods")
     request.session[OPENED] = {**request.session.get(OPENED, {}), chosen: page.session}
+    if replaced is not None:
+        request.session[REPLACED] = {page.session: replaced.pk}
     return see_other(page.address)
+
+
+def _named(request: HttpRequest, customer: Customer, field: str) -> PaymentMethod | None:
+    """The customer's own method that a form names, if it names one."""
+    named = request.POST.get(field, "")[:18]
+    mine = PaymentMethod.objects.usable().filter(customer=customer)
+    return get_object_or_404(mine, pk=int(named)) if named.isdecimal() else None
 
 
 def _ways_to_add(request: HttpRequest, pages: object) -> dict[str, object]:
@@ -109,9 +121,26 @@ def portal_method_return(request: HttpRequest) -> HttpResponse:
         messages.info(request, "No payment method was added.")
         return redirect("portal_payment_methods")
     messages.success(request, _what_was_stored(method, gateway))
+    _replace(request, method, request.session.pop(REPLACED, {}).get(session))
     if method.is_default:
         resume_collection(customer=customer, actor=portal_actor(request), at=at)
     return redirect("portal_payment_methods")
+
+
+def _replace(request: HttpRequest, method: PaymentMethod, replaced: int | None) -> None:
+    """Let a new method take the place of the one for which its page was opened."""
+    mine = PaymentMethod.objects.usable().filter(customer=method.customer_id)
+    old = mine.exclude(pk=method.pk).filter(pk=replaced).select_related("customer").first()
+    if old is None:
+        return
+    try:
+        replace_method(method=old, by=method)
+        withdraw_with_method(method=old, actor=portal_actor(request), at=now())
+    except Conflict as refusal:
+        messages.error(request, f"{old} is still there: {refusal}.")
+    else:
+        messages.success(request, f"It replaces {old}, which is removed.")
+    method.refresh_from_db()
 
 
 def _opened(request: HttpRequest, gateway: str) -> str:

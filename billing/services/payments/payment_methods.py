@@ -178,6 +178,21 @@ def set_default_method(*, method: PaymentMethod) -> PaymentMethod:
     return chosen
 
 
+def replace_method(*, method: PaymentMethod, by: PaymentMethod) -> PaymentMethod:
+    """Let another method of the customer take a method's place; gives the one that is removed.
+
+    Raises:
+        PaymentMethodMissing: If it is another customer's, the same one, or was removed.
+        PaymentInFlight: If a payment by the old one may be on its way: both stay for now, and
+            the new one has its place already.
+    """
+    if by.customer_id != method.customer_id or by.pk == method.pk:
+        raise PaymentMethodMissing("only another payment method can take its place")
+    if PaymentMethod.objects.usable().filter(pk=method.pk, is_default=True).exists():
+        set_default_method(method=by)
+    return remove_method(method=method)
+
+
 def remove_method(*, method: PaymentMethod) -> PaymentMethod:
     """Stop using a method, then let every gateway forget it that holds it.
 

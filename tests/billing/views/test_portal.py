@@ -143,6 +143,44 @@ def test_a_card_is_added_made_default_and_removed(stripe: StripeWorld) -> None:
     assert (second.brand, second.is_default) == ("mastercard", True)
 
 
+def test_a_card_is_replaced_by_another_that_takes_its_place(stripe: StripeWorld) -> None:
+    customer = customer_with_card(stripe)
+    client, first = member_of(customer), PaymentMethod.objects.get()
+    assert ">Replace<" in client.get(reverse("portal_payment_methods")).content.decode()
+    answer = client.post(reverse("portal_method_add"), {"replaces": first.pk})
+    session = answer.headers["Location"].rpartition("/")[2]
+    stripe.control.complete_checkout(session, card="5555555555554444")
+
+    back = client.get(reverse("portal_method_return"), {"session": session}, follow=True)
+    client.get(reverse("portal_method_return"), {"session": session})  # and once more
+
+    first.refresh_from_db()
+    second = PaymentMethod.objects.exclude(pk=first.pk).get()
+    assert (first.state, first.is_default) == ("removed", False)
+    assert (second.brand, second.state, second.is_default) == ("mastercard", "active", True)
+    assert "It replaces" in back.content.decode()
+
+
+def test_a_page_that_was_left_replaces_nothing(stripe: StripeWorld) -> None:
+    client, first = member_of(customer_with_card(stripe)), PaymentMethod.objects.get()
+    client.post(reverse("portal_method_add"), {"replaces": first.pk})
+    other = client.post(reverse("portal_method_add")).headers["Location"].rpartition("/")[2]
+    stripe.control.complete_checkout(other, card="5555555555554444")
+
+    client.get(reverse("portal_method_return"), {"session": other})
+
+    assert PaymentMethod.objects.usable().count() == 2
+    first.refresh_from_db()
+    assert first.is_default
+
+
+def test_anothers_card_cannot_be_replaced(stripe: StripeWorld) -> None:
+    customer_with_card(stripe)
+    victim, thief = PaymentMethod.objects.get(), member_of(make_customer())
+
+    assert thief.post(reverse("portal_method_add"), {"replaces": victim.pk}).status_code == 404
+
+
 def test_another_customers_setup_page_is_not_taken_over(stripe: StripeWorld) -> None:
     client, stranger = member_of(make_customer()), member_of(make_customer())
     session = stranger.post(reverse("portal_method_add")).headers["Location"].rpartition("/")[2]
