@@ -280,3 +280,13 @@ def test_what_happened_to_a_subscription_stays() -> None:
         sql("DELETE FROM subscriptions_subscriptiontransition")
 
     assert SubscriptionTransition.objects.get().event == "subscribed"
+
+
+@pytest.mark.django_db
+def test_many_invoices_changed_at_once_are_not_compared_each_with_each() -> None:
+    """A guard that is written anew in a migration loses how it is to look."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT proconfig FROM pg_proc WHERE proname = 'billing_invoice_changed'")
+        found = cursor.fetchone()
+
+    assert found == (["enable_nestloop=off"],)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from unittest.mock import patch
 
 import pytest
-from django.db import IntegrityError, connections, transaction
+from django.db import IntegrityError, connection, connections, transaction
 
 from subscriptions.models import PlanVersion, Subscription, SubscriptionAddOn
 from subscriptions.services import signup
@@ -108,3 +108,19 @@ def test_of_two_at_once_one_is_refused(calls: PlanVersion) -> None:
 
     assert len(refused) == 1
     assert Subscription.objects.filter(plan_version=calls).count() == 1
+
+
+def test_a_transaction_holds_few_locks_however_many_customers_it_brings(
+    calls: PlanVersion,
+) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        for number in (2048, 3072, 3073):
+            subscription_since(customer=make_customer(id=number), version=calls)
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(
+            "SELECT array_agg(objid::int ORDER BY objid) FROM pg_locks"
+            " WHERE locktype = 'advisory' AND classid = 7012 AND pid = pg_backend_pid()"
+        )
+        held = cursor.fetchone()
+
+    assert held == ([0, 1],)
