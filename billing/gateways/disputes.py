@@ -19,11 +19,14 @@ class DisputeMovement:
     Attributes:
         kind: funds, or fee.
         reference: What it counts once by.
+        amount: In the dispute's currency; a fee may be in another, as it was taken.
+        settled: What has moved of our balance, where that is in another currency.
     """
 
     kind: str
     reference: str
     amount: Money
+    settled: Money | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +187,12 @@ def report_as_kept(report: DisputeReport) -> dict[str, object]:
         "currency": report.amount.currency.code,
         "due_at": report.due_at.isoformat() if report.due_at else "",
         "movements": [
-            {"kind": m.kind, "reference": m.reference, "amount": str(m.amount.amount)}
+            {
+                "kind": m.kind,
+                "reference": m.reference,
+                "amount": str(m.amount.amount),
+                "currency": m.amount.currency.code,
+            }
             for m in report.movements
         ],
     }
@@ -207,7 +215,7 @@ def report_kept(kept: Mapping[str, object], happened_at: datetime | None) -> Dis
             DisputeMovement(
                 kind=row["kind"],
                 reference=row["reference"],
-                amount=Money(row["amount"], currency),
+                amount=Money(row["amount"], row.get("currency", currency)),
             )
             for row in movements
         ),

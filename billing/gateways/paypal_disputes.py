@@ -48,7 +48,7 @@ def report_of(dispute: Json) -> DisputeReport:
         reference=str(dispute["dispute_id"]),
         charge_reference=str(disputed.get("seller_transaction_id") or ""),
         our_reference=str(disputed.get("custom") or ""),
-        state=_state(dispute, movements),
+        state=_state(dispute, tuple(m for m in movements if m.amount.currency == amount.currency)),
         reason=str(dispute.get("reason") or ""),
         amount=amount,
         due_at=_instant(dispute.get("seller_response_due_date")),
@@ -104,7 +104,7 @@ def _nobody_answered(dispute: Json) -> bool:
 
 
 def _movements(dispute: Json, amount: Money) -> tuple[DisputeMovement, ...]:
-    """What was taken of the seller or given back; each counts once.
+    """What was taken of the seller or given back, in whatever currency; each counts once.
 
     They have no names of their own: the reason, the direction and the time are one, and those
     that share even these are numbered.
@@ -113,10 +113,11 @@ def _movements(dispute: Json, amount: Money) -> tuple[DisputeMovement, ...]:
     for row in dispute.get("money_movements") or []:
         told = from_paypal(row["amount"]) if row.get("amount") else zero(amount.currency.code)
         sign = _SIGNS.get(str(row.get("type")), 0)
-        is_ours = row.get("affected_party") == "SELLER" and told.currency == amount.currency
-        if not is_ours or not sign or not told.amount:
+        if row.get("affected_party") != "SELLER" or not sign or not told.amount:
             continue
         name = f"{row.get('reason')}:{row['type']}:{row.get('initiated_time')}"
+        if told.currency != amount.currency:
+            name = f"{name}:{told.currency.code}"
         seen[name] += 1
         reference = name if seen[name] == 1 else f"{name}:{seen[name]}"
         kind = "funds" if row.get("reason") == _FUNDS else "fee"

@@ -91,23 +91,28 @@ def _state(dispute: Json, details: Json) -> DisputeState | None:
 
 
 def _movements(transaction: Json, amount: Money) -> list[DisputeMovement]:
-    """The disputed amount, by its sign, and the fee, both in the charge's currency."""
+    """The disputed amount, by its sign, with what it came to in the balance's currency; the fee."""
     reference, taken = str(transaction["id"]), int(transaction["amount"])
-    sign = -1 if taken > 0 else 1
-    moved = [DisputeMovement(kind="funds", reference=reference, amount=amount * sign)]
+    sign, settled = -1 if taken > 0 else 1, None
+    if str(transaction["currency"]).upper() != amount.currency.code:
+        settled = from_stripe(-taken, str(transaction["currency"]))
+    moved = [
+        DisputeMovement(kind="funds", reference=reference, amount=amount * sign, settled=settled)
+    ]
     fee = _fee(transaction, amount)
-    if fee is not None and fee.amount:
+    if fee.amount:
         moved.append(DisputeMovement(kind="fee", reference=reference, amount=fee))
     return moved if taken else moved[1:]
 
 
-def _fee(transaction: Json, amount: Money) -> Money | None:
+def _fee(transaction: Json, amount: Money) -> Money:
+    """In the charge's currency by the rate that Stripe tells; without one, as it was taken."""
     fee = from_stripe(int(transaction["fee"]), str(transaction["currency"]))
     if fee.currency == amount.currency:
         return fee
     rate = transaction.get("exchange_rate")
     if not rate:
-        return None
+        return fee
     exact = Fraction(fee.amount) / Fraction(str(rate))
     return quantize_amount(exact, amount.currency.code)
 

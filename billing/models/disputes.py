@@ -97,9 +97,10 @@ class Dispute(models.Model):
         return self.state in {self.State.INQUIRY, self.State.NEEDS_RESPONSE}
 
     def moved(self, *kinds: str) -> Money:
-        """What entries of these kinds come to."""
+        """What entries of these kinds come to, in the dispute's currency."""
         entries = [entry for entry in self.entries.all() if entry.kind in kinds]
-        return total((entry.amount for entry in entries), self.currency)
+        own = (entry.amount for entry in entries if entry.currency == self.currency)
+        return total(own, self.currency)
 
     @property
     def held(self) -> Money:
@@ -108,7 +109,7 @@ class Dispute(models.Model):
 
     @property
     def fee(self) -> Money:
-        """What it has cost so far."""
+        """What it has cost so far, but for what was taken in another currency."""
         return self.moved(DisputeEntry.Kind.FEE)
 
 
@@ -118,6 +119,7 @@ class DisputeEntry(models.Model):
     class Kind(models.TextChoices):
         FUNDS = "funds", "Withdrawn or reinstated"
         FEE = "fee", "Fee"
+        EXCHANGE = "exchange", "Exchange difference"
         LOSS = "loss", "Borne by us"
         REOPENING = "reopening", "Owed by the customer again"
 
@@ -125,8 +127,16 @@ class DisputeEntry(models.Model):
     dispute = models.ForeignKey(Dispute, on_delete=models.PROTECT, related_name="entries")
     kind = models.CharField(max_length=16, choices=Kind.choices)
     reference = models.CharField(max_length=255, help_text="counts once")
-    currency = models.CharField(max_length=3)
+    currency = models.CharField(
+        max_length=3, help_text="the dispute's; of fees and exchange differences as they were taken"
+    )
     amount = money_field()
+    settled_currency = models.CharField(
+        max_length=3, blank=True, default="", help_text="of the gateway's balance, if another"
+    )
+    settled_amount = models.DecimalField(
+        max_digits=19, decimal_places=4, null=True, help_text="what it came to there"
+    )
     at = models.DateTimeField()
 
     objects = models.Manager["DisputeEntry"]()
@@ -138,6 +148,14 @@ class DisputeEntry(models.Model):
                 fields=["dispute", "kind", "reference"], name="dispute_entry_once"
             ),
             models.CheckConstraint(condition=~models.Q(amount=0), name="dispute_entry_moves"),
+            models.CheckConstraint(
+                condition=models.Q(settled_currency="", settled_amount__isnull=True)
+                | (
+                    models.Q(kind="funds", settled_amount__isnull=False)
+                    & ~models.Q(settled_currency="")
+                ),
+                name="dispute_entry_settled_with_its_currency",
+            ),
         ]
 
     def __str__(self) -> str:

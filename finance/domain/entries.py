@@ -310,6 +310,11 @@ def dispute_fee(fact: DisputeFact, *, on: date) -> Entry | None:
     return _dispute_moved("fee", "Fee of dispute", fact, on, _DISPUTE_FEE)
 
 
+def dispute_exchange(fact: DisputeFact, *, on: date) -> Entry | None:
+    """D currency gains and losses, C gateway clearing: more was taken than came back; or less."""
+    return _dispute_moved("exchange", "Exchange in dispute", fact, on, _DISPUTE_EXCHANGE)
+
+
 def dispute_loss(fact: DisputeFact, *, on: date) -> Entry | None:
     """D dispute losses, C disputes receivable: lost, and borne by us; or won after all."""
     return _dispute_moved("loss", "Lost dispute", fact, on, _DISPUTE_LOSS)
@@ -322,6 +327,7 @@ def dispute_reopening(fact: DisputeFact, *, on: date) -> Entry | None:
 
 _IN_DISPUTE = (chart.DISPUTES_RECEIVABLE, chart.GATEWAY_CLEARING)
 _DISPUTE_FEE = (chart.DISPUTE_FEES, chart.GATEWAY_CLEARING)
+_DISPUTE_EXCHANGE = (chart.FX_DIFFERENCES, chart.GATEWAY_CLEARING)
 _DISPUTE_LOSS = (chart.DISPUTE_LOSSES, chart.DISPUTES_RECEIVABLE)
 _OWED_AGAIN = (chart.RECEIVABLE, chart.DISPUTES_RECEIVABLE)
 

@@ -45,6 +45,7 @@ ROUTES: Mapping[str, frozenset[tuple[AccountType, str]]] = {
     "refund_paid": frozenset({(_A, DEBIT), (_A, CREDIT)}),
     "dispute_funds": frozenset({(_A, DEBIT), (_A, CREDIT)}),
     "dispute_fee": frozenset({(_E, DEBIT), (_A, CREDIT)}),
+    "dispute_exchange": frozenset({(_E, DEBIT), (_A, CREDIT)}),
     "dispute_loss": frozenset({(_E, DEBIT), (_A, CREDIT)}),
     "dispute_reopening": frozenset({(_A, DEBIT), (_A, CREDIT)}),
     "invoice_written_off": frozenset({(_E, DEBIT), (_A, DEBIT), (_A, CREDIT)}),

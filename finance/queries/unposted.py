@@ -201,6 +201,15 @@ DOCUMENT_KINDS = (
         "Dispute fees back",
         _dispute_moves("fee", is_back=True),
     ),
+    DocumentKind(
+        "dispute_exchange", "dispute_entry", "Exchange in disputes", _dispute_moves("exchange")
+    ),
+    DocumentKind(
+        "dispute_exchange_reversal",
+        "dispute_entry",
+        "Exchange won in disputes",
+        _dispute_moves("exchange", is_back=True),
+    ),
     DocumentKind("dispute_loss", "dispute_entry", "Lost disputes", _dispute_moves("loss")),
     DocumentKind(
         "dispute_loss_reversal",

@@ -367,6 +367,8 @@ _BUILDERS: Mapping[str, Callable[[Any, PostingDay], Iterator[Found]]] = {
     "dispute_funds_reversal": _dispute_moves(rules.dispute_funds),
     "dispute_fee": _dispute_moves(rules.dispute_fee),
     "dispute_fee_reversal": _dispute_moves(rules.dispute_fee),
+    "dispute_exchange": _dispute_moves(rules.dispute_exchange),
+    "dispute_exchange_reversal": _dispute_moves(rules.dispute_exchange),
     "dispute_loss": _dispute_moves(rules.dispute_loss),
     "dispute_loss_reversal": _dispute_moves(rules.dispute_loss),
     "dispute_reopening": _dispute_moves(rules.dispute_reopening),

@@ -13,8 +13,8 @@ from tiktoktoe.kernel.ids import uuid7
 def record_dispute_fees(*, gateway: str, report: str, at: datetime) -> int:
     """Take over the fees of disputes that a settlement report tells; gives how many were new.
 
-    Each movement of a dispute costs once, however often its report is read. A fee in another
-    currency than its dispute's is left alone, as one of a payment's is.
+    Each movement of a dispute costs once, however often its report is read; in the currency in
+    which it was taken.
 
     Raises:
         GatewayUnavailable: If the report does not come.
@@ -30,7 +30,7 @@ def record_dispute_fees(*, gateway: str, report: str, at: datetime) -> int:
 def _record(gateway: str, settled: SettledDispute, at: datetime) -> bool:
     disputes = Dispute.objects.select_for_update(of=("self",)).filter(gateway=gateway)
     dispute = disputes.filter(gateway_reference=settled.reference).first()
-    if dispute is None or dispute.currency != settled.fee.currency.code:
+    if dispute is None:
         return False
     _, is_new = DisputeEntry.objects.get_or_create(
         dispute=dispute,
@@ -38,7 +38,7 @@ def _record(gateway: str, settled: SettledDispute, at: datetime) -> bool:
         reference=settled.kind,
         defaults={
             "id": uuid7(),
-            "currency": dispute.currency,
+            "currency": settled.fee.currency.code,
             "amount": settled.fee.amount,
             "at": at,
         },

@@ -27,6 +27,7 @@ from billing.errors import DisputeContradicts, DisputedTooEarly, DisputedWhileHe
 from billing.gateways.disputes import DisputeReport, TellsOfDisputes
 from billing.gateways.registry import gateway_named
 from billing.models import Dispute, DisputeEntry, DisputeRule, Invoice, Payment, PaymentAttempt
+from billing.services.disputes.money import add_entry, book_exchange, take_movement
 from billing.services.payments.payment_events import record_event
 from billing.services.payments.payment_moves import note_overpayment
 from billing.services.payments.payment_returns import collect_again
@@ -85,7 +86,8 @@ def record_dispute(
     if dispute.payment_id != payment.pk or report.amount.currency.code != payment.currency:
         raise DisputeContradicts(f"dispute {report.reference} is not of payment {payment.pk}")
     for movement in report.movements:
-        _add(dispute, movement.kind, movement.reference, movement.amount, at)
+        take_movement(dispute=dispute, movement=movement, actor=actor, at=at)
+    book_exchange(dispute=dispute, at=at)
     _follow_report(dispute, report, actor, at)
     owed_again = _bear_or_take_back(dispute, payment, at)
     _mark(payment)
@@ -233,7 +235,7 @@ def _bear_or_take_back(dispute: Dispute, payment: Payment, at: datetime) -> Mone
         again = max(missing, -reopened)
     turn = str(len(entries) + 1)
     _reopen(dispute, payment, again, turn, at)
-    _add(dispute, DisputeEntry.Kind.LOSS, turn, missing - again, at)
+    add_entry(dispute, DisputeEntry.Kind.LOSS, turn, missing - again, at)
     payment.amount_charged_back += missing
     payment.save(update_fields=["amount_charged_back"])
     return again
@@ -258,7 +260,7 @@ def _owed_again(dispute: Dispute, payment: Payment, loss: Money, at: datetime) -
 def _reopen(dispute: Dispute, payment: Payment, amount: Money, turn: str, at: datetime) -> None:
     if not amount.amount:
         return
-    _add(dispute, DisputeEntry.Kind.REOPENING, turn, amount, at)
+    add_entry(dispute, DisputeEntry.Kind.REOPENING, turn, amount, at)
     payment.invoice.amount_refunded += amount
     follow_invoice(payment.invoice, at)
 
@@ -272,22 +274,6 @@ def _mark(payment: Payment) -> None:
         is_lost = payment.amount_charged_back.amount > 0
         payment.contested = Payment.Contested.CHARGED_BACK if is_lost else ""
     payment.save(update_fields=["contested"])
-
-
-def _add(dispute: Dispute, kind: str, reference: str, amount: Money, at: datetime) -> None:
-    """Write a movement down, unless it is there."""
-    if amount.amount:
-        DisputeEntry.objects.get_or_create(
-            dispute=dispute,
-            kind=kind,
-            reference=reference,
-            defaults={
-                "id": uuid7(),
-                "currency": dispute.currency,
-                "amount": amount.amount,
-                "at": at,
-            },
-        )
 
 
 def _sum(dispute: Dispute, entries: list[DisputeEntry], kind: str) -> Money:

@@ -42,7 +42,8 @@ def contested(
 def entries() -> dict[str, Money]:
     """What each kind of entry comes to."""
     dispute = Dispute.objects.get()
-    return {kind: dispute.moved(kind) for kind in DisputeEntry.Kind.values}
+    kinds = [kind for kind in DisputeEntry.Kind.values if kind != DisputeEntry.Kind.EXCHANGE]
+    return {kind: dispute.moved(kind) for kind in kinds}
 
 
 def answer(dispute: Dispute, kind: DisputeAnswer.Kind = EVIDENCE) -> DisputeAnswer:
@@ -310,6 +311,7 @@ def test_only_the_sellers_money_counts_and_equal_movements_count_each() -> None:
     assert [(row.kind, row.reference) for row in movements] == [
         ("funds", settled),
         ("funds", f"{settled}:2"),
+        ("funds", f"{settled}:EUR"),
         ("fee", "CHARGEBACK_FEE:DEBIT:2026-03-01T10:00:00Z"),
     ]
     assert movements[0] == DisputeMovement(kind="funds", reference=settled, amount=WHOLE)
