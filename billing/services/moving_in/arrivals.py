@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from billing.services.moving_in.books import Books
 from subscriptions.errors import CustomerInvalid, SubscriptionInvalid
 from subscriptions.models import Customer, Subscription
 from subscriptions.services.transitions import Actor
@@ -22,6 +23,7 @@ class Arrival:
 
     actor: Actor
     at: datetime
+    books: Books = field(default_factory=Books)
     remarks: list[tuple[str, str]] = field(default_factory=list)
     sums: dict[tuple[str, str], Money] = field(default_factory=dict)
 
@@ -41,7 +43,8 @@ def customer_named(given: Mapping[str, Any]) -> Customer:
 
 def subscription_named(reference: str) -> Subscription:
     """The subscription of a reference."""
-    found = Subscription.objects.filter(reference=reference).first()
+    known = Subscription.objects.select_related("customer", "plan_version__plan")
+    found = known.filter(reference=reference).first()
     if found is None:
         raise SubscriptionInvalid("there is no such subscription", field="subscription")
     return found

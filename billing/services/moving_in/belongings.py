@@ -14,6 +14,7 @@ from django.db import transaction
 from billing.domain.belongings import FIELDS, BelongingKind
 from billing.services.moving_in.add_ons import take_add_on
 from billing.services.moving_in.arrivals import Arrival
+from billing.services.moving_in.books import Books
 from billing.services.moving_in.credit import take_coupon, take_credits
 from billing.services.moving_in.methods import take_method
 from billing.services.moving_in.opening_bills import take_opening_bill
@@ -43,10 +44,10 @@ def move_belongings_in(
     """
     rows, errors = read_file(FIELDS[kind], text, mapping or {})
     result = MovedIn(kind=kind, errors=errors)
-    take = TAKERS[kind]
+    take, books = TAKERS[kind], Books()
     with transaction.atomic():
         for row in rows:
-            _take(take, row, result, Arrival(actor, at))
+            _take(take, row, result, Arrival(actor, at, books))
         result.is_written = not is_dry_run and not result.errors
         transaction.set_rollback(not result.is_written)
     result.errors.sort(key=lambda error: (error.line, error.field))

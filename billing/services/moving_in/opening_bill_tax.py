@@ -9,11 +9,10 @@ from billing.domain.tax_engine import Sale, SaleLine
 from billing.domain.totals import Totals
 from billing.errors import OpeningBillInvalid
 from billing.gateways.tax_service import tax_engine
-from billing.queries.issuers import IssuerBook
-from billing.queries.tax_table import TaxTable
 from billing.services.invoices.tax import tax_rounding
 from billing.services.invoices.terms import LoadedPrice
 from billing.services.moving_in.arrivals import Arrival
+from billing.services.moving_in.books import Books
 from subscriptions.models import Plan, Subscription
 from tiktoktoe.kernel.money import Money, allocate, quantize, total
 from tiktoktoe.kernel.periods import Period, local_date
@@ -56,9 +55,9 @@ def tax_of_bill(bill: OpeningBill, given: Decimal | None, by: Arrival) -> Totals
     if given is None:
         if tax_engine() is not None:
             raise OpeningBillInvalid("say it: the tax engine is not asked about it", field="tax")
-        return _by_our_rates(bill)
+        return _by_our_rates(bill, by.books)
     tax = payable(given, bill.subscription, "tax")
-    ours = _by_our_rates(bill) if tax_engine() is None else None
+    ours = _by_our_rates(bill, by.books) if tax_engine() is None else None
     if ours is not None and ours.tax == tax:
         return ours
     if tax >= bill.amount:
@@ -68,22 +67,21 @@ def tax_of_bill(bill: OpeningBill, given: Decimal | None, by: Arrival) -> Totals
     return _as_said(bill, tax)
 
 
-def _by_our_rates(bill: OpeningBill) -> Totals:
+def _by_our_rates(bill: OpeningBill, books: Books) -> Totals:
     customer = bill.subscription.customer
-    table = TaxTable([customer.country])
     sale = Sale(
         key="",
         payer=customer,
         on=local_date(bill.period.start, customer.time_zone),
         currency=bill.subscription.currency,
         rounding=tax_rounding(),
-        seller_country=IssuerBook().of(customer, bill.plan)[1].country,
+        seller_country=books.issuers.of(customer, bill.plan)[1].country,
         lines=[
             SaleLine(amount=amount, price_id=loaded.price.pk, includes_tax=loaded.includes_tax)
             for loaded, amount in zip(bill.prices, bill.amounts, strict=True)
         ],
     )
-    return table.tax(sale)
+    return books.taxes(customer.country).tax(sale)
 
 
 def _as_said(bill: OpeningBill, tax: Money) -> Totals:

@@ -5,7 +5,6 @@ from decimal import Decimal
 from billing.domain.derivation import Derivation, DerivationStep
 from billing.domain.totals import Totals
 from billing.models import Invoice, InvoiceEvent, InvoiceLine
-from billing.queries.issuers import IssuerBook
 from billing.services.invoices.terms import LoadedPrice
 from billing.services.invoices.writing import bill_to, shortened
 from billing.services.moving_in.arrivals import Arrival
@@ -19,7 +18,7 @@ from tiktoktoe.kernel.rates import exact_text
 def write_opening_bill(bill: OpeningBill, taxed: Totals, by: Arrival) -> None:
     """Write it with its lines, and who brought it; in the caller's transaction."""
     subscription, customer = bill.subscription, bill.subscription.customer
-    issuer_id, issuer = IssuerBook().of(customer, bill.plan)
+    issuer_id, issuer = by.books.issuers.of(customer, bill.plan)
     invoice = Invoice.objects.create(
         id=uuid7(),
         reference=bill.reference,

@@ -5,7 +5,7 @@ posted as an opening balance. Its lines are found as our own are when their time
 that a change, an end or a pause gives back of them by the same rules, and never more than they say.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,14 +17,13 @@ from billing.domain.totals import Totals
 from billing.errors import OpeningBillInvalid
 from billing.models import Invoice, InvoiceLine
 from billing.services.invoices.fee_lines import fee_line
-from billing.services.invoices.terms import PriceBook
+from billing.services.invoices.terms import LoadedPrice
 from billing.services.moving_in.arrivals import Arrival, subscription_named
 from billing.services.moving_in.opening_bill_tax import OpeningBill, payable, tax_of_bill
 from billing.services.moving_in.opening_bill_writing import write_opening_bill
 from subscriptions.domain.proration import whole_of
 from subscriptions.models import PlanVersion, Subscription
 from subscriptions.services.lifecycle import lock_subscription
-from subscriptions.services.policies import policy_of
 from tiktoktoe.kernel.money import allocate, total
 from tiktoktoe.kernel.periods import Period, local_date, local_midnight
 
@@ -39,20 +38,19 @@ def take_opening_bill(given: Mapping[str, Any], by: Arrival) -> bool:
     Raises:
         OpeningBillInvalid: If it fits no subscription as that has moved in; names the field.
     """
-    locked = lock_subscription(subscription_named(given["subscription"]))
+    locked = _locked(given["subscription"])
     version, quantity = _billed_item(locked, given["add_on"], by.at)
     key = _key(locked, version)
-    before = Invoice.objects.filter(
-        Q(idempotency_key=key) | Q(idempotency_key__startswith=f"{key}:")
-    )
-    known = before.filter(state=Invoice.State.ELSEWHERE).first()
+    before = _brought_before(key)
+    known = next((bill for bill in before if bill.state == Invoice.State.ELSEWHERE), None)
     if known is not None:
         _ensure_same(known, given)
         return False
-    taken_back = before.count()
-    bill = _bill(locked, version, given["quantity"] or quantity, given)
-    if taken_back:
-        bill = replace(bill, key=f"{key}:{taken_back + 1}")
+    by.books.prices.load([version.pk])
+    prices = by.books.prices.recurring(version.pk, "advance")
+    bill = _bill(locked, version, prices, given["quantity"] or quantity, given=given)
+    if before:
+        bill = replace(bill, key=f"{key}:{len(before) + 1}")
     _ensure_as_moved_in(bill)
     taxed = tax_of_bill(bill, given["tax"], by)
     _compare(bill, by)
@@ -75,10 +73,30 @@ def _count(bill: OpeningBill, taxed: Totals, by: Arrival) -> None:
     by.add(TAX, taxed.tax)
 
 
+def _locked(reference: str) -> Subscription:
+    """The subscription of a reference, with whose it is and what it is on."""
+    known = subscription_named(reference)
+    locked = lock_subscription(known)
+    locked.customer = known.customer
+    if locked.plan_version_id == known.plan_version_id:
+        locked.plan_version = known.plan_version
+    return locked
+
+
+def _brought_before(key: str) -> list[Invoice]:
+    """That of this key, and those that were taken back."""
+    keys = Q(idempotency_key=key) | Q(idempotency_key__startswith=f"{key}:")
+    return list(Invoice.objects.filter(keys))
+
+
 def _bill(
-    subscription: Subscription, version: PlanVersion, quantity: int, given: Mapping[str, Any]
+    subscription: Subscription,
+    version: PlanVersion,
+    prices: Sequence[LoadedPrice],
+    quantity: int,
+    *,
+    given: Mapping[str, Any],
 ) -> OpeningBill:
-    prices = PriceBook([version.pk]).recurring(version.pk, "advance")
     weights = [loaded.fee(quantity).amount for loaded in prices]
     if not any(weights):
         field = "add_on" if given["add_on"] else _WHICH
@@ -175,7 +193,7 @@ def _ensure_as_moved_in(bill: OpeningBill) -> None:
 
 def _compare(bill: OpeningBill, by: Arrival) -> None:
     """Say where the other engine has charged something else than we would have."""
-    subscription, policy = bill.subscription, policy_of(bill.plan, by.at)
+    subscription, policy = bill.subscription, by.books.policies.of_plan(bill.plan.pk, by.at)
     row = subscription.billing_periods
     ours = total(
         (
