@@ -13,6 +13,8 @@ from django.db.models import Q
 from billing.errors import BackdatingInvalid
 from billing.models import Invoice
 from billing.models.invoices import UNBILLED_STATES
+from subscriptions.domain.proration import cancel_boundary
+from subscriptions.domain.proration_policy import ProrationPolicy
 from subscriptions.models import (
     PlanVersion,
     Price,
@@ -68,8 +70,10 @@ def add_on_asked_at(
     return asked_at
 
 
-def stop_asked_at(subscription: Subscription, since: date | None, at: datetime) -> datetime:
-    """Of which instant an end or a pause is: now, or the first of an earlier day.
+def stop_asked_at(
+    subscription: Subscription, since: date | None, at: datetime, policy: ProrationPolicy
+) -> datetime:
+    """Of which instant an end or a pause is: now, or the first of its last day, which is over.
 
     Raises:
         BackdatingInvalid: If that day is not over, or something of it is settled.
@@ -77,10 +81,14 @@ def stop_asked_at(subscription: Subscription, since: date | None, at: datetime) 
     if since is None:
         return at
     rows = subscription.add_ons.all()
+    versions = [subscription.plan_version_id, *_versions(rows, at)]
+    zone = subscription.time_zone
+    # Usage is closed up to there before it is counted, also by a try that came to nothing.
+    end = cancel_boundary(at=local_midnight(since, zone), time_zone=zone, policy=policy)
     settled = [
         *_served(subscription),
         *_changed(subscription, rows, at),
-        *_usage_closed(subscription, [subscription.plan_version_id, *_versions(rows, at)]),
+        *((until, why) for until, why in _usage_closed(subscription, versions) if until > end),
         *_billed_early(subscription),
     ]
     return _asked_at(subscription, since, at, settled)

@@ -113,7 +113,7 @@ def preview_cancellation(
         return _later(loaded, when, _later_end(loaded, when, on, policy, at), choice)
     if loaded.state in BILLED_STATES and not loaded.current_period.contains(at):
         raise PeriodNotBilled("its period is over and not billed yet; try again shortly")
-    asked_at = stop_asked_at(loaded, since, at)
+    asked_at = stop_asked_at(loaded, since, at, policy)
     return replace(_at_once(loaded, policies, choice, asked_at), since=since)
 
 

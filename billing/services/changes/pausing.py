@@ -124,7 +124,7 @@ def preview_pause(
     resume_at = local_midnight(resume_on, loaded.time_zone) if resume_on else None
     policies = PolicyBook()
     policy = policies.of_plan(loaded.plan_version.plan_id, at)
-    asked_at = stop_asked_at(loaded, since, at)
+    asked_at = stop_asked_at(loaded, since, at, policy)
     end = loaded.current_period_end
     paused_from = end if at_period_end else end_of_service(loaded, policy, asked_at)
     paused_from = max(paused_from, loaded.current_period_start)
