@@ -45,7 +45,7 @@ RULE_TERMS = (
 @transaction.atomic
 def draft_policy(*, user: User, at: datetime, note: str = "") -> RoutingPolicy:
     """A new version, the same as the active one until it is edited."""
-    active = RoutingPolicy.objects.select_for_update().get(state="active")
+    active = _locked_active()
     newest = RoutingPolicy.objects.aggregate(version=Max("version"))["version"]
     draft = RoutingPolicy.objects.create(
         version=newest + 1,
@@ -126,7 +126,7 @@ def activate_policy(*, policy: RoutingPolicy, user: User, at: datetime) -> Routi
     Raises:
         PolicyNotDraft: If it is in force already, or was.
     """
-    active = RoutingPolicy.objects.select_for_update().get(state="active")
+    active = _locked_active()
     draft = _locked(policy, RoutingPolicy.State.DRAFT, RoutingPolicy.State.TRIAL)
     active.state = RoutingPolicy.State.RETIRED
     active.save(update_fields=["state"])
@@ -176,6 +176,12 @@ def end_harmful_trial() -> bool:
         return False
     end_trial(policy=tried)
     return True
+
+
+def _locked_active() -> RoutingPolicy:
+    """The version in force; whoever has waited for one that is retired by now gets the next."""
+    in_force = RoutingPolicy.objects.select_for_update().filter(state=RoutingPolicy.State.ACTIVE)
+    return in_force.first() or in_force.get()
 
 
 def _locked_draft(policy: RoutingPolicy) -> RoutingPolicy:
