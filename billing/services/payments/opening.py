@@ -11,12 +11,12 @@ from billing.domain.attempts import (
 )
 from billing.domain.part_amounts import Part
 from billing.domain.presence import Presence
-from billing.errors import InvoiceNotOpen, PaymentDisputed, PaymentInFlight
-from billing.models import Invoice, Payment, PaymentAttempt
+from billing.errors import InvoiceNotOpen, PaymentDisputed, PaymentHeld, PaymentInFlight
+from billing.models import Invoice, Payment, PaymentAttempt, PaymentReview
 from billing.services.payments.channels import PAYABLE_STATES, Channel
 from billing.services.payments.part_payments import keep_plan, plan_of_rest
 from billing.services.payments.payment_events import record_event
-from billing.services.payments.reviews import lapse_review
+from billing.services.payments.reviews import is_contradicted, lapse_review
 from billing.services.payments.sending import send_deadline
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.ids import uuid7
@@ -118,6 +118,8 @@ def payment_for(
     is_there = channel == Channel.HOSTED_PAGE or is_on_session
     planned_at = live.next_attempt_at if live is not None and is_there else None
     if live is not None:
+        if channel != Channel.BANK_TRANSFER and _is_held_for_contradiction(live, invoice):
+            raise PaymentHeld("a gateway contradicts an earlier payment: somebody has to look")
         cancel_payment(live, reason="the amount due has changed", actor=actor, at=at)
     payment = Payment.objects.create(
         id=uuid7(),
@@ -132,6 +134,11 @@ def payment_for(
         created_at=at,
     )
     return payment, []
+
+
+def _is_held_for_contradiction(payment: Payment, invoice: Invoice) -> bool:
+    held = PaymentReview.objects.filter(payment=payment, state=PaymentReview.State.OPEN)
+    return held.exists() and is_contradicted(invoice)
 
 
 def cancel_payment(payment: Payment, *, reason: str, actor: Actor, at: datetime) -> None:

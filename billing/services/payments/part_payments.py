@@ -8,10 +8,12 @@ from billing.errors import PaymentHeld
 from billing.models import Invoice, Payment, PaymentAttempt, PaymentMethod, PaymentReview
 from billing.services.payments.channels import Channel
 from billing.services.payments.payment_events import record_event
+from billing.services.payments.reviews import hold_for_person, is_contradicted
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.ids import uuid7
 
 Rest = Payment.Rest
+_CONTRADICTED = {"a gateway contradicts an earlier payment of the invoice": 100}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +138,8 @@ def _open_rest(
         to_state=payment.state,
         details={"reason": "a part was paid"},
     )
+    if is_contradicted(invoice):
+        hold_for_person(payment=payment, hits=_CONTRADICTED, at=at)
     return payment
 
 

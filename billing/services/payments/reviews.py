@@ -9,6 +9,7 @@ from billing.domain.attempts import LIVE_PAYMENT_STATES, PaymentState, ensure_pa
 from billing.domain.risk import RiskAction, RiskVerdict
 from billing.errors import ReviewDecided
 from billing.models import Invoice, Payment, PaymentReview
+from billing.queries.contradictions import unresolved_contradictions
 from billing.services.payments.payment_events import record_event
 from subscriptions.services.transitions import SCHEDULE, Actor
 
@@ -83,6 +84,11 @@ def hold_for_person(
         details={"reason": "; ".join(hits)[:300], "points": points},
     )
     return review
+
+
+def is_contradicted(invoice: Invoice) -> bool:
+    """Whether a gateway contradicts a payment of it, and nobody has corrected that."""
+    return unresolved_contradictions().filter(payment__invoice=invoice).exists()
 
 
 def lapse_review(*, payment: Payment, reason: str, actor: Actor, at: datetime) -> bool:

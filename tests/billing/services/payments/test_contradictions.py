@@ -20,6 +20,7 @@ from billing.services.payments.charging import charge_invoice
 from billing.services.payments.checkout import open_payment_page
 from billing.services.payments.collection import collect_due
 from billing.services.payments.holds import capture_hold, hold_invoice, settle_operation
+from billing.services.payments.part_payments import collect_rest
 from billing.services.payments.reconciling import reconcile_attempts
 from billing.services.payments.refunds import refund_payment, settle_refund
 from billing.services.payments.settling import settle_attempt
@@ -227,3 +228,24 @@ def _refund(amount: str) -> Refund:
         idempotency_key="r",
         at=NOW,
     )
+
+
+def test_what_is_contradicted_stays_held_when_the_amount_due_changes(
+    gateways: TwoGateways,
+) -> None:
+    invoice = invoice_of(gateways.customer_with_card(held_by="alpha"))
+    gateways.alpha.script = [declined(DeclineClass.SOFT_FUNDS)]
+    attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+    _say_taken(attempt, "a late one")
+    Invoice.objects.update(amount_paid=40)
+
+    with pytest.raises(PaymentHeld, match="contradicts an earlier payment"):
+        charge_invoice(invoice=invoice, actor=PERSON, at=later(days=1))
+    before = Payment.objects.get()
+    Payment.objects.update(state="canceled")
+    invoice.refresh_from_db()
+    rest = collect_rest(invoice=invoice, before=before, actor=PERSON, at=later(days=1))
+
+    assert rest is not None
+    assert (rest.state, rest.review.state, rest.next_attempt_at) == ("open", "open", None)
+    assert (collect_due(at=later(days=30)).attempts, gateways.charges) == (0, 0)
