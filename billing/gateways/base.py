@@ -160,6 +160,7 @@ class MethodDetails:
     Attributes:
         brand: A card's network, a debit's scheme, or the wallet.
         network: Of the card in a wallet, where it is told.
+        fingerprint: The same for a card within one account, whoever holds it; where it is told.
     """
 
     reference: str
@@ -170,6 +171,7 @@ class MethodDetails:
     last4: str = ""
     expires_on: date | None = None
     country: str = ""
+    fingerprint: str = ""
     mandate: MandateDetails | None = None
 
 

@@ -124,6 +124,7 @@ def method_details(method: Json, mandate: object = None) -> MethodDetails:
         last4=str(parts.get("last4") or ""),
         expires_on=_last_day(parts.get("exp_year"), parts.get("exp_month")),
         country="US" if kind == "us_bank_account" else str(parts.get("country") or ""),
+        fingerprint=str(parts.get("fingerprint") or "") if kind == "card" else "",
         mandate=mandate_details(mandate) if mandate else None,
     )
 

@@ -82,6 +82,9 @@ class PaymentMethod(models.Model):
     last4 = models.CharField(max_length=4, blank=True)
     expires_on = models.DateField(null=True, blank=True)
     country = models.CharField(max_length=2, blank=True)
+    fingerprint = models.CharField(
+        max_length=64, blank=True, help_text="the gateway's mark of the card, whoever holds it"
+    )
     state = models.CharField(max_length=16, choices=State.choices, default=State.ACTIVE)
     is_default = models.BooleanField(default=False)
     asked_at = models.DateTimeField(
@@ -106,6 +109,13 @@ class PaymentMethod(models.Model):
                 condition=models.Q(is_default=False) | models.Q(state="active"),
                 name="payment_method_default_is_active",
             ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["gateway", "fingerprint"],
+                name="payment_method_of_card",
+                condition=~models.Q(fingerprint=""),
+            )
         ]
 
     def __str__(self) -> str:

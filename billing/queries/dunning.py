@@ -180,6 +180,7 @@ JOIN billing_dunningrun run ON run.invoice_id = p.invoice_id
 JOIN billing_invoice i ON i.id = p.invoice_id JOIN subscriptions_customer c ON c.id = p.customer_id
 LEFT JOIN billing_paymentattempt tried ON tried.payment_id = p.id AND tried.state = 'succeeded'
 WHERE p.state = 'paid' AND p.paid_at >= %(start)s AND p.paid_at < %(end)s
+     AND p.amount > p.amount_refunded + p.amount_charged_back
 """
 BY_MONTH = f"""
 SELECT date_trunc('month', paid_at AT TIME ZONE %(zone)s)::date, step, currency,

@@ -305,7 +305,8 @@ def _dead_methods(rows: Sequence[PaymentMethod]) -> set[int | None]:
 def _declined_at(row: PaymentMethod, record: Record) -> list[datetime]:
     """When a card was declined, under whatever row it is or was stored: a network counts cards.
 
-    One that was removed and stored again has used up as much as before.
+    One that was removed and stored again has used up as much as before; so has one that another
+    customer holds too, where the gateway tells that it is the same card.
     """
     card = CardFacts(
         kind=row.kind,
@@ -314,8 +315,9 @@ def _declined_at(row: PaymentMethod, record: Record) -> list[datetime]:
         expires_on=row.expires_on,
         country=row.country,
     )
-    return [
-        no.at
+    own = {
+        no.attempt: no.at
         for no in record.declines.get(row.customer_id, ())
         if no.method == row.pk or is_same_card(card, no.card)
-    ]
+    }
+    return list({**own, **record.of_cards.get((row.gateway, row.fingerprint), {})}.values())

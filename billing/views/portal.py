@@ -210,6 +210,7 @@ def what_became_of(request: HttpRequest, payment: Payment) -> dict[str, object]:
     return {
         "attempt": last,
         "advice": why_declined(last) if last else "",
+        "held": held_in_words(payment.invoice) if payment.state == Payment.State.OPEN else "",
         "is_waiting": payment.state == Payment.State.PROCESSING or has_answered,
     }
 

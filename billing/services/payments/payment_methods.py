@@ -226,7 +226,8 @@ def refresh_method(*, reference: str, gateway: str = DEFAULT_GATEWAY) -> Payment
     known.kind, known.network = details.kind, details.network[:32]
     known.brand, known.last4 = details.brand[:32], details.last4[-4:]
     known.expires_on, known.country = details.expires_on, details.country[:2]
-    told = ["kind", "network", "brand", "last4", "expires_on", "country"]
+    known.fingerprint = details.fingerprint[:64]
+    told = ["kind", "network", "brand", "last4", "expires_on", "country", "fingerprint"]
     known.save(update_fields=told)
     return known
 

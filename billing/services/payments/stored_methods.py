@@ -162,4 +162,5 @@ def _shown(details: MethodDetails) -> dict[str, object]:
         "last4": details.last4[-4:],
         "expires_on": details.expires_on,
         "country": details.country[:2],
+        "fingerprint": details.fingerprint[:64],
     }

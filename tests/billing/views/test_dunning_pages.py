@@ -98,9 +98,12 @@ def test_what_a_bank_takes_back_was_not_recovered(gateways: TwoGateways) -> None
 
     Payment.objects.update(amount_charged_back="9.00")
     (charged_back,) = recovered_by_month(first=JANUARY, last=JANUARY, zone="UTC")
-    Payment.objects.update(state="returned")
+    Payment.objects.update(amount_charged_back="0.00", amount_refunded="99.00")
+    given_back = recovered_by_month(first=JANUARY, last=JANUARY, zone="UTC")
+    Payment.objects.update(amount_refunded="0.00", state="returned")
 
     assert (before.amount, charged_back.amount) == (Money("99.00", "USD"), Money("90.00", "USD"))
+    assert given_back == []  # no row of nothing
     assert recovered_by_month(first=JANUARY, last=JANUARY, zone="UTC") == []
     assert recovered_payments(month=JANUARY, zone="UTC") == []
 

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from billing.models import Invoice, PaymentAttempt, PaymentLimit, PaymentReview
+from billing.models import Invoice, Payment, PaymentAttempt, PaymentLimit, PaymentReview
 from billing.services.payments.pay_links import make_fix_link
 from subscriptions.models import Customer
 from tests.factories.accounts import make_user
@@ -53,6 +53,8 @@ def test_the_portal_tells_that_somebody_looks_and_lets_pay_once_they_have(
     assert ">Pay</button>" not in held
     assert [word for word in RULES if word in held.lower()] == []
     assert not PaymentAttempt.objects.exists()
+    payment = reverse("portal_payment", args=[Payment.objects.get().pk])
+    assert told(customer.get(payment).content.decode()).count(LOOKED_AT) == 1
     assert "The customer is told, and can pay now" in approve()
     assert ">Pay</button>" in told(
         customer.get(reverse("portal_invoice", args=[invoice.number])).content.decode()

@@ -77,11 +77,11 @@ def test_a_quantity_has_the_decimals_it_needs(number: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("ratio", "text"),
     [
-        (Fraction(19, 100), "19%"),
-        (Decimal("0.0725"), "7.3%"),
-        (Fraction(1, 3), "33.3%"),
-        (Fraction(-1, 200), "\u22120.5%"),
-        (Fraction(10), "1,000%"),
+        (Fraction(19, 100), "19.0\u00a0%"),
+        (Decimal("0.0725"), "7.3\u00a0%"),
+        (Fraction(1, 3), "33.3\u00a0%"),
+        (Fraction(-1, 200), "\u22120.5\u00a0%"),
+        (Fraction(10), "1,000.0\u00a0%"),
     ],
 )
 def test_a_share_is_shown_as_a_percentage(ratio: Fraction | Decimal, text: str) -> None:
@@ -96,7 +96,7 @@ def test_the_text_of_an_amount_gives_the_amount_back(amount: Decimal) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [("150", "1.5%"), ("8000.00", "80%"), ("2.5", "0.025%")]
+    ("value", "text"), [("150", "1.5\u00a0%"), ("8000.00", "80\u00a0%"), ("2.5", "0.025\u00a0%")]
 )
 def test_basis_points_are_read_as_a_percentage(value: str, text: str) -> None:
     assert bps(Decimal(value)) == text

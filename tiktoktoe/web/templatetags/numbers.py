@@ -86,18 +86,25 @@ def quantity(value: Decimal | int | None) -> str:
 
 @register.filter
 def percent(ratio: Fraction | Decimal | None, decimals: int = 1) -> str:
-    """A share as a percentage, cut to some decimals: 0.19 is 19 %, shown as 19%."""
+    """A share as a percentage with so many decimals, that a column is read down: 19.0 %."""
     if ratio is None:
         return ABSENT
-    shown = round_half_away(Fraction(ratio) * 100, decimals).normalize()
-    text = format_decimal(shown, locale=page_locale(), decimal_quantization=False)
-    return f"{text.replace('-', MINUS)}%"
+    shown = round_half_away(Fraction(ratio) * 100, decimals)
+    pattern = _with_decimals(page_locale().decimal_formats[None], decimals, decimals)
+    return _as_percentage(str(pattern.apply(shown, page_locale())))
 
 
 @register.filter
 def bps(value: Decimal | None) -> str:
-    """Basis points as a percentage: 150 is shown as 1.5%."""
-    return ABSENT if value is None else percent(basis_points(value), 4)
+    """Basis points as a percentage, with the decimals that it needs: 150 is shown as 1.5 %."""
+    if value is None:
+        return ABSENT
+    shown = round_half_away(Fraction(basis_points(value)) * 100, 4).normalize()
+    return _as_percentage(format_decimal(shown, locale=page_locale(), decimal_quantization=False))
+
+
+def _as_percentage(text: str) -> str:
+    return f"{text.replace('-', MINUS)}{NO_BREAK_SPACE}%"
 
 
 def _amount_text(amount: Decimal, currency: str, digits: int) -> str:

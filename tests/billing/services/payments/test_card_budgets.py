@@ -9,10 +9,11 @@ from billing.domain import budgets
 from billing.domain.budgets import RetryBudget
 from billing.domain.declines import DeclineClass
 from billing.errors import NothingToCharge
-from billing.models import GatewayCustomer, Invoice, PaymentMethod
+from billing.models import GatewayCustomer, Invoice, PaymentDecision, PaymentMethod
 from billing.services.payments.charging import charge_invoice
+from tests.factories.subscriptions import make_customer
 from tests.scripted_gateway import TwoGateways, declined, gateways
-from tests.stripe_world import PERSON, invoice_of, later
+from tests.stripe_world import PERSON, StripeWorld, invoice_of, later
 
 __all__ = ["gateways"]  # a fixture
 pytestmark = pytest.mark.django_db
@@ -107,3 +108,60 @@ def test_the_network_counts_the_tries_of_a_card_in_a_wallet(gateways: TwoGateway
 
     with pytest.raises(NothingToCharge, match="the network allows no more tries"):
         _charge(invoice)
+
+
+def _other_with(gateways: TwoGateways, **terms: Any) -> Invoice:
+    """An invoice of somebody else, who has stored a card too."""
+    return invoice_of(gateways.customer_with_card(held_by="alpha", **{**CARD, **terms}))
+
+
+def test_two_customers_with_one_card_have_one_budget(gateways: TwoGateways) -> None:
+    _mark(_declined_twice(gateways), "fp_1")
+
+    with pytest.raises(NothingToCharge, match="the network allows no more tries for now"):
+        _charge(_other_with(gateways, fingerprint="fp_1"))
+
+
+def test_where_no_mark_tells_it_a_card_that_looks_alike_is_another_one(
+    gateways: TwoGateways,
+) -> None:
+    _mark(_declined_twice(gateways), "fp_1")
+
+    assert _charge(_other_with(gateways)) == "succeeded"
+    assert _charge(_other_with(gateways, fingerprint="fp_2")) == "succeeded"
+
+
+def test_a_mark_of_another_gateway_is_another_one(gateways: TwoGateways) -> None:
+    _mark(_declined_twice(gateways), "fp_1")
+    other = invoice_of(gateways.customer_with_card(held_by="beta", fingerprint="fp_1", **CARD))
+
+    assert _charge(other) == "succeeded"
+
+
+def test_the_tries_of_both_are_counted_once_each_and_tell_of_nobody(gateways: TwoGateways) -> None:
+    first = _other_with(gateways, fingerprint="fp_1")
+    gateways.alpha.script = [declined(DeclineClass.SOFT_FUNDS)]
+    charge_invoice(invoice=first, actor=PERSON, at=later(hours=0))
+    second = _other_with(gateways, fingerprint="fp_1")
+    gateways.alpha.script = [declined(DeclineClass.SOFT_FUNDS)]
+
+    charge_invoice(invoice=second, actor=PERSON, at=later(hours=1))
+
+    with pytest.raises(NothingToCharge):
+        _charge(first)
+    decision = PaymentDecision.objects.latest("pk")
+    assert decision.payment.invoice == first
+    assert str(second.customer) not in str(decision.inputs)
+    assert str(second.pk) not in str(decision.inputs)
+
+
+def test_stripe_marks_one_card_of_two_customers_alike(stripe: StripeWorld) -> None:
+    one, two = (stripe.store_card(make_customer()) for _ in range(2))
+    other = stripe.store_card(make_customer(), "5555555555554444")
+
+    assert one.fingerprint == two.fingerprint != ""
+    assert other.fingerprint != one.fingerprint
+
+
+def _mark(invoice: Invoice, fingerprint: str) -> None:
+    PaymentMethod.objects.filter(customer=invoice.customer).update(fingerprint=fingerprint)
