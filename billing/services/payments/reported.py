@@ -37,6 +37,7 @@ from billing.services.payments.settled_events import keep_unheard_moves
 from billing.services.payments.settlement import record_fees
 from billing.services.payments.settling import settle_attempt
 
+PROVEN_NOT_TAKEN = frozenset({AttemptState.DECLINED, AttemptState.NOT_SENT, AttemptState.ABANDONED})
 HINT = "hint"  # of what an event is about, where its name says it
 
 
@@ -62,7 +63,18 @@ def _handle_payment(event: WebhookEvent, at: datetime) -> str:
         # Whose charge it is the signed event says; what became of it, the gateway.
         found = gateway_named(event.gateway).read_charge(event.reference)
         seen = settle_attempt(attempt=seen, outcome=found, actor=WEBHOOK, at=at)
+    elif proven is None and _names_another(event, seen):
+        found = gateway_named(event.gateway).read_charge(event.reference)
+        if found.answer == Answer.SUCCEEDED:  # taken a second time, or after a no
+            seen = settle_attempt(attempt=seen, outcome=found, actor=WEBHOOK, at=at)
     return f"attempt {seen.state}"
+
+
+def _names_another(event: WebhookEvent, attempt: PaymentAttempt) -> bool:
+    """Whether it is of a charge in our name that the attempt, whose outcome is known, is not."""
+    ends = {*PROVEN_NOT_TAKEN, AttemptState.SUCCEEDED}
+    ours = {attempt.gateway_reference, attempt.gateway_session, ""}
+    return attempt.state in ends and event.reference not in ours
 
 
 def _is_decided_by(proven: Outcome, attempt: PaymentAttempt) -> bool:

@@ -4,7 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from billing.errors import PaymentHeld
+from billing.gateways.base import ChargeRequest
 from billing.gateways.paypal_events import EVENTS
+from billing.gateways.registry import gateway_named
 from billing.models import (
     Dispute,
     Payment,
@@ -22,6 +25,7 @@ from billing.services.payments.holds import (
     void_hold,
 )
 from billing.services.payments.refunds import refund_payment
+from billing.services.payments.settling import prove_not_executed
 from billing.services.payments.webhook_inbox import work_off_waiting
 from tests.billing.gateways.test_paypal import paid_on_page, second_invoice
 from tests.paypal_world import PayPalWorld
@@ -262,6 +266,52 @@ def test_how_much_was_taken_back_is_read_before_anything_is_owed_again(
         WebhookEvent.objects.filter(about="reversal").update(state="waiting", next_try_at=now())
         work_off_waiting(at=now() + timedelta(minutes=minutes))
         assert PaymentAttempt.objects.get().payment.state == state
+
+
+def taken_again(attempt: PaymentAttempt) -> None:
+    """Let PayPal take a payment under our name for it once more, as if it had lost our key."""
+    method = PaymentMethod.objects.get()
+    request = ChargeRequest(
+        our_reference=str(attempt.pk),
+        customer_reference="",
+        method_reference=method.gateway_reference,
+        amount=attempt.payment.amount,
+        description="again",
+        metadata={},
+        idempotency_key="another",
+    )
+    assert gateway_named("paypal").charge(request).answer == "succeeded"
+
+
+@db
+def test_what_is_taken_a_second_time_is_written_down(paypal: PayPalWorld) -> None:
+    attempt = charge_invoice(invoice=second_invoice(paypal), actor=PERSON, at=NOW)
+    paypal.deliver()
+    assert not attempt.payment.events.filter(event="gateway_contradicts").exists()
+
+    taken_again(attempt)
+    paypal.deliver()
+
+    assert attempt.payment.events.filter(event="gateway_contradicts").count() == 1
+    assert paypal.captured()[1:] == ["99.00", "99.00"]
+
+
+@db
+def test_what_is_taken_after_people_proved_that_it_was_not_is_not_charged_again(
+    paypal: PayPalWorld,
+) -> None:
+    invoice = second_invoice(paypal)
+    paypal.deliver()
+    paypal.control.add_fault("POST /v2/checkout/orders$", "reset_before", times=1)
+    attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+    prove_not_executed(attempt=attempt, proof="a list", reason="a test", actor=PERSON, at=NOW)
+
+    taken_again(attempt)
+    paypal.deliver()
+
+    assert attempt.payment.events.filter(event="gateway_contradicts").count() == 1
+    with pytest.raises(PaymentHeld):
+        charge_invoice(invoice=invoice, actor=PERSON, at=NOW + timedelta(days=1))
 
 
 @db
