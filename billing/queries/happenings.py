@@ -166,7 +166,8 @@ WHERE r.state = 'succeeded' AND r.resolved_at >= %(since)s AND r.resolved_at <= 
 CREDIT_NOTES = f"""
 SELECT 'credit_note.issued', n.id::text, n.customer_id, n.issued_at,
     jsonb_build_object('credit_note', n.number, 'invoice', coalesce(i.number, i.reference),
-        'invoice_id', i.id, 'amount', {AMOUNT.format("n.total", "n.currency")}, 'reason', n.reason)
+        'invoice_id', i.id, 'amount', {AMOUNT.format("n.total", "n.currency")}, 'reason', n.reason,
+        'billed_elsewhere', CASE WHEN i.state = 'elsewhere' THEN 'yes' END)
 FROM billing_creditnote n JOIN billing_invoice i ON i.id = n.invoice_id
 WHERE n.issued_at >= %(since)s AND n.issued_at <= %(at)s
 """

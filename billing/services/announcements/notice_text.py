@@ -118,6 +118,8 @@ def read_refusal(token: str) -> tuple[int, NoticeKind] | None:
 
 
 def _portal_url(kind: str, facts: Mapping[str, Any]) -> str:
+    if facts.get("billed_elsewhere"):  # whose invoice is none of ours: what came of it
+        return settings.BASE_URL + reverse("portal_credit")
     if facts.get("invoice") and kind not in PORTAL_PAGES:
         return settings.BASE_URL + reverse("portal_invoice", args=[facts["invoice"]])
     if facts.get("subscription") and kind in SUBSCRIPTION_PAGES:

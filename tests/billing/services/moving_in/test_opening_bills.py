@@ -14,9 +14,11 @@ from django.urls import reverse
 
 from billing.domain.belongings import BelongingKind
 from billing.errors import OpeningBillUsed
-from billing.models import CreditNote, Invoice, UnusedCredit
+from billing.models import Announcement, CreditNote, Invoice, UnusedCredit
 from billing.queries.credit_balance import credit_of
 from billing.queries.statements import statement_of
+from billing.services.announcements.announcing import announce_new, start_announcing
+from billing.services.announcements.notice_text import render_notice
 from billing.services.changes.add_ons import change_add_on
 from billing.services.changes.cancelling import cancel_subscription
 from billing.services.changes.pausing import pause
@@ -37,7 +39,7 @@ from subscriptions.services.moving_in.files import MovedIn
 from subscriptions.services.policies import assign_policy
 from tests.factories.accounts import make_user
 from tests.factories.lifecycle import at, begin, fee_of, lines_of, taxed_customer
-from tests.factories.subscriptions import TEST_ACTOR, make_plan, published_version, recurring
+from tests.factories.subscriptions import JAN_1, TEST_ACTOR, make_plan, published_version, recurring
 from tiktoktoe.accounts.roles import Role
 from tiktoktoe.kernel.money import Money
 
@@ -453,3 +455,25 @@ def test_one_that_was_given_back_of_stays(
         take_opening_bill_back(invoice=kept, reason="No", actor=TEST_ACTOR, at=JAN_20)
     with pytest.raises((IntegrityError, InternalError)), transaction.atomic():
         Invoice.objects.filter(pk=kept.pk).update(state="discarded")
+
+
+def test_the_customer_is_told_of_its_credit_note_with_a_way_to_the_credit() -> None:
+    start_announcing(at=JAN_1)
+    moved = arrive(seats("31.00", code="small"))
+    bills("old-moved,R/77,31.00,2026-01-31")
+    cancel_subscription(subscription=moved, actor=TEST_ACTOR, at=JAN_10)
+
+    announce_new(at=JAN_20)
+
+    told = Announcement.objects.get(kind="credit_note.issued")
+    assert told.facts["invoice"] == "R/77"
+    text = render_notice(
+        kind=told.kind,
+        facts=told.facts,
+        locale="de",
+        time_zone="UTC",
+        customer_id=moved.customer_id,
+        customer_name="Acme",
+    ).text
+    assert "R/77" in text
+    assert reverse("portal_credit") in text
