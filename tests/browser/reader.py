@@ -45,6 +45,27 @@ ALL_CHARTS_DRAWN = """() => [...document.querySelectorAll("[data-chart]")].every
 EMPTY = "() => { window.stop(); document.documentElement.replaceChildren(); }"
 SIDEWAYS = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
+ALL_CONTROLS = """() => {
+    const groups = new Set();  // of radio buttons one is reached by Tab, the others by arrows
+    const all = [...document.querySelectorAll("a[href], button, input, select, textarea, summary")];
+    window.controls = all.filter((control) => {
+        if (control.disabled || control.type === "hidden" || control.closest("dialog:not([open])"))
+            return false;
+        if (!control.checkVisibility({visibilityProperty: true})) return false;
+        if (control.type !== "radio") return true;
+        const group = document.querySelectorAll(`input[type=radio][name="${control.name}"]`);
+        const one = [...group].find((radio) => radio.checked) ?? group[0];
+        return control === one && !groups.has(control.name) && groups.add(control.name);
+    });
+    window.reached = new Set();
+    document.addEventListener("focusin", (event) => window.reached.add(event.target));
+    document.activeElement?.blur();
+    const inside = window.controls.filter(({type}) => type?.startsWith("date"));  // 3 parts
+    return window.controls.length + 3 * inside.length;
+}"""
+NEVER_REACHED = """() => window.controls.filter((control) => !window.reached.has(control))
+    .map((control) => control.outerHTML.slice(0, 120))"""
+
 passed_looks: set[str] = set()  # of texts whose contrast axe has passed, in this run
 
 
@@ -113,6 +134,13 @@ class Reader:
             rules = EVERY_RULE if theme == "light" else COLOUR_RULES
             assert axe_violations(self.page, rules) == [], where
             assert self.complaints == [], where
+
+    def out_of_reach(self) -> list[str]:
+        """What can be clicked on this page, and the Tab key does not come to."""
+        for _ in range(self.page.evaluate(ALL_CONTROLS) + 2):
+            self.page.keyboard.press("Tab")
+        found: list[str] = self.page.evaluate(NEVER_REACHED)
+        return found
 
     def turn(self, theme: Theme) -> None:
         """Let the page be light or dark, and wait for nothing that fades."""

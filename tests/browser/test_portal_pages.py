@@ -111,6 +111,7 @@ def test_the_portals_own_pages_are_good_pages(reader: Reader, mine: Subscription
         "pause": f"{own}/pause/",
     }.items():
         reader.audit(path)
+        assert reader.out_of_reach() == [], f"{path} by keyboard"
         for word, size in (("desktop", DESKTOP), ("phone", PHONE)):
             if PICTURES:
                 reader.page.set_viewport_size(size)  # type: ignore[arg-type]
