@@ -93,4 +93,42 @@ PHRASES: Mapping[str, str] = {
     ),
     "Exempt from tax.": "Exonéré de taxe.",
     "Outside the scope of tax.": "Hors du champ d’application de la taxe.",
+    "{what}, unused time": "{what}, temps non utilisé",
+    "{what}, rest of the period": "{what}, reste de la période",
+    "{what}, minimum": "{what}, minimum",
+    "{what}: minimum": "{what} : minimum",
+    "Usage billed before with invoice {number}": (
+        "Consommation déjà facturée avec la facture {number}"
+    ),
+    "Prepaid credits: {what}": "Crédits prépayés : {what}",
+    "{what}, came late": "{what}, déclaré tardivement",
+    "Unused time after a change on {day}": "Temps non utilisé après un changement le {day}",
+    "Unused time from {day}": "Temps non utilisé à partir du {day}",
+    "Paused from {day}": "En pause à partir du {day}",
+    "Not served from {day} to {until}": "Non fourni du {day} au {until}",
+    "unused time": "temps non utilisé",
+    "part of the period": "partie de la période",
+    "rounded": "arrondi",
+    "per event": "par événement",
+    "billed as it came": "facturé au fur et à mesure",
+    "coupon {what}": "bon de réduction {what}",
+    "packages of {number}": "lots de {number}",
+    "tier {number}: above {low} up to {high}": "palier {number} : de plus de {low} à {high}",
+    "tier {number}: above {low} and more": "palier {number} : plus de {low}",
+    "{sum} days = {amount}": "{sum} jours = {amount}",
+    "{sum} seconds = {amount}": "{sum} secondes = {amount}",
+    "{sum} rounded to {amount}": "{sum} arrondi à {amount}",
+    "flat fee": "forfait",
+    "per unit": "par unité",
+    "what {number} events say": "ce que disent {number} événements",
+    "events at the minimum": "événements au minimum",
+    "events at the maximum": "événements au maximum",
+    "up to the minimum": "jusqu'au minimum",
+    "tier {number}: above {low} up to {high}, {share} %": (
+        "palier {number} : de plus de {low} à {high}, {share} %"
+    ),
+    "tier {number}: above {low} and more, {share} %": "palier {number} : plus de {low}, {share} %",
+    "what is less than before is taken off, or given back": (
+        "ce qui est moins qu'avant est déduit ou rendu"
+    ),
 }

@@ -33,7 +33,7 @@ from subscriptions.services.meters import hold_meters
 from subscriptions.services.policies import NO_OVERRIDE, ChangeOverride, ChangeTerms, PolicyBook
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.money import Money, quantize, total, zero
-from tiktoktoe.kernel.periods import Period
+from tiktoktoe.kernel.periods import Period, local_date
 from tiktoktoe.kernel.rehearsal import is_rehearsal
 
 logger = logging.getLogger(__name__)
@@ -190,7 +190,8 @@ def change_add_on(
         )
         notes = issue_notes(
             preview.notes,
-            reason=f"Unused time after a change on {preview.effective_at:%Y-%m-%d}",
+            reason="Unused time after a change on "
+            f"{local_date(preview.effective_at, locked.time_zone)}",
             idempotency_key=f"add-on:{locked.pk}:{preview.token}",
             at=at,
         )

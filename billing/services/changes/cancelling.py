@@ -285,7 +285,7 @@ def _end(preview: CancellationPreview, *, actor: Actor, reason: str, at: datetim
     notes = give_back(
         preview.unused,
         preview.unused_time,
-        reason=f"Unused time after {preview.ends_at:%Y-%m-%d}",
+        reason=f"Unused time from {local_date(preview.ends_at, subscription.time_zone)}",
         idempotency_key=f"final:{subscription.pk}",
         at=at,
     )

@@ -47,7 +47,7 @@ from subscriptions.services.pauses import (
 )
 from subscriptions.services.policies import PolicyBook
 from subscriptions.services.transitions import Actor
-from tiktoktoe.kernel.periods import Period, local_midnight
+from tiktoktoe.kernel.periods import Period, local_date, local_midnight
 
 logger = logging.getLogger(__name__)
 
@@ -203,7 +203,7 @@ def _pause(preview: PausePreview, *, actor: Actor, reason: str, at: datetime) ->
     notes = give_back(
         preview.unused,
         preview.unused_time,
-        reason=f"Paused from {preview.paused_from:%Y-%m-%d}",
+        reason=f"Paused from {local_date(preview.paused_from, preview.subscription.time_zone)}",
         idempotency_key=f"pause:{preview.subscription.pk}:{preview.token}",
         at=at,
     )

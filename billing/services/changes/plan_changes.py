@@ -21,6 +21,7 @@ from subscriptions.services.lifecycle import ensure_unchanged, lock_subscription
 from subscriptions.services.meters import hold_meters
 from subscriptions.services.policies import NO_OVERRIDE, ChangeOverride
 from subscriptions.services.transitions import SCHEDULE, Actor, record_transition
+from tiktoktoe.kernel.periods import local_date
 from tiktoktoe.kernel.rehearsal import is_rehearsal
 
 logger = logging.getLogger(__name__)
@@ -85,7 +86,8 @@ def _change(
     )
     notes = issue_notes(
         preview.notes,
-        reason=f"Unused time after a change on {preview.effective_at:%Y-%m-%d}",
+        reason="Unused time after a change on "
+        f"{local_date(preview.effective_at, subscription.time_zone)}",
         idempotency_key=f"change:{subscription.pk}:{preview.token}",
         at=at,
     )

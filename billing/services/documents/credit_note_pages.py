@@ -29,7 +29,7 @@ def credit_note_content(note: CreditNote) -> Row:
     with_tax = all(line.invoice_line.includes_tax for line in lines)
     rows = [
         {
-            "description": line.description,
+            "description": wording.line(line.invoice_line.kind, line.description),
             "note": wording.days(line.invoice_line.period_start, line.invoice_line.period_end),
             "steps": [],
             "quantity": "",
@@ -40,7 +40,7 @@ def credit_note_content(note: CreditNote) -> Row:
     ]
     total = wording.money(note.total.amount, note.currency)
     title = wording.say("Credit note {number}", number=note.number)
-    reason = wording.say("Reason: {reason}", reason=note.reason)
+    reason = wording.say("Reason: {reason}", reason=wording.reason(note.reason))
     return {
         **letter(
             title, wording.say("Credit note"), invoice.bill_to, note.issued_at, seller_of(invoice)

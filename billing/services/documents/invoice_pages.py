@@ -101,7 +101,7 @@ def _line(line: InvoiceLine, wording: Wording, *, with_tax: bool) -> Row:
     # A price with tax has no place beside net amounts.
     unit_amount = line.unit_amount if with_tax or not line.includes_tax else None
     return {
-        "description": line.description,
+        "description": wording.line(line.kind, line.description),
         "note": wording.days(line.period_start, line.period_end),
         "steps": list(_steps(line, wording, with_tax=with_tax)),
         "quantity": wording.number(line.quantity),
@@ -125,7 +125,7 @@ def _steps(line: InvoiceLine, wording: Wording, *, with_tax: bool) -> Iterable[s
             billable=billable,
         )
     if line.unit_amount is None and line.quantity and (with_tax or not line.includes_tax):
-        yield from (f"{step['label']}: {step['formula']}" for step in steps)
+        yield from (wording.step(step["label"], step["formula"]) for step in steps)
     if line.discount:
         less = wording.money(line.discount.amount, line.currency)
         yield wording.say("less {amount} by coupon", amount=less)

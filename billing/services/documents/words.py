@@ -9,6 +9,7 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal
 
+from billing.domain import own_words
 from billing.domain.document_phrases import phrase
 from tiktoktoe.kernel.money import quantize_amount
 from tiktoktoe.kernel.periods import local_date
@@ -34,6 +35,38 @@ class Wording:
         """A phrase in the customer's language, with values put in; values are never translated."""
         said = phrase(self.locale.language, english)
         return said.format(**values) if values else said
+
+    def line(self, kind: str, description: str) -> str:
+        """What a line of a kind is called, our own words in it in the customer's language."""
+        return self._own(description, own_words.of_line(kind))
+
+    def reason(self, english: str) -> str:
+        """Why a note was issued; as it was written, where a person wrote it."""
+        return self._own(english, own_words.REASONS)
+
+    def step(self, label: str, formula: str) -> str:
+        """A line of the arithmetic."""
+        if not own_words.is_spoken(self.locale.language):
+            return f"{label}: {formula}"
+        said = self._own(label, own_words.LABELS)
+        if said == label and label.endswith("%"):
+            said = self._numbers(label)
+        return f"{said}: {self._numbers(self._own(formula, own_words.FORMULAS))}"
+
+    def _own(self, text: str, phrases: tuple[str, ...]) -> str:
+        found = own_words.found(text, phrases)
+        if found is None or not own_words.is_spoken(self.locale.language):
+            return text
+        english, values = found
+        for name in {"day", "until"} & values.keys():
+            values[name] = self.day(date.fromisoformat(values[name]))
+        for name in {"low", "high", "share"} & values.keys():
+            values[name] = self._numbers(values[name])
+        return self.say(english, **values)
+
+    def _numbers(self, text: str) -> str:
+        """The same with its numbers as they are written in the customer's locale."""
+        return own_words.NUMBER.sub(lambda found: self.number(Decimal(found[0])), text)
 
     def money(self, amount: Decimal, currency: str) -> str:
         """A payable amount with the currency's decimals."""

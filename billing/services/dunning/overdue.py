@@ -193,7 +193,8 @@ def _credit(blocked_id: int, at: datetime) -> bool:
     subscription = row.subscription
     policy = policy_of(subscription.plan_version.plan, row.blocked_from)
     unused = blocked_time(subscription, row.blocked_from, row.blocked_until, policy)
-    days = f"{row.blocked_from:%Y-%m-%d} to {row.blocked_until:%Y-%m-%d}"
+    zone = subscription.time_zone
+    days = f"{local_date(row.blocked_from, zone)} to {local_date(row.blocked_until, zone)}"
     issue_notes(
         plan_notes(unused, UnusedTime.CREDIT),
         reason=f"Not served from {days}",

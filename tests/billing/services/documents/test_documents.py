@@ -7,6 +7,7 @@ from io import BytesIO
 import pytest
 from pypdf import PdfReader
 
+from billing.domain import own_words
 from billing.domain.document_phrases import LANGUAGES
 from billing.models import Invoice, TaxRate
 from billing.services.credit.credit_notes import issue_credit_note
@@ -176,3 +177,43 @@ def test_every_phrase_of_a_document_is_known_in_every_language_with_its_values()
         for english, text in phrases.items():
             assert set(re.findall(r"{\w+}", text)) == set(re.findall(r"{\w+}", english))
     assert len(fields) > 20
+
+
+def test_our_own_words_on_lines_and_notes_are_the_customers_too() -> None:
+    german = Wording.of({"locale": "de_DE"})
+
+    assert [
+        german.line("proration_credit", "Basis: Fee, unused time"),
+        german.line("true_up", "Basis: minimum"),
+        german.line("recurring", "Basis: minimum"),
+        german.reason("Paused from 2026-02-21"),
+        german.reason("Somebody wrote this"),
+        german.step("tier 1: above 0 up to 100.5", "100.5 × 0.1 + 1 = 11.05"),
+        german.step("part of the period", "60 × 18/28 days = 38.57"),
+        german.step("coupon TEN 10.5", "1.5 rounded to 2"),
+    ] == [
+        "Basis: Fee, nicht genutzte Zeit",
+        "Basis: Mindestbetrag",
+        "Basis: minimum",
+        "Pausiert ab 21. Februar 2026",
+        "Somebody wrote this",
+        "Stufe 1: über 0 bis 100,5: 100,5 × 0,1 + 1 = 11,05",
+        "Teil des Zeitraums: 60 × 18/28 Tage = 38,57",
+        "Gutschein TEN 10.5: 1,5 gerundet auf 2",
+    ]
+
+
+def test_in_english_they_are_as_they_were_kept() -> None:
+    english = Wording.of({"locale": "en"})
+
+    assert english.line("true_up", "Team: minimum") == "Team: minimum"
+    assert english.step("units", "1000 × 0.002 = 2") == "units: 1000 × 0.002 = 2"
+    assert english.reason("Paused from 2026-02-21") == "Paused from 2026-02-21"
+
+
+def test_all_our_own_words_are_known_in_every_language() -> None:
+    lines = [english for kind in own_words.OF_LINES for english in own_words.of_line(kind)]
+    ours = {*lines, *own_words.REASONS, *own_words.LABELS, *own_words.FORMULAS}
+
+    for language, phrases in LANGUAGES.items():
+        assert ours - phrases.keys() == set(), language
