@@ -5,7 +5,7 @@ from datetime import datetime
 
 from billing.domain.debit_schemes import SCHEMES
 from billing.gateways.registry import gateway_named, gateway_names
-from billing.models import GatewayHealth, Invoice, PaymentMethod
+from billing.models import GatewayHealth, Invoice, PayLink, PaymentMethod
 from subscriptions.models import Customer
 from tiktoktoe.web.tones import label_of
 
@@ -58,6 +58,18 @@ def _holders(method: PaymentMethod) -> list[str]:
     """The gateways that hold a method, the one that it was stored at first."""
     further = (t.gateway for t in method.tokens.all() if t.state == t.State.ACTIVE)
     return [method.gateway, *further]
+
+
+def ways_by_link(link: PayLink, *, at: datetime) -> list[Way]:
+    """What a link offers: pages, and, where it was sent to the customer alone, stored cards.
+
+    A card's bank may ask to confirm; what else is stored is charged without anybody being there.
+    """
+    pages = pages_to_pay(link.invoice)
+    if link.kind != PayLink.Kind.FIX:
+        return pages
+    stored = _stored(link.invoice, at)
+    return [*pages, *(way for way in stored if way.method and way.method.kind == "card")]
 
 
 def pages_to_pay(invoice: Invoice) -> list[Way]:

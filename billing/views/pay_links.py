@@ -17,19 +17,26 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from billing.domain.part_amounts import as_typed
 from billing.errors import PartInvalid, PayLinkEnded, PaymentHeld
 from billing.forms.pay_links import ShareForm
-from billing.models import Invoice, PayLink, Payment
+from billing.models import Invoice, PayLink, Payment, PaymentMethod
 from billing.queries.portal import held_in_words, last_failure, why_declined
-from billing.queries.ways_to_pay import Way, pages_to_pay
+from billing.queries.ways_to_pay import Way, ways_by_link
 from billing.services.payments.checkout import confirm_payment
 from billing.services.payments.pay_links import (
     BY_LINK,
     MadeLink,
     find_link,
     make_share_link,
+    pay_by_card,
     pay_by_link,
     revoke_link,
 )
-from billing.views.portal import chosen_part, portal_payment, what_became_of
+from billing.views.portal import (
+    chosen_part,
+    portal_payment,
+    present_customer,
+    what_became_of,
+)
+from billing.views.portal_access import see_other
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission
@@ -79,7 +86,7 @@ def pay_link(request: HttpRequest, link: PayLink, token: str) -> HttpResponse:
         "held": held_in_words(invoice),
         "is_others": is_others,
         "in_all": as_typed(invoice.amount_due),
-        "ways": pages_to_pay(invoice),
+        "ways": ways_by_link(link, at=now()),
     }
     return render(request, "portal/pay_link.html", context)
 
@@ -89,15 +96,17 @@ def pay_link(request: HttpRequest, link: PayLink, token: str) -> HttpResponse:
 @require_POST
 @_limited
 def pay_link_payment(request: HttpRequest, link: PayLink, token: str) -> HttpResponse:
-    """Go to the gateway's page; who goes first may come back to it, others may not."""
-    page = _chosen_page(request, link.invoice)
-    if page is None:
+    """Go to the gateway's page, or the bank's; who goes first may come back, others may not."""
+    way = _chosen_way(request, link)
+    if way is None:
         messages.error(request, "Please choose one of the ways to pay.")
         return redirect("pay_link", token)
     try:
+        if way.method is not None:
+            return _charge_card(request, link, way.method)
         address, used = pay_by_link(
             link=link,
-            gateway=page.gateway,
+            gateway=way.gateway,
             is_mine=_is_mine(request, link),
             saves_method=request.POST.get("save") == "yes",
             part=chosen_part(request, link.invoice),
@@ -173,21 +182,37 @@ def _share(request: HttpRequest, invoice: Invoice, form: ShareForm) -> MadeLink 
         return None
 
 
-def _chosen_page(request: HttpRequest, invoice: Invoice) -> Way | None:
-    """The page that was chosen; without a choice the first one, None where it is not offered."""
-    pages, chosen = pages_to_pay(invoice), request.POST.get("way", "")
-    return next((page for page in pages if chosen in {"", page.value}), None)
+def _charge_card(request: HttpRequest, link: PayLink, method: PaymentMethod) -> HttpResponse:
+    """Charge a stored card: on to its bank if that asks to confirm, else to what came of it."""
+    attempt, used = pay_by_card(
+        link=link,
+        is_mine=_is_mine(request, link),
+        method=method,
+        present=present_customer(request),
+        part=chosen_part(request, link.invoice),
+        at=now(),
+    )
+    _remember(request, used, attempt.payment_id)
+    if attempt.state == attempt.State.REQUIRES_ACTION and attempt.action_url:
+        return see_other(attempt.action_url)
+    return redirect("portal_payment", attempt.payment_id)
+
+
+def _chosen_way(request: HttpRequest, link: PayLink) -> Way | None:
+    """What was chosen; without a choice the first way, None where it is not offered."""
+    ways, chosen = ways_by_link(link, at=now()), request.POST.get("way", "")
+    return next((way for way in ways if chosen in {"", way.value}), None)
 
 
 def _is_mine(request: HttpRequest, link: PayLink) -> bool:
     return link.pk in request.session.get(USED_LINKS, [])
 
 
-def _remember(request: HttpRequest, link: PayLink) -> None:
+def _remember(request: HttpRequest, link: PayLink, *paid: UUID) -> None:
     """Who went on to pay may come back: the session knows the link and its payments."""
     payments = link.invoice.payments.live().values_list("pk", flat=True)
     links = {*request.session.get(USED_LINKS, []), link.pk}
-    own = {*request.session.get(OWN_PAYMENTS, []), *map(str, payments)}
+    own = {*request.session.get(OWN_PAYMENTS, []), *map(str, [*payments, *paid])}
     request.session[USED_LINKS], request.session[OWN_PAYMENTS] = sorted(links), sorted(own)
 
 

@@ -13,11 +13,12 @@ from django.db import transaction
 from django.urls import reverse
 
 from billing.domain.part_amounts import Part
+from billing.domain.presence import Presence
 from billing.errors import PayLinkEnded, PayLinkInvalid
 from billing.gateways.registry import DEFAULT_GATEWAY
-from billing.models import Invoice, PayLink
+from billing.models import Invoice, PayLink, PaymentAttempt, PaymentMethod
 from billing.services.payments.addresses import absolute
-from billing.services.payments.checkout import open_payment_page
+from billing.services.payments.checkout import charge_present_customer, open_payment_page
 from billing.services.payments.payment_events import actor_name
 from subscriptions.services.transitions import Actor
 
@@ -102,6 +103,32 @@ def pay_by_link(
         at=at,
     )
     return address, claimed
+
+
+def pay_by_card(
+    *,
+    link: PayLink,
+    is_mine: bool,
+    method: PaymentMethod,
+    present: Presence,
+    at: datetime,
+    part: Part | None = None,
+) -> tuple[PaymentAttempt, PayLink]:
+    """Charge a stored card for the link's invoice; its bank may ask whoever is there to confirm.
+
+    Talks to the gateway: wrap no transaction around it.
+
+    Raises:
+        PayLinkEnded: If somebody else has used it, it has ended, or is one that is passed on.
+        Whatever `charge_present_customer` raises.
+    """
+    if link.kind != PayLink.Kind.FIX:
+        raise PayLinkEnded("this link pays on pages only")
+    claimed = _claim(link, is_mine=is_mine, at=at)
+    attempt = charge_present_customer(
+        invoice=claimed.invoice, method=method, present=present, part=part, actor=BY_LINK, at=at
+    )
+    return attempt, claimed
 
 
 @transaction.atomic
