@@ -9,11 +9,16 @@ from pathlib import Path
 import pytest
 from pytest_django.live_server_helper import LiveServer
 
+from billing.domain.attempts import Answer
 from billing.domain.declines import DeclineClass
+from billing.gateways.base import Outcome
 from billing.models import OutcomeClaim, Payment, ProcessorFeeRule, RoutingPolicy, RoutingRule
 from billing.services.payments.charging import charge_invoice
+from billing.services.payments.corrections import propose_correction
+from billing.services.payments.payment_events import record_event
 from billing.services.payments.refunds import refund_payment
 from billing.services.payments.routing_policies import draft_policy
+from billing.services.payments.settling import settle_attempt
 from billing.services.payments.unknowns import claim_outcome
 from subscriptions.models import Customer
 from subscriptions.services.transitions import Actor
@@ -52,6 +57,7 @@ def test_pages_of_routing_are_good_pages(
         charge_invoice(invoice=failed.invoice, actor=PERSON, at=NOW)
     _cost_more_than_expected(paid)
     _lose_a_refund(gateways, paid)
+    _contradict(failed)
     draft = draft_policy(user=make_user(), at=NOW)
     RoutingRule.objects.create(
         policy=draft, position=1, name="all to beta", effect="only", gateways=["beta"]
@@ -93,6 +99,25 @@ def _lose_a_refund(gateways: TwoGateways, payment: Payment) -> None:
         reason="asked",
         actor=Actor(source="finance", user=make_user()),
         at=later(days=2),
+    )
+
+
+def _contradict(payment: Payment) -> None:
+    """A gateway says that it has taken what it had declined, and something that nobody can move."""
+    attempt = payment.attempts.latest("sequence")
+    taken = Outcome(answer=Answer.SUCCEEDED, reference="ch-late", amount=payment.amount)
+    settle_attempt(attempt=attempt, outcome=taken, actor=PERSON, at=NOW)
+    event = payment.events.get(event="gateway_contradicts")
+    person = Actor(source="finance", user=make_user())
+    propose_correction(contradiction=event, actor=person, note="written to the gateway", at=NOW)
+    details = {"reversal": "re-9", "taken_back": "5.00"}
+    record_event(
+        payment=payment,
+        attempt=attempt,
+        event="gateway_contradicts",
+        actor=PERSON,
+        at=NOW,
+        details=details,
     )
 
 
