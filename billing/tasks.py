@@ -36,8 +36,9 @@ from billing.services.payments.collection import collect_due, mark_overdue
 from billing.services.payments.event_anchors import anchor_events, check_anchors
 from billing.services.payments.gateway_mandates import refresh_mandates
 from billing.services.payments.hold_rests import let_go_of_rests
-from billing.services.payments.holds import let_go_of_lapsing, reconcile_operations
+from billing.services.payments.holds import reconcile_operations
 from billing.services.payments.lapsed_reviews import lapse_settled_reviews
+from billing.services.payments.lapsing_holds import let_go_of_lapsing
 from billing.services.payments.missed_events import find_missed as find_missed_events
 from billing.services.payments.outcomes import count_outcomes
 from billing.services.payments.payment_methods import refresh_expiring

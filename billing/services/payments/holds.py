@@ -8,14 +8,13 @@ the invoice as soon as it is proven; the hold ends with the last one, a void, or
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from billing.domain.attempts import (
     COUNTED_REFUND_STATES,
-    LIVE_REFUND_STATES,
     Answer,
     AttemptState,
     LookUpRule,
@@ -45,7 +44,7 @@ from billing.services.payments.payment_moves import note_overpayment
 from billing.services.payments.refunds import follow_invoice
 from billing.services.payments.sending import send_attempt, send_deadline
 from billing.services.payments.settling import end_hold, lock_attempt
-from subscriptions.services.transitions import SCHEDULE, Actor
+from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.clock import running_from
 from tiktoktoe.kernel.errors import Conflict
 from tiktoktoe.kernel.ids import uuid7
@@ -53,8 +52,6 @@ from tiktoktoe.kernel.money import Money, quantize, zero
 
 logger = logging.getLogger(__name__)
 
-# A hold is let go this long before the gateway would let it lapse, so that its end is proven.
-LET_GO_BEFORE = timedelta(hours=12)
 _UNPROVEN = (RefundState.DISPATCHED, RefundState.UNKNOWN)
 Kind = PaymentOperation.Kind
 
@@ -247,44 +244,6 @@ def reconcile_operations(*, at: datetime, limit: int = 100) -> int:
         except Exception:  # one that cannot be looked into must not keep the others from it
             logger.exception("operation not settled", extra={"operation": str(operation.pk)})
     return len(claimed)
-
-
-def let_go_of_lapsing(*, at: datetime, limit: int = 100) -> int:
-    """End the holds that would lapse soon, by a void where nothing was taken; gives how many."""
-    lapsing = PaymentAttempt.objects.filter(
-        is_hold=True,
-        state=AttemptState.AUTHORIZED,
-        authorized_until__lte=at + LET_GO_BEFORE,
-    ).exclude(operations__state__in=[str(state) for state in LIVE_REFUND_STATES])
-    ended = 0
-    for attempt in lapsing.order_by("authorized_until")[:limit]:
-        try:
-            _let_go(attempt, at)
-        except Conflict:  # somebody was quicker
-            continue
-        ended += 1
-    return ended
-
-
-@transaction.atomic
-def hold_has_lapsed(*, attempt: PaymentAttempt, actor: Actor, at: datetime) -> PaymentAttempt:
-    """Record the gateway's word that a hold has lapsed: what was not taken is let go.
-
-    What is not known yet of its captures must be known first.
-    """
-    locked = lock_attempt(attempt)
-    open_ones = locked.operations.filter(state__in=[str(state) for state in LIVE_REFUND_STATES])
-    if locked.is_hold and locked.state == AttemptState.AUTHORIZED and not open_ones.exists():
-        end_hold(attempt=locked, reason="the authorisation has lapsed", actor=actor, at=at)
-    return locked
-
-
-def _let_go(attempt: PaymentAttempt, at: datetime) -> None:
-    if attempt.amount_captured.amount:
-        hold_has_lapsed(attempt=attempt, actor=SCHEDULE, at=at)
-        return
-    key = f"lapse:{attempt.pk}:{attempt.operations.count()}"
-    void_hold(attempt=attempt, actor=SCHEDULE, idempotency_key=key, at=at)
 
 
 def keeps_rest(attempt: PaymentAttempt) -> bool:

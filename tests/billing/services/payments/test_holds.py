@@ -16,11 +16,11 @@ from billing.services.payments.collection import collect_due
 from billing.services.payments.holds import (
     capture_hold,
     hold_invoice,
-    let_go_of_lapsing,
     open_operation,
     reconcile_operations,
     void_hold,
 )
+from billing.services.payments.lapsing_holds import let_go_of_lapsing
 from billing.services.payments.refunds import refund_payment
 from finance.models import Posting
 from finance.queries import unposted_count
