@@ -129,6 +129,8 @@ def portal_method_return(request: HttpRequest) -> HttpResponse:
 
 def _replace(request: HttpRequest, method: PaymentMethod, replaced: int | None) -> None:
     """Let a new method take the place of the one for which its page was opened."""
+    if replaced is None:
+        return
     mine = PaymentMethod.objects.usable().filter(customer=method.customer_id)
     old = mine.exclude(pk=method.pk).filter(pk=replaced).select_related("customer").first()
     if old is None:
