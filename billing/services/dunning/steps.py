@@ -76,9 +76,15 @@ def _retry(run: DunningRun, due_at: datetime, at: datetime) -> Performed:
 
 
 def attempt_since(invoice: Invoice, due_at: datetime) -> PaymentAttempt | None:
-    """The first attempt to charge a stored method for an invoice, from an instant on."""
+    """The first charge of a stored method that we made by ourselves, from an instant on.
+
+    What a customer tries on the payment page is its own doing, not a step's.
+    """
     tried = PaymentAttempt.objects.filter(
-        payment__invoice=invoice, channel=Channel.STORED_METHOD, dispatched_at__gte=due_at
+        payment__invoice=invoice,
+        channel=Channel.STORED_METHOD,
+        is_on_session=False,
+        dispatched_at__gte=due_at,
     )
     return tried.order_by("dispatched_at", "sequence").first()
 

@@ -9,11 +9,12 @@ from billing.domain import budgets
 from billing.domain.attempts import Answer
 from billing.domain.declines import DeclineClass
 from billing.gateways.base import Outcome
-from billing.models import DunningAct, DunningRun, Invoice, Notice, Payment
+from billing.models import DunningAct, DunningRun, Invoice, Notice, Payment, PaymentAttempt
 from billing.services.announcements.announcing import announce_new, start_announcing
 from billing.services.announcements.notices import words_of
 from billing.services.changes.customer_clocks import advance_clock
 from billing.services.dunning.runs import advance_run, load_run, run_dunning
+from billing.services.dunning.steps import attempt_since
 from billing.services.invoices.invoicing import mark_uncollectible, void_invoice
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.collection import collect_due, mark_overdue
@@ -123,6 +124,17 @@ def test_what_cannot_help_is_refused_and_explained(gateways: TwoGateways) -> Non
     act = DunningAct.objects.get(state="refused")
     assert act.reason == "hard_revoked: trying again cannot help"
     assert len(gateways.alpha.asked) == 1
+
+
+@pytest.mark.parametrize(("is_on_session", "is_a_steps"), [(False, True), (True, False)])
+def test_what_a_customer_tries_itself_is_not_what_a_retry_did(
+    gateways: TwoGateways, is_on_session: bool, is_a_steps: bool
+) -> None:
+    invoice = declining_invoice(gateways)
+    collect_due(at=NOW)
+    PaymentAttempt.objects.update(is_on_session=is_on_session)
+
+    assert (attempt_since(invoice, NOW) is not None) is is_a_steps
 
 
 def test_a_networks_budget_refuses_a_retry_and_says_so(
