@@ -75,7 +75,11 @@ def next_overdue_at(
 
 
 def debt_of(customer: Customer, at: datetime) -> Debt | None:
-    """What a customer owes on open invoices in its currency; None if nothing."""
+    """What a customer owes on open invoices; None if nothing.
+
+    Age and number are of all of them; the amount is of the customer's currency alone, since a
+    state's amount names none: 100 would be little in one currency and much in another.
+    """
     owed = _owed(at).filter(customer=customer)
     row = owed.aggregate(first=Min("finalized_at"), count=Count("pk"))
     if row["first"] is None:

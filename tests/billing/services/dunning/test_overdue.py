@@ -28,7 +28,7 @@ from billing.services.announcements.announcing import announce_new, start_announ
 from billing.services.announcements.notices import words_of
 from billing.services.changes.customer_clocks import advance_clock
 from billing.services.dunning.campaigns import assign_campaign, publish_campaign
-from billing.services.dunning.overdue import update_overdue
+from billing.services.dunning.overdue import debt_of, update_overdue
 from billing.services.dunning.requests import request_overdue
 from billing.services.invoices.invoicing import void_invoice
 from subscriptions.models import Plan, Subscription
@@ -114,6 +114,16 @@ def put_in_force(**terms: Any) -> None:
         code="whole", name="Whole", terms=campaign_terms(""), actor=TEST_ACTOR, at=JAN_1, **terms
     )
     assign_campaign(campaign=campaign, actor=TEST_ACTOR, at=JAN_1)
+
+
+@pytest.mark.django_db
+def test_a_debt_in_another_currency_counts_by_age_and_number_not_by_amount() -> None:
+    customer = make_customer(currency="EUR")
+    open_invoice(customer=customer)  # 99.00 USD
+
+    assert debt_of(customer, JAN_1) == debt(1, 1, "0")
+    customer.currency = "USD"
+    assert debt_of(customer, JAN_1) == debt(1, 1, "99")
 
 
 @pytest.mark.django_db
