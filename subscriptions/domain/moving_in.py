@@ -118,6 +118,7 @@ FIELDS: Mapping[FileKind, Fields] = {
         "customer": Field(text, ..., "the customer's external id"),
         "plan": Field(text, ..., "the plan's code"),
         "version": Field(number, None, "of its prices; the newest on sale if empty"),
+        "currency": Field(capitals, None, "of its prices; the customer's own if empty"),
         "quantity": Field(number, 1, "1 if empty"),
         "started_on": Field(day, ..., "the day on which it began, as 2024-03-31"),
         "next_billing_on": Field(day, ..., "the first day that is billed here; not over"),

@@ -12,6 +12,8 @@ from subscriptions.services.moving_in.files import MovedIn, once
 from subscriptions.services.moving_in.world import Planned, World
 from subscriptions.services.moving_in.writing import subscription_of, write
 from subscriptions.services.transitions import Actor
+from tiktoktoe.kernel.errors import InvalidInput
+from tiktoktoe.kernel.money import currency_of
 from tiktoktoe.kernel.periods import local_date, local_midnight
 
 REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,32}")
@@ -100,9 +102,10 @@ def _ensure_pause(given: Mapping[str, Any], today: date) -> None:
 def _version(
     given: Mapping[str, Any], customer: Customer, world: World, at: datetime
 ) -> PlanVersion:
-    versions = world.versions.get((given["plan"], customer.currency), [])
+    currency = _currency(given) or customer.currency
+    versions = world.versions.get((given["plan"], currency), [])
     if not versions:
-        raise SubscriptionInvalid(f"nothing of it is on sale in {customer.currency}", field="plan")
+        raise SubscriptionInvalid(f"nothing of it is on sale in {currency}", field="plan")
     if given["version"] is None:
         for version in versions:
             if version.effective_from <= at:
@@ -114,6 +117,17 @@ def _version(
     raise SubscriptionInvalid("there is no such version on sale", field="version")
 
 
+def _currency(given: Mapping[str, Any]) -> str:
+    """In which its prices are, as the row says; empty: the customer's own."""
+    said = given["currency"]
+    if not said:
+        return ""
+    try:
+        return currency_of(said).code
+    except InvalidInput as refusal:
+        raise SubscriptionInvalid(refusal.message, field="currency") from None
+
+
 def _ensure_same(
     there: Subscription, customer: Customer, version: PlanVersion, given: Mapping[str, Any]
 ) -> None:
@@ -121,6 +135,8 @@ def _ensure_same(
     began = local_date(there.started_at, there.time_zone)
     if there.customer_id != customer.pk or there.plan_version.plan_id != version.plan_id:
         raise SubscriptionInvalid(f"is another subscription of {there.customer}", field="reference")
+    if there.currency != version.currency:
+        raise SubscriptionInvalid(f"is there already, in {there.currency}", field="currency")
     if began != given["started_on"]:
         raise SubscriptionInvalid(f"is there already, since {began}", field="started_on")
 

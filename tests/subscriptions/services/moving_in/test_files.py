@@ -298,6 +298,26 @@ def test_a_subscription_that_cannot_be_is_told_by_its_field(line: str, field: st
     assert not Subscription.objects.exists()
 
 
+def test_a_customer_moves_in_with_subscriptions_in_two_currencies() -> None:
+    acme(currency="USD")
+    plan = team().plan
+    published_version(recurring("29.00"), plan=plan, currency="EUR", at=LONG_AGO)
+    header = f"{RUNS},currency"
+    here, there = (f"{name},acme,team,2023-05-20,2026-02-20" for name in ("old-1", "old-2"))
+
+    done = subscriptions(f"{here},", f"{there},eur", header=header)
+
+    found = Subscription.objects.values_list("reference", "currency", "plan_version__currency")
+    assert (done.made, wrong(done)) == (2, [])
+    assert set(found) == {("old-1", "USD", "USD"), ("old-2", "EUR", "EUR")}
+    for line, field in (
+        (f"{there},", "currency"),  # it is there, in another
+        (f"{there.replace('old-2', 'old-3')},XXZ", "currency"),
+        (f"{there.replace('old-2', 'old-3')},CHF", "plan"),
+    ):
+        assert wrong(subscriptions(line, header=header)) == [(2, field)]
+
+
 def test_one_wrong_line_keeps_all_out() -> None:
     acme()
     team()
