@@ -204,7 +204,8 @@ def ensure_live(subscription: Subscription) -> None:
         SubscriptionEnded: If it has.
     """
     if subscription.ended_at is not None:
-        raise SubscriptionEnded(f"{subscription} ended on {subscription.ended_at:%Y-%m-%d}")
+        day = local_date(subscription.ended_at, subscription.time_zone)
+        raise SubscriptionEnded(f"{subscription} ended on {day}")
 
 
 def ensure_sellable(

@@ -11,6 +11,7 @@ from subscriptions.errors import AddOnInvalid, TransitionNotAllowed
 from subscriptions.models import PlanVersion, Price, Subscription
 from subscriptions.services.changes import ensure_on_sale
 from subscriptions.services.meters import clashing_meter
+from tiktoktoe.kernel.periods import local_date
 
 
 def check_add_on(
@@ -49,8 +50,9 @@ def check_add_on(
 def check_end(subscription: Subscription, effective_at: datetime) -> None:
     """What would take effect when all has ended never does."""
     if subscription.cancel_at is not None and effective_at >= subscription.cancel_at:
+        day = local_date(subscription.cancel_at, subscription.time_zone)
         raise AddOnInvalid(
-            f"the subscription ends on {subscription.cancel_at:%Y-%m-%d}, its add-ons with it",
+            f"the subscription ends on {day}, its add-ons with it",
             field="quantity",
             remedy="nothing is to be done, or withdraw the end first",
         )

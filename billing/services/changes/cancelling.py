@@ -206,9 +206,8 @@ def _later_end(
     at: datetime,
 ) -> datetime:
     if subscription.cancel_at is not None:
-        raise TransitionNotAllowed(
-            f"its end is scheduled already for {subscription.cancel_at:%Y-%m-%d}"
-        )
+        day = local_date(subscription.cancel_at, subscription.time_zone)
+        raise TransitionNotAllowed(f"its end is scheduled already for {day}")
     if not _is_billed(subscription) and subscription.state != Subscription.State.TRIALING:
         raise TransitionNotAllowed(f"{subscription} is {subscription.state}; end it now instead")
     if when == CancelWhen.PERIOD_END:

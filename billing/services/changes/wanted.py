@@ -17,7 +17,7 @@ from subscriptions.services.add_ons import current_add_on
 from subscriptions.services.changes import ensure_live, ensure_on_sale, ensure_sellable
 from subscriptions.services.meters import clashing_meter
 from subscriptions.services.transitions import Actor
-from tiktoktoe.kernel.periods import local_midnight
+from tiktoktoe.kernel.periods import local_date, local_midnight
 
 AHEAD_MAX = timedelta(days=800)
 
@@ -107,10 +107,8 @@ def _ensure_runs(subscription: Subscription, due_at: datetime) -> None:
     resume_at = subscription.resume_at
     goes_on = resume_at is not None and resume_at < due_at
     if subscription.cancel_at is not None:
-        raise PlanChangeNotNow(
-            f"its end is scheduled for {subscription.cancel_at:%Y-%m-%d};"
-            " withdraw the cancellation first"
-        )
+        day = local_date(subscription.cancel_at, subscription.time_zone)
+        raise PlanChangeNotNow(f"its end is scheduled for {day}; withdraw the cancellation first")
     if subscription.state == Subscription.State.PAUSED and not goes_on:
         raise PlanChangeNotNow("it is paused on that day; choose a day after it goes on")
     if subscription.pause_at is not None and not goes_on:

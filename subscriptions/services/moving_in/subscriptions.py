@@ -171,6 +171,7 @@ def _ensure_usage_open(
     for meter in world.meters.get(version.pk, ()):
         through = world.closed.get((customer.pk, meter))
         if through is not None and through > since:
+            day = local_date(through, customer.time_zone)
             raise SubscriptionInvalid(
-                f"usage of {meter} is billed up to {through:%Y-%m-%d} already", field="usage_from"
+                f"usage of {meter} is billed up to {day} already", field="usage_from"
             )
