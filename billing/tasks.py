@@ -15,6 +15,7 @@ from billing.services.bank.rail import turn_bank_rail
 from billing.services.changes.customer_clocks import at_each_time, bill_by_clocks
 from billing.services.changes.dated_work import make_dated_changes
 from billing.services.changes.expiring import expire_unpaid
+from billing.services.changes.planned_starts import start_planned
 from billing.services.changes.price_moves import work_on_price_moves
 from billing.services.credit.credit_refunds import refund_promised
 from billing.services.credit.wallets import tend_wallets as tend_wallets_of
@@ -218,13 +219,15 @@ def _move_prices(at: datetime, clock: CustomerClock | None) -> int:
 
 @shared_task
 def make_changes_of_days() -> int:
-    """Make the changes whose day has come until none is left for this worker; gives how many."""
+    """Make the changes and starts whose day has come, all that are left; gives how many."""
     return at_each_time(now(), _make_changes)
 
 
 def _make_changes(at: datetime, clock: CustomerClock | None) -> int:
     made = 0
     while done := make_dated_changes(at=at, clock=clock):
+        made += done
+    while done := start_planned(at=at, clock=clock):
         made += done
     return made
 

@@ -39,6 +39,7 @@ from billing.views import (
     payments,
     plan_changes,
     plan_versions,
+    planned_starts,
     portal,
     portal_changes,
     portal_credit,
@@ -336,6 +337,16 @@ urlpatterns = [
         "dated-changes/<int:change_id>/withdrawal/",
         dated_changes.dated_change_withdrawal,
         name="dated_change_withdrawal",
+    ),
+    path(
+        "customers/<int:customer_id>/planned-starts/",
+        planned_starts.planned_starts,
+        name="planned_starts",
+    ),
+    path(
+        "planned-starts/<int:start_id>/withdrawal/",
+        planned_starts.planned_start_withdrawal,
+        name="planned_start_withdrawal",
     ),
     path(
         "plan-changes/<int:change_id>/withdrawal/",

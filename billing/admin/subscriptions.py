@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from billing.models import DatedChange, PlanChange
+from billing.models import DatedChange, PlanChange, PlannedStart
 from billing.services.changes.subscribing import start_subscription
 from subscriptions.models import (
     Subscription,
@@ -38,6 +38,16 @@ class DatedChangeAdmin(ReadOnlyAdmin[DatedChange]):
     list_filter = ["state", "kind"]
     search_fields = ["subscription__reference", "subscription__customer__name"]
     list_select_related = ["subscription", "plan_version__plan"]
+
+
+@admin.register(PlannedStart)
+class PlannedStartAdmin(ReadOnlyAdmin[PlannedStart]):
+    """Subscriptions that were asked for a day to come, and what became of them."""
+
+    list_display = ["reference", "customer", "on", "plan_version", "quantity", "state", "why"]
+    list_filter = ["state"]
+    search_fields = ["reference", "customer__name"]
+    list_select_related = ["customer", "plan_version__plan"]
 
 
 class PhaseInline(ReadOnlyInline[SubscriptionPhase, Subscription]):

@@ -7,8 +7,10 @@ from babel import Locale
 from django import forms
 from django.db.models import OuterRef, QuerySet, Subquery
 
+from billing.forms.fields import DAY
 from subscriptions.models import PlanVersion
 from tiktoktoe.kernel.ids import short_id
+from tiktoktoe.web.days import DayField
 
 
 def country_choices() -> list[tuple[str, str]]:
@@ -49,6 +51,12 @@ class SubscriptionForm(forms.Form):
         max_value=365,
         label="Trial days",
         help_text="Left empty, the plan's own",
+    )
+    starts_on = DayField(
+        required=False,
+        label="On a later day",
+        widget=DAY,
+        help_text="Left empty, it starts today",
     )
     coupon_code = forms.CharField(max_length=32, required=False, label="Coupon code")
     reference = forms.RegexField(r"^sub_[0-9a-z]{12}$", required=False, widget=forms.HiddenInput)

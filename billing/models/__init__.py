@@ -67,6 +67,7 @@ from billing.models.payments import (
     Refund,
 )
 from billing.models.plan_changes import PlanChange
+from billing.models.planned_starts import PlannedStart
 from billing.models.price_moves import PriceMove, PriceMoveRow
 from billing.models.retention import OfferMade, RetentionOffer
 from billing.models.reviews import PaymentLimit, PaymentReview
@@ -167,6 +168,7 @@ __all__ = [
     "PaymentReturn",
     "PaymentReview",
     "PlanChange",
+    "PlannedStart",
     "PrepaidCredit",
     "PrepaidEntry",
     "PriceMove",

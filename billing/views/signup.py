@@ -6,6 +6,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
 from billing.forms.subscribing import SubscriptionForm
+from billing.services.changes.planned_starts import plan_start
 from billing.services.changes.subscribing import start_subscription
 from subscriptions.models import Customer
 from subscriptions.services.transitions import Actor
@@ -19,19 +20,21 @@ from tiktoktoe.web.access import requires
 @require_http_methods(["GET", "POST"])
 @requires(Permission.CHANGE_BILLING)
 def subscription_create(request: HttpRequest, customer_id: int) -> HttpResponse:
-    """Put a customer on a plan and bill the first fee."""
+    """Put a customer on a plan and bill the first fee, or plan that for a day to come."""
     customer = get_object_or_404(Customer, pk=customer_id)
     at = now()
     form = SubscriptionForm(request.POST or None, at=at)
     if request.method == "POST" and form.is_valid():
         assert isinstance(request.user, User)
+        actor = Actor(source="finance", user=request.user)
+        terms = dict(form.cleaned_data)
+        starts_on = terms.pop("starts_on")
         try:
-            started = start_subscription(
-                customer=customer,
-                at=at,
-                actor=Actor(source="finance", user=request.user),
-                **form.cleaned_data,
-            )
+            if starts_on is not None:
+                plan_start(customer=customer, starts_on=starts_on, at=at, actor=actor, **terms)
+                messages.success(request, f"The subscription starts on {starts_on:%-d %B %Y}.")
+                return redirect("customer_detail", customer.pk)
+            started = start_subscription(customer=customer, at=at, actor=actor, **terms)
         except (Conflict, InvalidInput) as refusal:
             form.add_error(None, str(refusal))
         else:

@@ -70,8 +70,7 @@ def subscribe(
             meters, or is scheduled to, or the quantity, trial, anchor or start makes no sense.
     """
     buyer = Customer.objects.select_for_update(of=("self",)).get(pk=customer.pk)
-    _check_numbers(quantity, trial_days)
-    _check_sellable(plan_version, at)
+    ensure_startable(plan_version, quantity=quantity, trial_days=trial_days, at=at)
     _check_meters(plan_version, buyer, planned, at)
     days = _trial_days(plan_version, buyer) if trial_days is None else trial_days
     begins_at = at if starts_at is None else starts_at
@@ -92,6 +91,19 @@ def subscribe(
         hold_until_paid(subscription)
     _record(subscription, wanted, actor=actor, at=at)
     return subscription
+
+
+def ensure_startable(
+    version: PlanVersion, *, quantity: int, trial_days: int | None, at: datetime
+) -> None:
+    """Refuse what nobody could subscribe to at an instant.
+
+    Raises:
+        PlanVersionNotOnSale: If it is an add-on, a draft, or not effective by then.
+        SubscriptionInvalid: If the quantity or the trial makes no sense.
+    """
+    _check_numbers(quantity, trial_days)
+    _check_sellable(version, at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from billing.models import (
     Payment,
     PaymentAttempt,
     PaymentMethod,
+    PlannedStart,
     PrepaidCredit,
     PriceMoveRow,
     Refund,
@@ -32,6 +33,7 @@ from billing.services.announcements.usage_alerts import raise_alerts
 from billing.services.announcements.webhook_deliveries import deliver_due
 from billing.services.changes.dated_work import make_dated_changes
 from billing.services.changes.expiring import PATIENCE, expire_unpaid
+from billing.services.changes.planned_starts import start_planned
 from billing.services.changes.price_moves import work_on_price_moves
 from billing.services.credit.credit_refunds import refund_promised
 from billing.services.credit.wallets import fill_paid_top_ups, tend_wallets
@@ -114,6 +116,7 @@ def _pass(clock: CustomerClock, instant: datetime) -> None:
     make_dated_changes(at=instant, clock=clock)
     if due(instant, clock=clock).exists():
         run_billing(at=instant, clock=clock)
+    start_planned(at=instant, clock=clock)
     issue_reviewed(at=instant, clock=clock)
     bill_thresholds(at=instant, clock=clock)
     bill_usage_ahead(at=instant, clock=clock)
@@ -213,6 +216,7 @@ def _waiting_next(
             "expires_at",
         ),
         (DatedChange.objects.scheduled().on_clock(clock), "try_at"),
+        (PlannedStart.objects.waiting().on_clock(clock), "try_at"),
         (Wallet.objects.filter(customer__clock=clock), "topup_next_at"),
         (Notice.objects.filter(customer__clock=clock), "next_try_at"),
         (
