@@ -6,6 +6,7 @@ can be answered. Thresholds and points are this house's own choice, not a networ
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
@@ -49,6 +50,7 @@ class RiskFacts:
     suspicious_declines: int = 0  # in a day: wrong data, dead cards, fraud
     methods_added: int = 0  # in a day
     fraud_declines: int = 0  # in ninety days
+    fraud_disputed_on: date | None = None  # last, within a year; not what we have won
     paid_of_invoice: Money | None = None  # in parts before, within thirty days
     paid_in_a_day: Money | None = None  # by the customer's other payments
     paid_in_thirty_days: Money | None = None
@@ -83,6 +85,7 @@ def judge(facts: RiskFacts) -> RiskVerdict:
     rules = (
         *_limits(facts),
         ("the card's issuer called a payment fraudulent", 70, facts.fraud_declines > 0),
+        _fraud_dispute(facts.fraud_disputed_on),
         ("a person refused an earlier payment of this invoice", 70, facts.was_refused),
         ("three or more suspicious declines in a day", 40, facts.suspicious_declines >= 3),
         ("three or more methods stored in a day", 30, facts.methods_added >= 3),
@@ -116,6 +119,11 @@ def _limits(facts: RiskFacts) -> tuple[_Rule, ...]:
         ),
         (in_a_month, 70, _is_beyond(amount, month, facts.monthly_limit, alone=True)),
     )
+
+
+def _fraud_dispute(disputed_on: date | None) -> _Rule:
+    """Told with its day; too little to hold back every payment of a year by itself."""
+    return f"a payment was disputed as fraud on {disputed_on}", 30, disputed_on is not None
 
 
 def _large_first_payment(facts: RiskFacts) -> _Rule:

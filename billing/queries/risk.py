@@ -3,14 +3,16 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import chain
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Q
 
 from billing.domain.budgets import LONGEST, REPRESENTMENTS
 from billing.domain.declines import DeclineClass
+from billing.domain.disputes import DisputeClass, DisputeState
 from billing.domain.same_card import CardFacts
 from billing.models import (
     Dispute,
@@ -25,8 +27,11 @@ from billing.models import (
 DAY = timedelta(days=1)
 MONTH = timedelta(days=30)
 FRAUD_WITHIN = timedelta(days=90)
+DISPUTED_WITHIN = timedelta(days=365)
 _LOOKED_BACK = max(FRAUD_WITHIN, LONGEST)
 _PRESENTED_AGAIN = {rule.brand for rule in REPRESENTMENTS}
+# An inquiry is no claim yet, and what we have won was none.
+_NO_CLAIM = [DisputeState.INQUIRY, DisputeState.CLOSED, DisputeState.WON]
 _SUSPICIOUS = {DeclineClass.DATA_FIX, DeclineClass.HARD_INSTRUMENT, DeclineClass.FRAUD}
 
 
@@ -48,6 +53,7 @@ class Record:
     at: datetime
     methods: Mapping[int, Sequence[PaymentMethod]]  # usable, or added within a day
     declines: Mapping[int, Sequence[Declined]]
+    fraud_disputes: Mapping[int, datetime]  # when the last one was opened, within a year
     of_cards: Mapping[tuple[str, str], Mapping[UUID, datetime]]  # by fingerprint, whoever holds it
     limits: Mapping[tuple[int | None, str], PaymentLimit]
     reviews: Mapping[UUID, PaymentReview]  # of payments being collected
@@ -78,6 +84,11 @@ class Record:
         called_fraud = (no.at for no in found if no.decline_class == DeclineClass.FRAUD)
         return sum(moment > self.at - FRAUD_WITHIN for moment in called_fraud)
 
+    def fraud_disputed_on(self, customer: int) -> date | None:
+        """On which day, in UTC, a payment was last disputed as fraud."""
+        opened_at = self.fraud_disputes.get(customer)
+        return opened_at.date() if opened_at else None
+
     def limit_of(self, payment: Payment) -> PaymentLimit | None:
         """The customer's own limit in the currency, or else everybody's."""
         own = self.limits.get((payment.customer_id, payment.currency))
@@ -93,10 +104,12 @@ def record_of(customers: Collection[int], *, at: datetime) -> Record:
     reviewed = {review for _, __, review in rows} - {None}
     reviews = PaymentReview.objects.in_bulk(reviewed) if reviewed else {}
     methods = _methods(customers, at)
+    declines, fraud_disputes = _against(customers, at)
     return Record(
         at=at,
         methods=methods,
-        declines=_declines(customers, at),
+        declines=declines,
+        fraud_disputes=fraud_disputes,
         of_cards=_declines_of_cards(methods, at),
         limits={(limit.customer_id, limit.currency): limit for limit in limits},
         reviews={review.payment_id: review for review in reviews.values()},
@@ -199,14 +212,18 @@ def _declines_of_cards(
     return found
 
 
-def _declines(customers: Collection[int], at: datetime) -> Mapping[int, list[Declined]]:
+def _against(
+    customers: Collection[int], at: datetime
+) -> tuple[Mapping[int, list[Declined]], Mapping[int, datetime]]:
+    """What was declined, and when a fraud dispute was opened last: in one query."""
     recent = PaymentAttempt.objects.filter(
         payment__customer__in=customers, state="declined", resolved_at__gt=at - _LOOKED_BACK
     )
     fields = ("pk", "payment__customer_id", "method_id", "decline_class", "resolved_at")
     told = ("kind", "brand", "last4", "expires_on", "country")
     found: dict[int, list[Declined]] = defaultdict(list)
-    rows = recent.values_list(*fields, *(f"method__{name}" for name in told))
+    disputed: dict[int, datetime] = {}
+    rows = recent.order_by().values_list(*fields, *(f"method__{name}" for name in told), "state")
     for (
         attempt,
         customer,
@@ -218,8 +235,12 @@ def _declines(customers: Collection[int], at: datetime) -> Mapping[int, list[Dec
         last4,
         expires_on,
         country,
-    ) in rows:
+        state,
+    ) in rows.union(_fraud_disputes(customers, told, at), all=True):
         assert resolved_at is not None
+        if state != "declined":
+            disputed[customer] = max(resolved_at, disputed.get(customer, resolved_at))
+            continue
         card = CardFacts(
             kind=kind or "",
             network=brand or "",
@@ -231,4 +252,17 @@ def _declines(customers: Collection[int], at: datetime) -> Mapping[int, list[Dec
             attempt=attempt, method=method, card=card, decline_class=decline_class, at=resolved_at
         )
         found[customer].append(no)
-    return found
+    return found, disputed
+
+
+def _fraud_disputes(customers: Collection[int], told: Sequence[str], at: datetime) -> Any:
+    """In the columns of declines, so that they are asked for together."""
+    rows = Dispute.objects.filter(
+        payment__customer__in=customers,
+        reason_class=DisputeClass.FRAUD,
+        opened_at__gt=at - DISPUTED_WITHIN,
+        opened_at__lte=at,
+    )
+    fields = ("attempt_id", "payment__customer_id", "attempt__method_id", "reason_class")
+    columns = (*fields, "opened_at", *(f"attempt__method__{name}" for name in told), "state")
+    return rows.exclude(state__in=_NO_CLAIM).order_by().values_list(*columns)

@@ -46,6 +46,7 @@ def judge_payment(
             suspicious_declines=record.suspicious_declines(customer.pk),
             methods_added=record.methods_added(customer.pk),
             fraud_declines=record.fraud_declines(customer.pk),
+            fraud_disputed_on=record.fraud_disputed_on(customer.pk),
             paid_of_invoice=parts,
             paid_in_a_day=_charged_within(payment, DAY, at, of_day),
             paid_in_thirty_days=_charged_within(payment, MONTH, at, of_month),

@@ -1,6 +1,7 @@
 """Risk points are told rule by rule, and their sum says what follows."""
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -17,6 +18,12 @@ def test_a_plain_payment_hits_no_rule() -> None:
     assert judge(PLAIN).action == RiskAction.ALLOW
 
 
+def test_a_fraud_dispute_is_told_with_its_day() -> None:
+    verdict = judge(replace(PLAIN, fraud_disputed_on=date(2026, 3, 4)))
+
+    assert verdict.hits == {"a payment was disputed as fraud on 2026-03-04": 30}
+
+
 @pytest.mark.parametrize(
     ("facts", "points", "action"),
     [
@@ -28,6 +35,8 @@ def test_a_plain_payment_hits_no_rule() -> None:
         ({"suspicious_declines": 3}, 40, "confirm"),
         ({"suspicious_declines": 2}, 0, "allow"),
         ({"fraud_declines": 1}, 70, "review"),
+        ({"fraud_disputed_on": date(2026, 3, 4)}, 30, "allow"),
+        ({"fraud_disputed_on": date(2026, 3, 4), "method_country": "US"}, 40, "confirm"),
         ({"was_refused": True}, 70, "review"),
         ({"limit": Decimal("98.99")}, 70, "review"),
         ({"limit": Decimal(99)}, 0, "allow"),

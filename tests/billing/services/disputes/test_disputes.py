@@ -24,6 +24,7 @@ from billing.models import (
     Refund,
     WebhookEvent,
 )
+from billing.queries.risk import record_of
 from billing.queries.statements import statement_of
 from billing.services.disputes.records import look_at_dispute, record_dispute
 from billing.services.payments.charging import charge_invoice
@@ -351,7 +352,9 @@ def test_the_database_allows_exactly_the_moves_of_the_table(gateways: TwoGateway
         assert is_allowed(dispute, end) == (end in DISPUTE_MOVES[start]), (start, end)
 
 
-def in_state(attempt: PaymentAttempt, state: DisputeState, reference: str) -> Dispute:
+def in_state(
+    attempt: PaymentAttempt, state: DisputeState, reference: str, reason_class: str = "other"
+) -> Dispute:
     return Dispute.objects.create(
         id=uuid7(),
         payment=attempt.payment,
@@ -359,7 +362,7 @@ def in_state(attempt: PaymentAttempt, state: DisputeState, reference: str) -> Di
         gateway=attempt.gateway,
         gateway_reference=reference,
         state=state,
-        reason_class="other",
+        reason_class=reason_class,
         currency="USD",
         amount=99,
         opened_at=NOW,
@@ -405,3 +408,26 @@ def test_what_is_read_counts_even_if_our_clock_has_gone_back(stripe: StripeWorld
     look_at_dispute(reference=opened, actor=PERSON, at=later(minutes=20), gateway="stripe")
 
     assert Dispute.objects.get().state == "lost"
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "days", "is_told"),
+    [
+        (DisputeState.LOST, "fraud", 365, True),
+        (DisputeState.LOST, "fraud", 366, False),
+        (DisputeState.WON, "fraud", 1, False),
+        (DisputeState.INQUIRY, "fraud", 1, False),
+        (DisputeState.LOST, "other", 1, False),
+    ],
+)
+def test_a_fraud_dispute_is_on_the_customers_record_for_a_year(
+    gateways: TwoGateways, state: DisputeState, reason: str, days: int, is_told: bool
+) -> None:
+    attempt = paid_by_hand(gateways)
+    in_state(attempt, state, "dp_1", reason)
+    customer = attempt.payment.customer_id
+
+    record = record_of([customer], at=later(days=days) - timedelta(seconds=1))
+
+    assert record.fraud_disputed_on(customer) == (NOW.date() if is_told else None)
+    assert not record.declines
