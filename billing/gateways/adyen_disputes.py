@@ -42,8 +42,8 @@ _STAGES: Mapping[str, _Stage] = {
     "ISSUER_RESPONSE_TIMEFRAME_EXPIRED": _Stage(D.WON),
     # The issuer goes on; we can accept, or decline and let it escalate.
     "PREARBITRATION_OPEN": _Stage(D.NEEDS_RESPONSE),
-    # Accepted: "pending" says Adyen's page of notifications, "lost" that of the flow; whose word it
-    # is neither says, and no money moves by it. What is lost is told by the second chargeback.
+    # Adyen's list of notifications says "accepted" and not by whom; others report that its pages
+    # call it pending and lost. No money moves by it: the second chargeback tells what is lost.
     "PREARBITRATION_ACCEPTED": _Stage(D.UNDER_REVIEW),
     "PREARBITRATION_DECLINED": _Stage(D.UNDER_REVIEW),
     "PREARBITRATION_ISSUER_WITHDRAWN": _Stage(D.WON),
