@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
+from django.db import connection
 
 from tests.stripe_world import ROOT
 
@@ -146,3 +147,11 @@ def bank(bank_process: BankWorld, settings: Any) -> BankWorld:
     settings.GATEWAYS = {**settings.GATEWAYS, "bank": account_of(bank_process)}
     bank_process.clear()
     return bank_process
+
+
+def forget_that_files_were_sent() -> None:
+    """As if we had died before we knew it; no service moves a file back, so the guard is lifted."""
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE billing_bankfile DISABLE TRIGGER bank_file_moves")
+        cursor.execute("UPDATE billing_bankfile SET state = 'written' WHERE state = 'sent'")
+        cursor.execute("ALTER TABLE billing_bankfile ENABLE TRIGGER bank_file_moves")

@@ -26,7 +26,13 @@ from billing.services.bank.mandates import expire_mandates, revoke_mandate
 from billing.services.bank.rail import turn_bank_rail
 from billing.services.bank.sealing import unseal
 from billing.services.payments.charging import charge_invoice
-from tests.bank_world import CLOSED_IBAN, GOOD_IBAN, POOR_IBAN, BankWorld
+from tests.bank_world import (
+    CLOSED_IBAN,
+    GOOD_IBAN,
+    POOR_IBAN,
+    BankWorld,
+    forget_that_files_were_sent,
+)
 from tests.billing.services.bank_scene import DebitScene
 from tests.stripe_world import PERSON
 
@@ -115,7 +121,7 @@ def test_a_debit_that_is_refused_has_its_reason(
 def test_a_file_that_was_sent_twice_is_collected_once(scene: DebitScene) -> None:
     scene.charge()
     scene.turn()
-    BankFile.objects.update(state="written")  # as if we had died before we knew that it was sent
+    forget_that_files_were_sent()
 
     send_files(at=scene.at)
     scene.bank.read_files()

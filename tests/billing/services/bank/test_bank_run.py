@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from billing.domain.creditor_references import creditor_reference
-from billing.models import BankDelivery, BankFile, BankOrder, Invoice, Payment, PaymentAttempt
+from billing.models import BankDelivery, BankOrder, Invoice, Payment, PaymentAttempt
 from billing.services.bank.files import send_files
 from billing.services.bank.mandates import revoke_mandate
 from billing.services.bank.rail import turn_bank_rail
@@ -14,7 +14,14 @@ from billing.services.payments.collection import collect_due
 from finance.domain.chart import GATEWAY_CLEARING
 from finance.queries import trial_balance, unposted_count
 from finance.services.posting import post_documents
-from tests.bank_world import CLOSED_IBAN, GOOD_IBAN, MONDAY, POOR_IBAN, BankWorld
+from tests.bank_world import (
+    CLOSED_IBAN,
+    GOOD_IBAN,
+    MONDAY,
+    POOR_IBAN,
+    BankWorld,
+    forget_that_files_were_sent,
+)
 from tests.billing.services.bank_scene import DebitScene
 from tests.stripe_world import PERSON
 
@@ -60,7 +67,7 @@ class Weeks:
         turn_bank_rail(at=self.at)
         self.bank.read_files()
         if self.dice.random() < 0.4:  # we do not know whether it was sent: send it again
-            BankFile.objects.filter(state="sent").update(state="written")
+            forget_that_files_were_sent()
             send_files(at=self.at)
             self.bank.read_files()
 
