@@ -39,10 +39,19 @@ def check_change(
     ensure_sellable(plan_version, subscription, asked_at)
     if subscription.plan_version.plan.billing_interval != plan_version.plan.billing_interval:
         _ensure_no_add_ons(subscription, at)
+    ensure_meters_free(subscription, plan_version, at=asked_at)
+
+
+def ensure_meters_free(subscription: Subscription, version: PlanVersion, *, at: datetime) -> None:
+    """Refuse prices with a meter that something else of the customer bills, or is to bill.
+
+    Raises:
+        PlanChangeInvalid: If there is one.
+    """
     clash = clashing_meter(
-        plan_version,
+        version,
         customer_id=subscription.customer_id,
-        at=asked_at,
+        at=at,
         planned=planned_versions(subscription.customer_id, changing=subscription),
         changing=subscription,
     )

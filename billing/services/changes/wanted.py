@@ -7,15 +7,14 @@ from django.db.models import Q, QuerySet
 
 from billing.errors import DatedChangeInvalid, PlanChangeInvalid, PlanChangeNotNow
 from billing.models import DatedChange, PlanChange
-from billing.queries.planned_prices import planned_versions
 from billing.services.changes.add_on_checks import check_interval, check_meters
+from billing.services.changes.plan_change_checks import ensure_meters_free
 from subscriptions.domain.lifecycle import BILLED_STATES
 from subscriptions.domain.proration_policy import UnusedTime
 from subscriptions.errors import AddOnInvalid
 from subscriptions.models import PlanVersion, Subscription
 from subscriptions.services.add_ons import current_add_on
 from subscriptions.services.changes import ensure_live, ensure_on_sale, ensure_sellable
-from subscriptions.services.meters import clashing_meter
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.periods import local_date, local_midnight
 
@@ -173,19 +172,7 @@ def _version(subscription: Subscription, wanted: Wanted, due_at: datetime) -> Pl
             raise PlanChangeInvalid("it is on this plan and quantity by then", field="plan_version")
         return None
     ensure_sellable(version, subscription, due_at)
-    clash = clashing_meter(
-        version,
-        customer_id=subscription.customer_id,
-        at=due_at,
-        planned=planned_versions(subscription.customer_id, changing=subscription),
-        changing=subscription,
-    )
-    if clash is not None:
-        raise PlanChangeInvalid(
-            f"another live subscription, or an add-on, {clash.bills_it}",
-            field="plan_version",
-            remedy="take that back first" if clash.is_to_come else "",
-        )
+    ensure_meters_free(subscription, version, at=due_at)
     return version
 
 
