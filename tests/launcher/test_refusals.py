@@ -64,6 +64,17 @@ def test_a_taken_port_by_default_gives_the_next_free_one(
     assert capsys.readouterr().out == f"  port {taken_port} is taken, so it is {port}\n"
 
 
+def test_two_programs_whose_ports_are_taken_are_given_two(taken_port: int) -> None:
+    first = free_port(taken_port, is_strict=False, name="SANDBOX_PORT", console=Console())
+    second = free_port(
+        taken_port, is_strict=False, name="ADYEN_PORT", console=Console(), promised={first}
+    )
+
+    assert first < second
+    with pytest.raises(LauncherError, match=f"port {first} is taken"):
+        free_port(first, is_strict=True, name="BANK_PORT", console=Console(), promised={first})
+
+
 @pytest.mark.parametrize("port", [-1, 0, 65_536])
 def test_a_port_that_cannot_be_is_refused(port: int) -> None:
     with pytest.raises(LauncherError, match="between 1 and 65535"):

@@ -8,6 +8,7 @@ import shutil
 import socket
 import tempfile
 import time
+from collections.abc import Container
 from io import TextIOWrapper
 from pathlib import Path
 
@@ -95,18 +96,20 @@ def secret_key(base: Path) -> None:
             file.write(secrets.token_urlsafe(50))
 
 
-def free_port(wanted: int, *, is_strict: bool, name: str, console: Console) -> int:
-    """The wanted port of 127.0.0.1, or the next free one.
+def free_port(
+    wanted: int, *, is_strict: bool, name: str, console: Console, promised: Container[int] = ()
+) -> int:
+    """The wanted port of 127.0.0.1, or the next that is free and promised to nobody else.
 
     Raises:
         LauncherError: If it was asked for by name and is taken, or none nearby is free.
     """
     if not 0 < wanted < 65_536:
         raise LauncherError(f"{name} must be between 1 and 65535, not {wanted}")
-    if is_strict and not _is_free(wanted):
+    if is_strict and (wanted in promised or not _is_free(wanted)):
         raise LauncherError(f"port {wanted} is taken; free it, or choose another with {name}=")
     for port in range(wanted, min(wanted + PORTS_TO_TRY, 65_536)):
-        if _is_free(port):
+        if port not in promised and _is_free(port):
             if port != wanted:
                 console.say(f"  port {wanted} is taken, so it is {port}")
             return port

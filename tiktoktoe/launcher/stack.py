@@ -70,6 +70,7 @@ class Stack:
         self.base = base
         self.console = console
         self.lossy = lossy
+        self.ports: dict[str, int] = {}  # by the variable that asks for each
         self.sockets = places.socket_folder(base)
         self.children = Children(base / "log", console, lock)
         self.env = {
@@ -217,7 +218,14 @@ class Stack:
             wanted = int(asked or default)
         except ValueError:
             raise LauncherError(f"{name} must be a number, not {asked!r}") from None
-        return places.free_port(wanted, is_strict=bool(asked), name=name, console=self.console)
+        self.ports[name] = places.free_port(
+            wanted,
+            is_strict=bool(asked),
+            name=name,
+            console=self.console,
+            promised={port for other, port in self.ports.items() if other != name},
+        )
+        return self.ports[name]
 
     def manage(self, *arguments: str, is_shown: bool = False) -> None:
         """Run a management command as the database's owner; see `python`."""
