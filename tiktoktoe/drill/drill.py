@@ -24,7 +24,8 @@ from tiktoktoe.drill.checks import Check, check
 from tiktoktoe.drill.company import found
 from tiktoktoe.drill.gateways import KeepsCards, Sandbox
 from tiktoktoe.drill.people import People
-from tiktoktoe.drill.rounds import Mailbag, Tally, prepare, run_round
+from tiktoktoe.drill.post import Mailbag
+from tiktoktoe.drill.rounds import Tally, prepare, run_round
 from tiktoktoe.drill.stories import Story
 from tiktoktoe.drill.truth import Moved
 from tiktoktoe.drill.verdict import judge
@@ -161,15 +162,16 @@ class Drill:
             )
         storm = self._mailbag.next_storm(self._news())
         due = self.payments if number == 0 else self.payments // 4
-        came_through = self._run_round(
+        undelivered = self._run_round(
             kills=max(1, due // PAYMENTS_PER_KILL),
             storm=storm,
             dice=random.Random(f"{self.seed}:{number}"),  # how it goes must not move the others
         )
-        if not came_through:
-            self._mailbag.take_back(storm)
+        self._mailbag.take_back(undelivered)
 
-    def _run_round(self, *, kills: int, storm: Sequence[Delivery], dice: random.Random) -> bool:
+    def _run_round(
+        self, *, kills: int, storm: Sequence[Delivery], dice: random.Random
+    ) -> list[Delivery]:
         return run_round(
             at=self.at,
             stories=self._stories,
