@@ -1,4 +1,4 @@
-"""The customer who is there while a stored card is charged: the browser, as banks are told of it.
+"""The customer who is there while a stored method is charged: the browser, as banks are told of it.
 
 Source: EMV 3-D Secure 2.2, the browser's data elements; docs.adyen.com, `browserInfo`.
 """

@@ -131,13 +131,7 @@ class PayPalGateway:
         if not is_chargeable(request.amount):
             return _refused("PayPal does not take this amount or currency")
         wallet: dict[str, Any] = {
-            "experience_context": {
-                "return_url": request.success_url,
-                "cancel_url": request.cancel_url,
-                "user_action": "PAY_NOW",
-                "shipping_preference": "NO_SHIPPING",
-                "payment_method_preference": "IMMEDIATE_PAYMENT_REQUIRED",
-            }
+            "experience_context": _experience(request.success_url, request.cancel_url)
         }
         if request.saves_method:
             wallet["attributes"] = {
@@ -322,10 +316,12 @@ class PayPalGateway:
     def _order(self, request: ChargeRequest, intent: str) -> Outcome:
         if not is_chargeable(request.amount):
             return _refused("PayPal does not take this amount or currency")
+        back = request.return_url
+        there = {"experience_context": _experience(back, back)} if back else {}
         body = {
             "intent": intent,
             "purchase_units": [_unit(request)],
-            "payment_source": {"paypal": {"vault_id": request.method_reference}},
+            "payment_source": {"paypal": {"vault_id": request.method_reference, **there}},
         }
         return self._client.move(ORDERS, body, key=request.idempotency_key, read=outcome_of_order)
 
@@ -336,6 +332,17 @@ def paypal_gateway(name: str, terms: Mapping[str, str]) -> PayPalGateway:
         api_host=terms["api_host"], client_id=terms["client_id"], secret=terms["secret"]
     )
     return PayPalGateway(name, client, webhook_id=terms.get("webhook_id", ""))
+
+
+def _experience(return_url: str, cancel_url: str) -> dict[str, str]:
+    """How a buyer who is there pays, and where to they come back; without one nobody is there."""
+    return {
+        "return_url": return_url,
+        "cancel_url": cancel_url,
+        "user_action": "PAY_NOW",
+        "shipping_preference": "NO_SHIPPING",
+        "payment_method_preference": "IMMEDIATE_PAYMENT_REQUIRED",
+    }
 
 
 def _kept(order: dict[str, Any], found: dict[str, Any]) -> Outcome:

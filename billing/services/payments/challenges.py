@@ -22,10 +22,14 @@ CHALLENGE_IS_OPEN_FOR = timedelta(hours=1)  # as a page of ours is
 
 
 def waiting_for_customer(invoice: Invoice) -> PaymentAttempt | None:
-    """The attempt of an invoice that is with its customer: on a page, or at the bank's question."""
+    """The attempt of an invoice that is with its customer: on a page, or at the bank's question.
+
+    A debit that is on its way is with the banks, whoever has chosen it.
+    """
     there = Q(channel=Channel.HOSTED_PAGE) | Q(is_on_session=True)
+    on_its_way = Q(is_on_session=True, state=AttemptState.PENDING, method__kind="bank_debit")
     live = PaymentAttempt.objects.live().filter(there, payment__invoice=invoice)
-    return live.exclude(state=AttemptState.SUCCEEDED).first()
+    return live.exclude(on_its_way).exclude(state=AttemptState.SUCCEEDED).first()
 
 
 def hand_over_return(

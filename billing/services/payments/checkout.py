@@ -1,5 +1,5 @@
 """A customer who pays: on the gateway's own page, so that no card number comes near us, or by a
-stored card, whose bank may ask to confirm."""
+stored method, whose bank may ask to confirm."""
 
 from datetime import datetime
 
@@ -87,11 +87,11 @@ def charge_present_customer(
     at: datetime,
     part: Part | None = None,
 ) -> PaymentAttempt:
-    """Charge a stored method that the customer, who is there, has chosen.
+    """Charge a stored method that the customer, who is there, has chosen: card, wallet or debit.
 
-    The bank may ask to confirm: then the attempt has the address of its question. A second
-    click, or another tab, gets the same one. A page, or another card's question, that was opened
-    before and left is closed first.
+    The bank, or the wallet, may ask to confirm: then the attempt has the address of its question.
+    A second click, or another tab, gets the same one. A page, or another card's question, that was
+    opened before and left is closed first.
 
     Raises:
         Whatever `charge_invoice` raises.
@@ -106,14 +106,8 @@ def charge_present_customer(
         if is_same and is_open and waits.payment.amount == asked_for:
             return waits
         close_payment_page(invoice=invoice, actor=actor, at=at)
-    can_confirm = method.kind == "card"
     return charge_invoice(
-        invoice=invoice,
-        method=method,
-        part=part,
-        present=present if can_confirm else None,
-        actor=actor,
-        at=at,
+        invoice=invoice, method=method, part=part, present=present, actor=actor, at=at
     )
 
 
