@@ -4,9 +4,13 @@ import runpy
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+import stripe as stripe_library
+from django.conf import settings as tests_settings
 from django.test import Client
 
+from tests.settings import NOBODY
 from tiktoktoe.launcher.places import ROOT
 
 
@@ -58,3 +62,18 @@ def test_the_data_folder_keeps_the_key(monkeypatch: pytest.MonkeyPatch, tmp_path
     made = settings_in(monkeypatch, TTT_DATA=tmp_path, SECRET_KEY="")
 
     assert made["SECRET_KEY"] == "kept"
+
+
+def test_a_test_that_has_no_sandbox_of_its_own_reaches_no_gateway() -> None:
+    """Nor the sandbox of a product that runs on this machine, which may be slow to answer."""
+    hosts = [stripe_library.api_base, tests_settings.STRIPE_API_HOST]
+    hosts += [
+        value
+        for account in tests_settings.GATEWAYS.values()
+        for name, value in account.items()
+        if name.endswith("_host")
+    ]
+
+    assert set(hosts) == {NOBODY}
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(NOBODY)
