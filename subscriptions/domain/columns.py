@@ -40,6 +40,9 @@ class EventColumns:
         unknown = sorted(given - set(FIELDS))
         if unknown:
             raise InvalidInput(f"{unknown[0]!r} is no field", remedy="use " + ", ".join(FIELDS))
+        doubled = [name for name in FIELDS if name in self.columns and name in self.constants]
+        if doubled:
+            raise InvalidInput("has a column and is set, too", field=doubled[0], remedy="keep one")
         missing = [name for name in NEEDED if name not in given]
         if missing:
             raise InvalidInput(f"nothing says what the {missing[0]} is", field=missing[0])

@@ -119,7 +119,8 @@ def _check_quantity(quantity: Decimal, *, is_signed: bool) -> None:
         raise EventInvalid("is a zero of too many digits", field="quantity", remedy="send 0")
     if quantity < 0 and not is_signed:
         raise EventInvalid("is negative", field="quantity", remedy="corrections are credit notes")
-    if abs(quantity) > QUANTITY_MAX:
+    # Not abs(), which rounds to the context, and objects to what is far too large for it.
+    if quantity.copy_abs() > QUANTITY_MAX:
         raise EventInvalid(f"is above {QUANTITY_MAX:f}", field="quantity", remedy="check its unit")
     if quantity != quantity.quantize(QUANTITY_STEP):
         raise EventInvalid(f"has more than {QUANTITY_PLACES} decimals", field="quantity")

@@ -81,7 +81,8 @@ class CloudEvent(msgspec.Struct):
         """What it means.
 
         Raises:
-            EventInvalid: If the version is not 1.0, the source no URI, or the quantity no number.
+            EventInvalid: If the version is not 1.0, the source no URI, the quantity no number, or
+                a part of the data is nothing that could be kept.
         """
         if self.specversion != "1.0":
             raise EventInvalid("must be 1.0", field="specversion")
@@ -97,7 +98,7 @@ class CloudEvent(msgspec.Struct):
             meter=self.type,
             occurred_at=self.time,
             quantity=ONE if quantity is None else _quantity(quantity),
-            properties={name: _any.decode(value) for name, value in data.items()} or None,
+            properties={name: _property(name, value) for name, value in data.items()} or None,
         )
 
 
@@ -164,7 +165,7 @@ def _meanings(
         try:
             good.append((index, event.body()))
         except EventInvalid as problem:
-            sent = msgspec.json.encode(event).decode()
+            sent = msgspec.json.encode(event).decode(errors="replace")
             bad.append(Unreadable(index, event.id, problem.field, problem.message, sent))
     return good, bad
 
@@ -213,3 +214,11 @@ def _quantity(value: msgspec.Raw) -> Decimal:
         return _decimal.decode(value)
     except UNREADABLE:
         raise EventInvalid("is not a number", field="data.quantity") from None
+
+
+def _property(name: str, value: msgspec.Raw) -> object:
+    """A part of a CloudEvent's data; nobody has looked into it before."""
+    try:
+        return _any.decode(value)
+    except UNREADABLE as problem:
+        raise EventInvalid(f"cannot be read: {problem}", field=f"data.{name}") from None

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, DecimalException
 from enum import StrEnum
 from itertools import islice
 from typing import BinaryIO, TextIO
@@ -27,8 +27,22 @@ from tiktoktoe.kernel.errors import InvalidInput
 logger = logging.getLogger(__name__)
 BATCH = 5000
 EXTRA = "more cells than the header has"
-_line = msgspec.json.Decoder(dict[str, object], float_hook=Decimal)
+DIGITS_MAX = 300
 Row = dict[str, object]
+
+
+def _exact(written: str) -> Decimal:
+    """A number of a line as it is written, if PostgreSQL can keep it."""
+    try:
+        number = Decimal(written)
+    except DecimalException:
+        raise ValueError("a number is out of range") from None
+    if len(written) > DIGITS_MAX or abs(number.adjusted()) > DIGITS_MAX:
+        raise ValueError("a number is out of range")
+    return number
+
+
+_line = msgspec.json.Decoder(dict[str, object], float_hook=_exact)
 
 
 class FileFormat(StrEnum):
@@ -114,7 +128,7 @@ def _take(
         try:
             events.append(Incoming(row.number, _event(row, columns)))
         except EventInvalid as problem:
-            sent = json.dumps(row.cells, default=str)
+            sent = _written(row.cells)
             event_id = str(row.cells.get(columns.columns.get("id", ""), ""))
             refused.append(
                 Refused(row.number, event_id, problem.field, "unreadable", str(problem), sent)
@@ -138,18 +152,29 @@ def _write_rejected(rejected: TextIO, result: BatchResult, cells: dict[int, Row]
             "field": refused.field,
             "code": refused.code,
             "reason": refused.reason,
-            "sent": cells[refused.index],
         }
-        rejected.write(json.dumps(found, default=str, ensure_ascii=False) + "\n")
+        sent = _written(cells[refused.index])
+        rejected.write(f'{_written(found)[:-1]}, "sent": {sent}}}\n')
+
+
+def _written(found: Row) -> str:
+    """JSON for people to look at; of what nests too deeply to be written, that it does."""
+    try:
+        return json.dumps(found, default=str, ensure_ascii=False)
+    except RecursionError:
+        return json.dumps({"row": "nests too deeply to be shown"})
 
 
 def _csv_rows(text: TextIO, columns: EventColumns) -> Iterator[_Row]:
     reader = csv.DictReader(text, strict=True)
-    header = reader.fieldnames or ()
+    header = _header(reader)
     missing = sorted(columns.names - set(header))
     if missing:
         known = ", ".join(header) or "none at all"
         raise InvalidInput(f"there is no column {missing[0]!r}", remedy=f"there are: {known}")
+    doubled = sorted(name for name in columns.names if header.count(name) > 1)
+    if doubled:
+        raise InvalidInput(f"there are several columns {doubled[0]!r}", remedy="rename one")
     number = 0
     while True:
         number += 1
@@ -162,6 +187,13 @@ def _csv_rows(text: TextIO, columns: EventColumns) -> Iterator[_Row]:
             continue
         problem_text = EXTRA if cells.pop(None, None) is not None else ""
         yield _Row(number, dict(cells), problem_text)
+
+
+def _header(reader: "csv.DictReader[str]") -> Sequence[str]:
+    try:
+        return reader.fieldnames or ()
+    except csv.Error as problem:
+        raise InvalidInput(f"the header cannot be read: {problem}", field="file") from None
 
 
 def _lines(text: TextIO) -> Iterator[_Row]:

@@ -119,12 +119,44 @@ def test_lines_of_json_are_read_exactly(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "value",
+    ["1e999999999999", "1e9999999999999999999", "0e-99999", "1.%s" % ("0" * 20_000), "1e200000"],
+)
+@pytest.mark.parametrize("name", ["calls", "size"])
+def test_a_number_that_cannot_be_kept_costs_only_its_line(
+    tmp_path: Path, name: str, value: str
+) -> None:
+    good = '{"key":"a","when":"2026-03-10T10:00:00Z","who":"acme","calls":2,"size":0.5}'
+    bad = f'{good[:-1]},"key":"b","{name}":{value}}}'
+    path = written(tmp_path, f"{bad}\n{good}\n", "usage.ndjson")
+
+    out = imported(path, "--map=id=key", "--property=size=size")
+
+    assert out.startswith("2 rows: 1 accepted, 0 duplicates, 1 rejected\n")
+
+
+def test_a_line_as_deep_as_can_be_read_is_refused_alone(tmp_path: Path) -> None:
+    line = '{"key":"a","when":"2026-03-10T10:00:00Z","who":"acme","calls":2,"deep":DEEP}'
+    lines = [line.replace("DEEP", "[" * depth + "]" * depth) for depth in range(800, 1000)]
+    path = written(tmp_path, "\n".join(lines), "usage.ndjson")
+
+    out = imported(path, "--map=id=key", "--property=deep=deep")
+
+    assert out.startswith("200 rows: 0 accepted, 0 duplicates, 200 rejected\n")
+    found = (tmp_path / "usage.ndjson.rejected.ndjson").read_text().splitlines()
+    assert [json.loads(line)["row"] for line in found] == list(range(1, 201))
+
+
+@pytest.mark.parametrize(
     ("content", "arguments", "sentence"),
     [
         (CSV, [], "an id column or an id prefix"),
         (CSV, ["--map=id=nothing"], "there is no column 'nothing'"),
         (CSV, ["--id-prefix=m-", "--map=colour=region"], "'colour' is no field"),
         ("", ["--id-prefix=m-"], "there are: none at all"),
+        ('"a"b,' + CSV, ["--id-prefix=m-"], "the header cannot be read"),
+        (CSV.replace("region", "calls"), ["--id-prefix=m-"], "several columns 'calls'"),
+        (CSV, ["--id-prefix=m-", "--set=quantity=1"], "quantity: has a column and is set, too"),
     ],
 )
 def test_what_cannot_work_is_said_before_anything_is_taken_in(

@@ -160,6 +160,29 @@ def test_a_bad_cloud_event_is_refused_with_its_field(
     assert [(r["index"], r["field"]) for r in answer["rejected"]] == [(1, field)]
 
 
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        (b'{"region": "\xff"}', "data.region"),
+        (b'{"cost": 1e400}', "data.cost"),
+        (b'{"cost": %s}' % (b"9" * 5000), "data.cost"),
+        (b'{"quantity": "\xff"}', "data.quantity"),
+    ],
+)
+def test_data_of_a_cloud_event_that_nobody_can_read_does_not_cost_the_others(
+    sender: Sender, data: bytes, field: str
+) -> None:
+    bad = json.dumps(cloud_event("bad", data="DATA")).encode().replace(b'"DATA"', data)
+    good = json.dumps(cloud_event("good")).encode()
+
+    answer = sender.post(b"[%s, %s]" % (bad, good), "application/cloudevents-batch+json")
+
+    assert answer.status_code == 200
+    assert answer.json()["accepted"] == 1
+    assert [(r["index"], r["field"]) for r in answer.json()["rejected"]] == [(0, field)]
+    assert RejectedEvent.objects.get().code == "unreadable"
+
+
 def test_a_gzip_body_of_several_members_is_read_whole(sender: Sender) -> None:
     packed = b"".join(gzip.compress(json.dumps(event(i)).encode() + b"\n") for i in ("a", "b"))
 
@@ -216,6 +239,9 @@ def test_repeats_inside_a_batch_are_told_apart(sender: Sender) -> None:
         ({"meter": "nothing"}, "meter", "unknown"),
         ({"quantity": -1}, "quantity", "invalid"),
         ({"quantity": "1e99"}, "quantity", "invalid"),
+        ({"quantity": "1e999999999999"}, "quantity", "invalid"),
+        ({"quantity": "1e-999999999999"}, "quantity", "invalid"),
+        ({"quantity": "1000000000000000.00000000000000000001"}, "quantity", "invalid"),
         ({"quantity": "NaN"}, "quantity", "invalid"),
         ({"quantity": "many"}, "quantity", "unreadable"),
         ({"quantity": True}, "quantity", "unreadable"),
