@@ -10,6 +10,7 @@ from tests.adyen_world import adyen, adyen_address, world
 from tests.bank_world import bank, bank_process
 from tests.database import end_transactional_test, prepare_database
 from tests.paypal_world import paypal, paypal_address
+from tests.shared_world import end_shared_world
 from tests.stripe_world import sandbox_address, stripe
 
 __all__ = [
@@ -39,6 +40,12 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """Let a world go with the last test in a row that began with it; see tests/shared_world.py."""
+    end_shared_world(nextitem)
 
 
 @pytest.fixture(scope="session")

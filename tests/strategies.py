@@ -1,9 +1,10 @@
 """What property tests draw from: amounts, quantities, periods of real time zones."""
 
+import os
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from tiktoktoe.kernel.money import Money, from_minor
@@ -13,6 +14,21 @@ from tiktoktoe.kernel.periods import Interval, IntervalUnit, Period
 # the machine that runs this may be doing other things.
 settings.register_profile("house", derandomize=True, deadline=None, max_examples=100)
 settings.load_profile("house")
+
+
+def histories(usual: int, *, thorough: int) -> settings:
+    """How many examples that live through the database: each takes a quarter of a second or more.
+
+    `HYPOTHESIS_PROFILE=thorough make test` plays the larger number. Each example is to begin with
+    the same rows: tests.shared_world.undone.
+    """
+    is_thorough = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
+    return settings(
+        max_examples=thorough if is_thorough else usual,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )
+
 
 # With and without summer time, at midnight jumps (Havana, Cairo, Santiago), on the half hour
 # (Lord Howe jumps by half an hour), and across the date line.
