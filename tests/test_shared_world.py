@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -14,7 +15,7 @@ from tests.factories.subscriptions import JAN_1, make_customer
 from tests.shared_world import shared_world, undone
 
 pytestmark = pytest.mark.django_db
-arranged: list[int] = []
+arranged: list[UUID] = []
 
 
 @dataclass
