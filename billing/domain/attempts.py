@@ -57,8 +57,10 @@ _DEAD = frozenset({A.DECLINED, A.NOT_SENT, A.ABANDONED})
 ATTEMPT_MOVES: Mapping[AttemptState, frozenset[AttemptState]] = {
     A.DISPATCHED: _UNSETTLED | _DEAD | {A.SUCCEEDED, A.UNKNOWN},
     A.UNKNOWN: _UNSETTLED | _DEAD | {A.SUCCEEDED},
-    A.REQUIRES_ACTION: frozenset({A.PENDING, A.AUTHORIZED, A.SUCCEEDED, A.DECLINED, A.ABANDONED}),
-    A.PENDING: frozenset({A.REQUIRES_ACTION, A.AUTHORIZED, A.SUCCEEDED, A.DECLINED, A.ABANDONED}),
+    # Only of a bank's question whose customer has left, and whose gateway tells nothing of it,
+    # is it not known any more: no answer leads there (`states_moved_by_answer`).
+    A.REQUIRES_ACTION: _DEAD - {A.NOT_SENT} | {A.PENDING, A.AUTHORIZED, A.SUCCEEDED, A.UNKNOWN},
+    A.PENDING: _DEAD - {A.NOT_SENT} | {A.REQUIRES_ACTION, A.AUTHORIZED, A.SUCCEEDED, A.UNKNOWN},
     A.AUTHORIZED: frozenset({A.SUCCEEDED, A.DECLINED, A.ABANDONED}),
     A.SUCCEEDED: frozenset(),
     A.DECLINED: frozenset(),
@@ -134,6 +136,12 @@ def attempt_states_before(to_state: str) -> frozenset[AttemptState]:
     """The states from which an attempt may move to this one: for compare-and-set."""
     target = AttemptState(to_state)
     return frozenset(state for state, moves in ATTEMPT_MOVES.items() if target in moves)
+
+
+def states_moved_by_answer(to_state: str) -> frozenset[AttemptState]:
+    """The states that an answer which proves this one moves: one that proves nothing, few."""
+    is_nothing_proven = to_state == AttemptState.UNKNOWN
+    return frozenset({A.DISPATCHED}) if is_nothing_proven else attempt_states_before(to_state)
 
 
 def refund_states_before(to_state: str) -> frozenset[RefundState]:

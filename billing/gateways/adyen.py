@@ -9,10 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.conf import settings
-
 from billing.domain.attempts import Answer
-from billing.domain.declines import Decline, DeclineClass
 from billing.domain.gateway_time import ClockReading
 from billing.errors import GatewayRefused, GatewayUnavailable
 from billing.gateways.adyen_client import AdyenClient
@@ -22,6 +19,13 @@ from billing.gateways.adyen_disputes import (
     document_of,
     is_accepted,
     outcome_of_answer,
+)
+from billing.gateways.adyen_fields import (
+    amount_refused,
+    challenge_fields,
+    metadata,
+    session_fields,
+    without_customer,
 )
 from billing.gateways.adyen_objects import (
     is_chargeable,
@@ -114,7 +118,7 @@ class AdyenGateway:
     def capture(self, request: CaptureRequest) -> Outcome:
         """Ask for a capture; a CAPTURE notification tells what came of it."""
         if not is_chargeable(request.amount):
-            return _amount_refused()
+            return amount_refused()
         body = {"amount": to_adyen(request.amount), "reference": request.our_reference}
         return self._modify(request.charge_reference, "captures", body, request.idempotency_key)
 
@@ -126,6 +130,21 @@ class AdyenGateway:
     def end_challenge(self, request: VoidRequest) -> Outcome:
         """Ask to cancel a payment that waits for its shopper; a CANCELLATION tells what came."""
         asked = self.void(request)
+        return Outcome(answer=asked.answer if asked.answer == Answer.PENDING else _OPEN)
+
+    def end_unnamed(self, request: VoidRequest) -> Outcome:
+        """Ask to cancel whatever bears our reference; a TECHNICAL_CANCEL tells what came of it.
+
+        Source: docs.adyen.com/online-payments/cancel, "Cancel without PSP reference".
+        """
+        body = {
+            "merchantAccount": self._client.merchant,
+            "paymentReference": request.our_reference,
+            "reference": request.our_reference,
+        }
+        asked = self._client.move(
+            "/cancels", body, key=request.idempotency_key, read=outcome_of_modification
+        )
         return Outcome(answer=asked.answer if asked.answer == Answer.PENDING else _OPEN)
 
     def complete_challenge(self, request: ReturnRequest) -> Outcome:
@@ -143,7 +162,7 @@ class AdyenGateway:
     def open_page(self, request: PageRequest) -> Outcome:
         """Create a payment link over one amount, or over nothing to store a method."""
         if request.amount is not None and not is_chargeable(request.amount):
-            return _amount_refused()
+            return amount_refused()
         return self._client.move(
             "/paymentLinks",
             self._link(request),
@@ -193,7 +212,7 @@ class AdyenGateway:
     def refund(self, request: RefundRequest) -> Outcome:
         """Ask for a refund; a REFUND notification tells what came of it."""
         if not is_chargeable(request.amount):
-            return _amount_refused()
+            return amount_refused()
         body = {"amount": to_adyen(request.amount), "reference": request.our_reference}
         return self._modify(request.charge_reference, "refunds", body, request.idempotency_key)
 
@@ -275,7 +294,7 @@ class AdyenGateway:
 
     def authentication_fields(self, wish: str, *, is_there: bool) -> dict[str, Any]:
         """What a request says about confirming."""
-        return _wish(wish) if is_there else _without_customer(wish)
+        return challenge_fields(wish) if is_there else without_customer(wish)
 
     def read_clock(self) -> ClockReading | None:
         """What Adyen's clock shows."""
@@ -333,15 +352,15 @@ class AdyenGateway:
 
     def _pay(self, request: ChargeRequest, terms: Mapping[str, Any], *, is_hold: bool) -> Outcome:
         if not is_chargeable(request.amount):
-            return _amount_refused()
+            return amount_refused()
         body = {
             "merchantAccount": self._client.merchant,
             "amount": to_adyen(request.amount),
             "reference": request.our_reference,
             "paymentMethod": {"type": "scheme", "storedPaymentMethodId": request.method_reference},
             "shopperReference": request.customer_reference,
-            **_session(request),
-            "metadata": _metadata(request.metadata),
+            **session_fields(request),
+            "metadata": metadata(request.metadata),
             **terms,
         }
         return self._client.move(
@@ -368,8 +387,8 @@ class AdyenGateway:
             "description": request.description,
             "returnUrl": request.success_url if is_fixed else request.cancel_url,
             "expiresAt": request.expires_at.astimezone(UTC).isoformat(timespec="seconds"),
-            "metadata": _metadata(request.metadata),
-            **_wish(request.authentication),
+            "metadata": metadata(request.metadata),
+            **challenge_fields(request.authentication),
             **(stores if request.saves_method else {"storePaymentMethodMode": "disabled"}),
         }
 
@@ -393,57 +412,3 @@ def adyen_gateway(name: str, terms: Mapping[str, str]) -> AdyenGateway:
     # Two keys while one is being replaced.
     keys = [key.strip() for key in terms.get("hmac_key", "").split(",") if key.strip()]
     return AdyenGateway(name, client, hmac_keys=keys)
-
-
-# EMV 3-D Secure's challenge indicator: mandated; none wanted; none, the risk was analysed.
-_INDICATORS = {"challenge": "04", "low_value": "02", "low_risk": "05"}
-
-
-def _without_customer(exemption: str) -> dict[str, str]:
-    """Why nobody need confirm: the merchant initiates it, in a row of payments or beside one.
-
-    Source: docs.adyen.com/online-payments/tokenization, recurringProcessingModel.
-    """
-    model = "UnscheduledCardOnFile" if exemption == "merchant_initiated" else "Subscription"
-    return {"shopperInteraction": "ContAuth", "recurringProcessingModel": model}
-
-
-def _session(request: ChargeRequest) -> dict[str, Any]:
-    """Whether the shopper is there to confirm, and what the bank is told of the browser.
-
-    Source: docs.adyen.com/online-payments/tokenization, "CardOnFile": the shopper pays by what is
-    stored; docs.adyen.com/online-payments/3d-secure/redirect-3ds2 for the redirect.
-    """
-    if not request.return_url:
-        return {"returnUrl": settings.BASE_URL, **_without_customer(request.authentication)}
-    return {
-        "shopperInteraction": "ContAuth",
-        "recurringProcessingModel": "CardOnFile",
-        "channel": "Web",
-        "origin": settings.BASE_URL,
-        "returnUrl": request.return_url,
-        "authenticationData": {"threeDSRequestData": {"nativeThreeDS": "disabled"}},
-        **({"browserInfo": dict(request.browser)} if request.browser else {}),
-        **({"shopperIP": request.customer_address} if request.customer_address else {}),
-        **_wish(request.authentication),
-    }
-
-
-def _wish(authentication: str) -> dict[str, Any]:
-    """What the holder's bank is asked for on a payment link."""
-    indicator = _INDICATORS.get(authentication)
-    if indicator is None:
-        return {}
-    return {"threeDS2RequestData": {"threeDSRequestorChallengeInd": indicator}}
-
-
-def _metadata(given: Mapping[str, str]) -> dict[str, str]:
-    """What fits: Adyen takes 20 pairs, names of 20 characters and values of 80."""
-    return {name[:20]: value[:80] for name, value in list(given.items())[:20]}
-
-
-def _amount_refused() -> Outcome:
-    """No request was made: Adyen writes this currency in whole units."""
-    decline = Decline(code="invalid_amount", decline_class=DeclineClass.CONFIG)
-    message = "the gateway cannot take a part of a unit of this currency"
-    return Outcome(answer=Answer.NEVER_LEFT, decline=decline, message=message)

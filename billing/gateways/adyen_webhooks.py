@@ -150,6 +150,7 @@ _MEANINGS: Mapping[str, tuple[str, Callable[[Item], Outcome | None]]] = {
     "CAPTURE": ("operation", _capture),
     "CAPTURE_FAILED": ("operation", _refund_failed),
     "CANCELLATION": ("operation", _cancellation),
+    "TECHNICAL_CANCEL": ("operation", _cancellation),  # of one whose name we never heard
     "EXPIRE": ("hold", _expiry),
     "REFUND": ("refund", _refund),
     "REFUND_FAILED": ("refund", _refund_failed),

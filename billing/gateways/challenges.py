@@ -25,6 +25,15 @@ class EndsChallenges(Protocol):
 
 
 @runtime_checkable
+class EndsUnnamed(Protocol):
+    """A gateway where that can be asked for by our reference, though its own name is not known."""
+
+    def end_unnamed(self, request: VoidRequest) -> Outcome:
+        """Ask to give it up; PENDING: the gateway tells later, by an event with our reference."""
+        ...
+
+
+@runtime_checkable
 class HearsReturns(Protocol):
     """A gateway that has to be handed what the browser brings back, to go on with the charge."""
 

@@ -70,6 +70,7 @@ def attempt(state: str) -> PaymentAttempt:
         state=state,
         idempotency_key=str(uuid7()),
         currency="USD",
+        is_on_session=True,
         dispatched_at=NOW,
     )
 
@@ -267,3 +268,12 @@ def _decided(row: Any, state: str) -> dict[str, Any]:
     if not isinstance(row, PaymentReview):
         return {}
     return {"decided_at": None if state == "open" else NOW, "reason": "x"}
+
+
+@pytest.mark.parametrize("start", ["requires_action", "pending"])
+def test_only_a_question_to_who_was_there_is_not_known_any_more(start: str) -> None:
+    row = attempt(start)
+    PaymentAttempt.objects.filter(pk=row.pk).update(is_on_session=False)
+
+    assert not is_allowed(row, "unknown")
+    assert is_allowed(row, "abandoned")

@@ -4,21 +4,31 @@ Whoever closes the bank's page leaves an attempt that may still take money, so t
 until the gateway has proven that it will not.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.db.models import Q
 
 from billing.domain.attempts import Answer, AttemptState
 from billing.gateways.base import Outcome, VoidRequest
-from billing.gateways.challenges import EndsChallenges, HearsReturns, ReturnRequest
+from billing.gateways.challenges import (
+    EndsChallenges,
+    EndsUnnamed,
+    HearsReturns,
+    ReturnRequest,
+)
 from billing.gateways.registry import gateway_named
 from billing.models import Invoice, PaymentAttempt
+from billing.services.payments.attempt_moves import move_attempt
 from billing.services.payments.channels import Channel
 from billing.services.payments.gateway_calls import ask
-from billing.services.payments.settling import settle_attempt
+from billing.services.payments.settling import lock_attempt, settle_attempt
 from subscriptions.services.transitions import Actor
 
 CHALLENGE_IS_OPEN_FOR = timedelta(hours=1)  # as a page of ours is
+IS_TOLD_WITHIN = timedelta(days=1)  # what came of giving it up; then nobody knows
+_WITH_CUSTOMER = frozenset({AttemptState.REQUIRES_ACTION, AttemptState.PENDING})
 
 
 def waiting_for_customer(invoice: Invoice) -> PaymentAttempt | None:
@@ -60,42 +70,84 @@ def hand_over_return(
 
 
 def is_left(attempt: PaymentAttempt, at: datetime) -> bool:
-    """Whether a bank's question has been open for so long that nobody will answer it."""
-    is_open = attempt.is_on_session and attempt.state == AttemptState.REQUIRES_ACTION
-    return is_open and at - attempt.dispatched_at >= CHALLENGE_IS_OPEN_FOR
+    """Whether a bank's question is to be given up, or once more: nobody will answer it any more.
+
+    So is one that was never heard, and one whose end the gateway has not told within a day.
+    """
+    if not attempt.is_on_session or _ending(attempt) is None:
+        return False
+    age, is_card = at - attempt.dispatched_at, attempt.method and attempt.method.kind == "card"
+    if attempt.state == AttemptState.REQUIRES_ACTION:
+        return age >= CHALLENGE_IS_OPEN_FOR
+    if attempt.state == AttemptState.UNKNOWN:
+        return bool(is_card) and age >= CHALLENGE_IS_OPEN_FOR
+    return bool(is_card) and attempt.state == AttemptState.PENDING and age >= IS_TOLD_WITHIN
 
 
 def end_challenge(*, attempt: PaymentAttempt, actor: Actor, at: datetime) -> PaymentAttempt:
     """Give up a charge whose customer was asked to confirm, so that it can be paid otherwise.
 
     Gives the attempt as it is then: succeeded if the customer was quicker, pending where the
-    gateway tells only later what came of it, and unchanged where it cannot be given up.
+    gateway tells only later what came of it, and unchanged where it cannot be given up. It is
+    asked for once more each day, by a new key, so that the gateway tells once more what came of
+    it; one of which nothing is told for a day is unknown, and waits for people.
     """
-    gateway = gateway_named(attempt.gateway)
-    if not isinstance(gateway, EndsChallenges):
+    end = _ending(attempt)
+    if end is None:
         return attempt
     request = VoidRequest(
         our_reference=str(attempt.pk),
         charge_reference=attempt.gateway_reference,
-        idempotency_key=f"{attempt.idempotency_key}:end",
+        idempotency_key=_key_of_day(attempt, at),
     )
     outcome = ask(
         gateway=attempt.gateway,
         verb="end_challenge",
         request=request,
-        call=lambda: gateway.end_challenge(request),
+        call=lambda: end(request),
         at=at,
         attempt=attempt,
     )
-    return settle_attempt(attempt=attempt, outcome=outcome, actor=actor, at=at)
+    if attempt.state == AttemptState.UNKNOWN and outcome.answer == Answer.PENDING:
+        outcome = Outcome(answer=Answer.INCONCLUSIVE)  # that it was asked for proves nothing
+    settled = settle_attempt(attempt=attempt, outcome=outcome, actor=actor, at=at)
+    return _lose_sight(settled, actor, at)
 
 
 def challenge_was_ended(
     *, attempt: PaymentAttempt, answer: Answer, actor: Actor, at: datetime
 ) -> PaymentAttempt:
     """What a gateway tells later of a charge that was to be given up; a no decides nothing."""
-    waits = {AttemptState.REQUIRES_ACTION, AttemptState.PENDING}
+    waits = _WITH_CUSTOMER | {AttemptState.UNKNOWN}
     if not attempt.is_on_session or attempt.state not in waits or answer != Answer.ABANDONED:
         return attempt
     outcome = Outcome(answer=Answer.ABANDONED, message="the customer did not confirm")
     return settle_attempt(attempt=attempt, outcome=outcome, actor=actor, at=at)
+
+
+def _ending(attempt: PaymentAttempt) -> Callable[[VoidRequest], Outcome] | None:
+    """How its gateway is asked to give it up; None: it cannot be asked."""
+    gateway = gateway_named(attempt.gateway)
+    if attempt.gateway_reference:
+        return gateway.end_challenge if isinstance(gateway, EndsChallenges) else None
+    return gateway.end_unnamed if isinstance(gateway, EndsUnnamed) else None
+
+
+def _key_of_day(attempt: PaymentAttempt, at: datetime) -> str:
+    days = (at - attempt.dispatched_at).days
+    return f"{attempt.idempotency_key}:end" + (f":{days}" if days > 0 else "")
+
+
+def _lose_sight(attempt: PaymentAttempt, actor: Actor, at: datetime) -> PaymentAttempt:
+    """Say that nobody knows what became of a question that was given up over a day ago."""
+    if at - attempt.dispatched_at < IS_TOLD_WITHIN or attempt.state not in _WITH_CUSTOMER:
+        return attempt
+    with transaction.atomic():
+        locked = lock_attempt(attempt)
+        if locked.state in _WITH_CUSTOMER:
+            outcome = Outcome(
+                answer=Answer.INCONCLUSIVE,
+                message="the customer has left, and the gateway does not tell what came of it",
+            )
+            move_attempt(locked, AttemptState.UNKNOWN, outcome, actor, at)
+        return locked

@@ -57,16 +57,16 @@ def look_into(*, attempt: PaymentAttempt, actor: Actor, at: datetime) -> Payment
     sent with the same key while the gateway surely remembers the key; if that does not tell,
     or is too late, the gateway is searched for our reference. Age alone proves nothing.
     """
-    related = PaymentAttempt.objects.select_related("payment__invoice").get(pk=attempt.pk)
+    related = PaymentAttempt.objects.select_related("payment__invoice", "method").get(pk=attempt.pk)
     outcome = _read(related, at)
-    if outcome is not None and outcome.answer in _SAYS_NOTHING_NEW and is_left(related, at):
-        return end_challenge(attempt=related, actor=actor, at=at)
     if outcome is None and _is_replayable(related, at):
         related = send_attempt(attempt=related, actor=actor, at=at)
         if related.state not in UNPROVEN_ATTEMPT_STATES:
             return related
     if outcome is None:
         outcome = _find(related, at)
+    if outcome.answer in _SAYS_NOTHING_NEW and is_left(related, at):
+        return end_challenge(attempt=related, actor=actor, at=at)
     return settle_attempt(attempt=related, outcome=outcome, actor=actor, at=at)
 
 

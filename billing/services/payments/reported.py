@@ -123,7 +123,7 @@ def _handle_operation(event: WebhookEvent, at: datetime) -> str:
     known = operations.filter(pk=identity).first() if identity else None
     known = known or operations.filter(gateway_reference=event.reference).first()
     proven = outcome_of_proof(event.proof)
-    if known is None and event.name == "CANCELLATION" and proven is not None:
+    if known is None and event.name in _GIVEN_UP and proven is not None:
         return _handle_ended_challenge(event, proven, at)
     if known is None or (proven is None and not event.reference):
         return _handle_failed_capture(event, at) if event.name == "CAPTURE_FAILED" else "not ours"
@@ -131,6 +131,9 @@ def _handle_operation(event: WebhookEvent, at: datetime) -> str:
     proven = proven or gateway_named(event.gateway).read_charge(event.reference)
     settled = settle_operation(operation=known, outcome=proven, actor=WEBHOOK, at=at)
     return f"{settled.kind} {settled.state}"
+
+
+_GIVEN_UP = frozenset({"CANCELLATION", "TECHNICAL_CANCEL"})
 
 
 def _handle_ended_challenge(event: WebhookEvent, proven: Outcome, at: datetime) -> str:

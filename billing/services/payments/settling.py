@@ -12,9 +12,9 @@ from django.db import transaction
 from billing.domain.attempts import (
     Answer,
     AttemptState,
-    attempt_states_before,
     is_missed,
     settled_state,
+    states_moved_by_answer,
 )
 from billing.errors import StateMoveNotAllowed
 from billing.gateways.base import Outcome
@@ -44,7 +44,7 @@ def settle_attempt(
     to_state = _proven_state(locked, outcome, at)
     _keep_references(locked, outcome)
     _note_miss(locked, outcome, at)
-    if locked.state in attempt_states_before(to_state):
+    if locked.state in states_moved_by_answer(to_state):
         move_attempt(locked, to_state, outcome, actor, at)
     else:
         look_again(locked, at)

@@ -188,11 +188,11 @@ def carry_out_reversal(merchant: Merchant, made: Json) -> None:
 
 @action("technical_cancel")
 def carry_out_technical_cancel(merchant: Merchant, made: Json) -> None:
-    """Cancel what was authorised under a reference."""
+    """Cancel what was authorised under a reference, or has not been confirmed by its holder yet."""
     for payment in list(merchant.store.newest_first("payment")):
         if payment["merchantReference"] != made["wanted"] or payment["captured"]:
             continue
-        if payment["status"] == "authorised":
+        if payment["status"] in {"authorised", "waits"}:
             payment["status"] = "cancelled"
             made.update(amount=payment["amount"], payment=payment["id"])
             _tell(merchant, "TECHNICAL_CANCEL", made, is_success=True)
