@@ -37,10 +37,10 @@ from billing.services.payments.collection import collect_due, mark_overdue
 from billing.services.payments.event_anchors import anchor_events, check_anchors
 from billing.services.payments.gateway_mandates import refresh_mandates
 from billing.services.payments.hold_rests import let_go_of_rests
-from billing.services.payments.holds import reconcile_operations
 from billing.services.payments.lapsed_reviews import lapse_settled_reviews
 from billing.services.payments.lapsing_holds import let_go_of_lapsing
 from billing.services.payments.missed_events import find_missed as find_missed_events
+from billing.services.payments.operations import reconcile_operations
 from billing.services.payments.outcomes import count_outcomes
 from billing.services.payments.payment_methods import refresh_expiring
 from billing.services.payments.reconciling import reconcile_attempts
@@ -119,17 +119,18 @@ def collect_payments() -> int:
 
 @shared_task
 def reconcile_payments() -> int:
-    """Look into payments, refunds and answers to disputes that are not known, and send refunds
-    that were promised and not sent; gives how many."""
+    """Look into payments, refunds, captures, voids and answers to disputes that are not known, and
+    send refunds that were promised and not sent; gives how many."""
     at = now()
 
     def reconcile(instant: datetime, clock: CustomerClock | None) -> int:
         promised = refund_promised(at=instant, clock=clock)
         attempts = reconcile_attempts(at=instant, clock=clock)
-        return promised + attempts + reconcile_refunds(at=instant, clock=clock)
+        refunds = reconcile_refunds(at=instant, clock=clock)
+        operations = reconcile_operations(at=instant, clock=clock)
+        return promised + attempts + refunds + operations
 
-    looked_into = at_each_time(at, reconcile, outside=True)
-    return looked_into + reconcile_answers(at=at) + reconcile_operations(at=at)
+    return at_each_time(at, reconcile, outside=True) + reconcile_answers(at=at)
 
 
 @shared_task
@@ -141,7 +142,11 @@ def refresh_expiring_methods() -> int:
 @shared_task
 def let_go_of_holds() -> int:
     """End the holds that would lapse soon, let go of what captures have left; gives how many."""
-    return let_go_of_lapsing(at=now()) + let_go_of_rests(at=now())
+
+    def let_go(at: datetime, clock: CustomerClock | None) -> int:
+        return let_go_of_lapsing(at=at, clock=clock) + let_go_of_rests(at=at, clock=clock)
+
+    return at_each_time(now(), let_go)
 
 
 @shared_task

@@ -10,8 +10,8 @@ from typing import Any
 from django.db import connection
 
 from billing.services.payments.collection import collect_due
-from billing.services.payments.holds import reconcile_operations
 from billing.services.payments.lapsing_holds import let_go_of_lapsing
+from billing.services.payments.operations import reconcile_operations
 from billing.services.payments.outcomes import count_outcomes
 from billing.services.payments.reconciling import reconcile_attempts
 from billing.services.payments.refunds import reconcile_refunds

@@ -19,6 +19,7 @@ from billing.models import (
     Payment,
     PaymentAttempt,
     PaymentMethod,
+    PaymentOperation,
     PlannedStart,
     PrepaidCredit,
     PriceMoveRow,
@@ -46,6 +47,9 @@ from billing.services.invoices.draft_review import in_review, issue_reviewed
 from billing.services.invoices.renewal import due, run_billing
 from billing.services.invoices.thresholds import bill_thresholds
 from billing.services.payments.collection import collect_due, mark_overdue
+from billing.services.payments.hold_rests import let_go_of_rests
+from billing.services.payments.lapsing_holds import LET_GO_BEFORE, let_go_of_lapsing
+from billing.services.payments.operations import reconcile_operations
 from billing.services.payments.reconciling import reconcile_attempts
 from billing.services.payments.refunds import reconcile_refunds
 from subscriptions.errors import CustomerInvalid
@@ -124,6 +128,9 @@ def _pass(clock: CustomerClock, instant: datetime) -> None:
     refund_promised(at=instant, clock=clock)
     reconcile_attempts(at=instant, clock=clock)
     reconcile_refunds(at=instant, clock=clock)
+    reconcile_operations(at=instant, clock=clock)
+    let_go_of_lapsing(at=instant, clock=clock)
+    let_go_of_rests(at=instant, clock=clock)
     collect_due(at=instant, clock=clock)
     fill_paid_top_ups(at=instant, clock=clock)
     mark_overdue(at=instant, clock=clock)
@@ -180,6 +187,14 @@ def _told_next(clock: CustomerClock, *, after: datetime, to: datetime) -> Iterat
     """What is told some days before it happens."""
     ahead = (("trial_ends_at", TRIAL_ENDS_SOON), ("current_period_end", RENEWS_SOON))
     live = Subscription.objects.live().on_clock(clock)
+    lapsing = PaymentAttempt.objects.filter(
+        payment__customer__clock=clock,
+        is_hold=True,
+        state="authorized",
+        authorized_until__gt=after + LET_GO_BEFORE,
+        authorized_until__lte=to + LET_GO_BEFORE,
+    ).aggregate(first=Min("authorized_until"))["first"]
+    yield lapsing - LET_GO_BEFORE if lapsing is not None else None
     for name, before in ahead:
         within = {f"{name}__gt": after + before, f"{name}__lte": to + before}
         first = live.filter(**within).aggregate(first=Min(name))["first"]
@@ -233,6 +248,7 @@ def _waiting_next(
         ),
         (PaymentAttempt.objects.filter(payment__customer__clock=clock), "next_check_at"),
         (Refund.objects.filter(payment__customer__clock=clock), "next_check_at"),
+        (PaymentOperation.objects.filter(attempt__payment__customer__clock=clock), "next_check_at"),
     )
     for rows, name in waiting:
         within = {f"{name}__gt": after, f"{name}__lte": to}

@@ -17,7 +17,7 @@ from billing.models import (
     PaymentOperation,
     Refund,
 )
-from billing.services.payments.holds import look_into_operation, settle_operation
+from billing.services.payments.operations import look_into_operation, settle_operation
 from billing.services.payments.payment_events import record_event
 from billing.services.payments.reconciling import look_into
 from billing.services.payments.refunds import look_into_refund, settle_refund

@@ -19,7 +19,7 @@ from billing.gateways.base import Outcome
 from billing.models import OutcomeCorrection, Payment, PaymentAttempt, PaymentOperation, Refund
 from billing.models.payments import NOT_EXECUTED
 from billing.services.payments.attempt_moves import move_attempt
-from billing.services.payments.holds import (
+from billing.services.payments.operation_moves import (
     count_capture_again,
     end_hold_if_done,
     move_operation,

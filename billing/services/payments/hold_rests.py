@@ -6,48 +6,76 @@ API explorer of Checkout on captures.
 """
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import islice
 
 from django.db import IntegrityError
-from django.db.models import F
+from django.db.models import Count, F, Max, Q, QuerySet
 
-from billing.domain.attempts import LIVE_REFUND_STATES, AttemptState
+from billing.domain.attempts import COUNTED_REFUND_STATES, LIVE_REFUND_STATES, AttemptState
 from billing.gateways.registry import gateway_named, gateway_names
-from billing.models import PaymentAttempt
+from billing.models import PaymentAttempt, PaymentOperation
 from billing.services.payments.holds import void_hold
+from subscriptions.models import CustomerClock
 from subscriptions.services.transitions import SCHEDULE
 from tiktoktoe.kernel.errors import Conflict
 
 logger = logging.getLogger(__name__)
 
+FIRST_WAIT = timedelta(hours=1)  # after a void that failed; twice as long after each further one
 
-def let_go_of_rests(*, at: datetime, limit: int = 100) -> int:
-    """Void what gateways still hold of holds that are over, each once; gives how many.
 
-    A void that fails is kept as it is: what is left lapses, as it would have.
+def let_go_of_rests(*, at: datetime, limit: int = 100, clock: CustomerClock | None = None) -> int:
+    """Void what gateways still hold of holds that are over; gives how many were tried.
+
+    One void is on its way, and sent again by the same key until it is proven. One that has
+    failed, which took nothing, is tried anew after an hour, then two, then four, until what is
+    left lapses by itself. Of customers with a test clock only those of `clock`.
     """
     keeping = [name for name in gateway_names() if not _releases(name)]
     if not keeping:
         return 0
+    failed = Q(operations__kind="void", operations__state="failed")
     left = PaymentAttempt.objects.filter(
+        payment__customer__clock=clock,
         is_hold=True,
         state=AttemptState.SUCCEEDED,
         gateway__in=keeping,
         authorized_until__gt=at,
         amount_captured__lt=F("amount_authorized"),
-    ).exclude(operations__kind="void")
-    unproven = [str(state) for state in LIVE_REFUND_STATES]
-    found = left.exclude(operations__state__in=unproven).order_by("authorized_until")
-    return sum(_let_go(attempt, at) for attempt in found[:limit])
+    ).exclude(operations__in=_unfinished())
+    found = left.annotate(
+        voids_failed=Count("operations", filter=failed),
+        failed_at=Max("operations__resolved_at", filter=failed),
+    ).order_by("authorized_until")
+    due = (attempt for attempt in found if _is_due(attempt.voids_failed, attempt.failed_at, at))
+    return sum(
+        _let_go(attempt, f"rest:{attempt.pk}:{attempt.voids_failed}", at)
+        for attempt in islice(due, limit)
+    )
+
+
+def _unfinished() -> QuerySet[PaymentOperation]:
+    """Voids that are done, or may be, and whatever is on its way."""
+    live = Q(state__in=[str(state) for state in LIVE_REFUND_STATES])
+    is_void = Q(kind="void", state__in=[str(state) for state in COUNTED_REFUND_STATES])
+    return PaymentOperation.objects.filter(live | is_void)
+
+
+def _is_due(voids_failed: int, failed_at: datetime | None, at: datetime) -> bool:
+    """Whether a void is to be sent: none has failed, or the last one long enough ago."""
+    if failed_at is None:
+        return True
+    return at - failed_at >= FIRST_WAIT * 2 ** (voids_failed - 1)
 
 
 def _releases(gateway: str) -> bool:
     return gateway_named(gateway).capabilities.releases_rest
 
 
-def _let_go(attempt: PaymentAttempt, at: datetime) -> bool:
+def _let_go(attempt: PaymentAttempt, key: str, at: datetime) -> bool:
     try:
-        void_hold(attempt=attempt, actor=SCHEDULE, idempotency_key=f"rest:{attempt.pk}", at=at)
+        void_hold(attempt=attempt, actor=SCHEDULE, idempotency_key=key, at=at)
     except (Conflict, IntegrityError):  # somebody was quicker
         return False
     logger.info("rest of a hold let go", extra={"attempt": str(attempt.pk)})

@@ -8,6 +8,7 @@ from billing.domain.attempts import LIVE_REFUND_STATES, AttemptState
 from billing.models import PaymentAttempt
 from billing.services.payments.holds import void_hold
 from billing.services.payments.settling import end_hold, lock_attempt
+from subscriptions.models import CustomerClock
 from subscriptions.services.transitions import SCHEDULE, Actor
 from tiktoktoe.kernel.errors import Conflict
 
@@ -15,9 +16,13 @@ from tiktoktoe.kernel.errors import Conflict
 LET_GO_BEFORE = timedelta(hours=12)
 
 
-def let_go_of_lapsing(*, at: datetime, limit: int = 100) -> int:
-    """End the holds that would lapse soon, by a void where nothing was taken; gives how many."""
+def let_go_of_lapsing(*, at: datetime, limit: int = 100, clock: CustomerClock | None = None) -> int:
+    """End the holds that would lapse soon, by a void where nothing was taken; gives how many.
+
+    Of customers with a test clock only those of `clock`, and of it no others.
+    """
     lapsing = PaymentAttempt.objects.filter(
+        payment__customer__clock=clock,
         is_hold=True,
         state=AttemptState.AUTHORIZED,
         authorized_until__lte=at + LET_GO_BEFORE,

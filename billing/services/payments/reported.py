@@ -22,9 +22,9 @@ from billing.services.disputes.records import look_at_dispute, tell_of_dispute
 from billing.services.payments.challenges import challenge_was_ended
 from billing.services.payments.channels import Channel
 from billing.services.payments.event_rows import outcome_of_proof
-from billing.services.payments.holds import settle_operation
 from billing.services.payments.intake import kind_of_event, look_at_reported
 from billing.services.payments.lapsing_holds import hold_has_lapsed
+from billing.services.payments.operations import settle_operation
 from billing.services.payments.payment_events import WEBHOOK
 from billing.services.payments.payment_methods import (
     refresh_method,

@@ -16,7 +16,7 @@ from billing.gateways.disputes import ListsDisputes
 from billing.gateways.registry import gateway_named
 from billing.models import PaymentAttempt, PaymentOperation
 from billing.services.disputes.records import tell_of_dispute
-from billing.services.payments.holds import settle_operation
+from billing.services.payments.operations import settle_operation
 from billing.services.payments.payment_events import WEBHOOK, contradict_once
 from billing.services.payments.payment_returns import return_payment
 

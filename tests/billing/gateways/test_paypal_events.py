@@ -18,12 +18,8 @@ from billing.models import (
     WebhookEvent,
 )
 from billing.services.payments.charging import charge_invoice
-from billing.services.payments.holds import (
-    capture_hold,
-    hold_invoice,
-    look_into_operation,
-    void_hold,
-)
+from billing.services.payments.holds import capture_hold, hold_invoice, void_hold
+from billing.services.payments.operations import look_into_operation
 from billing.services.payments.refunds import refund_payment
 from billing.services.payments.settling import prove_not_executed
 from billing.services.payments.webhook_inbox import work_off_waiting

@@ -33,13 +33,8 @@ from billing.services.payments.charging import charge_invoice
 from billing.services.payments.claim_targets import Target
 from billing.services.payments.collection import collect_due
 from billing.services.payments.event_rows import proof_of
-from billing.services.payments.holds import (
-    capture_hold,
-    hold_invoice,
-    reconcile_operations,
-    settle_operation,
-    void_hold,
-)
+from billing.services.payments.holds import capture_hold, hold_invoice, void_hold
+from billing.services.payments.operations import reconcile_operations, settle_operation
 from billing.services.payments.refunds import reconcile_refunds, refund_payment, settle_refund
 from billing.services.payments.settling import settle_attempt
 from billing.services.payments.unknowns import agree_to_claim, claim_outcome, refuse_claim

@@ -19,7 +19,8 @@ from billing.queries.waiting import waiting_for_people
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.checkout import open_payment_page
 from billing.services.payments.collection import collect_due
-from billing.services.payments.holds import capture_hold, hold_invoice, settle_operation
+from billing.services.payments.holds import capture_hold, hold_invoice
+from billing.services.payments.operations import settle_operation
 from billing.services.payments.part_payments import collect_rest
 from billing.services.payments.reconciling import reconcile_attempts
 from billing.services.payments.refunds import refund_payment, settle_refund

@@ -36,13 +36,9 @@ from billing.services.payments.corrections import (
     propose_correction,
     refuse_correction,
 )
-from billing.services.payments.holds import (
-    capture_hold,
-    hold_invoice,
-    settle_operation,
-    void_hold,
-)
+from billing.services.payments.holds import capture_hold, hold_invoice, void_hold
 from billing.services.payments.lapsed_reviews import lapse_settled_reviews
+from billing.services.payments.operations import settle_operation
 from billing.services.payments.refunds import refund_payment, settle_refund
 from billing.services.payments.settling import settle_attempt
 from billing.services.payments.unknowns import agree_to_claim, claim_outcome

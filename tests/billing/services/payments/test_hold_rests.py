@@ -1,4 +1,4 @@
-"""What a last capture has left of a hold is let go of by itself, once, where it is kept."""
+"""What a last capture has left of a hold is let go of by itself where it is kept, until it is."""
 
 from decimal import Decimal
 
@@ -9,6 +9,7 @@ from billing.errors import HoldNotPossible
 from billing.models import Invoice, Payment, PaymentAttempt, PaymentOperation
 from billing.services.payments.hold_rests import let_go_of_rests
 from billing.services.payments.holds import capture_hold, hold_invoice, void_hold
+from billing.services.payments.operations import reconcile_operations
 from finance.models import Posting
 from finance.services.posting import post_documents
 from tests.adyen_world import AdyenWorld
@@ -17,6 +18,7 @@ from tests.stripe_world import NOW, PERSON, StripeWorld, invoice_of, later
 from tiktoktoe.kernel.money import Money
 
 pytestmark = pytest.mark.django_db
+CANCELS = "POST /v72/payments/.*/cancels$"
 
 
 def test_the_rest_is_let_go_once_and_recorded(adyen: AdyenWorld) -> None:
@@ -88,3 +90,32 @@ def _take(hold: PaymentAttempt, amount: str, key: str, *, is_last: bool) -> None
         idempotency_key=key,
         at=NOW,
     )
+
+
+def test_a_void_that_was_turned_away_is_tried_anew_later_and_later(adyen: AdyenWorld) -> None:
+    hold = _taken(adyen, "30.00", is_last=True)
+    adyen.control.add_fault(CANCELS, "http_429", times=2)
+
+    tried = {hours: let_go_of_rests(at=later(hours=hours)) for hours in (1, 1.5, 2, 3, 4, 5)}
+    adyen.deliver()
+
+    # After an hour, then two: the first two were turned away, which took nothing.
+    assert tried == {1: 1, 1.5: 0, 2: 1, 3: 0, 4: 1, 5: 0}
+    voids = PaymentOperation.objects.filter(kind="void").order_by("requested_at")
+    assert [void.state for void in voids] == ["failed", "failed", "succeeded"]
+    hold.refresh_from_db()
+    assert (hold.state, hold.amount_captured) == ("succeeded", _usd("30.00"))
+
+
+def test_a_void_whose_answer_is_lost_is_sent_again_by_its_own_key(adyen: AdyenWorld) -> None:
+    _taken(adyen, "30.00", is_last=True)
+    adyen.control.add_fault(CANCELS, "reset_before", times=1)
+    let_go_of_rests(at=later(hours=1))
+    assert PaymentOperation.objects.get(kind="void").state == "unknown"
+
+    assert let_go_of_rests(at=later(hours=3)) == 0
+    reconcile_operations(at=later(hours=3))
+    adyen.deliver()
+
+    void = PaymentOperation.objects.get(kind="void")
+    assert (void.state, void.sends) == ("succeeded", 2)

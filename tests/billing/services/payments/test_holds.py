@@ -13,14 +13,9 @@ from billing.models import Invoice, Payment, PaymentAttempt, PaymentOperation
 from billing.queries.statements import statement_of
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.collection import collect_due
-from billing.services.payments.holds import (
-    capture_hold,
-    hold_invoice,
-    open_operation,
-    reconcile_operations,
-    void_hold,
-)
+from billing.services.payments.holds import capture_hold, hold_invoice, open_operation, void_hold
 from billing.services.payments.lapsing_holds import let_go_of_lapsing
+from billing.services.payments.operations import reconcile_operations
 from billing.services.payments.refunds import refund_payment
 from finance.models import Posting
 from finance.queries import unposted_count

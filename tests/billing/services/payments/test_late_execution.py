@@ -5,7 +5,8 @@ import pytest
 from billing.models import Invoice, Payment, PaymentAttempt, PaymentOperation, Refund
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.collection import collect_due
-from billing.services.payments.holds import capture_hold, hold_invoice, reconcile_operations
+from billing.services.payments.holds import capture_hold, hold_invoice
+from billing.services.payments.operations import reconcile_operations
 from billing.services.payments.reconciling import reconcile_attempts
 from billing.services.payments.refunds import reconcile_refunds, refund_payment
 from tests.gateway_world import customer_with
