@@ -12,6 +12,7 @@ from subscriptions.models import CustomerClock
 from subscriptions.views.api import Unacceptable, source_of
 from tiktoktoe.kernel.errors import Conflict, InvalidInput
 from tiktoktoe.web.access import public
+from tiktoktoe.web.days import FIRST_DAY, LAST_DAY
 
 
 @csrf_exempt
@@ -39,8 +40,10 @@ def _clock(code: str) -> CustomerClock:
 def _wanted(body: bytes) -> datetime:
     try:
         to = datetime.fromisoformat(json.loads(body)["to"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise Unacceptable(400, "unreadable", 'send {"to": "2026-05-01T00:00:00Z"}') from None
     if to.tzinfo is None:
         raise Unacceptable(400, "unreadable", "to: has no time zone")
+    if not FIRST_DAY < to.date() < LAST_DAY:
+        raise Unacceptable(400, "unreadable", "to: is no time of ours")
     return to

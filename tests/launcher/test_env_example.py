@@ -2,6 +2,7 @@
 
 import os
 import re
+from math import prod
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,32 @@ def test_the_example_as_it_is_changes_nothing() -> None:
     lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
 
     assert [line for line in lines if line and not line.startswith("#")] == []
+
+
+def test_the_readme_lists_the_same_defaults() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `([A-Z_]+)` \| (?:`(.*?)`|–) \|", readme, re.MULTILINE))
+    shown = {
+        name: rest.split(" #", 1)[0].strip()
+        for name, rest in re.findall(r"^# ([A-Z_]+)=(.*)$", example, re.MULTILINE)
+    }
+
+    assert told == {name: value for name, value in shown.items() if "TTT_LIVE" not in name}
+
+
+def test_the_defaults_that_are_listed_are_those_of_the_code() -> None:
+    settings = (ROOT / "tiktoktoe" / "settings.py").read_text(encoding="utf-8")
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    shown = dict(re.findall(r"^# ([A-Z_]+)=(.*?)(?: +#.*)?$", example, re.MULTILINE))
+    numbers = re.findall(r'env_int\(\s*"([A-Z_]+)", ([\d_ *]+)\)', settings)
+    texts = re.findall(r'env_str\(\s*"([A-Z_]+)", "([^"]+)"\)', settings)
+
+    assert len(numbers) >= 20
+    for name, value in numbers:
+        assert int(shown[name]) == prod(int(part) for part in value.split("*"))
+    for name, value in texts:
+        assert shown[name] in {value, ""}  # empty: what `make run` starts
 
 
 def test_a_line_without_its_mark_sets_the_value_and_not_the_comment(

@@ -35,6 +35,19 @@ def test_a_nul_character_leads_nowhere_in_the_portal(client: Client, address: st
     assert client.get(address).status_code == 404
 
 
+def test_a_nul_character_in_a_form_is_refused(client: Client) -> None:
+    client.force_login(make_user())
+
+    answer = client.post("/billing/issuers/sample/", {"code": "a\x00"})
+
+    assert answer.status_code == 400
+
+
+def test_a_stranger_with_a_nul_character_is_refused_at_the_doors(client: Client) -> None:
+    assert client.post("/sign-in/", {"username": "a\x00", "password": "x"}).status_code == 400
+    assert client.post("/sign-up/", {"email": "a\x00@x.example"}).status_code == 400
+
+
 @pytest.mark.parametrize(
     "address",
     [

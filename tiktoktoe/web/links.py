@@ -52,8 +52,8 @@ def linked_dimensions(texts: Sequence[str]) -> tuple[tuple[str, ...] | None, str
 def _dimensions_in_words(text: str) -> str:
     try:
         values = json.loads(text)
-    except (ValueError, RecursionError):
+        words = ", ".join(f"{name} {value}" for name, value in values.items())
+        words.encode()  # half of a pair, which JSON can name, is no text
+    except (ValueError, AttributeError, RecursionError):
         raise Http404 from None
-    if not isinstance(values, dict):
-        raise Http404
-    return ", ".join(f"{name} {value}" for name, value in values.items()) or "none of them"
+    return words or "none of them"

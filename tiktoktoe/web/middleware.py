@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
@@ -49,7 +49,10 @@ class DefaultDeny:
 
 
 class NoNulCharacters:
-    """Knows no page by a name with a NUL character: PostgreSQL keeps none, so nothing has one."""
+    """Knows no page by a name with a NUL character: PostgreSQL keeps none, so nothing has one.
+
+    What is posted with one is refused; a system's door reads its body itself.
+    """
 
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response
@@ -58,6 +61,13 @@ class NoNulCharacters:
         if "\x00" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
             raise Http404
         return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Callable[..., Any], *_: Any) -> None:
+        """Refuse a form with such a text in it."""
+        if request.method != "POST" or getattr(view, "csrf_exempt", False):
+            return
+        if any("\x00" in text for _, texts in request.POST.lists() for text in texts):
+            raise BadRequest("a NUL character in a form")
 
 
 class SecurityHeaders:

@@ -172,6 +172,8 @@ def test_a_line_of_another_own_invoice_is_not_taken_for_this_ones() -> None:
         "?meter=api_calls&start=0001-01-01",
         "?meter=api_calls&start=2026-01-01&after=nonsense",
         "?meter=api_calls&start=2026-01-01&after=2026-01-01T00:00:00%20x",
+        "?meter=api_calls&start=2026-01-01&of=[1]",
+        '?meter=api_calls&start=2026-01-01&of={"model":"%5Cud800"}',
     ],
 )
 def test_a_link_that_was_not_made_here_leads_nowhere(query: str) -> None:

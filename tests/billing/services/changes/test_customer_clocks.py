@@ -137,6 +137,9 @@ def test_a_system_advances_a_clock_over_the_api() -> None:
 
     assert sent({"to": "2026-02-01T00:00:00Z"}) == 401
     assert sent({"to": "soon"}, **headers) == 400
+    assert sent({"to": "9999-12-31T23:59:59-14:00"}, **headers) == 400
+    assert sent({"to": "0001-01-01T00:00:00+14:00"}, **headers) == 400
+    assert sent('{"to": ' + "[" * 100_000, **headers) == 400
     assert sent({"to": "2026-02-01T00:00:00Z"}, **headers) == 200
     assert sent({"to": "2026-01-01T00:00:00Z"}, **headers) == 422
     assert invoice_days(subscription) == ["01-01", "02-01"]
