@@ -112,7 +112,7 @@ def outcome_of_capture(capture: Json) -> Outcome:
         reference=str(capture["id"]),
         decline=paypal_decline(reason) if answer == Answer.DECLINED else None,
         amount=amount if answer == Answer.SUCCEEDED else None,
-        fee=_fee(capture, amount),
+        fee=_fee(capture),
     )
 
 
@@ -174,9 +174,6 @@ def _link(order: Json, rel: str) -> str:
     return ""
 
 
-def _fee(capture: Json, amount: Money) -> Money | None:
+def _fee(capture: Json) -> Money | None:
     fee = (capture.get("seller_receivable_breakdown") or {}).get("paypal_fee")
-    if not fee:
-        return None
-    told = from_paypal(fee)
-    return told if told.currency == amount.currency else None
+    return from_paypal(fee) if fee else None

@@ -156,7 +156,7 @@ def _fee(charge: object) -> Money | None:
     """The processor's fee, once the charge's balance transaction is there and expanded.
 
     It is taken in the account's currency; where that is another than the charge's, it is put
-    back into the charge's by the rate at which Stripe exchanged this very charge.
+    back into the charge's by the rate at which Stripe exchanged this very charge, if it tells one.
     """
     transaction = charge.get("balance_transaction") if isinstance(charge, Mapping) else None
     if not isinstance(charge, Mapping) or not isinstance(transaction, Mapping):
@@ -166,7 +166,7 @@ def _fee(charge: object) -> Money | None:
         return fee
     rate = transaction.get("exchange_rate")
     if not rate:
-        return None
+        return fee
     return quantize_amount(Fraction(fee.amount) / Fraction(str(rate)), charge["currency"].upper())
 
 

@@ -38,6 +38,7 @@ from billing.models.dunning import (
 )
 from billing.models.event_anchors import EventAnchor
 from billing.models.fees import ProcessorFeeRule
+from billing.models.foreign_fees import ForeignFee
 from billing.models.gateway_calls import GatewayCall
 from billing.models.gateway_clocks import GatewayClock
 from billing.models.gateway_mandates import GatewayMandate
@@ -58,14 +59,8 @@ from billing.models.overdue import (
     OverdueState,
 )
 from billing.models.pay_links import PayLink
-from billing.models.payments import (
-    GatewayCustomer,
-    Payment,
-    PaymentAttempt,
-    PaymentEvent,
-    PaymentMethod,
-    Refund,
-)
+from billing.models.payment_methods import GatewayCustomer, PaymentMethod
+from billing.models.payments import Payment, PaymentAttempt, PaymentEvent, Refund
 from billing.models.plan_changes import PlanChange
 from billing.models.planned_starts import PlannedStart
 from billing.models.price_moves import PriceMove, PriceMoveRow
@@ -132,6 +127,7 @@ __all__ = [
     "EventAnchor",
     "EventCursor",
     "ExemptionRule",
+    "ForeignFee",
     "GatewayCall",
     "GatewayClock",
     "GatewayCustomer",

@@ -7,7 +7,8 @@ from django.conf import settings
 from django.db import models
 
 from billing.models.money_fields import money_field
-from billing.models.payments import Payment, PaymentAttempt, PaymentMethod, Refund
+from billing.models.payment_methods import PaymentMethod
+from billing.models.payments import Payment, PaymentAttempt, Refund
 from subscriptions.models import Customer
 from tiktoktoe.kernel.clock import now
 

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from billing.models.payments import PaymentMethod
+from billing.models.payment_methods import PaymentMethod
 from tiktoktoe.kernel.clock import now
 
 

@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models.functions import Now
 
-from billing.models.payments import PaymentMethod
+from billing.models.payment_methods import PaymentMethod
 
 
 class MethodEvent(models.Model):

@@ -5,7 +5,8 @@ from decimal import Decimal
 from django.conf import settings
 from django.db import models
 
-from billing.models.payments import Payment, PaymentMethod
+from billing.models.payment_methods import PaymentMethod
+from billing.models.payments import Payment
 from tiktoktoe.kernel.clock import now
 
 

@@ -52,7 +52,7 @@ def fee_rows(attempts: PaymentAttemptQuerySet) -> tuple[FeeRow, ...]:
             amount=Sum("payment__amount", filter=known),
             estimated=Sum("fee_expected", filter=known),
             charged=Sum("fee", filter=known),
-            untold=Count("pk", filter=Q(fee__isnull=True)),
+            untold=Count("pk", filter=Q(fee__isnull=True, has_foreign_fee=False)),
         )
     )
     return tuple(

@@ -15,6 +15,7 @@ from finance.domain.facts import (
     CreditNoteFact,
     DisputeFact,
     Earned,
+    ForeignFeeFact,
     InvoiceFact,
     OpeningBillFact,
     PaymentFact,
@@ -252,6 +253,21 @@ def processor_fee_charged(payment: PaymentFact, *, on: date) -> Entry | None:
         postings=[
             debit(chart.PROCESSOR_FEES, payment.fee, **who),
             credit(chart.GATEWAY_CLEARING, payment.fee, **who),
+        ],
+    )
+
+
+def foreign_fee_charged(fee: ForeignFeeFact, *, on: date) -> Entry | None:
+    """D processor fees, C gateway clearing, in the currency in which the fee was taken."""
+    who = {"customer": fee.customer, "document": fee.id}
+    return _entry(
+        kind="foreign_fee_charged",
+        document=f"foreign_fee:{fee.id}:charged",
+        on=on,
+        description=f"Processor fee of {fee.invoice_number}".removesuffix(" of "),
+        postings=[
+            debit(chart.PROCESSOR_FEES, fee.amount, **who),
+            credit(chart.GATEWAY_CLEARING, fee.amount, **who),
         ],
     )
 

@@ -140,6 +140,16 @@ class WriteOffFact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignFeeFact:
+    """What a processor kept of a payment, in another currency than the payment's."""
+
+    id: str
+    customer: str
+    amount: Money
+    invoice_number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BankChargeFact:
     """What a bank took for its work; below zero, what it gave back."""
 

@@ -40,6 +40,7 @@ ROUTES: Mapping[str, frozenset[tuple[AccountType, str]]] = {
     "payment_captured": frozenset({(_A, DEBIT), (_A, CREDIT), (_E, DEBIT)}),
     "capture_received": frozenset({(_A, DEBIT), (_A, CREDIT)}),
     "processor_fee_charged": frozenset({(_E, DEBIT), (_A, CREDIT)}),
+    "foreign_fee_charged": frozenset({(_E, DEBIT), (_A, CREDIT)}),
     "payment_returned": frozenset({(_A, DEBIT), (_A, CREDIT)}),
     "bank_charged": frozenset({(_E, DEBIT), (_A, CREDIT), (_E, CREDIT), (_A, DEBIT)}),
     "refund_paid": frozenset({(_A, DEBIT), (_A, CREDIT)}),

@@ -10,6 +10,7 @@ from billing.models import (
     CreditEntry,
     CreditNote,
     DisputeEntry,
+    ForeignFee,
     Invoice,
     Payment,
     PaymentOperation,
@@ -85,6 +86,13 @@ def _bank_charges(ids: set[UUID]) -> Names:
     return [(pk, f"Charge of {gateway}: {text}", "", "") for pk, gateway, text in rows]
 
 
+def _foreign_fees(ids: set[UUID]) -> Names:
+    rows = ForeignFee.objects.filter(pk__in=ids).values_list(
+        "pk", "attempt__payment__invoice__number"
+    )
+    return [(pk, f"Fee of {invoice}", "", str(invoice)) for pk, invoice in rows]
+
+
 def _credit_entries(ids: set[UUID]) -> Names:
     rows = CreditEntry.objects.filter(pk__in=ids).values_list("pk", "kind", "invoice__number")
     return [
@@ -123,6 +131,7 @@ _READERS: Mapping[str, Callable[[set[UUID]], Names]] = {
     "payment": _payments,
     "payment_return": _payment_returns,
     "bank_charge": _bank_charges,
+    "foreign_fee": _foreign_fees,
     "refund": _refunds,
     "dispute_entry": _dispute_entries,
     "payment_operation": _operations,

@@ -15,6 +15,7 @@ from billing.models import (
     CreditEntry,
     CreditNote,
     DisputeEntry,
+    ForeignFee,
     Invoice,
     InvoiceEvent,
     PaymentAttempt,
@@ -144,6 +145,11 @@ def _late_fees(at: datetime) -> Rows:
     return _succeeded(at).filter(is_late, ~Q(fee=0), fee__isnull=False)
 
 
+def _foreign_fees(at: datetime) -> Rows:
+    """Fees in another currency, of payments that were taken."""
+    return ForeignFee.objects.filter(attempt__state=PaymentAttempt.State.SUCCEEDED, at__lte=at)
+
+
 def _refunds(at: datetime) -> Rows:
     return Refund.objects.filter(state=Refund.State.SUCCEEDED, resolved_at__lte=at)
 
@@ -184,6 +190,7 @@ DOCUMENT_KINDS = (
     DocumentKind("payment_captured", "payment", "Payments", _captures, source="payment_id"),
     DocumentKind("capture_received", "payment_operation", "Captures of holds", _hold_captures),
     DocumentKind("processor_fee_charged", "payment", "Late fees", _late_fees, source="payment_id"),
+    DocumentKind("foreign_fee_charged", "foreign_fee", "Fees in other currencies", _foreign_fees),
     DocumentKind("payment_returned", "payment_return", "Returned payments", _returned_payments),
     DocumentKind("bank_charged", "bank_charge", "Bank charges", _bank_charges),
     DocumentKind("refund_paid", "refund", "Refunds", _refunds),

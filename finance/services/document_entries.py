@@ -22,6 +22,7 @@ from finance.domain.facts import (
     CreditNoteFact,
     DisputeFact,
     Earned,
+    ForeignFeeFact,
     InvoiceFact,
     InvoiceLineFact,
     PaymentFact,
@@ -258,6 +259,20 @@ def _returns(rows: Rows, days: PostingDay) -> Iterator[Found]:
         yield pk, built(rules.payment_returned, fact, days.of(at))
 
 
+def _foreign_fees(rows: Rows, days: PostingDay) -> Iterator[Found]:
+    payment = ("attempt__payment__customer_id", "attempt__payment__invoice__number")
+    for pk, customer, number, currency, amount, at in rows.values_list(
+        "pk", *payment, "currency", "amount", "at"
+    ):
+        fact = ForeignFeeFact(
+            id=str(pk),
+            customer=str(customer),
+            amount=Money(amount, currency),
+            invoice_number=number,
+        )
+        yield pk, built(rules.foreign_fee_charged, fact, days.of(at))
+
+
 def _bank_charges(rows: Rows, days: PostingDay) -> Iterator[Found]:
     fields = ("pk", "currency", "amount", "text", "created_at")
     for pk, currency, amount, text, at in rows.values_list(*fields):
@@ -361,6 +376,7 @@ _BUILDERS: Mapping[str, Callable[[Any, PostingDay], Iterator[Found]]] = {
     "capture_received": _hold_captures,
     "processor_fee_charged": _late_fees,
     "payment_returned": _returns,
+    "foreign_fee_charged": _foreign_fees,
     "bank_charged": _bank_charges,
     "refund_paid": _refunds,
     "dispute_funds": _dispute_moves(rules.dispute_funds),

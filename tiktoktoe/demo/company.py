@@ -115,7 +115,7 @@ class Company:
         if day.weekday() == 0:
             mark_overdue(at=at)
             self._give_up_on_some(at)
-            self._settle()
+            self._settle(at)
         if day.weekday() in TWICE_A_WEEK:
             self._disputes.go_on(at)
             self._hear_of_debits(at)
@@ -325,10 +325,10 @@ class Company:
         for attempt in pending.order_by("dispatched_at", "payment__invoice__number"):
             look_into(attempt=attempt, actor=GATEWAY, at=at)
 
-    def _settle(self) -> None:
+    def _settle(self, at: datetime) -> None:
         """What the second gateway's payments have cost is told once a week."""
         if self.second is not None:
-            self.second.settle()
+            self.second.settle(at)
 
     def _post(self, at: datetime) -> None:
         """Bring the books up to date; a helper does it while the next day begins."""
@@ -362,7 +362,7 @@ class Company:
 
     def _close_books(self, at: datetime, last_deed: Callable[[], None]) -> None:
         self._wait()
-        self._settle()
+        self._settle(at)
         run_dunning(at=at)
         self._post(at)
         while record_movements(at=at):

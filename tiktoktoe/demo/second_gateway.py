@@ -60,9 +60,9 @@ class SecondGateway:
                 for event in take_in(gateway=NAME, headers={}, body=body, at=at):
                     work_off(event=event, at=at)
 
-    def settle(self) -> None:
+    def settle(self, at: datetime) -> None:
         """Let it close a batch, and take over what its payments have cost."""
-        record_fees(gateway=NAME, report=self._control.settle()["report"])
+        record_fees(gateway=NAME, report=self._control.settle()["report"], at=at)
 
 
 def second_gateway() -> SecondGateway | None:

@@ -76,7 +76,8 @@ def _details(attempt: PaymentAttempt, outcome: Outcome) -> dict[str, object]:
 
 def look_again(attempt: PaymentAttempt, at: datetime) -> None:
     """Save the attempt, and when to look at it again: never, once nothing is missing."""
-    lacks_fee = attempt.state == AttemptState.SUCCEEDED and attempt.fee is None
+    is_told = attempt.fee is not None or attempt.has_foreign_fee
+    lacks_fee = attempt.state == AttemptState.SUCCEEDED and not is_told
     if attempt.state in RESOLVED and not lacks_fee:
         attempt.next_check_at = None
     else:

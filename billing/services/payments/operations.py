@@ -76,7 +76,7 @@ def settle_operation(
         note_contrary_word(settled=locked, answer=answer, outcome=outcome, actor=actor, at=at)
     to_state = settled_refund_state(answer, is_replay=locked.sends > 1)
     if locked.state in refund_states_before(to_state):
-        add_fee_of_capture(operation=locked, to_state=to_state, outcome=outcome)
+        add_fee_of_capture(operation=locked, to_state=to_state, outcome=outcome, at=at)
         move_operation(locked, to_state, actor, at)
     if is_other:
         note_other_amount(locked, outcome, actor, at)

@@ -209,7 +209,7 @@ def _handle_report(event: WebhookEvent, at: datetime) -> str:
     unheard = keep_unheard_moves(gateway=event.gateway, report=event.reference, at=at)
     for move in unheard:
         handle_event(event=move, at=at)
-    fees = record_fees(gateway=event.gateway, report=event.reference)
+    fees = record_fees(gateway=event.gateway, report=event.reference, at=at)
     of_disputes = record_dispute_fees(gateway=event.gateway, report=event.reference, at=at)
     said = f"{fees} fees recorded" + (f", {of_disputes} of disputes" if of_disputes else "")
     return said + (f", {len(unheard)} moves that were not told" if unheard else "")

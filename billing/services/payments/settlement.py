@@ -1,18 +1,24 @@
 """What payments have cost, where a gateway tells it only when it settles."""
 
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.db import transaction
+
 from billing.gateways.base import TellsFeesLater
 from billing.gateways.registry import gateway_named
 from billing.models import PaymentAttempt
+from billing.services.payments.foreign_fees import foreign_fee, keep_foreign_fees
 from tiktoktoe.kernel.money import Money, zero
 
 CHUNK = 500
 
 
-def record_fees(*, gateway: str, report: str) -> int:
+def record_fees(*, gateway: str, report: str, at: datetime) -> int:
     """Take over the fees that a settlement report tells; gives how many were new.
 
-    A fee that is known already is not changed, and one in another currency than its payment's
-    is left alone.
+    A fee that is known already is not changed. One in another currency than its payment's is kept
+    as it was told.
 
     Raises:
         GatewayUnavailable: If the report does not come.
@@ -32,8 +38,24 @@ def record_fees(*, gateway: str, report: str) -> int:
         lacking = PaymentAttempt.objects.filter(
             gateway=gateway, gateway_reference__in=chunk, state="succeeded", fee=None
         )
-        attempts = [a for a in lacking if fees[a.gateway_reference].currency.code == a.currency]
-        for attempt in attempts:
-            attempt.fee, attempt.next_check_at = fees[attempt.gateway_reference], None
-        recorded += PaymentAttempt.objects.bulk_update(attempts, ["fee", "next_check_at"])
+        recorded += _record(list(lacking.exclude(has_foreign_fee=True)), fees, at)
     return recorded
+
+
+def _record(attempts: list[PaymentAttempt], fees: Mapping[str, Money], at: datetime) -> int:
+    """Record the fees of attempts that lack one, in two queries; a third of those abroad."""
+    abroad = []
+    for attempt in attempts:
+        fee, attempt.next_check_at = fees[attempt.gateway_reference], None
+        if fee.currency.code == attempt.currency:
+            attempt.fee = fee
+            continue
+        attempt.has_foreign_fee = True
+        if fee.amount:
+            abroad.append(foreign_fee(attempt, fee, at))
+    with transaction.atomic():
+        if abroad:
+            keep_foreign_fees(abroad)
+        return PaymentAttempt.objects.bulk_update(
+            attempts, ["fee", "has_foreign_fee", "next_check_at"]
+        )

@@ -28,6 +28,7 @@ from billing.services.payments.charge_contradictions import (
     note_late_failure,
 )
 from billing.services.payments.contrary_words import note_charge_contrary, takes_several_parts
+from billing.services.payments.foreign_fees import take_fee
 from billing.services.payments.payment_events import record_event
 from subscriptions.services.transitions import Actor
 
@@ -42,7 +43,7 @@ def settle_attempt(
     if _is_only_held(locked, outcome):
         outcome = replace(outcome, answer=Answer.AUTHORIZED)
     to_state = _proven_state(locked, outcome, at)
-    _keep_references(locked, outcome)
+    _keep_references(locked, outcome, at)
     _note_miss(locked, outcome, at)
     if locked.state in states_moved_by_answer(to_state):
         move_attempt(locked, to_state, outcome, actor, at)
@@ -96,7 +97,7 @@ def prove_executed(
         message="proven by a person",
     )
     held = _is_only_held(locked, outcome)
-    _keep_references(locked, outcome)
+    _keep_references(locked, outcome, at)
     to_state = AttemptState.AUTHORIZED if held else AttemptState.SUCCEEDED
     move_attempt(locked, to_state, outcome, actor, at)
     return locked
@@ -193,10 +194,11 @@ def _is_of_another(attempt: PaymentAttempt, outcome: Outcome) -> bool:
     return named.filter(gateway_reference=outcome.reference).exclude(pk=attempt.pk).exists()
 
 
-def _keep_references(attempt: PaymentAttempt, outcome: Outcome) -> None:
+def _keep_references(attempt: PaymentAttempt, outcome: Outcome, at: datetime) -> None:
     if not is_second_charge(attempt, outcome) and not _is_of_another(attempt, outcome):
         attempt.gateway_reference = outcome.reference or attempt.gateway_reference
     attempt.gateway_session = outcome.session or attempt.gateway_session
     attempt.action_url = outcome.action_url or attempt.action_url
-    attempt.fee = attempt.fee if outcome.fee is None else outcome.fee
+    if outcome.fee is not None:
+        take_fee(attempt=attempt, fee=outcome.fee, at=at)
     attempt.message = outcome.message or attempt.message
