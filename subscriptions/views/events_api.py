@@ -72,13 +72,29 @@ def _content(request: HttpRequest) -> bytes:
     sent = request.headers.get("Content-Length") or "0"
     if not sent.isdecimal() or int(sent) > limit:
         raise Unacceptable(413, "too_large", f"at most {limit} bytes a request")
-    content = request.read(limit + 1)
+    content = _sent(request, limit + 1)
+    if len(content) > limit:
+        raise Unacceptable(413, "too_large", f"at most {limit} bytes a request")
     encoding = request.headers.get("Content-Encoding", "identity").lower()
     if encoding == "gzip":
         return _inflate(content, limit)
     if encoding != "identity":
         raise Unacceptable(415, "content_encoding", f"{encoding!r} is not gzip or identity")
     return content
+
+
+def _sent(request: HttpRequest, limit: int) -> bytes:
+    """At most so many bytes of the body.
+
+    Django reads nothing of one that comes in chunks and does not say its length; a server that
+    ends such a body itself says so.
+    """
+    if not request.headers.get("Content-Length"):
+        if request.META.get("wsgi.input_terminated"):
+            return bytes(request.META["wsgi.input"].read(limit))
+        if "Transfer-Encoding" in request.headers:
+            raise Unacceptable(411, "length_required", "say how long it is in Content-Length")
+    return request.read(limit)
 
 
 def _inflate(content: bytes, limit: int) -> bytes:

@@ -68,6 +68,24 @@ def test_a_file_that_grew_adds_only_what_is_new(tmp_path: Path) -> None:
     assert out == "3 rows: 1 accepted, 2 duplicates, 0 rejected\n"
 
 
+def test_a_terminal_is_shown_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("subscriptions.services.usage_import.BATCH", 1)
+    monkeypatch.setattr("sys.stderr", Terminal())
+    path, shown = written(tmp_path, CSV), StringIO()
+    fixed = ["--source=files", "--set=meter=api_calls", "--id-prefix=m-", *MAPPED]
+
+    call_command("import_usage", str(path), *fixed, stdout=StringIO(), stderr=shown)
+
+    assert f"\r{'█' * 30} 100%  2 rows" in shown.getvalue()
+
+
+class Terminal(StringIO):
+    """Somebody who looks on."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 def test_bad_rows_are_written_to_a_file_and_the_good_ones_kept(tmp_path: Path) -> None:
     bad = [
         "2026-03-10T10:00:00Z,nobody,3,eu",

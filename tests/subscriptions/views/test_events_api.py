@@ -3,6 +3,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -336,6 +337,36 @@ def test_a_body_that_is_too_large_is_refused(sender: Sender, settings: Any) -> N
     assert len(bomb) < 1100
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 2000
     assert sender.post(bomb, **{"Content-Encoding": "gzip"}).status_code == 413
+
+
+def chunked(sender: Sender, content: bytes, **environ: Any) -> Any:
+    body: dict[str, Any] = {"wsgi.input": BytesIO(content), **environ}
+    return Client().generic(
+        "POST",
+        URL,
+        headers={"Authorization": f"Bearer {sender.key}", "Transfer-Encoding": "chunked"},
+        CONTENT_TYPE="application/x-ndjson",
+        **body,
+    )
+
+
+def test_a_body_in_chunks_is_read_though_its_length_is_not_said(
+    sender: Sender, settings: Any
+) -> None:
+    lines = b"\n".join(json.dumps(event(i)).encode() for i in ("a", "b"))
+
+    answer = chunked(sender, lines, **{"wsgi.input_terminated": True})
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = len(lines) - 1
+    too_large = chunked(sender, lines, **{"wsgi.input_terminated": True})
+
+    assert answer.json()["accepted"] == 2
+    assert too_large.status_code == 413
+
+
+def test_a_body_in_chunks_that_the_server_does_not_end_is_refused(sender: Sender) -> None:
+    answer = chunked(sender, json.dumps(event()).encode())
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (411, "length_required")
 
 
 def test_too_many_events_are_refused(sender: Sender, settings: Any) -> None:
