@@ -15,7 +15,7 @@ from billing.services.bank.rail import turn_bank_rail
 from billing.services.changes.customer_clocks import at_each_time, bill_by_clocks
 from billing.services.changes.dated_work import make_dated_changes
 from billing.services.changes.expiring import expire_unpaid
-from billing.services.changes.planned_starts import start_planned
+from billing.services.changes.planned_work import start_planned
 from billing.services.changes.price_moves import work_on_price_moves
 from billing.services.credit.credit_refunds import refund_promised
 from billing.services.credit.wallets import tend_wallets as tend_wallets_of

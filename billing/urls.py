@@ -47,6 +47,7 @@ from billing.views import (
     portal_going_on,
     portal_mandates,
     portal_methods,
+    portal_starts,
     price_moves,
     retention,
     reviews,
@@ -344,6 +345,11 @@ urlpatterns = [
         name="planned_starts",
     ),
     path(
+        "planned-starts/<int:start_id>/",
+        planned_starts.planned_start_detail,
+        name="planned_start_detail",
+    ),
+    path(
         "planned-starts/<int:start_id>/withdrawal/",
         planned_starts.planned_start_withdrawal,
         name="planned_start_withdrawal",
@@ -611,6 +617,12 @@ urlpatterns = [
         "portal/subscriptions/<slug:reference>/days/<int:change_id>/withdrawal/",
         portal_going_on.portal_day_withdrawal,
         name="portal_day_withdrawal",
+    ),
+    path("portal/starts/<slug:reference>/", portal_starts.portal_start, name="portal_start"),
+    path(
+        "portal/starts/<slug:reference>/withdrawal/",
+        portal_starts.portal_start_withdrawal,
+        name="portal_start_withdrawal",
     ),
     path("portal/usage/", portal_explained.portal_usage, name="portal_usage"),
     path(

@@ -79,6 +79,15 @@ NOTICE_KINDS = {
         NoticeKind(
             kind="subscription.expired", label="A sign-up was not completed", is_mandatory=True
         ),
+        NoticeKind(kind="start.planned", label="A subscription was planned", is_mandatory=True),
+        NoticeKind(
+            kind="start.withdrawn",
+            label="A planned subscription was taken back",
+            is_mandatory=True,
+        ),
+        NoticeKind(
+            kind="start.refused", label="A planned subscription did not start", is_mandatory=True
+        ),
         NoticeKind(
             kind="subscription.plan_change_scheduled",
             label="A change of plan was scheduled",

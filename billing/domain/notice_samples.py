@@ -9,6 +9,13 @@ SUBSCRIPTION = {
     "quantity": 12,
     "period_end": "2026-03-31T22:00:00+00:00",
 }
+START = {
+    "subscription": "sub_7k2m9x4q1r8t",
+    "plan": "Team",
+    "plan_code": "team",
+    "quantity": 12,
+    "start_at": "2026-03-31T22:00:00+00:00",
+}
 INVOICE = {
     "invoice": "INV-000482",
     "total": {"amount": "294.53", "currency": "EUR"},
@@ -73,6 +80,9 @@ SAMPLES: dict[str, dict[str, Any]] = {
     },
     "subscription.cancellation_withdrawn": SUBSCRIPTION,
     "subscription.expired": SUBSCRIPTION,
+    "start.planned": START,
+    "start.withdrawn": START,
+    "start.refused": START,
     "subscription.plan_change_scheduled": {
         **SUBSCRIPTION,
         "plan": "Scale",

@@ -1,6 +1,6 @@
 """What customers type in the portal about their prepaid credits."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -28,6 +28,16 @@ class TopUpForm(forms.Form):
     def __init__(self, given: Any = None, *, wallet_id: int) -> None:
         """Its fields have the wallet in their ids: a page may have one for each."""
         super().__init__(given, initial={"key": uuid7()}, auto_id=f"wallet-{wallet_id}-%s")
+
+
+class PortalReturnForm(DayToComeForm):
+    """From when on what has ended is to run again."""
+
+    def __init__(self, given: Any = None, *, today: date) -> None:
+        """`today` is the customer's."""
+        super().__init__(given)
+        self.today = today
+        self.fields["on"].help_text = "Left empty, today."
 
 
 class PortalCancelForm(forms.Form):

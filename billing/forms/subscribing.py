@@ -5,7 +5,7 @@ from typing import Any
 
 from babel import Locale
 from django import forms
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from billing.forms.fields import DAY
 from subscriptions.models import PlanVersion
@@ -40,10 +40,28 @@ def offered_versions(at: datetime) -> QuerySet[PlanVersion]:
     return versions_on_sale(at).filter(plan__is_public=True)
 
 
+def startable_versions(at: datetime) -> QuerySet[PlanVersion]:
+    """What is on sale, and what will be: for starts on a day to come."""
+    coming = PlanVersion.objects.published().filter(effective_from__gt=at, plan__is_add_on=False)
+    rows = PlanVersion.objects.filter(Q(pk__in=versions_on_sale(at)) | Q(pk__in=coming))
+    return rows.select_related("plan").order_by("plan__rank", "currency", "number")
+
+
+class StartableChoice(forms.ModelChoiceField[PlanVersion]):
+    """A choice among prices; of those that are to come, from when on they are sold."""
+
+    at: datetime | None = None
+
+    def label_from_instance(self, obj: PlanVersion) -> str:
+        """As staff know it."""
+        is_to_come = self.at is not None and obj.effective_from > self.at
+        return f"{obj}, sold from {obj.effective_from:%-d %b %Y} on" if is_to_come else str(obj)
+
+
 class SubscriptionForm(forms.Form):
     """Which plan a customer is put on, and how many."""
 
-    plan_version = forms.ModelChoiceField(PlanVersion.objects.none(), label="Plan")
+    plan_version = StartableChoice(PlanVersion.objects.none(), label="Plan")
     quantity = forms.IntegerField(min_value=1, max_value=1_000_000, initial=1)
     trial_days = forms.IntegerField(
         required=False,
@@ -59,6 +77,12 @@ class SubscriptionForm(forms.Form):
         help_text="Left empty, it starts today",
     )
     coupon_code = forms.CharField(max_length=32, required=False, label="Coupon code")
+    reason = forms.CharField(
+        max_length=200,
+        required=False,
+        label="Why on that day",
+        help_text="Of a later day; kept with it, not shown to the customer",
+    )
     reference = forms.RegexField(r"^sub_[0-9a-z]{12}$", required=False, widget=forms.HiddenInput)
 
     def __init__(self, given: Any = None, *, at: datetime) -> None:
@@ -69,8 +93,8 @@ class SubscriptionForm(forms.Form):
         """
         super().__init__(given, initial={"reference": short_id("sub")})
         choice = self.fields["plan_version"]
-        assert isinstance(choice, forms.ModelChoiceField)
-        choice.queryset = versions_on_sale(at)
+        assert isinstance(choice, StartableChoice)
+        choice.at, choice.queryset = at, startable_versions(at)
 
 
 class PlanChoice(forms.ModelChoiceField[PlanVersion]):

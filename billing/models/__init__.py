@@ -62,7 +62,7 @@ from billing.models.pay_links import PayLink
 from billing.models.payment_methods import GatewayCustomer, PaymentMethod
 from billing.models.payments import Payment, PaymentAttempt, PaymentEvent, Refund
 from billing.models.plan_changes import PlanChange
-from billing.models.planned_starts import PlannedStart
+from billing.models.planned_starts import PlannedAddOn, PlannedStart, PlannedStartEvent
 from billing.models.price_moves import PriceMove, PriceMoveRow
 from billing.models.retention import OfferMade, RetentionOffer
 from billing.models.reviews import PaymentLimit, PaymentReview
@@ -164,7 +164,9 @@ __all__ = [
     "PaymentReturn",
     "PaymentReview",
     "PlanChange",
+    "PlannedAddOn",
     "PlannedStart",
+    "PlannedStartEvent",
     "PrepaidCredit",
     "PrepaidEntry",
     "PriceMove",

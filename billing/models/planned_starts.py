@@ -1,4 +1,4 @@
-"""Subscriptions asked for now that start on a day to come."""
+"""Subscriptions asked for now that start on a day to come, and what became of them."""
 
 from typing import TYPE_CHECKING
 
@@ -8,6 +8,7 @@ from django.db.models import Exists, F, OuterRef, Q
 
 from billing.models.runs import BillingFailure
 from subscriptions.models import Customer, CustomerClock, PlanVersion, Subscription
+from tiktoktoe.kernel.periods import Alignment
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -63,6 +64,14 @@ class PlannedStart(models.Model):
     trial_days = models.PositiveIntegerField(
         null=True, blank=True, help_text="empty: the plan's own"
     )
+    alignment = models.CharField(
+        max_length=16,
+        choices=[(str(a), a.name.capitalize()) for a in Alignment],
+        default=str(Alignment.ANNIVERSARY),
+    )
+    anchor_day = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="empty: as of the day"
+    )
     coupon_code = models.CharField(max_length=32, blank=True, help_text="redeemed on the day")
     on = models.DateField(help_text="the customer's local day with whose beginning it starts")
     due_at = models.DateTimeField(help_text="when that day begins")
@@ -114,3 +123,65 @@ class PlannedStart(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reference} on {self.on}"
+
+
+class PlannedAddOn(models.Model):
+    """So many of an add-on that a planned start is to begin with."""
+
+    start = models.ForeignKey(PlannedStart, on_delete=models.PROTECT, related_name="add_ons")
+    plan_version = models.ForeignKey(PlanVersion, on_delete=models.PROTECT, related_name="+")
+    quantity = models.PositiveIntegerField()
+
+    objects = models.Manager["PlannedAddOn"]()
+
+    class Meta:
+        ordering = ["start", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["start", "plan_version"], name="planned_add_on_once"),
+            models.CheckConstraint(
+                condition=Q(quantity__gte=1), name="planned_add_on_of_one_or_more"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.plan_version}"
+
+
+class PlannedStartEvent(models.Model):
+    """What happened to a planned start: by whom, when, why, and for when.
+
+    Append-only (migration `planned_start_events`), and each happens once.
+    """
+
+    class Kind(models.TextChoices):
+        PLANNED = "planned"
+        WITHDRAWN = "withdrawn", "Taken back"
+        STARTED = "started"
+        REFUSED = "refused", "Not started"
+
+    start = models.ForeignKey(PlannedStart, on_delete=models.PROTECT, related_name="events")
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    at = models.DateTimeField()
+    effective_at = models.DateTimeField(help_text="when its day begins")
+    reason = models.CharField(max_length=300, blank=True)
+    source = models.CharField(max_length=32, help_text="finance, portal, planned_start, …")
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+
+    objects = models.Manager["PlannedStartEvent"]()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["start", "kind"], name="planned_start_event_once"),
+            models.UniqueConstraint(
+                fields=["start"],
+                condition=~Q(kind="planned"),
+                name="planned_start_ends_in_one_way",
+            ),
+        ]
+        indexes = [models.Index(fields=["at"], name="planned_start_event_at")]
+
+    def __str__(self) -> str:
+        return f"{self.start}: {self.kind}"

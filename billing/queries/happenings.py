@@ -43,6 +43,17 @@ LEFT JOIN subscriptions_planversion new ON new.id = (t.details->>'to_plan_versio
 LEFT JOIN subscriptions_plan new_plan ON new_plan.id = new.plan_id
 WHERE t.recorded_at >= %(since)s AND t.recorded_at <= %(at)s
 """
+# Of what has started the subscription's own beginning is told.
+STARTS = """
+SELECT 'start.' || e.kind, e.id::text, x.customer_id, e.at,
+    jsonb_build_object('subscription', x.reference, 'plan', p.name, 'plan_code', p.code,
+        'quantity', x.quantity, 'start_at', x.due_at, 'coupon', nullif(x.coupon_code, ''),
+        'reason', nullif(e.reason, ''))
+FROM billing_plannedstartevent e JOIN billing_plannedstart x ON x.id = e.start_id
+JOIN subscriptions_planversion v ON v.id = x.plan_version_id
+JOIN subscriptions_plan p ON p.id = v.plan_id
+WHERE e.kind <> 'started' AND e.at >= %(since)s AND e.at <= %(at)s
+"""
 TRIALS = f"""
 SELECT 'trial.ending', s.id || ':' || to_char(s.trial_ends_at AT TIME ZONE 'UTC', 'YYYYMMDD'),
     s.customer_id, %(at)s::timestamptz,
@@ -266,6 +277,7 @@ class Finder:
 
 FINDERS = (
     Finder("transitions", TRANSITIONS),
+    Finder("planned starts", STARTS),
     Finder("trials", TRIALS, is_ahead=True),
     Finder("renewals", RENEWALS, is_ahead=True),
     Finder("invoices", _invoices("invoice.finalized", "finalized_at")),

@@ -7,7 +7,14 @@ from django.conf import settings
 
 from billing.domain.declines import POLICIES, DeclineClass
 from billing.domain.risk import RiskAction, RiskVerdict
-from billing.models import Invoice, Payment, PaymentAttempt, PaymentReview, UsageAlert
+from billing.models import (
+    Invoice,
+    Payment,
+    PaymentAttempt,
+    PaymentReview,
+    PlannedStart,
+    UsageAlert,
+)
 from subscriptions.models import Customer, Subscription
 
 
@@ -28,12 +35,12 @@ def alerts_of_period(subscription: Subscription) -> list[UsageAlert]:
 
 
 def ended_for_good(customer: Customer) -> list[Subscription]:
-    """The last subscription to each plan that has ended and does not run again."""
+    """The last subscription to each plan that has ended, does not run again, and is not to."""
     live = Subscription.objects.live().filter(customer=customer).values("plan_version__plan")
     ended = Subscription.objects.filter(customer=customer, ended_at__isnull=False)
-    rows = ended.exclude(plan_version__plan__in=live).order_by(
-        "plan_version__plan_id", "-ended_at", "-pk"
-    )
+    waiting = PlannedStart.objects.waiting().filter(customer=customer).values("plan_version__plan")
+    gone = ended.exclude(plan_version__plan__in=live).exclude(plan_version__plan__in=waiting)
+    rows = gone.order_by("plan_version__plan_id", "-ended_at", "-pk")
     return list(rows.distinct("plan_version__plan_id").select_related("plan_version__plan"))
 
 

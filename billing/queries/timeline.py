@@ -28,6 +28,7 @@ from billing.models import (
     PaymentAttempt,
     PaymentMethod,
     PlanChange,
+    PlannedStartEvent,
     PrepaidCredit,
     PrepaidEntry,
     Refund,
@@ -162,6 +163,11 @@ def _transitions() -> QuerySet[Any]:
 def _changes() -> QuerySet[Any]:
     rows = PlanChange.objects.annotate(moment=Coalesce("applied_at", "requested_at"))
     return rows.select_related("subscription", "plan_version__plan", "invoice", "actor")
+
+
+def _starts() -> QuerySet[Any]:
+    rows = PlannedStartEvent.objects.annotate(moment=F("at"))
+    return rows.select_related("start__plan_version__plan", "actor")
 
 
 def _invoices(instant: str) -> Callable[[], QuerySet[Any]]:
@@ -300,6 +306,7 @@ SOURCES = (
     Source("redemption", "coupons", _redemptions),
     Source("offer", "subscriptions", _offers),
     Source("change", "changes", _changes, "subscription__customer"),
+    Source("planned_start", "subscriptions", _starts, "start__customer"),
     Source("transition", "subscriptions", _transitions, "subscription__customer"),
     Source("override", "features", _overrides),
     Source("member", "people", _members),

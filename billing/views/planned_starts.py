@@ -1,4 +1,4 @@
-"""Staff see what is to start for a customer, and take it back."""
+"""Staff see what is to start for a customer and what it will charge, and take it back."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -6,10 +6,15 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from billing.models import PlannedStart
+from billing.services.changes.planned_previews import PlannedPreview, preview_waiting_start
 from billing.services.changes.planned_starts import withdraw_start
+from billing.services.invoices.tax_previews import with_taxes
 from subscriptions.models import Customer
+from subscriptions.services.transitions import Actor
+from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now
+from tiktoktoe.kernel.errors import Conflict, InvalidInput
 from tiktoktoe.web.access import requires
 
 LATEST = 5
@@ -30,13 +35,44 @@ def planned_starts(request: HttpRequest, customer_id: int) -> HttpResponse:
     return render(request, "billing/_planned_starts.html", context)
 
 
+@require_GET
+@requires(Permission.VIEW_BILLING)
+def planned_start_detail(request: HttpRequest, start_id: int) -> HttpResponse:
+    """One of them: what it will charge while it waits, and what happened to it."""
+    rows = PlannedStart.objects.select_related("customer", "plan_version__plan", "subscription")
+    start = get_object_or_404(rows, pk=start_id)
+    preview, refusal = coming_preview(start)
+    context = {
+        "start": start,
+        "customer": start.customer,
+        "add_ons": start.add_ons.select_related("plan_version__plan"),
+        "events": start.events.select_related("actor"),
+        "preview": preview,
+        "refusal": refusal,
+    }
+    return render(request, "billing/planned_start_detail.html", context)
+
+
 @require_POST
 @requires(Permission.CHANGE_BILLING)
 def planned_start_withdrawal(request: HttpRequest, start_id: int) -> HttpResponse:
     """Take back what waits for its day."""
-    start = withdraw_start(start=get_object_or_404(PlannedStart, pk=start_id), at=now())
+    assert isinstance(request.user, User)
+    actor = Actor(source="finance", user=request.user)
+    start = get_object_or_404(PlannedStart, pk=start_id)
+    start = withdraw_start(start=start, actor=actor, at=now())
     if start.state == PlannedStart.State.WITHDRAWN:
         messages.success(request, "It is withdrawn.")
     else:
         messages.error(request, f"Its day has come: it is {start.get_state_display().lower()}.")
     return redirect("customer_detail", start.customer_id)
+
+
+def coming_preview(start: PlannedStart) -> tuple[PlannedPreview | None, str]:
+    """What one that waits will charge, or why it could not start as things stand."""
+    if start.state != PlannedStart.State.WAITING:
+        return None, ""
+    try:
+        return with_taxes(preview_waiting_start(start)), ""
+    except (Conflict, InvalidInput) as refusal:
+        return None, str(refusal)

@@ -23,6 +23,7 @@ from billing.queries.portal import (
 )
 from billing.queries.ways_to_pay import Way, ways_to_pay
 from billing.services.bank.coming_debits import coming_debit
+from billing.services.changes.planned_previews import coming_starts
 from billing.services.invoices.open_usage import open_usage
 from billing.services.payments.checkout import (
     charge_present_customer,
@@ -77,6 +78,7 @@ def portal_home(request: HttpRequest) -> HttpResponse:
                 subscriptions, estimated_invoices(subscriptions), strict=True
             )
         ],
+        "starts": coming_starts(customer),
         "ended": ended_for_good(customer),
         "entitlements": [e for e in entitlements(customer.pk, at=now()) if e.terms.is_granted],
         "credits": credit_balances(customer),

@@ -21,6 +21,7 @@ from billing.models import (
     PaymentAttempt,
     PaymentMethod,
     PlanChange,
+    PlannedStartEvent,
     PrepaidCredit,
     PrepaidEntry,
     Refund,
@@ -74,6 +75,20 @@ def _change(row: PlanChange) -> Words:
         "who": _by(row.actor, row.source),
         "tone": tone_of(row.state),
         "href": href,
+    }
+
+
+def _planned_start(row: PlannedStartEvent) -> Words:
+    start = row.start
+    day = start.on.strftime(DAY)
+    words = PlannedStartEvent.Kind(row.kind).label.lower()
+    return {
+        "what": f"Planned start of {start.plan_version.plan.name}, quantity {start.quantity}: "
+        f"{words}",
+        "note": _joined(f"effective {day}", row.reason),
+        "who": _by(row.actor, row.source),
+        "tone": {"refused": "bad", "started": "good"}.get(row.kind, ""),
+        "href": reverse("planned_start_detail", args=[start.pk]),
     }
 
 
@@ -330,6 +345,7 @@ _SAY: dict[str, Callable[[Any], Words]] = {
     "redemption": _redemption,
     "offer": _offer,
     "change": _change,
+    "planned_start": _planned_start,
     "transition": _transition,
     "override": _override,
     "member": _member,

@@ -115,15 +115,18 @@ class Reader:
         self.page.wait_for_function(ALL_CHARTS_DRAWN)
         return self.page
 
-    def audit(self, path: str, *, expect: int = 200) -> None:
+    def audit(self, path: str, *, expect: int = 200, shows: str = "") -> None:
         """Assert that a page is accessible, keeps to the policy and fits on a phone.
 
         At 1440 and 390 pixels: no axe violation of WCAG 2.2 A and AA, no sideways scroll. In
         dark: of the rules those about colours, for nothing else differs. Throughout: no policy
-        violation, no script error, and charts that follow both.
+        violation, no script error, and charts that follow both. `shows` is a text that comes
+        with a part of the page, and is waited for.
         """
         with self._expected_failure(expect):
             self.open(path, expect=expect)
+        if shows:
+            self.page.get_by_text(shows).first.wait_for()
         for theme, size in VIEWS:
             self.page.set_viewport_size(size)  # type: ignore[arg-type]
             self.turn(theme)

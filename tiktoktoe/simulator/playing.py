@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from billing.gateways.registry import standing_in
-from billing.models import BillingFailure, DatedChange, Wallet
+from billing.models import BillingFailure, DatedChange, PlannedStart, Wallet
 from billing.services.changes.dated_work import make_dated_changes
+from billing.services.changes.planned_work import start_planned
 from billing.services.credit.credit_refunds import refund_promised
 from billing.services.credit.wallets import expire_prepaid, fill_paid_top_ups, top_up_due
 from billing.services.invoices.ahead import bill_usage_ahead
@@ -173,6 +174,9 @@ class _Player:
                 if self._world.changes_on_days:
                     make_dated_changes(at=instant)
                 run_billing(at=instant)
+                if self._world.planned:
+                    start_planned(at=instant)
+                    self._world.name_started()
                 # Nobody reviews what is only played.
                 issue_all(ids=list(in_review().values_list("pk", flat=True)), at=instant)
                 refund_promised(at=instant)
@@ -192,6 +196,9 @@ class _Player:
             if self._world.changes_on_days:
                 days = DatedChange.objects.ready(until).values_list("try_at", flat=True)
                 coming += [max(day, self._at) for day in days]
+            if self._world.planned:
+                starts = PlannedStart.objects.ready(until).values_list("try_at", flat=True)
+                coming += [max(day, self._at) for day in starts]
             # First bills of a day wait until it is over, for others to be put on them.
             held = in_review().filter(review_until__lte=until, awaits_tax=False)
             ends = held.values_list("review_until", flat=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from billing.models import Invoice
+from billing.models import Invoice, PlannedStart
 from subscriptions.models import Customer, EventSource, PlanVersion, Subscription
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.periods import local_date
@@ -27,6 +27,7 @@ class World:
     customers: Mapping[str, Customer]
     versions: Mapping[tuple[str, str], PlanVersion]
     subscriptions: dict[str, int] = field(default_factory=dict)
+    planned: dict[str, int] = field(default_factory=dict)  # starts that wait for their day
     events_sent: int = 0
     cards: dict[str, str] = field(default_factory=dict)
     buys_credits: bool = False  # whether a wallet buys more by itself
@@ -55,6 +56,8 @@ class World:
             ScenarioInvalid: If there is none of this name, or it is not clear which.
         """
         name = action.subscription or self._only_subscription(action)
+        if name in self.planned and name not in self.subscriptions:
+            raise ScenarioInvalid(f"{name!r} has not started yet", action.place)
         if name not in self.subscriptions:
             allowed = ", ".join(self.subscriptions) or "subscribe first"
             raise ScenarioInvalid(f"{name!r} is no subscription", action.place, allowed=allowed)
@@ -67,12 +70,58 @@ class World:
         Raises:
             ScenarioInvalid: If another is called so.
         """
-        name = action.subscription or DEFAULT_SUBSCRIPTION
-        if not action.subscription and name in self.subscriptions:
-            name = f"{DEFAULT_SUBSCRIPTION} {len(self.subscriptions) + 1}"
-        if name in self.subscriptions:
+        self.subscriptions[self._new_name(action)] = subscription.pk
+
+    def name_start(self, action: Action, start: PlannedStart) -> None:
+        """Remember what is to start by the name that its subscription is to have.
+
+        Raises:
+            ScenarioInvalid: If another is called so.
+        """
+        self.planned[self._new_name(action)] = start.pk
+
+    def name_return(self, ended: Subscription, start: PlannedStart) -> None:
+        """Remember what is to start by the name of what it follows."""
+        self.planned[self.subscription_names()[ended.pk]] = start.pk
+
+    def start(self, action: Action) -> PlannedStart:
+        """The planned start that an action is about: the one it names, or the only one.
+
+        Raises:
+            ScenarioInvalid: If there is none of this name, or it is not clear which.
+        """
+        only = next(iter(self.planned)) if len(self.planned) == 1 else ""
+        name = action.subscription or only
+        if name not in self.planned:
+            said = f"{name!r} is not planned" if name else "lacks subscription"
+            raise ScenarioInvalid(said, action.place, allowed=", ".join(self.planned) or "none is")
+        return PlannedStart.objects.get(pk=self.planned.pop(name))
+
+    def name_started(self) -> None:
+        """Call what has started as it was planned to be called."""
+        started = PlannedStart.objects.filter(pk__in=self.planned.values(), state="started")
+        by_start = {start.pk: start.subscription for start in started}
+        for name, pk in list(self.planned.items()):
+            subscription = by_start.get(pk)
+            if subscription is None:
+                continue
+            del self.planned[name]
+            if name in self.subscriptions:
+                before = Subscription.objects.get(pk=self.subscriptions[name])
+                self.pass_name_on(before, subscription)
+            else:
+                self.subscriptions[name] = subscription.pk
+
+    def _new_name(self, action: Action) -> str:
+        name, known = (
+            action.subscription or DEFAULT_SUBSCRIPTION,
+            {**self.subscriptions, **self.planned},
+        )
+        if not action.subscription and name in known:
+            name = f"{DEFAULT_SUBSCRIPTION} {len(known) + 1}"
+        if name in known:
             raise ScenarioInvalid(f"{name!r} is there already", action.place, allowed="a new name")
-        self.subscriptions[name] = subscription.pk
+        return name
 
     def pass_name_on(self, ended: Subscription, subscription: Subscription) -> None:
         """Call a new subscription as the one is called that it follows."""

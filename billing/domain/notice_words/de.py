@@ -181,6 +181,34 @@ NOTICES = {
         ("Die geplante Änderung von {add_on_name} ist zurückgenommen.",),
         "Zum Abonnement",
     ),
+    "start.planned": Words(
+        "{plan} beginnt am {start_at}",
+        (
+            "Ihr Abonnement {plan} beginnt am {start_at}, Anzahl {quantity}.",
+            "Vor diesem Tag wird nichts berechnet; in Ihrem Konto steht, wie hoch die erste "
+            "Rechnung sein wird.",
+            "Bis dahin können Sie es sich anders überlegen und es dort zurücknehmen.",
+        ),
+        "Zum geplanten Abonnement",
+    ),
+    "start.withdrawn": Words(
+        "{plan} beginnt nicht",
+        (
+            "Das Abonnement {plan}, das für den {start_at} geplant war, ist zurückgenommen. "
+            "Es wurde nichts dafür berechnet.",
+        ),
+        "Zu Ihrem Konto",
+    ),
+    "start.refused": Words(
+        "{plan} konnte nicht beginnen",
+        (
+            "Das Abonnement {plan}, das für den {start_at} geplant war, konnte nicht beginnen. "
+            "Es wurde nichts dafür berechnet.",
+            "Wir kümmern uns darum. Sie können auch in Ihrem Konto neu abonnieren oder uns "
+            "schreiben: {company_email}.",
+        ),
+        "Zu Ihrem Konto",
+    ),
     "subscription.pause_scheduled": Words(
         "{plan} pausiert ab dem {pause_at}",
         (

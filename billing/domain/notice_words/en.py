@@ -177,6 +177,34 @@ NOTICES = {
         ("The change of {add_on_name} that was scheduled is taken back.",),
         "See your subscription",
     ),
+    "start.planned": Words(
+        "{plan} starts on {start_at}",
+        (
+            "Your subscription to {plan} starts on {start_at}, quantity {quantity}.",
+            "Nothing is charged before that day; your account shows what the first invoice "
+            "will be.",
+            "Until then you can change your mind and take it back there.",
+        ),
+        "See what is planned",
+    ),
+    "start.withdrawn": Words(
+        "{plan} does not start",
+        (
+            "The subscription to {plan} that was planned for {start_at} is taken back. "
+            "Nothing was charged for it.",
+        ),
+        "See your account",
+    ),
+    "start.refused": Words(
+        "{plan} could not start",
+        (
+            "The subscription to {plan} that was planned for {start_at} could not start. "
+            "Nothing was charged for it.",
+            "We see to it. You can also subscribe anew in your account, or write to us at "
+            "{company_email}.",
+        ),
+        "See your account",
+    ),
     "subscription.pause_scheduled": Words(
         "{plan} pauses on {pause_at}",
         (

@@ -183,6 +183,34 @@ NOTICES = {
         ("Le changement prévu de {add_on_name} est annulé.",),
         "Voir votre abonnement",
     ),
+    "start.planned": Words(
+        "{plan} commence le {start_at}",
+        (
+            "Votre abonnement {plan} commence le {start_at}, quantité {quantity}.",
+            "Rien n'est facturé avant ce jour ; votre compte indique le montant de la première "
+            "facture.",
+            "D'ici là, vous pouvez changer d'avis et l'y annuler.",
+        ),
+        "Voir ce qui est prévu",
+    ),
+    "start.withdrawn": Words(
+        "{plan} ne commence pas",
+        (
+            "L'abonnement {plan} prévu pour le {start_at} est annulé. "
+            "Rien n'a été facturé à ce titre.",
+        ),
+        "Voir votre compte",
+    ),
+    "start.refused": Words(
+        "{plan} n'a pas pu commencer",
+        (
+            "L'abonnement {plan} prévu pour le {start_at} n'a pas pu commencer. "
+            "Rien n'a été facturé à ce titre.",
+            "Nous nous en occupons. Vous pouvez aussi vous abonner à nouveau dans votre compte "
+            "ou nous écrire : {company_email}.",
+        ),
+        "Voir votre compte",
+    ),
     "subscription.pause_scheduled": Words(
         "{plan} est suspendu à partir du {pause_at}",
         (

@@ -34,7 +34,7 @@ from billing.services.announcements.usage_alerts import raise_alerts
 from billing.services.announcements.webhook_deliveries import deliver_due
 from billing.services.changes.dated_work import make_dated_changes
 from billing.services.changes.expiring import PATIENCE, expire_unpaid
-from billing.services.changes.planned_starts import start_planned
+from billing.services.changes.planned_work import start_planned
 from billing.services.changes.price_moves import work_on_price_moves
 from billing.services.credit.credit_refunds import refund_promised
 from billing.services.credit.wallets import fill_paid_top_ups, tend_wallets

@@ -4,7 +4,7 @@ What happens until that day, renewals and changes scheduled before it, really ha
 run's own code, and is undone with the change itself: nobody else ever sees any of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,7 +21,9 @@ from billing.services.changes.pausing import PausePreview, preview_pause
 from billing.services.changes.plan_change_previews import PlanChangePreview, preview_plan_change
 from billing.services.changes.wanted import Wanted, dated_change
 from billing.services.invoices.draft_parts import DraftInvoice
+from billing.services.invoices.draft_review import hold_for_review
 from billing.services.invoices.renewal import claim, draft_and_move_on
+from billing.services.invoices.writing import finalize_drafts
 from subscriptions.domain.proration_policy import UnusedTime
 from subscriptions.models import Subscription
 from subscriptions.services.lifecycle import change_token
@@ -60,7 +62,7 @@ def preview_dated_change(
         return DatedPreview(
             change=change, effect=_effect(change, loaded), is_after=False, token=token
         )
-    with _undone():
+    with undone():
         _live_until(loaded, change)
         effect = _effect(change, found.get(pk=subscription.pk))
     return DatedPreview(
@@ -89,8 +91,12 @@ def days_before_billing(subscription: Subscription) -> DatedChangeQuerySet:
 
 
 @contextmanager
-def _undone() -> Iterator[None]:
-    """What happens within is undone; it waits for nobody."""
+def undone() -> Iterator[None]:
+    """What happens within is undone; it waits for nobody.
+
+    Raises:
+        BeingWorkedOn: If somebody else holds what it needs.
+    """
     try:
         with transaction.atomic(), rehearsing():
             with connection.cursor() as cursor:
@@ -127,11 +133,21 @@ def _live_until(subscription: Subscription, change: DatedChange) -> None:
             continue
         if before is None:
             return
-        boundaries, _ = claim([subscription.pk], before, before, is_held=True)
-        if not boundaries:
-            raise BeingWorkedOn("it cannot be billed up to that day right now")
-        draft_and_move_on(boundaries, before)
+        bill([subscription.pk], before)
     raise BeingWorkedOn("too much is to be billed before that day to be worked out here")
+
+
+def bill(ids: Sequence[int], at: datetime) -> None:
+    """Let the run bill these at an instant to come, with whatever has been used so far.
+
+    Raises:
+        BeingWorkedOn: If they cannot be billed now.
+    """
+    boundaries, review = claim(ids, at, at, is_held=True)
+    if not boundaries:
+        raise BeingWorkedOn("it cannot be billed up to that day right now")
+    written = draft_and_move_on(boundaries, at)
+    finalize_drafts(hold_for_review(written, boundaries, review=review, at=at), at=at)
 
 
 def _effect(change: DatedChange, subscription: Subscription) -> DatedEffect:

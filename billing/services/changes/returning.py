@@ -6,7 +6,10 @@ from datetime import date, datetime
 from django.db import transaction
 
 from billing.errors import NotComingBack
+from billing.models import PlannedStart
 from billing.queries.planned_prices import planned_versions
+from billing.services.changes.planned_previews import PlannedPreview, preview_planned_start
+from billing.services.changes.planned_starts import StartWanted, plan_start
 from billing.services.changes.subscribing import Started, start_subscription
 from billing.services.invoices.boundaries import start_boundary
 from billing.services.invoices.draft_parts import DraftInvoice
@@ -94,6 +97,41 @@ def start_again(
     )
 
 
+def preview_planned_return(
+    *, subscription: Subscription, actor: Actor, at: datetime, on: date
+) -> PlannedPreview:
+    """What beginning anew on a day to come would bill; nothing is kept.
+
+    Raises what `plan_return` does, and what starting would be refused for then.
+    """
+    with transaction.atomic():
+        wanted = _wanted(subscription, on, at)
+    return preview_planned_start(customer=subscription.customer, wanted=wanted, actor=actor, at=at)
+
+
+@transaction.atomic
+def plan_return(
+    *, subscription: Subscription, actor: Actor, at: datetime, on: date
+) -> PlannedStart:
+    """Let a subscription like one that has ended begin on a day to come.
+
+    On the prices of its plan that are on sale that day, as far as is known now.
+
+    Raises:
+        NotComingBack: If it has not ended, runs again or is to already, or its plan is not on
+            sale that day.
+        SubscriptionInvalid: If the day is not to come.
+    """
+    wanted = _wanted(subscription, on, at)
+    return plan_start(customer=subscription.customer, wanted=wanted, actor=actor, at=at)
+
+
+def _wanted(subscription: Subscription, on: date, at: datetime) -> StartWanted:
+    sold_at = max(at, local_midnight(on, subscription.customer.time_zone))
+    version = _version(subscription, sold_at)
+    return StartWanted(on=on, plan_version=version, quantity=subscription.quantity)
+
+
 def _starts_at(subscription: Subscription, starts_on: date | None) -> datetime | None:
     """When a day begins, if it had ended by then."""
     if starts_on is None:
@@ -115,6 +153,11 @@ def _version(subscription: Subscription, at: datetime) -> PlanVersion:
     )
     if again.exists():
         raise NotComingBack("it runs again already")
+    planned = PlannedStart.objects.waiting().filter(
+        customer=subscription.customer_id, plan_version__plan=subscription.plan_version.plan_id
+    )
+    if (coming := planned.first()) is not None:
+        raise NotComingBack(f"it starts on {coming.on} already; take that back first")
     version = version_for_return(subscription, at)
     if version is None:
         raise NotComingBack("its plan is not on sale any more")

@@ -18,6 +18,7 @@ from subscriptions.models import Customer, PlanVersion, Subscription
 from subscriptions.services.customers import CustomerDetails, create_customer
 from subscriptions.services.signup import subscribe
 from subscriptions.services.transitions import Actor
+from tiktoktoe.kernel.periods import Alignment
 
 NOBODY_YET = Actor(source="portal")
 
@@ -29,6 +30,11 @@ class StartPreview:
     subscription: Subscription
     today: DraftInvoice | None
     following: DraftInvoice | None
+
+    @property
+    def first(self) -> DraftInvoice | None:
+        """What is billed with the start."""
+        return self.today
 
     @property
     def shown(self) -> DraftInvoice | None:
@@ -65,6 +71,9 @@ def preview_start(
     plan_version: PlanVersion,
     at: datetime,
     quantity: int = 1,
+    trial_days: int | None = None,
+    alignment: Alignment = Alignment.ANNIVERSARY,
+    anchor_day: int | None = None,
     add_ons: Sequence[AddOnWanted] = (),
     coupon_code: str = "",
 ) -> StartPreview:
@@ -76,6 +85,9 @@ def preview_start(
         lambda: customer,
         plan_version=plan_version,
         quantity=quantity,
+        trial_days=trial_days,
+        alignment=alignment,
+        anchor_day=anchor_day,
         add_ons=add_ons,
         coupon_code=coupon_code,
         at=at,
@@ -90,6 +102,9 @@ def _previewed(
     add_ons: Sequence[AddOnWanted],
     coupon_code: str,
     at: datetime,
+    trial_days: int | None = None,
+    alignment: Alignment = Alignment.ANNIVERSARY,
+    anchor_day: int | None = None,
 ) -> StartPreview:
     with transaction.atomic():
         customer = buyer()
@@ -97,6 +112,9 @@ def _previewed(
             customer=customer,
             plan_version=plan_version,
             quantity=quantity,
+            trial_days=trial_days,
+            alignment=alignment,
+            anchor_day=anchor_day,
             planned=planned_versions(customer.pk),
             at=at,
             actor=NOBODY_YET,

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.html import strip_tags
 
 from billing.models import PlannedStart
 from subscriptions.models import Customer, Subscription
@@ -15,6 +16,11 @@ from tiktoktoe.accounts.roles import Role
 from tiktoktoe.kernel.clock import now
 
 pytestmark = pytest.mark.django_db
+
+
+def words(answer: Any) -> str:
+    """What a page says."""
+    return " ".join(strip_tags(answer.content.decode()).split())
 
 
 def signed_in(role: Role = Role.FINANCE) -> Client:
@@ -49,6 +55,35 @@ def test_it_is_planned_listed_and_taken_back() -> None:
     start.refresh_from_db()
     assert start.state == "withdrawn"
     assert "Withdraw" not in client.get(part).content.decode()
+
+
+def test_what_it_will_charge_is_seen_before_it_is_planned_and_after() -> None:
+    customer, client = make_customer(), signed_in()
+
+    seen = words(planned(customer, see="1"))
+
+    assert not PlannedStart.objects.exists()
+    assert "Due then, with tax $31.00" in seen
+    assert "Each period after $31.00" in seen
+    assert "Plan it" in seen
+    planned(customer, reason="their wish")
+    page = words(client.get(f"/planned-starts/{PlannedStart.objects.get().pk}/"))
+    assert "Due then, with tax $31.00" in page
+    assert "their wish" in page
+    today = words(planned(customer, starts_on="", see="1"))
+    assert "Due now, with tax $31.00" in today
+    assert not Subscription.objects.exists()
+
+
+def test_what_will_not_start_says_so_beforehand() -> None:
+    customer = make_customer(country="DE")
+
+    assert "DE" in words(planned(customer, see="1"))
+    planned(customer)
+
+    page = words(signed_in().get(f"/planned-starts/{PlannedStart.objects.get().pk}/"))
+    assert "As things stand it will not start" in page
+    assert "Due then" not in page
 
 
 def test_a_form_that_is_sent_twice_plans_one() -> None:

@@ -9,8 +9,9 @@ from billing.services.changes.dated_changes import schedule_dated_change, withdr
 from billing.services.changes.first_add_ons import AddOnWanted
 from billing.services.changes.pausing import pause, resume
 from billing.services.changes.plan_changes import change_plan, withdraw_plan_change
+from billing.services.changes.planned_starts import StartWanted, plan_start, withdraw_start
 from billing.services.changes.resumption_days import resume_on_day
-from billing.services.changes.returning import start_again
+from billing.services.changes.returning import plan_return, start_again
 from billing.services.changes.subscribing import start_subscription
 from billing.services.changes.trials import convert_trial_now
 from billing.services.changes.wanted import Wanted
@@ -28,9 +29,27 @@ from tiktoktoe.simulator.world import ACTOR, World
 
 @plays(actions.Subscribe)
 def subscribe(world: World, action: actions.Subscribe, at: datetime) -> None:
-    """Start a subscription with its first bill."""
+    """Start a subscription with its first bill, or plan that for a day to come."""
     customer = world.customer(action)
     currency = action.currency.upper() or customer.currency
+    starts_at = action.starts.at(customer.time_zone) if action.starts else None
+    add_ons = [
+        AddOnWanted(world.version(code, currency, action.place), quantity)
+        for code, quantity in (action.add_ons or {}).items()
+    ]
+    if starts_at is not None and starts_at > at:
+        wanted = StartWanted(
+            on=local_date(starts_at, customer.time_zone),
+            plan_version=world.version(action.plan, currency, action.place),
+            quantity=action.quantity,
+            trial_days=action.trial_days,
+            alignment=Alignment(action.alignment),
+            anchor_day=action.billing_day,
+            add_ons=add_ons,
+        )
+        start = plan_start(customer=customer, wanted=wanted, actor=ACTOR, at=at)
+        world.name_start(action, start)
+        return
     started = start_subscription(
         customer=customer,
         plan_version=world.version(action.plan, currency, action.place),
@@ -38,15 +57,18 @@ def subscribe(world: World, action: actions.Subscribe, at: datetime) -> None:
         trial_days=action.trial_days,
         alignment=Alignment(action.alignment),
         anchor_day=action.billing_day,
-        starts_at=action.starts.at(customer.time_zone) if action.starts else None,
-        add_ons=[
-            AddOnWanted(world.version(code, currency, action.place), quantity)
-            for code, quantity in (action.add_ons or {}).items()
-        ],
+        starts_at=starts_at,
+        add_ons=add_ons,
         at=at,
         actor=ACTOR,
     )
     world.name_subscription(action, started.subscription)
+
+
+@plays(actions.WithdrawStart)
+def do_not_start(world: World, action: actions.WithdrawStart, at: datetime) -> None:
+    """Take back what waits for its day."""
+    withdraw_start(start=world.start(action), actor=ACTOR, at=at)
 
 
 @plays(actions.ChangePlan)
@@ -232,5 +254,9 @@ def rest(world: World, action: actions.WithdrawResumption, at: datetime) -> None
 def begin_anew(world: World, action: actions.StartAgain, at: datetime) -> None:
     """Begin anew what has ended."""
     ended = world.subscription(action)
+    if action.on is not None and action.on > local_date(at, ended.customer.time_zone):
+        start = plan_return(subscription=ended, on=action.on, actor=ACTOR, at=at)
+        world.name_return(ended, start)
+        return
     started = start_again(subscription=ended, starts_on=action.on, actor=ACTOR, at=at)
     world.pass_name_on(ended, started.subscription)

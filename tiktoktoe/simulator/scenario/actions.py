@@ -30,7 +30,8 @@ class Action:
 class Subscribe(Action):
     """Start a subscription; `subscription` is the name that later steps call it by.
 
-    In the customer's currency, or (`currency`) in another one that its plan is sold in.
+    On the day `starts`, if it is to come or within the open period; else today. In the
+    customer's currency, or (`currency`) in another one that its plan is sold in.
     """
 
     plan: str
@@ -41,6 +42,11 @@ class Subscribe(Action):
     starts: When | None = also("starts_at", "starts_on", "start", default=None)
     add_ons: Mapping[str, int] = also(default=None)
     currency: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithdrawStart(Action):
+    """Take back a start that waits for its day."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,9 +146,10 @@ class WithdrawResumption(Action):
 
 @dataclass(frozen=True, kw_only=True)
 class StartAgain(Action):
-    """Begin anew what has ended, on its plan's prices of today: today, or (`on`) as of a day.
+    """Begin anew what has ended, on its plan's prices of then: today, or (`on`) as of a day.
 
-    The name of the subscription is that of the new one from then on.
+    Of a day to come it is planned. The name of the subscription is that of the new one from then
+    on.
     """
 
     on: date | None = also("since", "starts", "starts_on", default=None)
@@ -316,6 +323,7 @@ class MarkOverdue(Action):
 
 ACTIONS: Mapping[str, type[Action]] = {
     "subscribe": Subscribe,
+    "withdraw_start": WithdrawStart,
     "change_plan": ChangePlan,
     "withdraw_change": WithdrawChange,
     "set_add_on": SetAddOn,

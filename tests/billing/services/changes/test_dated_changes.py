@@ -19,6 +19,7 @@ from billing.services.changes.dated_work import make_dated_changes
 from billing.services.changes.pausing import pause
 from billing.services.changes.plan_changes import change_plan
 from billing.services.changes.wanted import Wanted
+from billing.services.credit.customer_credit import grant_credit
 from billing.services.invoices.rehearsing import rehearse
 from billing.services.invoices.renewal import due, run_billing
 from subscriptions.domain.proration_policy import Timing
@@ -515,3 +516,30 @@ def test_asked_for_a_day_it_bills_what_it_does_asked_for_at_that_instant(
 
     assert history(asked) == history(done)
     Subscription.objects.update(next_billing_at=None)  # the next example is not about these
+
+
+def test_credit_that_a_bill_before_that_day_uses_is_not_shown_twice() -> None:
+    subscription = begin(fee_of("31.00"), "2026-01-01")
+    mark = Invoice.objects.get()
+    grant_credit(
+        customer=subscription.customer,
+        amount=mark.total + Money("20.00", "USD"),
+        reason="sorry",
+        actor=TEST_ACTOR,
+        idempotency_key="k",
+        at=NOW,
+    )
+    large = fee_of("62.00")
+
+    seen = preview_dated_change(
+        subscription=subscription,
+        wanted=Wanted(on=date(2026, 2, 8), plan_version=large, quantity=1),
+        actor=TEST_ACTOR,
+        at=NOW,
+    ).effect
+    ask(subscription, "2026-02-08", plan_version=large, quantity=1)
+    live_to("2026-02-08")
+
+    assert seen.draft is not None
+    changed = Invoice.objects.latest("created_at")
+    assert (changed.kind, changed.amount_due) == ("change", seen.draft.due)

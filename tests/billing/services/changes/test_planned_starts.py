@@ -9,7 +9,8 @@ from django.db import IntegrityError, transaction
 from billing.models import Invoice, PlannedStart
 from billing.services.changes.cancelling import CancelWhen, cancel_subscription
 from billing.services.changes.customer_clocks import advance_clock
-from billing.services.changes.planned_starts import plan_start, start_planned, withdraw_start
+from billing.services.changes.planned_starts import StartWanted, plan_start, withdraw_start
+from billing.services.changes.planned_work import start_planned
 from billing.services.changes.subscribing import start_subscription
 from billing.services.invoices.renewal import run_billing
 from billing.tasks import make_changes_of_days
@@ -35,9 +36,13 @@ NOW = at("2026-01-05T09:00")
 FEB_10 = date(2026, 2, 10)
 
 
-def ask(customer: Customer, version: PlanVersion, **terms: Any) -> PlannedStart:
-    terms = {"starts_on": FEB_10, "at": NOW, **terms}
-    return plan_start(customer=customer, plan_version=version, actor=TEST_ACTOR, **terms)
+def ask(
+    customer: Customer, version: PlanVersion, *, reference: str = "", **terms: Any
+) -> PlannedStart:
+    wanted = StartWanted(plan_version=version, on=terms.pop("on", FEB_10), **terms)
+    return plan_start(
+        customer=customer, wanted=wanted, actor=TEST_ACTOR, reference=reference, at=NOW
+    )
 
 
 def became(start: PlannedStart) -> tuple[str, str]:
@@ -89,7 +94,7 @@ def test_on_its_day_it_is_what_one_of_that_day_is(trial_days: int | None) -> Non
 def test_taken_back_it_does_not_start() -> None:
     start = ask(make_customer(), fee_of("31.00"))
 
-    withdraw_start(start=start, at=NOW)
+    withdraw_start(start=start, actor=TEST_ACTOR, at=NOW)
 
     assert start_planned(at=at("2026-02-11")) == 0
     assert became(start)[0] == "withdrawn"
@@ -100,7 +105,7 @@ def test_what_has_started_is_not_taken_back() -> None:
     start = ask(make_customer(), fee_of("31.00"))
     start_planned(at=at("2026-02-10"))
 
-    assert withdraw_start(start=start, at=at("2026-02-10")).state == "started"
+    assert withdraw_start(start=start, actor=TEST_ACTOR, at=at("2026-02-10")).state == "started"
 
 
 def test_what_is_not_possible_by_then_is_refused_with_why_and_keeps_none_from_it() -> None:
@@ -135,7 +140,7 @@ def test_in_place_of_one_that_ends_with_that_day_it_waits_for_the_end() -> None:
     customer = make_customer()
     old = begin(version, "2026-01-01", customer=customer)
     cancel_subscription(subscription=old, when=CancelWhen.PERIOD_END, actor=TEST_ACTOR, at=NOW)
-    start = ask(customer, version, starts_on=date(2026, 2, 1))
+    start = ask(customer, version, on=date(2026, 2, 1))
 
     assert start_planned(at=at("2026-02-01T00:10")) == 0
     run_billing(at=at("2026-02-01T00:11"))
@@ -158,7 +163,7 @@ def test_a_second_click_plans_one() -> None:
 
 @pytest.mark.parametrize(
     "terms",
-    [{"starts_on": date(2026, 1, 5)}, {"quantity": 0}, {"trial_days": -1}],
+    [{"on": date(2026, 1, 5)}, {"quantity": 0}, {"trial_days": -1}],
 )
 def test_what_makes_no_sense_is_refused_at_once(terms: dict[str, Any]) -> None:
     with pytest.raises(SubscriptionInvalid):
@@ -182,7 +187,7 @@ def test_what_fails_is_tried_again_and_refused_in_the_end(
         raise RuntimeError("the disk is full")
 
     start = ask(make_customer(), fee_of("31.00"))
-    monkeypatch.setattr("billing.services.changes.planned_starts.start_subscription", broken)
+    monkeypatch.setattr("billing.services.changes.planned_work.start_subscription", broken)
     start_planned(at=at("2026-02-10"))
     assert became(start) == ("waiting", "RuntimeError: the disk is full")
 
