@@ -94,6 +94,21 @@ def test_a_card_is_stored_without_a_payment(
     assert after.setup_intent.payment_method.card.last4 == "3155"
 
 
+def test_cards_that_behave_alike_can_be_two_cards(sandbox: RunningSandbox, client: Any) -> None:
+    def stored(copy: str) -> str:
+        customer = client.customers.create().id
+        session = client.checkout.sessions.create(
+            {"mode": "setup", "currency": "usd", "customer": customer, "success_url": BACK}
+        )
+        sandbox.control.complete_checkout(session.id, card="4000000000000341", copy=copy)
+        (method,) = client.payment_methods.list({"customer": customer}).data
+        assert method.card.last4 == "0341"
+        return str(method.card.fingerprint)
+
+    assert stored("") == stored("")
+    assert len({stored(""), stored("Ada's"), stored("Bob's")}) == 3
+
+
 @pytest.mark.parametrize(
     ("iban", "status", "event"),
     [

@@ -67,7 +67,7 @@ def store_card(
         consent=_agreement(customer) if is_debit else "",
     )
     session = address.rpartition("/")[2]
-    sandbox.complete_checkout(session, card=card)
+    sandbox.complete_checkout(session, card=card, copy=customer.external_id)
     method = take_over_method(session=session, at=at, customer=customer)
     assert method is not None
     return method if method.is_default else set_default_method(method=method)
@@ -83,7 +83,7 @@ def pay_on_page(*, sandbox: SandboxControl, invoice_id: UUID, card: str, at: dat
     """Pay an invoice on the gateway's page, as the customer would."""
     invoice = Invoice.objects.select_related("customer").get(pk=invoice_id)
     session = open_payment_page(invoice=invoice, actor=PORTAL, at=at).rpartition("/")[2]
-    sandbox.complete_checkout(session, card=card)
+    sandbox.complete_checkout(session, card=card, copy=invoice.customer.external_id)
     payment = invoice.payments.latest("created_at")
     confirm_payment(payment=payment, actor=PORTAL, at=at)
 

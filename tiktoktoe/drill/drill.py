@@ -195,6 +195,7 @@ class Drill:
             upcoming = self.at if goes_on else self._next_due()
             if upcoming is None:
                 return number + 1
+            self.say(f"quiet round {number + 1}, {self.at:%Y-%m-%d}: more on {upcoming:%Y-%m-%d}")
             step = SHORTEST_STEP * 4 ** min(number, STEPS_GROWN)
             self._jump(max(upcoming, self.at + step))
         return QUIET_ROUNDS_MAX

@@ -77,6 +77,7 @@ class SandboxControl:
         card: str = "4242424242424242",
         authenticate: bool = True,
         holder: str = "",
+        copy: str = "",
     ) -> str:
         """Pay, or store a card, on a hosted page; gives where the customer is sent next.
 
@@ -84,11 +85,16 @@ class SandboxControl:
         wallet, "apple_pay", "google_pay" or "link", alone or before the number of the card in it.
         Adyen's stand-in goes by the holder's name.
 
+        Args:
+            copy: Of cards that behave alike, which: there are few test numbers, and who shares
+                one shares a card, with its fingerprint and its network's budget of tries.
+
         Raises:
             httpx.HTTPStatusError: 402, if the card is declined.
         """
         body = {"session": session, "card": card, "authenticate": authenticate}
         body |= {"holder": holder} if holder else {}
+        body |= {"copy": copy} if copy else {}
         return str(self._post("checkout", body)["location"])
 
     def answer_challenge(self, intent: str, *, passes: bool = True) -> dict[str, Any]:

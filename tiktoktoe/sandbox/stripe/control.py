@@ -80,7 +80,10 @@ class Control(CoreControl):
     def _complete_checkout(self, body: Json) -> Json:
         """Do what a customer does on the hosted page, the challenge included."""
         session = self._sandbox.store.get(body["session"], "checkout.session")
-        submit(self._sandbox, session, methods_by_number(body["card"]))
+        method = methods_by_number(body["card"])
+        if "card" in method and "copy" in body:
+            method["card"]["copy"] = body["copy"]
+        submit(self._sandbox, session, method)
         target = next_address(self._sandbox, session)
         if "/3ds/" in target:
             intent = target.rsplit("/", 1)[1]

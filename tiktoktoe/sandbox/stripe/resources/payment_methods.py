@@ -178,7 +178,7 @@ def _card(sandbox: Sandbox, given: Json) -> tuple[Json, str]:
         "exp_month": int(given.get("exp_month", 12)),
         "exp_year": int(given.get("exp_year", 2034)),
         "last4": number[-4:],
-        "fingerprint": cards.fingerprint(number),
+        "fingerprint": cards.fingerprint(number + given.get("copy", "")),
         "funding": "credit",
         "checks": {
             "address_line1_check": None,
@@ -189,12 +189,12 @@ def _card(sandbox: Sandbox, given: Json) -> tuple[Json, str]:
         "three_d_secure_usage": {"supported": True},
     }
     if given.get("wallet"):
-        details |= _in_wallet(sandbox, given["wallet"], number)
+        details |= _in_wallet(sandbox, given["wallet"], number, given.get("copy", ""))
     _check_expiry(sandbox, details)
     return details, number
 
 
-def _in_wallet(sandbox: Sandbox, wallet: str, number: str) -> Json:
+def _in_wallet(sandbox: Sandbox, wallet: str, number: str, copy: str) -> Json:
     """What is told otherwise of a card on a device: by a number of the device's own.
 
     Source: Stripe's document, `fingerprint` and `wallet.dynamic_last4`.
@@ -204,7 +204,7 @@ def _in_wallet(sandbox: Sandbox, wallet: str, number: str) -> Json:
     names = ("address_line1_check", "address_postal_code_check", "cvc_check")
     return {
         "wallet": about,
-        "fingerprint": cards.fingerprint(wallet + number),
+        "fingerprint": cards.fingerprint(wallet + number + copy),
         "checks": dict.fromkeys(names),
     }
 
