@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from io import BytesIO
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -119,26 +121,41 @@ class Malformed(EventInvalid):
     """The whole body cannot be read."""
 
 
+class TooManyEvents(EventInvalid):
+    """There are more events than are taken in at once."""
+
+
 def read_events(
-    content: bytes, content_type: ContentType
+    content: bytes, content_type: ContentType, *, at_most: int
 ) -> tuple[list[tuple[int, EventBody]], list[Unreadable]]:
     """The events of a body with their places, and those that could not be read.
 
     Raises:
         Malformed: If the body as a whole is no JSON; says where.
+        TooManyEvents: If there are more than `at_most`, before many bad ones are looked at.
     """
     is_cloud = content_type in {ContentType.CLOUD_EVENT, ContentType.CLOUD_EVENTS}
     array: msgspec.json.Decoder[Any] = _cloud_array if is_cloud else _plain_array
     if content_type != ContentType.LINES and content.lstrip()[:1] == b"[":
         try:
-            return _meanings(enumerate(array.decode(content)))
+            events = array.decode(content)
         except UNREADABLE:
-            parts = [bytes(raw) for raw in _split_array(content)]
+            parts: Sequence[bytes | msgspec.Raw] = _split_array(content)
+        else:
+            _check_count(events, at_most)
+            return _meanings(enumerate(events))
     elif content_type == ContentType.LINES:
-        parts = [line for line in content.splitlines() if line.strip()]
+        lines = (line.strip() for line in BytesIO(content))
+        parts = list(islice(filter(None, lines), at_most + 1))
     else:
         parts = [_whole(content)]
-    return _one_by_one(parts, _cloud if is_cloud else _plain)
+    _check_count(parts, at_most)
+    return _one_by_one([bytes(part) for part in parts], _cloud if is_cloud else _plain)
+
+
+def _check_count(events: Sequence[object], at_most: int) -> None:
+    if len(events) > at_most:
+        raise TooManyEvents(f"at most {at_most} events a request", field="body")
 
 
 def _one_by_one(

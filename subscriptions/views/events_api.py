@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from subscriptions.domain.wire import ContentType, Malformed, read_events
+from subscriptions.domain.wire import ContentType, Malformed, TooManyEvents, read_events
 from subscriptions.models import EventSource
 from subscriptions.services.usage import BatchResult, Incoming, record_events
 from subscriptions.services.usage_writing import Refused
@@ -39,13 +39,13 @@ def events(request: HttpRequest) -> HttpResponse:
 
 def _record(source: EventSource, content: bytes, content_type: ContentType) -> BatchResult:
     try:
-        good, unreadable = read_events(content, content_type)
+        good, unreadable = read_events(
+            content, content_type, at_most=settings.USAGE_BATCH_MAX_EVENTS
+        )
     except Malformed as problem:
         raise Unacceptable(400, "malformed", problem.message) from None
-    count = len(good) + len(unreadable)
-    if count > settings.USAGE_BATCH_MAX_EVENTS:
-        limit = settings.USAGE_BATCH_MAX_EVENTS
-        raise Unacceptable(413, "too_many_events", f"{count} events; at most {limit} a request")
+    except TooManyEvents as problem:
+        raise Unacceptable(413, "too_many_events", problem.message) from None
     return record_events(
         source=source,
         events=[Incoming(index, body) for index, body in good],

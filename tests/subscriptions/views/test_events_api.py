@@ -375,6 +375,25 @@ def test_too_many_events_are_refused(sender: Sender, settings: Any) -> None:
     assert sender.post([event(str(i)) for i in range(3)]).status_code == 413
 
 
+@pytest.mark.parametrize(
+    ("content", "content_type"),
+    [(b"1\n" * 11, "application/x-ndjson"), (b"[%s]" % b",".join([b"1"] * 11), "application/json")],
+)
+def test_of_far_too_many_bad_events_none_is_looked_at(
+    sender: Sender,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    content: bytes,
+    content_type: str,
+) -> None:
+    settings.USAGE_BATCH_MAX_EVENTS = 10
+    monkeypatch.setattr("subscriptions.domain.wire._unreadable", None)
+
+    answer = sender.post(content, content_type)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_many_events")
+
+
 def test_a_revoked_key_is_refused(sender: Sender) -> None:
     revoke_event_source(source=sender.source, at=NOON)
 
