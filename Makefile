@@ -19,8 +19,8 @@ bench: $(VENV)/.dev ## measured ratios, in one run
 demo-trace: $(VENV)/.dev ## a real usage trace through the whole river, recounted
 	@exec $(BIN)/python -m tiktoktoe.launcher demo-trace
 
-payment-drill: $(VENV)/.dev ## payments under faults on three gateways; PAYMENTS=200 SEED=1
-	@exec $(BIN)/python -m tiktoktoe.launcher payment-drill --payments $(or $(PAYMENTS),200) --seed $(or $(SEED),1)
+payment-drill: $(VENV)/.dev ## payments under faults on three gateways; PAYMENTS=200 SEED=1 DATED=
+	@exec $(BIN)/python -m tiktoktoe.launcher payment-drill --payments $(or $(PAYMENTS),200) --seed $(or $(SEED),1) $(if $(DATED),--dated)
 
 lint: $(VENV)/.dev ## the static checks alone
 	@exec $(BIN)/python -m tiktoktoe.launcher lint

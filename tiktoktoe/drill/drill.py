@@ -31,6 +31,7 @@ from tiktoktoe.drill.truth import Moved
 from tiktoktoe.drill.verdict import judge
 from tiktoktoe.drill.wallets import PayPal
 from tiktoktoe.drill.worker import Delivery, hear, work
+from tiktoktoe.kernel.clock import freeze
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 # Beyond the day for which a gateway remembers keys; our clock alone goes on, and stays ahead, so
@@ -62,6 +63,8 @@ class Drill:
     Attributes:
         is_calm: Nothing goes wrong: how fast payments are then.
         is_by_chance: Faults strike by chance, too; else each only once.
+        is_dated: Gateways date their answers by clocks of their own, and ours may be wrong by
+            them: nothing leaves while they are known to differ by too much.
     """
 
     payments: int
@@ -71,6 +74,7 @@ class Drill:
     wallets: PayPal | None = None
     is_calm: bool = False
     is_by_chance: bool = True
+    is_dated: bool = False
     at: datetime = START
     tally: Tally = field(default_factory=Tally)
     collecting_seconds: float = 0.0
@@ -85,6 +89,8 @@ class Drill:
         self._mailbag = Mailbag(random.Random(f"{self.seed}:mail"))
         self._banks = Banks(self.gateways)
         self._set_clocks(START)
+        if self.is_dated:
+            freeze(START)
         prepare()
         began = time.perf_counter()
         self._stories = found(
@@ -103,7 +109,7 @@ class Drill:
             self._run_round(kills=0, storm=[], dice=self._dice)
             self._note_speed(started)
         else:
-            for number, jump in enumerate(JUMPS if self.is_by_chance else FEWER_JUMPS):
+            for number, jump in enumerate(self._jumps()):
                 self._chaos(number, jump)
         self.seconds["chaos"] = time.perf_counter() - started
         unseen = [] if self.is_calm else self._tell_faults()
@@ -117,7 +123,21 @@ class Drill:
             self.say(
                 f"{self._people.said} outcomes were told by two people, whom PayPal alone tells"
             )
-        return [*self._judge(), check("faults that never struck", unseen)]
+        return [*self._judge(), *self._judge_clocks(), check("faults that never struck", unseen)]
+
+    def _jumps(self) -> Sequence[timedelta]:
+        """Where clocks tell that they differ, little can strike: another round goes between."""
+        if self.is_by_chance:
+            return JUMPS
+        return (*FEWER_JUMPS[:-1], JUMPS[4], JUMPS[6]) if self.is_dated else FEWER_JUMPS
+
+    def _judge_clocks(self) -> list[Check]:
+        """Whether clocks that differed kept anything from leaving, where they were told at all."""
+        if not self.is_dated:
+            return []
+        kept = PaymentAttempt.objects.filter(decline_code="clocks_differ").count()
+        self.say(f"{kept} charges and holds were not sent, since clocks differed")
+        return [check("clocks that differed, and kept nothing back", [] if kept else ["all"])]
 
     def _judge(self) -> list[Check]:
         started = time.perf_counter()
@@ -179,6 +199,7 @@ class Drill:
             storm=storm,
             dice=dice,
             tally=self.tally,
+            is_dated=self.is_dated,
         )
 
     def _settle_down(self) -> int:
@@ -211,15 +232,23 @@ class Drill:
         return [event for gateway in self.gateways for event in gateway.news()]
 
     def _jump(self, at: datetime, *, is_ours_alone: bool = False) -> None:
-        """Let it be another time, for us and, unless it is earlier, for the gateways."""
-        if at > self.at and not is_ours_alone:
+        """Let it be another time, for us and, unless it is earlier, for the gateways.
+
+        Where they tell the time, theirs and ours stand still in between, and ours is put right by
+        every jump that is not ours alone.
+        """
+        if at > self.at and not is_ours_alone and self.is_dated:
+            self._set_clocks(at)
+        elif at > self.at and not is_ours_alone:
             for gateway in self.gateways:
                 gateway.control.advance_clock(int((at - self.at).total_seconds()))
         self.at = at
+        if self.is_dated:
+            freeze(at)
 
     def _set_clocks(self, at: datetime) -> None:
         for gateway in self.gateways:
-            gateway.control.set_clock(at)
+            gateway.control.set_clock(at, stands=self.is_dated, is_told=self.is_dated)
 
     def _next_due(self) -> datetime | None:
         """When something is to be done next about a payment; fees not told yet can wait.

@@ -11,7 +11,7 @@ from multiprocessing.context import ForkServerProcess
 
 from tiktoktoe.drill.post import Post
 from tiktoktoe.drill.stories import Stories
-from tiktoktoe.drill.worker import Delivery, hear, work
+from tiktoktoe.drill.worker import Delivery, hear, hear_by_clock, work, work_by_clock
 
 # One server forks all workers: it has Django loaded, and no connection that they could share.
 _PROCESSES = multiprocessing.get_context("forkserver")
@@ -44,13 +44,18 @@ def run_round(
     storm: Sequence[Delivery],
     dice: random.Random,
     tally: Tally,
+    is_dated: bool = False,
 ) -> list[Delivery]:
     """Let workers work until nothing is left for them, killing some, and postmen, on the way.
 
     Gives what of the storm nobody took: that is to be delivered again.
+
+    Args:
+        is_dated: Whether the machines' clocks show the round's time, and not the real one.
     """
-    workers = [_start(work, (_skewed(at, dice), stories), tally) for _ in range(WORKERS)]
-    post = Post(storm, lambda bundle: _start(hear, (bundle, at), tally))
+    job, listen = (work_by_clock, hear_by_clock) if is_dated else (work, hear)
+    workers = [_start(job, (_skewed(at, dice), stories), tally) for _ in range(WORKERS)]
+    post = Post(storm, lambda bundle: _start(listen, (bundle, at), tally))
     for _ in range(kills):
         post.go_on()
         time.sleep(dice.uniform(*KILL_AFTER_SECONDS))
@@ -61,7 +66,7 @@ def run_round(
         victim.kill()
         tally.killed += 1
         if victim in workers:
-            workers.append(_start(work, (_skewed(at, dice), stories), tally))
+            workers.append(_start(job, (_skewed(at, dice), stories), tally))
     for process in workers:
         process.join(ROUND_SECONDS_MAX)
     post.finish()

@@ -17,6 +17,7 @@ from billing.services.payments.reconciling import reconcile_attempts
 from billing.services.payments.refunds import reconcile_refunds
 from billing.services.payments.webhook_inbox import keep_hint, take_in, work_off, work_off_waiting
 from tiktoktoe.drill.stories import Stories, carry_on
+from tiktoktoe.kernel.clock import freeze
 
 THREADS = 4
 LOOK_LIMIT = 100_000
@@ -28,6 +29,18 @@ class Delivery:
 
     gateway: str
     content: dict[str, Any]
+
+
+def work_by_clock(at: datetime, stories: Stories) -> int:
+    """As `work`, on a machine whose clock shows the time that it works at."""
+    freeze(at)
+    return work(at, stories)
+
+
+def hear_by_clock(deliveries: Sequence[Delivery], at: datetime) -> None:
+    """As `hear`, on a machine whose clock shows the time that it hears at."""
+    freeze(at)
+    hear(deliveries, at)
 
 
 def work(at: datetime, stories: Stories) -> int:
