@@ -61,7 +61,7 @@ def signature(body: bytes, key: str) -> str:
 def _said(body: bytes) -> Mapping[str, Any] | None:
     try:
         said = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):  # no JSON, or no UTF-8
         return None
     is_token = isinstance(said, dict) and str(said.get("type") or "").startswith(KIND)
     return said if is_token and "eventId" in said and isinstance(said.get("data"), dict) else None

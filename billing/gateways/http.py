@@ -110,6 +110,6 @@ def _object(content: bytes) -> dict[str, Any]:
         return {}
     try:
         found = msgspec.json.decode(content or b"{}")
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):  # no JSON, or no UTF-8
         return {}
     return found if isinstance(found, dict) else {}

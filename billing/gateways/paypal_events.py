@@ -51,7 +51,7 @@ def event_of(body: bytes) -> GatewayEvent:
         ours = operation or str(resource.get("custom_id") or _custom_id_of_unit(resource))
         if about == "reversal":  # its own name, and what it is of
             reference, ours = _whose(resource), reference
-    except (msgspec.DecodeError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise WebhookUnreadable("this is no event of PayPal's") from error
     return GatewayEvent(
         event_id=identity,

@@ -24,7 +24,7 @@ def csp_reports(request: HttpRequest) -> HttpResponse:
     try:
         report = json.loads(body)["csp-report"]
         told = {f"csp_{name}": str(report.get(name, ""))[:200] for name in REPORT_FIELDS}
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return HttpResponse(status=400)
     logger.warning("the browser refused something", extra=told)
     return HttpResponse(status=204)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
 
 from billing.domain.adyen_declines import adyen_decline
@@ -14,6 +15,7 @@ from billing.errors import BankMessageUnreadable
 from billing.gateways.adyen_objects import from_adyen
 from billing.gateways.amounts import told_amount
 from billing.gateways.bank_messages import read_message
+from billing.gateways.http import send
 from billing.gateways.paypal_objects import from_paypal
 from billing.gateways.stripe_amounts import from_stripe
 from tests.billing.gateways.test_bank_messages import CAMT
@@ -69,3 +71,10 @@ def test_a_bank_message_with_an_impossible_amount_is_refused_whole(wrong: bytes)
 def test_a_bank_message_without_a_currency_is_refused_whole() -> None:
     with pytest.raises(BankMessageUnreadable):
         read_message(CAMT.replace(b'Ccy="EUR">102.00', b'Ccy="">102.00'))
+
+
+@pytest.mark.parametrize("content", [b"<html>", b"[1]", b"[" * 2_000, b'{"id": "\xff"}'])
+def test_an_answer_that_is_no_object_is_a_reply_without_one(content: bytes) -> None:
+    gateway = httpx.MockTransport(lambda _: httpx.Response(200, content=content))
+
+    assert send(httpx.Client(transport=gateway), "GET", "http://gateway.example/").body == {}

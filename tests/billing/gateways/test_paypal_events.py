@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from billing.errors import PaymentHeld
+from billing.errors import PaymentHeld, WebhookUnreadable
 from billing.gateways.base import ChargeRequest
-from billing.gateways.paypal_events import EVENTS
+from billing.gateways.paypal_events import EVENTS, event_of
 from billing.gateways.registry import gateway_named
 from billing.models import (
     Dispute,
@@ -351,3 +351,9 @@ def test_every_event_that_is_heard_is_on_the_page_for_its_subscription() -> None
     page = (ROOT / "docs" / "fidelity-paypal.md").read_text(encoding="utf-8")
 
     assert [name for name in EVENTS if f"`{name}`" not in page] == []
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[" * 2_000, b'{"id": "\xff"}', b"[]", b"{}"])
+def test_what_is_no_event_is_unreadable(body: bytes) -> None:
+    with pytest.raises(WebhookUnreadable):
+        event_of(body)
