@@ -63,6 +63,8 @@ class Command(BaseCommand):
                 f"no event source is called {options['source']!r}; "
                 f"make it with: manage.py create_event_source {options['source']}"
             )
+        if rejected.exists() and path.exists() and rejected.samefile(path):
+            raise CommandError("bad rows would be written over the file itself; name another")
         try:
             summary = self._import(source, path, rejected, options)
         except (InvalidInput, OSError) as problem:

@@ -201,6 +201,15 @@ def test_an_unknown_or_revoked_source_is_refused(tmp_path: Path) -> None:
         imported(written(tmp_path, CSV), "--id-prefix=m-")
 
 
+def test_bad_rows_are_never_written_over_the_file_itself(tmp_path: Path) -> None:
+    path = written(tmp_path, CSV)
+
+    with pytest.raises(CommandError, match="over the file itself"):
+        imported(path, "--id-prefix=m-", f"--rejected={path}")
+
+    assert path.read_text(encoding="utf-8") == CSV
+
+
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="No such file"):
         imported(tmp_path / "none.csv", "--id-prefix=m-")
