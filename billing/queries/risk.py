@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
 from billing.domain.budgets import LONGEST, REPRESENTMENTS
 from billing.domain.declines import DeclineClass
@@ -23,6 +23,7 @@ from billing.models import (
     PaymentReturn,
     PaymentReview,
 )
+from tiktoktoe.standing import standing
 
 DAY = timedelta(days=1)
 MONTH = timedelta(days=30)
@@ -97,14 +98,13 @@ class Record:
 
 def record_of(customers: Collection[int], *, at: datetime) -> Record:
     """The record of some customers, as it is now."""
-    limits = PaymentLimit.objects.filter(Q(customer__in=customers) | Q(customer__isnull=True))
-    live = Payment.objects.live().filter(customer__in=customers).order_by()
-    decided = live.annotate(rounds=Count("decisions"))
-    rows = list(decided.values_list("pk", "rounds", "review"))
+    whose = list(customers)
+    limits = _limits.rows(customers=whose)
+    rows = _decided.rows(customers=whose)
     reviewed = {review for _, __, review in rows} - {None}
     reviews = PaymentReview.objects.in_bulk(reviewed) if reviewed else {}
-    methods = _methods(customers, at)
-    declines, fraud_disputes = _against(customers, at)
+    methods = _methods(whose, at)
+    declines, fraud_disputes = _against(whose, at)
     return Record(
         at=at,
         methods=methods,
@@ -118,12 +118,29 @@ def record_of(customers: Collection[int], *, at: datetime) -> Record:
     )
 
 
-def _methods(customers: Collection[int], at: datetime) -> Mapping[int, list[PaymentMethod]]:
-    rows = PaymentMethod.objects.filter(customer__in=customers).filter(
-        Q(state=PaymentMethod.State.ACTIVE) | Q(created_at__gt=at - DAY)
+@standing
+def _limits(customers: list[int]) -> "QuerySet[PaymentLimit]":
+    return PaymentLimit.objects.filter(Q(customer__any_of=customers) | Q(customer__isnull=True))
+
+
+@standing
+def _decided(customers: list[int]) -> "QuerySet[Payment, tuple[UUID, int, int | None]]":
+    """Payments being collected: how often was decided about each, and its review."""
+    live = Payment.objects.live().filter(customer__any_of=customers).order_by()
+    return live.annotate(rounds=Count("decisions")).values_list("pk", "rounds", "review")
+
+
+@standing
+def _methods_of(customers: list[int], since: datetime) -> "QuerySet[PaymentMethod]":
+    rows = PaymentMethod.objects.filter(customer__any_of=customers).filter(
+        Q(state=PaymentMethod.State.ACTIVE) | Q(created_at__gt=since)
     )
+    return rows.order_by("customer_id", "-is_default", "pk")
+
+
+def _methods(customers: list[int], at: datetime) -> Mapping[int, list[PaymentMethod]]:
     found: dict[int, list[PaymentMethod]] = defaultdict(list)
-    for row in rows.order_by("customer_id", "-is_default", "pk"):
+    for row in _methods_of.rows(customers=customers, since=at - DAY):
         found[row.customer_id].append(row)
     return found
 
@@ -198,32 +215,35 @@ def _declines_of_cards(
     found: dict[tuple[str, str], dict[UUID, datetime]] = defaultdict(dict)
     if not marked:
         return found
-    recent = PaymentAttempt.objects.filter(
-        method__gateway__in={gateway for gateway, _ in marked},
-        method__fingerprint__in={mark for _, mark in marked},
-        state="declined",
-        resolved_at__gt=at - LONGEST,
-    ).order_by()
-    for gateway, mark, attempt, resolved_at in recent.values_list(
-        "method__gateway", "method__fingerprint", "pk", "resolved_at"
+    for gateway, mark, attempt, resolved_at in _declines_of.rows(
+        gateways=[*{gateway for gateway, _ in marked}],
+        marks=[*{mark for _, mark in marked}],
+        since=at - LONGEST,
     ):
         assert resolved_at is not None
         found[str(gateway), str(mark)][attempt] = resolved_at
     return found
 
 
+@standing
+def _declines_of(
+    gateways: list[str], marks: list[str], since: datetime
+) -> "QuerySet[PaymentAttempt, tuple[str, str, UUID, datetime | None]]":
+    recent = PaymentAttempt.objects.filter(
+        method__gateway__any_of=gateways,
+        method__fingerprint__any_of=marks,
+        state="declined",
+        resolved_at__gt=since,
+    ).order_by()
+    return recent.values_list("method__gateway", "method__fingerprint", "pk", "resolved_at")
+
+
 def _against(
-    customers: Collection[int], at: datetime
+    customers: list[int], at: datetime
 ) -> tuple[Mapping[int, list[Declined]], Mapping[int, datetime]]:
     """What was declined, and when a fraud dispute was opened last: in one query."""
-    recent = PaymentAttempt.objects.filter(
-        payment__customer__in=customers, state="declined", resolved_at__gt=at - _LOOKED_BACK
-    )
-    fields = ("pk", "payment__customer_id", "method_id", "decline_class", "resolved_at")
-    told = ("kind", "brand", "last4", "expires_on", "country")
     found: dict[int, list[Declined]] = defaultdict(list)
     disputed: dict[int, datetime] = {}
-    rows = recent.order_by().values_list(*fields, *(f"method__{name}" for name in told), "state")
     for (
         attempt,
         customer,
@@ -236,7 +256,12 @@ def _against(
         expires_on,
         country,
         state,
-    ) in rows.union(_fraud_disputes(customers, told, at), all=True):
+    ) in _told_against.rows(
+        customers=customers,
+        declined_since=at - _LOOKED_BACK,
+        disputed_since=at - DISPUTED_WITHIN,
+        at=at,
+    ):
         assert resolved_at is not None
         if state != "declined":
             disputed[customer] = max(resolved_at, disputed.get(customer, resolved_at))
@@ -255,14 +280,27 @@ def _against(
     return found, disputed
 
 
-def _fraud_disputes(customers: Collection[int], told: Sequence[str], at: datetime) -> Any:
-    """In the columns of declines, so that they are asked for together."""
-    rows = Dispute.objects.filter(
-        payment__customer__in=customers,
+@standing
+def _told_against(
+    customers: list[int], declined_since: datetime, disputed_since: datetime, at: datetime
+) -> "QuerySet[PaymentAttempt, Any]":
+    recent = PaymentAttempt.objects.filter(
+        payment__customer__any_of=customers, state="declined", resolved_at__gt=declined_since
+    )
+    fields = ("pk", "payment__customer_id", "method_id", "decline_class", "resolved_at")
+    told = ("kind", "brand", "last4", "expires_on", "country")
+    rows = recent.order_by().values_list(*fields, *(f"method__{name}" for name in told), "state")
+    disputes = Dispute.objects.filter(
+        payment__customer__any_of=customers,
         reason_class=DisputeClass.FRAUD,
-        opened_at__gt=at - DISPUTED_WITHIN,
+        opened_at__gt=disputed_since,
         opened_at__lte=at,
     )
+    return rows.union(_in_columns_of_declines(disputes, told), all=True)
+
+
+def _in_columns_of_declines(rows: "QuerySet[Dispute]", told: Sequence[str]) -> Any:
+    """So that they are asked for together."""
     fields = ("attempt_id", "payment__customer_id", "attempt__method_id", "reason_class")
     columns = (*fields, "opened_at", *(f"attempt__method__{name}" for name in told), "state")
     return rows.exclude(state__in=_NO_CLAIM).order_by().values_list(*columns)

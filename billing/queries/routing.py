@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from django.db.models import QuerySet
+
 from billing.domain.breakers import Breaker, BreakerState
 from billing.domain.budgets import spent_budget
 from billing.domain.challenges import PREFIX, ChallengeRates
@@ -38,6 +40,7 @@ from billing.models import (
 from billing.queries.risk import Record
 from tiktoktoe.kernel.money import Money
 from tiktoktoe.kernel.rates import basis_points
+from tiktoktoe.standing import standing
 
 _DEAD_CLASSES = {str(name) for name, policy in POLICIES.items() if policy.instrument_is_dead}
 
@@ -78,8 +81,8 @@ def surroundings(at: datetime) -> Surroundings:
     rows = RoutingPolicy.objects.prefetch_related("rules").filter(state__in=["active", "trial"])
     by_state = {row.state: row for row in rows}
     active, trial = by_state["active"], by_state.get("trial")
-    statistics = list(OutcomeStatistic.objects.all())
-    health = {row.gateway: row for row in GatewayHealth.objects.all()}
+    statistics = _statistics.rows()
+    health = {row.gateway: row for row in _health.rows()}
     return Surroundings(
         policy_row=active,
         policy=policy_of(active),
@@ -91,6 +94,21 @@ def surroundings(at: datetime) -> Surroundings:
         challenges=challenge_rates(statistics),
         troubled=frozenset(name for name, row in health.items() if row.state != "closed"),
     )
+
+
+@standing
+def _statistics() -> "QuerySet[OutcomeStatistic]":
+    return OutcomeStatistic.objects.all()
+
+
+@standing
+def _health() -> "QuerySet[GatewayHealth]":
+    return GatewayHealth.objects.all()
+
+
+@standing
+def _fee_rules(on: date) -> "QuerySet[ProcessorFeeRule]":
+    return ProcessorFeeRule.objects.valid_on(on).order_by("pk")
 
 
 def policy_of(row: RoutingPolicy) -> Policy:
@@ -123,7 +141,7 @@ def breaker_of(health: GatewayHealth) -> Breaker:
 
 def fee_rules(on: date) -> tuple[FeeRule, ...]:
     """The fee rules that are valid on a day."""
-    return tuple(fee_rule_of(row) for row in ProcessorFeeRule.objects.valid_on(on).order_by("pk"))
+    return tuple(fee_rule_of(row) for row in _fee_rules.rows(on=on))
 
 
 def fee_rule_of(row: ProcessorFeeRule) -> FeeRule:
@@ -182,13 +200,13 @@ def stored_methods(record: Record) -> Mapping[int, list[StoredMethod]]:
     """The usable methods of the customers of a record, the default ones first."""
     at = record.at
     rows = [method for customer in record.methods for method in record.usable(customer)]
-    holding = GatewayCustomer.objects.filter(customer__in={row.customer_id for row in rows})
-    known = set(holding.values_list("customer", "gateway"))
-    tokens = InstrumentToken.objects.usable().filter(method__in=rows)
+    if not rows:
+        return {}
+    known = {*_known_to.rows(customers=[*{row.customer_id for row in rows}])}
     holders: dict[int, set[str]] = defaultdict(set)
     for row in rows:
         holders[row.pk].add(row.gateway)
-    for method, gateway in tokens.values_list("method", "gateway"):
+    for method, gateway in _tokens.rows(methods=[row.pk for row in rows]):
         holders[method].add(gateway)
     dead = _dead_methods(rows)
     mandates = _mandate_states(rows, at)
@@ -214,6 +232,18 @@ def stored_methods(record: Record) -> Mapping[int, list[StoredMethod]]:
         )
         found[row.customer_id].append(StoredMethod(row=row, facts=facts))
     return found
+
+
+@standing
+def _known_to(customers: list[int]) -> "QuerySet[GatewayCustomer, tuple[int, str]]":
+    holding = GatewayCustomer.objects.filter(customer__any_of=customers)
+    return holding.values_list("customer", "gateway")
+
+
+@standing
+def _tokens(methods: list[int]) -> "QuerySet[InstrumentToken, tuple[int, str]]":
+    tokens = InstrumentToken.objects.usable().filter(method__any_of=methods)
+    return tokens.values_list("method", "gateway")
 
 
 def _facts_of(name: str, health: GatewayHealth | None, at: datetime) -> GatewayFacts:
@@ -296,10 +326,15 @@ def _kept_mandates(rows: Sequence[PaymentMethod]) -> Mapping[int, str]:
 
 def _dead_methods(rows: Sequence[PaymentMethod]) -> set[int | None]:
     """Those whose last try was answered by a no for good."""
-    tried = PaymentAttempt.objects.filter(method__in=rows, resolved_at__isnull=False)
+    last = _last_tries.rows(methods=[row.pk for row in rows])
+    return {method for method, decline_class in last if decline_class in _DEAD_CLASSES}
+
+
+@standing
+def _last_tries(methods: list[int]) -> "QuerySet[PaymentAttempt, tuple[int | None, str]]":
+    tried = PaymentAttempt.objects.filter(method__any_of=methods, resolved_at__isnull=False)
     last = tried.order_by("method_id", "-resolved_at", "-sequence").distinct("method_id")
-    classes = last.values_list("method_id", "decline_class")
-    return {method for method, decline_class in classes if decline_class in _DEAD_CLASSES}
+    return last.values_list("method_id", "decline_class")
 
 
 def _declined_at(row: PaymentMethod, record: Record) -> list[datetime]:

@@ -28,6 +28,7 @@ from billing.models.invoices import FINAL_STATES
 from finance.domain.chart import PROCESSOR_FEES
 from finance.models import JournalEntry, NothingToPost, Posting
 from finance.queries.write_offs import recovered_invoices, written_off_invoices
+from tiktoktoe.standing import StandingQuery, standing
 
 Rows = QuerySet[Any]
 
@@ -300,6 +301,19 @@ def unposted(document: DocumentKind, *, at: datetime) -> Rows:
     )
     entered = _entries(document.kind, document.source)
     return final_rows(document, at=at).filter(~Exists(entered), ~Exists(settled))
+
+
+def is_waiting(document: DocumentKind, *, at: datetime) -> bool:
+    """Whether any row of a kind waits."""
+    return bool(_first_waiting(document).rows(at=at))
+
+
+@cache
+def _first_waiting(document: DocumentKind) -> StandingQuery[..., Any, Any]:
+    def first_waiting(at: datetime) -> Rows:
+        return unposted(document, at=at).order_by().values_list("source_id")[:1]
+
+    return standing(first_waiting)
 
 
 def final_rows(document: DocumentKind, *, at: datetime) -> Rows:

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from finance.domain.journal import Entry
 from finance.errors import DocumentInconsistent, EntryAlreadyReversed, EntryReused
 from finance.models import MAIN_BOOKS, Entity, NothingToPost
-from finance.queries import DocumentKind, final_rows, kinds_in_use, unposted
+from finance.queries import DocumentKind, final_rows, is_waiting, kinds_in_use, unposted
 from finance.services.built_entries import Found
 from finance.services.document_entries import entries_of
 from finance.services.journal import SourcedEntry, post_entries
@@ -52,7 +52,7 @@ def post_documents(*, at: datetime, limit: int | None = None) -> PostingReport:
     left = limit
     for document in kinds_in_use():
         after: UUID | None = None
-        is_more = unposted(document, at=at).exists()
+        is_more = is_waiting(document, at=at)
         while is_more and (left is None or left > 0):
             size = BATCH_SIZE if left is None else min(BATCH_SIZE, left)
             seen = _post_batch(document, after=after, size=size, at=at, report=report)

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 
 from subscriptions.domain.proration_policy import ProrationPolicy, Timing, UnusedTime
 from subscriptions.errors import PolicyInvalid
 from subscriptions.models import BillingPolicy, Plan, PolicyRule
 from subscriptions.services.transitions import Actor
+from tiktoktoe.standing import standing
 
 PairKey = tuple[int | None, int | None]
 
@@ -42,13 +43,17 @@ class ChangeOverride:
 NO_OVERRIDE = ChangeOverride()
 
 
+@standing
+def _rules() -> "QuerySet[PolicyRule]":
+    return PolicyRule.objects.select_related("policy").order_by("effective_from", "pk")
+
+
 class PolicyBook:
     """The policies that count, for any day and many subscriptions; one query."""
 
     def __init__(self) -> None:
         self._rules: dict[PairKey, list[PolicyRule]] = defaultdict(list)
-        known = PolicyRule.objects.select_related("policy")
-        for rule in known.order_by("effective_from", "pk"):
+        for rule in _rules.rows():
             self._rules[rule.from_plan_id, rule.to_plan_id].append(rule)
         self._of_plan: dict[tuple[int, datetime], ProrationPolicy] = {}
 

@@ -24,6 +24,7 @@ from subscriptions.services.policies import policy_of
 from subscriptions.services.transitions import Actor, record_transition
 from tiktoktoe.kernel.ids import short_id
 from tiktoktoe.kernel.periods import Alignment, local_date
+from tiktoktoe.standing import standing
 
 logger = logging.getLogger(__name__)
 
@@ -240,6 +241,12 @@ def _check_sellable(version: PlanVersion, at: datetime) -> None:
         raise PlanVersionNotOnSale(f"{version} is not on sale yet")
 
 
+@standing
+def _live_of(customer: int) -> "QuerySet[Subscription, int]":
+    live = Subscription.objects.live().filter(customer=customer)
+    return live.order_by().values_list("pk", flat=True)[:1]
+
+
 def _check_meters(
     version: PlanVersion,
     customer: Customer,
@@ -247,6 +254,8 @@ def _check_meters(
     at: datetime,
 ) -> None:
     """A usage event names customer and meter, so only one live subscription may bill it."""
+    if not _live_of.rows(customer=customer.pk):
+        return  # nothing is billed, nor will anything be
     clash = clashing_meter(version, customer_id=customer.pk, planned=planned, at=at)
     if clash is not None:
         raise SubscriptionInvalid(

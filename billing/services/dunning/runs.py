@@ -41,6 +41,7 @@ from subscriptions.services.transitions import SCHEDULE, Actor
 from tiktoktoe.kernel.clock import utc
 from tiktoktoe.kernel.errors import Conflict, InvalidInput
 from tiktoktoe.kernel.ids import uuid7
+from tiktoktoe.standing import standing
 
 logger = logging.getLogger(__name__)
 
@@ -78,8 +79,7 @@ def open_runs(*, at: datetime, clock: CustomerClock | None = None) -> int:
 
 @transaction.atomic
 def _open_batch(at: datetime, clock: CustomerClock | None) -> int:
-    found = past_due_invoices(at, clock).select_for_update(skip_locked=True, of=("self",))
-    invoices = list(found.select_related("customer")[:BATCH])
+    invoices = _first_past_due.rows(at=at) if clock is None else [*_first(at, clock)]
     if not invoices:
         return 0
     book, plans = CampaignBook(), plans_of(invoices)
@@ -94,6 +94,16 @@ def _open_batch(at: datetime, clock: CustomerClock | None) -> int:
     )
     # Where no campaign counts there is nothing to open, and nothing more to look for.
     return len(mine) if len(runs) == len(invoices) else 0
+
+
+@standing
+def _first_past_due(at: datetime) -> InvoiceQuerySet:
+    return _first(at, None)
+
+
+def _first(at: datetime, clock: CustomerClock | None) -> InvoiceQuerySet:
+    found = past_due_invoices(at, clock).select_for_update(skip_locked=True, of=("self",))
+    return found.select_related("customer")[:BATCH]
 
 
 def past_due_invoices(at: datetime, clock: CustomerClock | None) -> InvoiceQuerySet:

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from billing.errors import InvoiceNotOpen, PaymentInFlight
 from billing.models import (
@@ -31,6 +32,7 @@ from billing.services.invoices.preview_books import add_ons_of, coupons_of, purs
 from billing.services.invoices.writing import finalize_drafts, write_drafts
 from billing.services.payments.payment_moves import recover_subscription
 from subscriptions.models import Subscription
+from tiktoktoe.standing import standing
 
 logger = logging.getLogger(__name__)
 
@@ -175,8 +177,10 @@ def lock_invoice(invoice_id: UUID) -> Invoice:
 
 
 def _load(subscription: Subscription) -> Subscription:
-    return (
-        Subscription.objects.select_for_update(of=("self",))
-        .select_related("customer", "plan_version__plan")
-        .get(pk=subscription.pk)
-    )
+    return _locked.get(pk=subscription.pk)
+
+
+@standing
+def _locked(pk: int) -> QuerySet[Subscription]:
+    locked = Subscription.objects.select_for_update(of=("self",))
+    return locked.select_related("customer", "plan_version__plan").filter(pk=pk).order_by()

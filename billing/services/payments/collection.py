@@ -5,9 +5,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from billing.domain.attempts import PaymentState, ensure_payment_move
 from billing.errors import InvoiceNotOpen, PaymentDisputed, PaymentInFlight
@@ -32,6 +34,7 @@ from subscriptions.services.lifecycle import mark_past_due
 from subscriptions.services.transitions import SCHEDULE, Actor
 from tiktoktoe.kernel.clock import running_from
 from tiktoktoe.kernel.ids import uuid7
+from tiktoktoe.standing import StandingQuery, standing
 
 logger = logging.getLogger(__name__)
 
@@ -114,15 +117,12 @@ def _open_batch(at: datetime, clock: CustomerClock | None, share: Share) -> Batc
 
     What is on a customer's credit balance is used first.
     """
-    due = _due_invoices(at, clock, share)
-    locked = due.select_for_update(skip_locked=True, of=("self",))
-    claimed = [invoice.pk for invoice in locked.order_by("finalized_at", "pk")[:BATCH]]
+    claimed = _claim(at, clock, share)
     if not claimed:
         return Batch()
-    # Asked again now that they are locked: another pass may have been here since.
-    still_due = due.filter(pk__in=claimed).select_related("customer")
-    before = list(still_due.order_by("finalized_at", "pk"))
-    invoices = list(still_due.all()) if pay_from_balance(before, at=at) else before
+    before = _still_due(at, clock, claimed)
+    has_credit = pay_from_balance(before, at=at)
+    invoices = _still_due(at, clock, claimed) if has_credit else before
     pool = load_pool(customers=[invoice.customer_id for invoice in invoices], at=at)
     written = [_write(invoice, pool, at) for invoice in invoices]
     return Batch(
@@ -178,7 +178,49 @@ def resume_collection(
     return resumed
 
 
-def _due_invoices(at: datetime, clock: CustomerClock | None, share: Share) -> InvoiceQuerySet:
+def _claim(at: datetime, clock: CustomerClock | None, share: Share) -> list[UUID]:
+    """Lock the first that are due, of a share's customers and of a clock, or of those without."""
+    named = list(share.customers)
+    if clock is None:
+        return _first_due(BATCH, is_rest=share.is_rest).rows(at=at, named=named)
+    ours = _due_invoices(at).filter(customer__clock=clock)
+    return list(_locked(_of_share(ours, named, is_rest=share.is_rest), BATCH))
+
+
+@cache
+def _first_due(limit: int, *, is_rest: bool) -> StandingQuery[..., Invoice, UUID]:
+    def first_due(at: datetime, named: list[int]) -> QuerySet[Invoice, UUID]:
+        ours = _due_invoices(at).filter(customer__clock=None)
+        return _locked(_of_share(ours, named, is_rest=is_rest), limit)
+
+    return standing(first_due)
+
+
+def _of_share(ours: InvoiceQuerySet, named: list[int], *, is_rest: bool) -> InvoiceQuerySet:
+    named_ones = Q(customer__any_of=named)
+    return ours.filter(~named_ones if is_rest else named_ones)
+
+
+def _locked(due: InvoiceQuerySet, limit: int) -> QuerySet[Invoice, UUID]:
+    locked = due.select_for_update(skip_locked=True, of=("self",))
+    return locked.order_by("finalized_at", "pk").values_list("pk", flat=True)[:limit]
+
+
+def _still_due(at: datetime, clock: CustomerClock | None, claimed: list[UUID]) -> list[Invoice]:
+    """Asked again now that they are locked: another pass may have been here since."""
+    if clock is None:
+        return _of_claimed.rows(at=at, claimed=claimed)
+    ours = _due_invoices(at).filter(customer__clock=clock, pk__in=claimed)
+    return list(ours.select_related("customer").order_by("finalized_at", "pk"))
+
+
+@standing
+def _of_claimed(at: datetime, claimed: list[UUID]) -> QuerySet[Invoice]:
+    ours = _due_invoices(at).filter(customer__clock=None, pk__any_of=claimed)
+    return ours.select_related("customer").order_by("finalized_at", "pk")
+
+
+def _due_invoices(at: datetime) -> InvoiceQuerySet:
     """Open invoices that were never charged, or whose next try has come."""
     payments = Payment.objects.filter(invoice=OuterRef("pk"))
     attempts = PaymentAttempt.objects.filter(payment__invoice=OuterRef("pk"))
@@ -194,13 +236,10 @@ def _due_invoices(at: datetime, clock: CustomerClock | None, share: Share) -> In
     # What was taken back is over, and what was paid in part; what was given back is for people.
     under_way = attempts.live().exclude(payment__state="returned")
     under_way = under_way.exclude(payment__state="paid", payment__invoice__amount_refunded=0)
-    ours = Invoice.objects.collectable().filter(customer__clock=clock, finalized_at__lte=at)
-    if not share.is_rest:
-        ours = ours.filter(customer__in=share.customers)
-    elif share.customers:
-        ours = ours.exclude(customer__in=share.customers)
     return (
-        ours.alias(left=LEFT_TO_PAY)
+        Invoice.objects.collectable()
+        .filter(finalized_at__lte=at)
+        .alias(left=LEFT_TO_PAY)
         .filter(left__gt=0)
         .filter(Exists(methods), ~Exists(under_way))
         .filter(Exists(payments.due_for_attempt(at)) | (~Exists(settled) & ~Exists(tried)))

@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
+
+from django.db.models import QuerySet
 
 from billing.domain.attempts import (
     LIVE_ATTEMPT_STATES,
@@ -21,6 +24,7 @@ from billing.services.payments.sending import send_deadline
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import Money
+from tiktoktoe.standing import standing
 
 IN_FLIGHT = "a payment of this invoice is on its way; its outcome must be known first"
 
@@ -102,7 +106,7 @@ def payment_for(
     """
     is_alone = channel == Channel.STORED_METHOD and not is_on_session
     purpose = "off_session" if is_alone else "on_session"
-    payments = list(Payment.objects.select_for_update(of=("self",)).filter(invoice=invoice))
+    payments = _payments_of.rows(invoice=invoice.pk)
     if any(payment.contested == Payment.Contested.DISPUTED for payment in payments):
         raise PaymentDisputed(f"a payment of invoice {invoice} is disputed at the bank")
     live = next((payment for payment in payments if payment.state in LIVE_PAYMENT_STATES), None)
@@ -134,6 +138,11 @@ def payment_for(
         created_at=at,
     )
     return payment, []
+
+
+@standing
+def _payments_of(invoice: UUID) -> QuerySet[Payment]:
+    return Payment.objects.select_for_update(of=("self",)).filter(invoice=invoice)
 
 
 def _is_held_for_contradiction(payment: Payment, invoice: Invoice) -> bool:

@@ -17,6 +17,7 @@ from billing.errors import (
 from billing.gateways.base import CustomerRequest, Page, PageRequest
 from billing.gateways.registry import DEFAULT_GATEWAY, gateway_named
 from billing.models import GatewayCustomer, InstrumentToken, PaymentAttempt, PaymentMethod
+from billing.queries.gateway_customers import known_to, named_there
 from billing.services.payments.addresses import setup_page_address, setup_page_left_address
 from billing.services.payments.further_tokens import detach_token, end_token_of, end_tokens
 from billing.services.payments.stored_methods import keep_method
@@ -41,7 +42,7 @@ def make_known(
     Raises:
         GatewayUnavailable: If the gateway cannot be reached.
     """
-    known = GatewayCustomer.objects.filter(customer=customer, gateway=gateway).first()
+    known = known_to.first(customer=customer.pk, gateway=gateway)
     if known is not None:
         return known
     request = CustomerRequest(
@@ -142,9 +143,7 @@ def take_over_method(
     is whom they act for, and another's page is as good as none.
     """
     page = gateway_named(gateway).read_page(session)
-    owner = GatewayCustomer.objects.filter(
-        gateway=gateway, gateway_reference=page.customer_reference
-    ).first()
+    owner = named_there.first(gateway=gateway, reference=page.customer_reference)
     if owner is None or not page.is_complete or page.method is None:
         return None
     if customer is not None and owner.customer_id != customer.pk:

@@ -6,23 +6,26 @@ again, or the gateway is asked what became of it.
 
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, QuerySet
 
 from billing.domain.attempts import UNPROVEN_ATTEMPT_STATES, Answer
 from billing.domain.authentication import Ask
 from billing.domain.declines import Decline, DeclineClass
 from billing.gateways.base import ChargeRequest, Outcome, PageRequest
 from billing.gateways.registry import gateway_named
-from billing.models import GatewayClock, GatewayCustomer, Invoice, PaymentAttempt
+from billing.models import GatewayClock, Invoice, PaymentAttempt
+from billing.queries.gateway_customers import known_to
 from billing.services.payments.addresses import payment_page_address
 from billing.services.payments.channels import Channel
 from billing.services.payments.gateway_calls import ask
 from billing.services.payments.gateway_clocks import clock_is_wrong, told_by
 from billing.services.payments.settling import settle_attempt
 from subscriptions.services.transitions import Actor
+from tiktoktoe.standing import standing
 
 PAGE_IS_OPEN_FOR = timedelta(hours=1)  # Stripe allows 30 minutes to 24 hours
 _GRACE = timedelta(seconds=10)
@@ -125,8 +128,13 @@ def _claim(attempt: PaymentAttempt, at: datetime) -> PaymentAttempt | None:
     counted["missed_at"] = None  # whatever was not found then may be found now
     if not unproven.update(**counted):
         return None
+    return _to_send.get(pk=attempt.pk)
+
+
+@standing
+def _to_send(pk: UUID) -> QuerySet[PaymentAttempt]:
     related = ("payment__invoice", "payment__customer", "method")
-    return PaymentAttempt.objects.select_related(*related).get(pk=attempt.pk)
+    return PaymentAttempt.objects.select_related(*related).filter(pk=pk).order_by()
 
 
 def _metadata(attempt: PaymentAttempt) -> dict[str, str]:
@@ -139,9 +147,7 @@ def _metadata(attempt: PaymentAttempt) -> dict[str, str]:
 
 def customer_reference(attempt: PaymentAttempt) -> str:
     """How the attempt's gateway names the customer."""
-    known = GatewayCustomer.objects.get(
-        customer_id=attempt.payment.customer_id, gateway=attempt.gateway
-    )
+    known = known_to.get(customer=attempt.payment.customer_id, gateway=attempt.gateway)
     return known.gateway_reference
 
 

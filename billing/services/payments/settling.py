@@ -6,8 +6,10 @@ comes late, twice or out of order finds the attempt in a state that it cannot le
 
 from dataclasses import replace
 from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from billing.domain.attempts import (
     Answer,
@@ -31,6 +33,7 @@ from billing.services.payments.contrary_words import note_charge_contrary, takes
 from billing.services.payments.foreign_fees import take_fee
 from billing.services.payments.payment_events import record_event
 from subscriptions.services.transitions import Actor
+from tiktoktoe.standing import standing
 
 
 @transaction.atomic
@@ -150,18 +153,22 @@ def _is_only_held(attempt: PaymentAttempt, outcome: Outcome) -> bool:
 
 def lock_attempt(attempt: PaymentAttempt) -> PaymentAttempt:
     """The attempt as it is now; the invoice is always locked first, so that nobody deadlocks."""
-    invoice = (
-        Invoice.objects.select_for_update(of=("self",))
-        .select_related("subscription")
-        .get(payments__attempts=attempt.pk)
-    )
-    locked = (
-        PaymentAttempt.objects.select_for_update(of=("self", "payment"))
-        .select_related("payment__customer")
-        .get(pk=attempt.pk)
-    )
+    invoice = _invoice_of.get(attempt=attempt.pk)
+    locked = _attempt.get(pk=attempt.pk)
     locked.payment.invoice = invoice
     return locked
+
+
+@standing
+def _invoice_of(attempt: UUID) -> QuerySet[Invoice]:
+    invoices = Invoice.objects.select_for_update(of=("self",)).select_related("subscription")
+    return invoices.filter(payments__attempts=attempt).order_by()
+
+
+@standing
+def _attempt(pk: UUID) -> QuerySet[PaymentAttempt]:
+    attempts = PaymentAttempt.objects.select_for_update(of=("self", "payment"))
+    return attempts.select_related("payment__customer").filter(pk=pk).order_by()
 
 
 def _proven_state(attempt: PaymentAttempt, outcome: Outcome, at: datetime) -> AttemptState:

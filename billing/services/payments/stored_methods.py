@@ -1,15 +1,19 @@
 """Stored ways to pay, as the gateway has told about them."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from billing.domain.attempts import UNPROVEN_ATTEMPT_STATES
 from billing.domain.same_card import CardFacts, is_same_card, the_same_among
 from billing.gateways.base import MethodDetails
 from billing.gateways.registry import DEFAULT_GATEWAY
-from billing.models import GatewayCustomer, InstrumentToken, PaymentAttempt, PaymentMethod
+from billing.models import InstrumentToken, PaymentAttempt, PaymentMethod
+from billing.queries.gateway_customers import named_there
 from billing.services.payments.gateway_mandates import keep_mandate
+from tiktoktoe.standing import standing
 
 
 @transaction.atomic
@@ -33,10 +37,10 @@ def keep_method(
     Args:
         meant: The method that the customer was about to bring to this gateway too.
     """
-    owner = GatewayCustomer.objects.filter(
-        gateway=gateway, gateway_reference=details.customer_reference, customer_id=customer_id
-    )
-    if not details.customer_reference or not owner.exists():
+    if not details.customer_reference:
+        return None
+    there = named_there.rows(gateway=gateway, reference=details.customer_reference)
+    if customer_id not in {owner.customer_id for owner in there}:
         return None
     try:
         with transaction.atomic():
@@ -81,14 +85,11 @@ def _keep(
 
 def _known(customer_id: int, details: MethodDetails, gateway: str) -> PaymentMethod | None:
     """The customer's method that the gateway holds under this name already."""
-    mine = PaymentMethod.objects.filter(customer_id=customer_id)
-    own = mine.filter(gateway=gateway, gateway_reference=details.reference).first()
+    name: dict[str, Any] = {"gateway": gateway, "reference": details.reference}
+    own = _named.first(customer=customer_id, **name)
     if own is not None or details.kind != "card":
         return own
-    tokens = InstrumentToken.objects.usable().filter(
-        gateway=gateway, gateway_reference=details.reference
-    )
-    return mine.filter(tokens__in=tokens).first()
+    return _with_token.first(customer=customer_id, state=InstrumentToken.State.ACTIVE, **name)
 
 
 def _let_go_of(customer_id: int, details: MethodDetails, gateway: str) -> PaymentMethod | None:
@@ -96,12 +97,12 @@ def _let_go_of(customer_id: int, details: MethodDetails, gateway: str) -> Paymen
 
     It could not be told, or not in time. What was let go of stays so, unless it is brought again.
     """
-    tokens = InstrumentToken.objects.filter(
+    return _with_token.first(
+        customer=customer_id,
         gateway=gateway,
-        gateway_reference=details.reference,
+        reference=details.reference,
         state=InstrumentToken.State.REMOVED,
     )
-    return PaymentMethod.objects.filter(customer_id=customer_id, tokens__in=tokens).first()
 
 
 def _held_elsewhere(
@@ -115,17 +116,37 @@ def _held_elsewhere(
     if details.kind != "card":
         return None
     facts = _facts(details)
-    cards = PaymentMethod.objects.usable().filter(customer_id=customer_id, kind="card")
-    elsewhere = cards.exclude(gateway=gateway)
-    held_here = InstrumentToken.objects.usable().filter(gateway=gateway)
-    on_its_way = PaymentAttempt.objects.filter(gateway=gateway, state__in=UNPROVEN_ATTEMPT_STATES)
-    free = elsewhere.exclude(tokens__in=held_here).exclude(attempts__in=on_its_way)
-    found = {row.pk: row for row in free}
+    found = {row.pk: row for row in _free_elsewhere.rows(customer=customer_id, gateway=gateway)}
     known = {row.pk: _facts(row) for row in found.values()}
     if meant in known and is_same_card(facts, known[meant]):
         return found[meant]
     same = the_same_among(facts, known.items())
     return found[same] if same is not None else None
+
+
+@standing
+def _named(customer: int, gateway: str, reference: str) -> QuerySet[PaymentMethod]:
+    mine = PaymentMethod.objects.filter(customer=customer)
+    return mine.filter(gateway=gateway, gateway_reference=reference).order_by()
+
+
+@standing
+def _with_token(customer: int, gateway: str, reference: str, state: str) -> QuerySet[PaymentMethod]:
+    tokens = InstrumentToken.objects.filter(
+        gateway=gateway, gateway_reference=reference, state=state
+    )
+    mine = PaymentMethod.objects.filter(customer=customer, tokens__in=tokens)
+    return mine.order_by("-is_default", "-created_at")
+
+
+@standing
+def _free_elsewhere(customer: int, gateway: str) -> QuerySet[PaymentMethod]:
+    cards = PaymentMethod.objects.usable().filter(customer=customer, kind="card")
+    held_here = InstrumentToken.objects.usable().filter(gateway=gateway)
+    on_its_way = PaymentAttempt.objects.filter(gateway=gateway, state__in=UNPROVEN_ATTEMPT_STATES)
+    elsewhere = cards.exclude(gateway=gateway)
+    free = elsewhere.exclude(tokens__in=held_here).exclude(attempts__in=on_its_way)
+    return free.order_by("-is_default", "-created_at")
 
 
 def _give_token(
