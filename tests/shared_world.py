@@ -55,8 +55,15 @@ def shared_world(arrange: Callable[[], World]) -> Callable[..., World]:
     return pytest.fixture(scope="class")(world)
 
 
-def _begin(arrange: Callable[[], Any], blocker: DjangoDbBlocker) -> None:
+def _around() -> transaction.Atomic:
+    """A transaction like that of a test: what must be durable may begin in it."""
     around = transaction.atomic()
+    around._from_testcase = True
+    return around
+
+
+def _begin(arrange: Callable[[], Any], blocker: DjangoDbBlocker) -> None:
+    around = _around()
     around.__enter__()
     try:
         world = arrange()
@@ -88,6 +95,6 @@ def _asks_for(item: pytest.Item | None, arrange: Callable[[], Any]) -> bool:
 @contextmanager
 def undone() -> Iterator[None]:
     """Whatever is written in here is gone after it."""
-    with transaction.atomic():
+    with _around():
         yield
         transaction.set_rollback(True)

@@ -5,7 +5,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.models import CreditNote, Invoice, InvoiceLine
@@ -25,14 +25,14 @@ from tests.factories.subscriptions import (
     subscription_since,
 )
 from tests.factories.usage import use
+from tests.shared_world import undone
+from tests.strategies import histories
 from tiktoktoe.kernel.errors import TikTokToeError
 
 pytestmark = pytest.mark.django_db
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Pacific/Auckland", "Asia/Kolkata"]
-once = settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+few = histories(5, thorough=12)
 step = st.one_of(
     st.tuples(st.just("use"), st.integers(0, 50_000)),
     st.tuples(st.just("change"), st.integers(0, 2)),
@@ -80,11 +80,12 @@ def play(
             )
 
 
-@once
+@few
 @given(
     steps=st.lists(st.tuples(step, st.integers(1, 25)), min_size=3, max_size=10),
     zone=st.sampled_from(ZONES),
 )
+@undone()
 def test_any_history_is_billed_once_without_gap_and_adds_up(
     steps: list[tuple[tuple[str, int], int]], zone: str
 ) -> None:
@@ -130,13 +131,14 @@ def check_fees_cover_the_time_once(subscription: Subscription) -> None:
     assert periods[-1][1] == subscription.current_period_end
 
 
-@once
+@few
 @given(
     quantity=st.integers(0, 10**7),
     seats=st.integers(1, 9),
     day=st.integers(1, 27),
     zone=st.sampled_from(ZONES),
 )
+@undone()
 def test_the_preview_equals_the_invoice(quantity: int, seats: int, day: int, zone: str) -> None:
     version = published_version(
         recurring("12.34", charge_model="per_unit"), per_call("0.00037"), at=START

@@ -33,6 +33,7 @@ from tests.factories.subscriptions import (
     recurring,
 )
 from tests.factories.usage import use
+from tests.shared_world import shared_world
 from tiktoktoe.kernel.clock import moved_to
 from tiktoktoe.kernel.money import Money
 
@@ -65,8 +66,7 @@ def rich_version() -> PlanVersion:
     return publish_plan_version(version=version, at=JAN_1)
 
 
-@pytest.fixture
-def customer() -> Customer:
+def arrange() -> Customer:
     """Somebody who was billed a line of every kind."""
     customer = taxed_customer("19")
     subscription = start_subscription(
@@ -99,6 +99,9 @@ def customer() -> Customer:
     return customer
 
 
+customer = shared_world(arrange)
+
+
 def line_pages(customer: Customer, start: str) -> list[tuple[InvoiceLine, Client, str, str]]:
     """Each line with its page, as staff or the customer sees it, and the events it leads to."""
     client = Client()
@@ -118,13 +121,18 @@ def test_every_kind_of_line_adds_up_and_leads_to_the_very_events_that_it_counts(
     customer: Customer, start: str
 ) -> None:
     counts = {}
+    early = InvoiceLine.objects.filter(invoice__kind="threshold").first()
+    assert early is not None
     with moved_to(FEB_1 + timedelta(days=11)):
-        for line, client, _, events in line_pages(customer, start):
+        for line, client, page, events in line_pages(customer, start):
             why = line.derivation
             steps = sum((Fraction(step["amount"]) for step in why["steps"]), Fraction(0))
             assert Decimal(why["amount"]) == line.amount.amount
             # A part of a period is rounded in its one step.
             assert steps in {Fraction(why["exact"]), Fraction(why["amount"])}, line
+            if line.kind == "usage_credit":  # what was billed before leads to that invoice
+                assert f'<a href="{start}/invoices/{early.invoice.number}/">Invoice' in page
+                assert ", version" not in page
             if events:
                 listed = client.get(events).context
                 assert len(listed["listed"].events) == listed["total"].event_count
@@ -143,20 +151,6 @@ def test_every_kind_of_line_adds_up_and_leads_to_the_very_events_that_it_counts(
     }
     kinds = set(InvoiceLine.objects.values_list("kind", flat=True))
     assert kinds == set(InvoiceLine.Kind.values) - {"one_off"}
-
-
-@pytest.mark.parametrize("start", ["", "/portal"])
-def test_what_was_billed_before_leads_to_that_invoice(customer: Customer, start: str) -> None:
-    early = InvoiceLine.objects.filter(invoice__kind="threshold").first()
-    assert early is not None
-
-    with moved_to(FEB_1 + timedelta(days=11)):
-        (page,) = (
-            p for line, _, p, _ in line_pages(customer, start) if line.kind == "usage_credit"
-        )
-
-    assert f'<a href="{start}/invoices/{early.invoice.number}/">Invoice' in page
-    assert ", version" not in page
 
 
 def test_a_discount_that_is_shared_out_does_not_claim_to_be_rounded_alone(

@@ -9,7 +9,7 @@ from multiprocessing import get_context
 import pytest
 from django.db import connection, connections
 from django.db.models import Count, Sum
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.models import Invoice
@@ -27,6 +27,8 @@ from finance.services.posting import post_documents
 from tests.factories.billing import open_invoice
 from tests.factories.subscriptions import JAN_1, make_customer, published_version, recurring
 from tests.finance.services.test_posting import pay, refund
+from tests.shared_world import undone
+from tests.strategies import histories
 from tiktoktoe.kernel.money import Money
 
 LATER = datetime(2026, 3, 1, tzinfo=UTC)
@@ -115,12 +117,9 @@ ACTS = ["pay", "credit", "refund", "void", "give up", "post"]
 
 
 @pytest.mark.django_db
-@settings(
-    max_examples=25,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@histories(10, thorough=25)
 @given(st.lists(st.tuples(st.sampled_from(ACTS), st.integers(1, 98)), max_size=14))
+@undone()
 def test_any_sequence_of_documents_keeps_the_books_balanced_and_true(
     acts: list[tuple[str, int]],
 ) -> None:

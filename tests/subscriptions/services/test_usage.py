@@ -7,7 +7,7 @@ from itertools import count
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from subscriptions.domain.events import EventBody
@@ -18,6 +18,8 @@ from subscriptions.services.rollups import fold_deltas
 from subscriptions.services.usage import Closing, Incoming, close_usage, record_events
 from tests.factories.subscriptions import make_customer, make_meter
 from tests.factories.usage import make_source, use
+from tests.shared_world import undone
+from tests.strategies import histories
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -84,13 +86,9 @@ def incoming(batch: list[Sent], customer: Customer) -> list[Incoming]:
     ]
 
 
-@settings(
-    max_examples=30,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@histories(15, thorough=30)
 @given(st.lists(acts, max_size=12))
+@undone()
 def test_quantities_equal_a_recount_whatever_is_sent_folded_and_closed(
     steps: list[list[Sent] | str | int],
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, IntegrityError, transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.models import MrrMovement
@@ -34,6 +34,8 @@ from tests.factories.subscriptions import (
     recurring,
     subscription_since,
 )
+from tests.shared_world import undone
+from tests.strategies import histories
 from tiktoktoe.kernel.money import Money
 
 pytestmark = pytest.mark.django_db
@@ -165,32 +167,27 @@ def test_the_database_keeps_each_add_on_there_once_and_of_its_kind() -> None:
         Plan.objects.filter(pk=version.plan_id).update(is_add_on=False)
 
 
-@settings(
-    deadline=None,
-    max_examples=15,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@histories(6, thorough=15)
 @given(
     st.lists(st.tuples(st.integers(1, 30), st.integers(0, 4)), min_size=1, max_size=6).map(
         lambda changes: sorted(changes, key=lambda change: change[0])
     )
 )
+@undone()
 def test_any_row_of_changes_bills_the_days_that_were_had(changes: list[tuple[int, int]]) -> None:
-    with transaction.atomic():
-        subscription, version = subscribed(), seats("30.00")
-        now_there, of_day = 0, {}
-        at_once = ChangeOverride(timing=Timing.IMMEDIATE)
-        for n, (day, quantity) in enumerate(changes):
-            if quantity != now_there:
-                at = datetime(2026, 4, day, 10, n, tzinfo=UTC)
-                have(subscription, version, quantity, at, override=at_once)
-                now_there = quantity
-            of_day[date(2026, 4, day)] = quantity
-        had, there = Fraction(0), 0
-        for day in range(1, 31):
-            there = of_day.get(date(2026, 4, day), there)
-            had += there
-        billed = sum(i.subtotal.amount for i in Invoice.objects.exclude(kind="period"))
-        given_back = sum(n.subtotal.amount for n in CreditNote.objects.all())
-        assert billed - given_back == Decimal(had.numerator)
-        transaction.set_rollback(True)
+    subscription, version = subscribed(), seats("30.00")
+    now_there, of_day = 0, {}
+    at_once = ChangeOverride(timing=Timing.IMMEDIATE)
+    for n, (day, quantity) in enumerate(changes):
+        if quantity != now_there:
+            at = datetime(2026, 4, day, 10, n, tzinfo=UTC)
+            have(subscription, version, quantity, at, override=at_once)
+            now_there = quantity
+        of_day[date(2026, 4, day)] = quantity
+    had, there = Fraction(0), 0
+    for day in range(1, 31):
+        there = of_day.get(date(2026, 4, day), there)
+        had += there
+    billed = sum(i.subtotal.amount for i in Invoice.objects.exclude(kind="period"))
+    given_back = sum(n.subtotal.amount for n in CreditNote.objects.all())
+    assert billed - given_back == Decimal(had.numerator)

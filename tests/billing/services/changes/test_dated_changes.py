@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from billing import tasks
@@ -31,6 +31,8 @@ from subscriptions.services.price_specs import PriceSpec
 from tests.factories.lifecycle import at, begin, billed, fee_of, lines_of, noted
 from tests.factories.subscriptions import TEST_ACTOR, make_customer, per_call, recurring
 from tests.factories.usage import use
+from tests.shared_world import undone
+from tests.strategies import histories
 from tiktoktoe.kernel import clock as time
 from tiktoktoe.kernel.money import Money
 
@@ -471,15 +473,14 @@ def history(subscription: Subscription) -> list[tuple[str, ...]]:
     return [*billed(subscription), *[(str(n.total),) for n in notes]]
 
 
-@settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@histories(6, thorough=12)
 @given(
     policy=st.sampled_from(["own", "lago", "killbill", "stripe"]),
     days=st.integers(5, 100).filter(lambda n: (date(2026, 1, 1) + timedelta(days=n)).day != 1),
     what=st.sampled_from(["up", "down", "quantity", "pause"]),
     timing=st.sampled_from(["advance", "arrears"]),
 )
+@undone()
 def test_asked_for_a_day_it_bills_what_it_does_asked_for_at_that_instant(
     policy: str, days: int, what: str, timing: str
 ) -> None:
@@ -515,7 +516,6 @@ def test_asked_for_a_day_it_bills_what_it_does_asked_for_at_that_instant(
     live_to(end)
 
     assert history(asked) == history(done)
-    Subscription.objects.update(next_billing_at=None)  # the next example is not about these
 
 
 def test_credit_that_a_bill_before_that_day_uses_is_not_shown_twice() -> None:

@@ -10,7 +10,7 @@ from fractions import Fraction
 from functools import partial
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
@@ -27,6 +27,8 @@ from subscriptions.models import Subscription
 from subscriptions.services.policies import ChangeOverride
 from tests.factories.lifecycle import begin, fee_of
 from tests.factories.subscriptions import TEST_ACTOR, make_customer
+from tests.shared_world import undone
+from tests.strategies import histories
 from tiktoktoe.kernel.errors import TikTokToeError
 from tiktoktoe.kernel.money import Money
 from tiktoktoe.kernel.periods import local_date, local_midnight
@@ -130,9 +132,7 @@ def worth_of_service(subscription: Subscription, until: datetime) -> Fraction:
     return worth
 
 
-@settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@histories(7, thorough=20)
 @given(
     steps=st.lists(st.tuples(step, st.integers(0, 6)), min_size=4, max_size=10),
     policy=st.sampled_from(["own", "lago"]),
@@ -140,6 +140,7 @@ def worth_of_service(subscription: Subscription, until: datetime) -> Fraction:
     zone=st.sampled_from(ZONES),
     is_rich=st.booleans(),
 )
+@undone()
 def test_any_history_is_as_it_was_shown_and_bills_exactly_what_was_served(
     steps: list[tuple[tuple[str, int], int]], policy: str, timing: str, zone: str, is_rich: bool
 ) -> None:

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.errors import PlanChangeInvalid, PlanChangeNotNow
@@ -25,6 +25,8 @@ from tests.factories.subscriptions import (
     subscription_since,
 )
 from tests.factories.usage import use
+from tests.shared_world import undone
+from tests.strategies import histories
 from tiktoktoe.kernel.money import Money
 
 pytestmark = pytest.mark.django_db
@@ -248,13 +250,12 @@ def test_a_cancellation_after_a_scheduled_change_wins() -> None:
     assert Invoice.objects.count() == 1
 
 
-@settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@histories(6, thorough=15)
 @given(
     cents=st.lists(st.integers(0, 50_000), min_size=2, max_size=4),
     days=st.lists(st.integers(1, 31), min_size=3, max_size=3).map(sorted),
 )
+@undone()
 def test_the_preview_is_what_happens_and_credits_never_exceed_charges(
     cents: list[int], days: list[int]
 ) -> None:

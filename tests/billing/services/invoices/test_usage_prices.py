@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.domain.event_rating import limit_events
@@ -42,6 +42,8 @@ from tests.factories.subscriptions import (
     subscription_since,
 )
 from tests.factories.usage import use
+from tests.shared_world import undone
+from tests.strategies import histories
 from tiktoktoe.kernel.periods import Period
 from tiktoktoe.kernel.rates import round_half_away
 
@@ -175,9 +177,7 @@ def test_an_event_without_its_amount_is_refused() -> None:
     assert [(r.field, r.code) for r in result.refused] == [("properties.cost", "invalid")]
 
 
-@settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@histories(6, thorough=15)
 @given(
     quantities=st.lists(st.decimals("0", "500", places=2), min_size=1, max_size=6),
     terms=st.builds(
@@ -192,6 +192,7 @@ def test_an_event_without_its_amount_is_refused() -> None:
         event_maximum=st.decimals("5", "20", places=2),
     ),
 )
+@undone()
 def test_limits_of_events_are_the_same_in_sql_and_in_the_arithmetic(
     quantities: list[Decimal], terms: PriceTerms
 ) -> None:
@@ -388,10 +389,9 @@ CHANGES = st.lists(
 )
 
 
-@settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@histories(6, thorough=15)
 @given(changes=CHANGES, first=st.integers(1, 15), after=st.integers(16, 29))
+@undone()
 def test_levels_are_the_same_in_sql_and_in_the_arithmetic(
     changes: list[tuple[int, int, int]], first: int, after: int
 ) -> None:
