@@ -84,29 +84,55 @@ def test_python_code_of_a_migration_sees_every_model_remade(state: ProjectState)
     assert order._meta.get_field("shop").related_model is shop
 
 
-def test_what_was_remade_for_python_code_serves_the_next_until_something_changes(
-    state: ProjectState,
+@pytest.mark.parametrize("option", ["index", "constraint"])
+def test_a_new_index_or_constraint_remakes_nothing_and_is_known(
+    state: ProjectState, option: str
 ) -> None:
-    def shop_seen() -> type[models.Model]:
-        seen: list[type[models.Model]] = []
-        operation = operations.RunPython(
-            lambda apps, _: seen.append(apps.get_model("trade", "Shop"))
-        )
-        operation.database_forwards("trade", connection.schema_editor(), state.clone(), state)
-        return seen[0]
+    index = models.Index(fields=["code"], name="by_code")
+    constraint = models.UniqueConstraint(fields=["code"], name="by_code")
+    add, remove = {
+        "index": (operations.AddIndex("Shop", index), operations.RemoveIndex("Shop", "by_code")),
+        "constraint": (
+            operations.AddConstraint("Shop", constraint),
+            operations.RemoveConstraint("Shop", "by_code"),
+        ),
+    }[option]
 
-    def add_field(name: str) -> None:
+    def names() -> list[str]:
+        meta = state.apps.get_model("trade", "Shop")._meta
+        return [found.name for found in (*meta.indexes, *meta.constraints)]
+
+    assert remade(state, add) == set()
+    assert names() == ["by_code"]
+    assert remade(state, remove) == set()
+    assert names() == []
+
+
+def test_a_copy_of_a_state_is_changed_alone(state: ProjectState) -> None:
+    copied = state.clone()
+    operations.AddField("Shop", "name", models.TextField()).state_forwards("trade", copied)
+    operations.RenameModel("Order", "Sale").state_forwards("trade", copied)
+
+    assert set(state.models["trade", "shop"].fields) == {"id", "code"}
+    assert set(state.models) == {("trade", "shop"), ("trade", "order")}
+    assert set(copied.models) == {("trade", "shop"), ("trade", "sale")}
+    assert copied.models["trade", "sale"].name_lower == "sale"
+
+
+def test_python_code_of_a_migration_sees_the_models_from_before_it(state: ProjectState) -> None:
+    seen: list[set[str]] = []
+
+    def look(apps: Any, _editor: Any) -> None:
+        seen.append({field.name for field in apps.get_model("trade", "Shop")._meta.get_fields()})
+
+    for name in ("name", "place"):
+        operations.RunPython(look).database_forwards(
+            "trade", connection.schema_editor(), state.clone(), state
+        )
         field = models.TextField(default="")
         operations.AddField("Shop", name, field).state_forwards("trade", state)
 
-    add_field("name")
-    first, again = shop_seen(), shop_seen()
-    add_field("place")
-    later = shop_seen()
-
-    assert "name" in {field.name for field in first._meta.get_fields()}
-    assert first is again is not later
-    assert "place" in {field.name for field in later._meta.get_fields()}
+    assert seen == [{"id", "code"}, {"id", "code", "name"}]
 
 
 def test_whether_a_model_is_swappable_is_looked_up_as_ever_afterwards() -> None:

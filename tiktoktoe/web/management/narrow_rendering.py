@@ -5,76 +5,125 @@ one, and every other that can be reached from it over relations: here some 25 fo
 operations, which is five sixths of what `migrate` costs on a fresh database. What they are remade
 for is that they refer to the changed model; for SQL only its table and its keys matter. So where
 those are as before, the changed model alone is remade, and the state is marked as delayed, which
-is Django's own word for "remake them all before Python code may look": a RunPython operation, and
-the signals after the last migration, see all models as ever.
+is Django's own word for "remake them all before anybody may look": the signals after the last
+migration see all models as ever. An operation that changes no field remakes none: its constraints
+and indexes are written into the class that is there. For the Python code of a migration see
+`models_asked_for.py`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, wraps
 from typing import Any
 
 from django.apps import apps
 from django.db.migrations.operations import RunPython
-from django.db.migrations.state import ModelState, ProjectState
+from django.db.migrations.state import AppConfigStub, ModelState, ProjectState, StateApps
 from django.db.models import Field, Model
+
+from tiktoktoe.web.management.models_asked_for import StateOfModelsAskedFor
 
 ModelKey = tuple[str, str]
 
 
 @contextmanager
 def narrow_rendering() -> Iterator[None]:
-    """Let states remake only what an operation changes, and look up swapped models once."""
-    with _changed_alone(), _kept_for_what_follows(), _swapped_looked_up_once():
+    """Let states remake only what an operation changes, and copy what it may change cheaply."""
+    with (
+        _swapped_looked_up_once(),
+        _instead(ProjectState, "_find_reload_model", _changed_alone),
+        _instead(ProjectState, "_reload", _caches_emptied_once),
+        _instead(ProjectState, "_append_option", _option_in_place),
+        _instead(ProjectState, "_remove_option", _option_in_place),
+        _instead(ProjectState, "_alter_option", _option_in_place),
+        _instead(ModelState, "clone", _state_as_it_is),
+        _instead(StateApps, "clone", _classes_as_they_are),
+        _instead(RunPython, "database_forwards", _with_models_asked_for),
+    ):
         yield
 
 
 @contextmanager
-def _changed_alone() -> Iterator[None]:
-    every_related = ProjectState._find_reload_model  # type: ignore[attr-defined]  # noqa: SLF001
+def _instead(owner: type, name: str, way: Callable[..., Any]) -> Iterator[None]:
+    """Let a method go another way, which is given Django's own as its first argument."""
+    own = getattr(owner, name)
 
-    def find(
-        state: Any,
-        app_label: str,
-        model_name: str,
-        delay: bool = False,  # noqa: FBT001, FBT002
-    ) -> set[ModelKey]:
-        if not is_for_others_as_before(state, app_label, model_name):
-            found: set[ModelKey] = every_related(state, app_label, model_name, delay)
-            return found
-        state.is_delayed = True
-        return {(app_label, model_name)}
+    @wraps(own)
+    def method(*arguments: Any, **options: Any) -> Any:
+        return way(own, *arguments, **options)
 
-    ProjectState._find_reload_model = find  # type: ignore[attr-defined]  # noqa: SLF001
+    setattr(owner, name, method)
     try:
         yield
     finally:
-        ProjectState._find_reload_model = every_related  # type: ignore[attr-defined]  # noqa: SLF001
+        setattr(owner, name, own)
 
 
-@contextmanager
-def _kept_for_what_follows() -> Iterator[None]:
-    """Remake all models for Python code once, not again for the next that finds them unchanged.
+def _changed_alone(
+    every_related: Callable[..., set[ModelKey]],
+    state: ProjectState,
+    app_label: str,
+    model_name: str,
+    delay: bool = False,  # noqa: FBT001, FBT002
+) -> set[ModelKey]:
+    if not is_for_others_as_before(state, app_label, model_name):
+        return every_related(state, app_label, model_name, delay)
+    state.is_delayed = True
+    return {(app_label, model_name)}
 
-    Django remakes them in the copy of the state from before the operation, and throws that away.
-    The state after it is the same, for Python code changes none, and stays.
+
+def _caches_emptied_once(
+    reload: Callable[..., None], state: ProjectState, related: set[ModelKey]
+) -> None:
+    """Not after the old classes have gone and again after the new ones have come."""
+    with state.apps.bulk_update():
+        reload(state, related)
+
+
+def _option_in_place(
+    change: Callable[..., None], state: ProjectState, app: str, model: str, option: str, *rest: Any
+) -> None:
+    """Give a class its new list of constraints or indexes without making it anew.
+
+    Whoever adds or removes one has it in hand and asks the class for its table alone.
     """
-    run = RunPython.database_forwards
+    made = vars(state).pop("apps", None)  # a state that has no classes remakes none
+    change(state, app, model, option, *rest)
+    if made is not None:
+        vars(state)["apps"] = made
+        setattr(made.get_model(app, model)._meta, option, state.models[app, model].options[option])
 
-    def run_and_keep(
-        operation: RunPython, app_label: str, editor: Any, from_state: Any, to_state: Any
-    ) -> None:
-        del from_state
-        to_state.clear_delayed_apps_cache()
-        _ = to_state.apps  # remakes them
-        to_state.is_delayed = False
-        run(operation, app_label, editor, to_state, to_state)
 
-    RunPython.database_forwards = run_and_keep  # type: ignore[method-assign, assignment]
-    try:
-        yield
-    finally:
-        RunPython.database_forwards = run  # type: ignore[method-assign]
+def _state_as_it_is(_: Callable[..., ModelState], state: ModelState) -> ModelState:
+    """A copy of a model's state, whose fields were checked when it was made.
+
+    Django copies the states of all models before each operation.
+    """
+    made = object.__new__(type(state))
+    vars(made).update(vars(state))
+    made.fields, made.options = dict(state.fields), dict(state.options)
+    made.managers = list(state.managers)
+    vars(made).pop("name_lower", None)  # whoever copies it may give it another name
+    return made
+
+
+def _classes_as_they_are(_: Callable[..., StateApps], known: StateApps) -> StateApps:
+    """A copy of a state's registry, without a look at every class whether it is to be copied."""
+    made = StateApps([], {})
+    for label in known.app_configs:
+        made.all_models[label].update(known.all_models[label])
+        config = made.app_configs[label] = AppConfigStub(label)
+        config.apps = made
+        config.import_models()
+    made.real_models = known.real_models
+    return made
+
+
+def _with_models_asked_for(
+    run: Callable[..., None], operation: RunPython, app: str, editor: Any, *states: ProjectState
+) -> None:
+    before, after = states
+    run(operation, app, editor, StateOfModelsAskedFor(before), after)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.commands.migrate import Command as DjangoMigrate
 from django.db import connections
+from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Model
@@ -38,15 +39,15 @@ class Command(DjangoMigrate):
 
     def _make_djstripe_tables(self, database: str, verbosity: int) -> None:
         connection = connections[database]
-        loader = MigrationLoader(connection)
+        executor = MigrationExecutor(connection)
+        loader = executor.loader
         names = [name for app, name in loader.disk_migrations if app == DJSTRIPE]
         has_trace = any(app == DJSTRIPE for app, _ in loader.applied_migrations)
         models = _models_at_the_end(loader)
         tables = set(connection.introspection.table_names())
         if not names or has_trace or any(m._meta.db_table in tables for m in models):
             return
-        for label in NEEDED_FIRST:
-            call_command("migrate", label, database=database, verbosity=0, interactive=False)
+        executor.migrate([node for node in loader.graph.leaf_nodes() if node[0] in NEEDED_FIRST])
         with connection.schema_editor() as editor:
             for model in models:
                 editor.create_model(model)
