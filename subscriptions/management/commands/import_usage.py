@@ -2,6 +2,7 @@
 
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,15 @@ def pair(text: str) -> tuple[str, str]:
     if not (name and mark and value):
         raise ArgumentTypeError(f"{text!r} is not like field=column")
     return name, value
+
+
+def each_once(pairs: Sequence[tuple[str, str]], option: str) -> dict[str, str]:
+    """Pairs by their first word, which none may share."""
+    named = [name for name, _ in pairs]
+    twice = next((name for name in named if named.count(name) > 1), None)
+    if twice is not None:
+        raise CommandError(f"{option} gives {twice!r} twice; keep one")
+    return dict(pairs)
 
 
 def time_zone(text: str) -> ZoneInfo:
@@ -78,9 +88,9 @@ class Command(BaseCommand):
         self, source: EventSource, path: Path, rejected: Path, options: dict[str, Any]
     ) -> ImportSummary:
         columns = EventColumns(
-            columns=dict(options["map"]),
-            constants=dict(options["set"]),
-            properties=dict(options["property"]),
+            columns=each_once(options["map"], "--map"),
+            constants=each_once(options["set"], "--set"),
+            properties=each_once(options["property"], "--property"),
             id_prefix=options["id_prefix"],
             time_zone=options["time_zone"],
         )

@@ -175,6 +175,7 @@ def test_a_line_as_deep_as_can_be_read_is_refused_alone(tmp_path: Path) -> None:
         ('"a"b,' + CSV, ["--id-prefix=m-"], "the header cannot be read"),
         (CSV.replace("region", "calls"), ["--id-prefix=m-"], "several columns 'calls'"),
         (CSV, ["--id-prefix=m-", "--set=quantity=1"], "quantity: has a column and is set, too"),
+        (CSV, ["--map=id=region", "--map=id=calls"], "--map gives 'id' twice; keep one"),
     ],
 )
 def test_what_cannot_work_is_said_before_anything_is_taken_in(
