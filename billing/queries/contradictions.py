@@ -16,7 +16,7 @@ from billing.models import (
     PaymentOperation,
     Refund,
 )
-from tiktoktoe.kernel.money import Money, zero
+from tiktoktoe.kernel.money import Money, quantize, zero
 
 SHOWN = 200
 CONTRADICTS = "gateway_contradicts"
@@ -39,8 +39,24 @@ class Contradicted:
     correction: OutcomeCorrection | None = None  # that waits for a second person
 
     @property
+    def other_amount(self) -> tuple[str, Money, Money] | None:
+        """A refund or capture that came to another amount: which, what it came to, what was asked.
+
+        It is not settled by it, and nothing can be moved here: what was issued for it, and what
+        the customer is owed, is of the amount that was asked for.
+        """
+        details, currency = self.event.details, self.attempt.currency
+        for kind, name in (("refund", "given_back"), ("capture", "taken")):
+            if name in details:
+                told, asked = details[name], details.get("asked_for")
+                return kind, _money(told, currency), _money(asked, currency)
+        return None
+
+    @property
     def what(self) -> str:
         """What it is called: charge, refund, capture or void."""
+        if self.other_amount is not None:
+            return self.other_amount[0]
         if self.operation is not None:
             return str(self.operation.kind)
         return "refund" if self.refund is not None else "charge"
@@ -58,6 +74,9 @@ class Contradicted:
     @property
     def says(self) -> str:
         """What the gateway says, in a sentence."""
+        if self.other_amount is not None:
+            kind, told, asked = self.other_amount
+            return f"The {kind} came to {_plain(told)}, and {_plain(asked)} was asked for"
         if self.word == CorrectionWord.EXECUTED:
             again = self.what == "charge" and self.attempt.state == AttemptState.SUCCEEDED
             return f"The {self.what} was executed{' a second time' if again else ''}"
@@ -153,6 +172,10 @@ def _of_charge(
         reference=reference,
         correction=correction,
     )
+
+
+def _plain(amount: Money) -> str:
+    return f"{quantize(amount).amount} {amount.currency.code}"
 
 
 def _money(told: object, currency: str) -> Money:

@@ -17,6 +17,7 @@ from billing.models import (
     PaymentOperation,
     Refund,
 )
+from billing.queries.contradictions import CONTRADICTS
 from billing.services.payments.operations import look_into_operation, settle_operation
 from billing.services.payments.payment_events import record_event
 from billing.services.payments.reconciling import look_into
@@ -79,6 +80,26 @@ def ensure_named(target: Target, verdict: OutcomeClaim.Verdict, name: str) -> No
         raise ProofMissing(f"name the {what} as the gateway does")
     if name and _others(target).filter(gateway_reference=name).exists():
         raise ProofMissing(f"the gateway's name is that of another {what}")
+
+
+def ensure_no_other_amount(target: Target, verdict: OutcomeClaim.Verdict) -> None:
+    """Refuse to take for executed, whole, what the gateway says came to another amount.
+
+    Once two people have seen to that, at the gateway, it can be.
+
+    Raises:
+        ProofMissing: If that is not seen to.
+    """
+    if verdict != OutcomeClaim.Verdict.EXECUTED or isinstance(target, PaymentAttempt):
+        return
+    about = "refund" if isinstance(target, Refund) else "operation"
+    told = payment_of(target).events.filter(
+        event=CONTRADICTS, **{f"details__{about}": str(target.pk)}
+    )
+    if told.exclude(corrections__state="done").exists():
+        raise ProofMissing(
+            f"the gateway says the {word_for(target)} came to another amount: see to that first"
+        )
 
 
 def settle_by_people(*, claim: OutcomeClaim, actor: Actor, at: datetime) -> Target:

@@ -17,6 +17,7 @@ from billing.services.payments.claim_targets import (
     asked_since,
     attempt_of,
     ensure_named,
+    ensure_no_other_amount,
     is_unanswered,
     look_at,
     payment_of,
@@ -53,8 +54,8 @@ def claim_outcome(
 
     Raises:
         ProofMissing: If there is no proof, no reason or no person, it is too early, somebody
-            has claimed something already, the reference is missing or another one's, or
-            asking has sent it again without an answer.
+            has claimed something already, the reference is missing or another one's, the
+            gateway says another amount, or asking has sent it again without an answer.
         StateMoveNotAllowed: If its outcome is known, by now.
     """
     if not proof.strip() or not reason.strip():
@@ -65,6 +66,7 @@ def claim_outcome(
         raise ProofMissing("it is not a day old: the gateway may still answer")
     name = reference.strip() if verdict == Verdict.EXECUTED else ""
     ensure_named(target, verdict, name)
+    ensure_no_other_amount(target, verdict)
     seen = _ask_once_more(target, actor, at)
     if seen.state != UNKNOWN:
         raise StateMoveNotAllowed(f"the {word_for(seen)} is {seen.state}: its outcome is known")

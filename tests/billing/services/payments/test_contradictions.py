@@ -9,23 +9,36 @@ import pytest
 
 from billing.domain.attempts import Answer
 from billing.domain.declines import DeclineClass
-from billing.errors import PaymentHeld
+from billing.errors import PaymentHeld, ProofMissing
 from billing.gateways.adyen import AdyenGateway
 from billing.gateways.base import CaptureRequest, ChargeRequest, Outcome, RefundRequest
 from billing.gateways.paypal import PayPalGateway
 from billing.gateways.stripe import StripeGateway
-from billing.models import Invoice, Payment, PaymentAttempt, PaymentReview, Refund, WebhookEvent
+from billing.models import (
+    Invoice,
+    OutcomeClaim,
+    Payment,
+    PaymentAttempt,
+    PaymentReview,
+    Refund,
+    WebhookEvent,
+)
+from billing.queries.contradictions import open_contradictions
 from billing.queries.waiting import waiting_for_people
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.checkout import open_payment_page
 from billing.services.payments.collection import collect_due
+from billing.services.payments.corrections import agree_to_correction, propose_correction
 from billing.services.payments.holds import capture_hold, hold_invoice
 from billing.services.payments.operations import settle_operation
 from billing.services.payments.part_payments import collect_rest
 from billing.services.payments.reconciling import reconcile_attempts
 from billing.services.payments.refunds import refund_payment, settle_refund
 from billing.services.payments.settling import settle_attempt
+from billing.services.payments.unknowns import agree_to_claim, claim_outcome
 from billing.services.payments.webhook_inbox import work_off
+from subscriptions.services.transitions import Actor
+from tests.factories.accounts import make_user
 from tests.scripted_gateway import LOST, TwoGateways, declined, gateways
 from tests.stripe_world import NOW, PERSON, invoice_of, later
 from tiktoktoe.kernel.money import Money
@@ -137,9 +150,52 @@ def test_another_amount_than_was_asked_for_settles_no_refund(gateways: TwoGatewa
     ]
     told = Payment.objects.get().events.get(event="gateway_contradicts")
     assert (told.details["given_back"], told.details["asked_for"]) == ("1.00", "10.00")
+    (row,) = open_contradictions()
+    assert (row.what, row.word) == ("refund", None)
+    assert row.says == "The refund came to 1.00 USD, and 10.00 USD was asked for"
     settle_refund(refund=refund, outcome=_given_back("10.00"), actor=PERSON, at=NOW)
     refund.refresh_from_db()
     assert refund.state == "succeeded"
+
+
+def test_another_amount_is_seen_to_before_people_take_a_refund_for_executed(
+    gateways: TwoGateways,
+) -> None:
+    charge_invoice(
+        invoice=invoice_of(gateways.customer_with_card(held_by="alpha")), actor=PERSON, at=NOW
+    )
+    gateways.alpha.refund = lambda _: _given_back("1.00")  # type: ignore[attr-defined]
+    refund, told = _refund("10.00"), Payment.objects.get().events
+    gateways.alpha.read_refund = lambda _: LOST  # type: ignore[attr-defined]
+    one, other = (Actor(source="finance", user=make_user()) for _ in range(2))
+
+    def claim() -> OutcomeClaim:
+        return claim_outcome(
+            target=Refund.objects.get(pk=refund.pk),
+            verdict=OutcomeClaim.Verdict.EXECUTED,
+            proof="the statement",
+            reason="the rest was given back there",
+            reference="re-1",
+            actor=one,
+            at=later(days=2),
+        )
+
+    with pytest.raises(ProofMissing, match="refund came to another amount"):
+        claim()
+    seen_to = propose_correction(
+        contradiction=told.get(event="gateway_contradicts"),
+        note="9.00 given back at the gateway",
+        actor=one,
+        at=later(days=2),
+    )
+    agree_to_correction(correction=seen_to, actor=other, at=later(days=2))
+    agree_to_claim(claim=claim(), actor=other, at=later(days=2))
+
+    refund.refresh_from_db()
+    assert (refund.state, Invoice.objects.get().amount_refunded) == (
+        "succeeded",
+        Money("10.00", "USD"),
+    )
 
 
 def test_another_amount_than_was_asked_for_settles_no_capture(gateways: TwoGateways) -> None:
@@ -162,6 +218,9 @@ def test_another_amount_than_was_asked_for_settles_no_capture(gateways: TwoGatew
         settle_operation(operation=capture, outcome=_given_back("1.00"), actor=PERSON, at=NOW)
     told = Payment.objects.get().events.get(event="gateway_contradicts")
     assert (told.details["taken"], told.details["asked_for"]) == ("1.00", "10.00")
+    assert (
+        open_contradictions()[0].says == "The capture came to 1.00 USD, and 10.00 USD was asked for"
+    )
     settle_operation(operation=capture, outcome=_given_back("10.00"), actor=PERSON, at=NOW)
     assert Invoice.objects.get().amount_paid == Money("10.00", "USD")
 
