@@ -344,6 +344,7 @@ urlpatterns = [
         planned_starts.planned_starts,
         name="planned_starts",
     ),
+    path("planned-starts/", planned_starts.planned_start_list, name="planned_start_list"),
     path(
         "planned-starts/<int:start_id>/",
         planned_starts.planned_start_detail,

@@ -12,6 +12,7 @@ from billing.models import (
     GatewayHealth,
     PaymentAttempt,
     PaymentReview,
+    PlannedStart,
     UnclearReturn,
     WebhookEvent,
 )
@@ -21,6 +22,8 @@ from billing.queries.unknowns import unknown_operations, unknown_refunds
 
 # An outcome that is not known for a day is no longer expected to become known by asking.
 UNKNOWN_FOR = timedelta(days=1)
+# Whoever could not be put on a plan is asked about for so long, or put on it otherwise.
+REFUSED_LATELY = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,11 @@ def waiting_for_people(at: datetime) -> list[Waiting]:
             "Subscriptions that could not be billed",
             BillingFailure.objects.filter(released_at__isnull=True),
             "billing_run_list",
+        ),
+        (
+            "Planned subscriptions that did not start in the last seven days",
+            PlannedStart.objects.filter(state="refused", done_at__gt=at - REFUSED_LATELY),
+            "planned_start_list",
         ),
     ]
     found = [Waiting(words, rows.count(), url_name) for words, rows, url_name in kinds]

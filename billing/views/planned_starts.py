@@ -1,6 +1,7 @@
 """Staff see what is to start for a customer and what it will charge, and take it back."""
 
 from django.contrib import messages
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
@@ -16,8 +17,27 @@ from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.errors import Conflict, InvalidInput
 from tiktoktoe.web.access import requires
+from tiktoktoe.web.chips import state_chips
+from tiktoktoe.web.pagination import paginate
 
 LATEST = 5
+
+
+@require_GET
+@requires(Permission.VIEW_BILLING)
+def planned_start_list(request: HttpRequest) -> HttpResponse:
+    """All of them, by state, those of the latest day on top."""
+    rows = PlannedStart.objects.order_by("-due_at", "-pk")
+    counts = dict(rows.values_list("state").annotate(n=Count("pk")).order_by())
+    state = request.GET.get("state", "")
+    shown = rows.filter(state=state) if state in PlannedStart.State else rows
+    context = {
+        "page": paginate(request, shown.select_related("customer", "plan_version__plan")),
+        "state": state,
+        "states": state_chips(PlannedStart.State, counts),
+        "total_count": sum(counts.values()),
+    }
+    return render(request, "billing/planned_start_list.html", context)
 
 
 @require_GET

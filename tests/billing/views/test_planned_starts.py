@@ -8,6 +8,7 @@ from django.test import Client
 from django.utils.html import strip_tags
 
 from billing.models import PlannedStart
+from billing.queries.waiting import waiting_for_people
 from subscriptions.models import Customer, Subscription
 from tests.factories.accounts import make_user
 from tests.factories.lifecycle import fee_of
@@ -112,6 +113,13 @@ def test_what_did_not_start_says_why() -> None:
 
     assert "it is not on sale" in page
     assert "Withdraw" not in page
+    listed = signed_in(Role.SUPPORT).get("/planned-starts/?state=refused").content.decode()
+    assert "it is not on sale" in listed
+    waiting = signed_in().get("/planned-starts/?state=waiting").content.decode()
+    assert "it is not on sale" not in waiting
+    told = [(row.count, row.url_name) for row in waiting_for_people(now())]
+    assert told == [(1, "planned_start_list")]
+    assert waiting_for_people(now() + timedelta(days=8)) == []
 
 
 def test_support_sees_it_and_takes_nothing_back_and_customers_see_nothing() -> None:
@@ -128,6 +136,8 @@ def test_support_sees_it_and_takes_nothing_back_and_customers_see_nothing() -> N
     assert "Withdraw" not in seen.content.decode()
     assert signed_in(Role.SUPPORT).post(back).status_code == 403
     assert signed_in(Role.CUSTOMER).get(part).status_code == 403
+    assert signed_in(Role.CUSTOMER).get("/planned-starts/").status_code == 403
+    assert signed_in(Role.CUSTOMER).get(f"/planned-starts/{start.pk}/").status_code == 403
     assert signed_in(Role.CUSTOMER).post(back).status_code == 403
     start.refresh_from_db()
     assert start.state == "waiting"

@@ -19,11 +19,14 @@ from billing.services.changes.following import invoice_after
 from billing.services.changes.pausing import pause, preview_pause, preview_resumption, resume
 from billing.services.changes.plan_change_previews import preview_plan_change
 from billing.services.changes.plan_changes import change_plan
+from billing.services.changes.planned_previews import preview_planned_start
+from billing.services.changes.planned_starts import StartWanted, plan_start
+from billing.services.changes.planned_work import start_planned
 from billing.services.credit.customer_credit import grant_credit
 from billing.services.invoices.invoicing import preview_next_invoice
 from billing.services.invoices.renewal import run_billing
 from subscriptions.domain.proration_policy import Timing, UnusedTime
-from subscriptions.models import Subscription
+from subscriptions.models import Customer, Subscription
 from subscriptions.services.policies import ChangeOverride
 from tests.factories.lifecycle import begin, fee_of
 from tests.factories.subscriptions import TEST_ACTOR, make_customer
@@ -35,11 +38,13 @@ from tiktoktoe.kernel.periods import local_date, local_midnight
 
 pytestmark = pytest.mark.django_db
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
+ASKED = datetime(2026, 1, 28, 12, tzinfo=UTC)
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Pacific/Auckland"]
 FEES = ("3775.80", "7551.60", "11327.40")
 ONE_DAY = timedelta(days=1)
 step = st.one_of(
     st.tuples(st.just("change"), st.integers(0, 5)),
+    st.tuples(st.just("backdate"), st.integers(0, 3)),
     st.tuples(st.just("toggle"), st.just(0)),
     st.tuples(st.just("toggle"), st.just(0)),
     st.tuples(st.just("pause"), st.just(1)),
@@ -50,10 +55,27 @@ step = st.one_of(
 class History:
     """A subscription to which things happen, each compared with what was shown before."""
 
-    def __init__(self, policy: str, timing: str, zone: str) -> None:
+    def __init__(self, policy: str, timing: str, zone: str, *, is_planned: bool = False) -> None:
         self.versions = [fee_of(fee, policy, timing=timing) for fee in FEES]
         customer = make_customer(time_zone=zone)
-        self.subscription = begin(self.versions[0], START.isoformat(), customer=customer)
+        if is_planned:
+            self.subscription = self.planned(customer)
+        else:
+            self.subscription = begin(self.versions[0], START.isoformat(), customer=customer)
+
+    def planned(self, customer: Customer) -> Subscription:
+        """One that was asked for days before; its first invoice is the one that was shown."""
+        wanted = StartWanted(
+            on=local_date(START, customer.time_zone), plan_version=self.versions[0]
+        )
+        terms = {"customer": customer, "wanted": wanted, "actor": TEST_ACTOR, "at": ASKED}
+        shown = preview_planned_start(**terms).first  # type: ignore[arg-type]
+        plan_start(**terms)  # type: ignore[arg-type]
+        start_planned(at=START)
+        begun = Subscription.objects.get(customer=customer)
+        billed = begun.invoices.first()
+        assert (billed and billed.total) == (shown and shown.totals.total)
+        return begun
 
     def play(self, what: str, n: int, at: datetime) -> None:
         shown, given_back = getattr(self, what)(n, at)
@@ -84,6 +106,22 @@ class History:
         act()
         after = preview_next_invoice(subscription=self.subscription)
         assert (following and following.lines) == (after and after.lines)
+        return shown.draft, shown.notes
+
+    def backdate(self, n: int, at: datetime) -> tuple[object, object]:
+        """Another plan as of a day that is over: where something of it is settled, refused."""
+        self.subscription.refresh_from_db()
+        others = [v for v in self.versions if v.pk != self.subscription.plan_version_id]
+        since = local_date(at, self.subscription.time_zone) - (n // 2 + 1) * ONE_DAY
+        terms = {
+            "subscription": self.subscription,
+            "plan_version": others[n % 2],
+            "quantity": 1,
+            "since": since,
+            "at": at,
+        }
+        shown = preview_plan_change(**terms)  # type: ignore[arg-type]
+        change_plan(**terms, actor=TEST_ACTOR, expected=shown.token)  # type: ignore[arg-type]
         return shown.draft, shown.notes
 
     def pause(self, n: int, at: datetime) -> tuple[object, object]:
@@ -138,13 +176,18 @@ def worth_of_service(subscription: Subscription, until: datetime) -> Fraction:
     policy=st.sampled_from(["own", "lago"]),
     timing=st.sampled_from(["advance", "arrears"]),
     zone=st.sampled_from(ZONES),
-    is_rich=st.booleans(),
+    kind=st.tuples(st.booleans(), st.booleans()),
 )
 @undone()
 def test_any_history_is_as_it_was_shown_and_bills_exactly_what_was_served(
-    steps: list[tuple[tuple[str, int], int]], policy: str, timing: str, zone: str, is_rich: bool
+    steps: list[tuple[tuple[str, int], int]],
+    policy: str,
+    timing: str,
+    zone: str,
+    kind: tuple[bool, bool],
 ) -> None:
-    history = History(policy, timing, zone)
+    is_rich, is_planned = kind
+    history = History(policy, timing, zone, is_planned=is_planned)
     subscription = history.subscription
     if is_rich:
         grant_credit(

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.errors import CouponInvalid, TaxRateMissing
@@ -35,6 +35,8 @@ from tests.factories.subscriptions import (
     published_version,
     recurring,
 )
+from tests.shared_world import undone
+from tests.strategies import histories
 from tiktoktoe.kernel.money import Money
 from tiktoktoe.kernel.periods import Alignment
 
@@ -188,9 +190,7 @@ def test_what_is_shown_is_what_is_billed(case: Callable[[], Case], first: str, a
     assert billed(begun.invoices.order_by("created_at").last()) == shown(seen.following)
 
 
-@settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@histories(3, thorough=12)
 @given(
     day=st.dates(date(2026, 1, 7), date(2026, 3, 31)),
     terms=st.fixed_dictionaries(
@@ -202,6 +202,7 @@ def test_what_is_shown_is_what_is_billed(case: Callable[[], Case], first: str, a
     ),
     zone=st.sampled_from(["UTC", "Pacific/Auckland", "America/New_York"]),
 )
+@undone()
 def test_whatever_is_planned_is_shown_as_it_will_be(
     version: PlanVersion, day: date, terms: dict[str, Any], zone: str
 ) -> None:
