@@ -32,13 +32,16 @@ _ATTEMPTS = """
     INSERT INTO billing_paymentattempt (
         id, payment_id, sequence, gateway, channel, state, idempotency_key, gateway_reference,
         gateway_session, action_url, saves_method, decline_class, decline_code, message, currency,
-        is_fallback, segment, is_counted, sends, checks, dispatched_at, resolved_at
+        is_fallback, segment, is_counted, sends, checks, dispatched_at, resolved_at,
+        is_hold, amount_authorized, amount_captured, authentication, is_on_session,
+        has_foreign_fee
     )
     SELECT gen_random_uuid(), %(payment)s, n, CASE n %% 2 WHEN 0 THEN 'alpha' ELSE 'beta' END,
            'stored_method', CASE n %% 10 WHEN 0 THEN 'declined' ELSE 'abandoned' END,
            %(payment)s || ':' || n, '', '', '', false,
            CASE n %% 10 WHEN 0 THEN 'technical' ELSE '' END, '', '', 'USD', false,
-           'segment ' || n %% %(segments)s, false, 1, 0, %(at)s, %(at)s
+           'segment ' || n %% %(segments)s, false, 1, 0, %(at)s, %(at)s,
+           false, 0, 0, '{}', false, false
     FROM generate_series(1, %(count)s) AS n
 """
 

@@ -7,7 +7,6 @@ API explorer of Checkout on captures.
 
 import logging
 from datetime import datetime, timedelta
-from itertools import islice
 
 from django.db import IntegrityError
 from django.db.models import Count, F, Max, Q, QuerySet
@@ -48,10 +47,11 @@ def let_go_of_rests(*, at: datetime, limit: int = 100, clock: CustomerClock | No
         voids_failed=Count("operations", filter=failed),
         failed_at=Max("operations__resolved_at", filter=failed),
     ).order_by("authorized_until")
-    due = (attempt for attempt in found if _is_due(attempt.voids_failed, attempt.failed_at, at))
+    tried = found.values_list("pk", "voids_failed", "failed_at")
+    due = [(pk, voids) for pk, voids, failed_at in tried if _is_due(voids, failed_at, at)]
     return sum(
-        _let_go(attempt, f"rest:{attempt.pk}:{attempt.voids_failed}", at)
-        for attempt in islice(due, limit)
+        _let_go(PaymentAttempt.objects.get(pk=pk), f"rest:{pk}:{voids}", at)
+        for pk, voids in due[:limit]
     )
 
 
@@ -66,7 +66,7 @@ def _is_due(voids_failed: int, failed_at: datetime | None, at: datetime) -> bool
     """Whether a void is to be sent: none has failed, or the last one long enough ago."""
     if failed_at is None:
         return True
-    return at - failed_at >= FIRST_WAIT * 2 ** (voids_failed - 1)
+    return at - failed_at >= FIRST_WAIT * (1 << voids_failed - 1)
 
 
 def _releases(gateway: str) -> bool:
