@@ -161,6 +161,7 @@ STATICFILES_FINDERS = [
     "tiktoktoe.web.finders.PackageFinder",
 ]
 # Names with a hash of the content, to be kept for ever; collectstatic makes them.
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True  # nothing is asked for by another name
 HASHED_STATIC = "whitenoise.storage.CompressedManifestStaticFilesStorage"
 PLAIN_STATIC = "django.contrib.staticfiles.storage.StaticFilesStorage"
 STORAGES = {
