@@ -1,5 +1,7 @@
 """What Python code of a migration sees on a fresh database."""
 
+from typing import Any
+
 import pytest
 from django.db import models
 from django.db.migrations import operations
@@ -9,7 +11,7 @@ from tiktoktoe.web.management.models_asked_for import StateOfModelsAskedFor
 
 
 def state_of(
-    *models_with_fields: tuple[str, dict[str, "models.Field[object, object]"]],
+    *models_with_fields: tuple[str, dict[str, Any]],
 ) -> ProjectState:
     """A state with those models, of which no class is made."""
     state = ProjectState()
@@ -77,7 +79,7 @@ def test_tables_in_between_and_models_inherited_from_come_along() -> None:
 
     regular = StateOfModelsAskedFor(state).apps.get_model("trade", "Regular")
 
-    shops = regular._meta.get_field("shops").remote_field
+    shops: Any = regular._meta.get_field("shops").remote_field
     assert (shops.model.__name__, shops.through.__name__) == ("Shop", "Visit")
 
 

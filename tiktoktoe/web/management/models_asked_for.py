@@ -34,7 +34,7 @@ class ModelsAskedFor:
     def __init__(self, state: ProjectState) -> None:
         """Nothing is made yet."""
         self._state = state
-        self._made = StateApps(set(), {})
+        self._made = StateApps([], {})
 
     def get_model(self, app_label: str, model_name: str | None = None) -> type[Model]:
         """A model by its name, made when it is first asked for."""
