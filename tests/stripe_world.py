@@ -19,7 +19,7 @@ from billing.services.payments.intake import look_at_reported
 from billing.services.payments.payment_methods import make_known, open_setup_page, take_over_method
 from subscriptions.models import Customer
 from subscriptions.services.transitions import Actor
-from tests.factories.billing import open_invoice
+from tests.factories.billing import one_off_invoice, open_invoice
 from tests.factories.subscriptions import make_customer
 from tests.sandbox.server import CACHE
 from tiktoktoe.sandbox.control import SandboxControl
@@ -201,7 +201,12 @@ def token_of(customer: Customer, token: str) -> PaymentMethod:
 
 
 def invoice_of(customer: Customer) -> Invoice:
-    """An open invoice over 99.00."""
+    """An open invoice over 99.00, for no subscription."""
+    return one_off_invoice(NOW, customer=customer)
+
+
+def first_invoice_of(customer: Customer) -> Invoice:
+    """An open invoice over 99.00, for the first month of a new subscription."""
     return open_invoice(NOW, customer=customer)
 
 

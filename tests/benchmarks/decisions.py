@@ -19,7 +19,7 @@ from billing.models import Invoice, OutcomeStatistic, Payment
 from billing.services.payments.outcomes import count_outcomes
 from billing.services.payments.strategy import Route, find_route, load_pool
 from tests.scripted_gateway import TwoGateways
-from tests.stripe_world import NOW, invoice_of
+from tests.stripe_world import NOW, first_invoice_of
 from tiktoktoe.kernel.ids import uuid7
 
 OUTCOMES = 1_000_000
@@ -59,7 +59,7 @@ def run(say: Say = print) -> dict[str, float]:
 
 
 def _measure(two: TwoGateways, say: Say) -> dict[str, float]:
-    invoice = invoice_of(two.customer_with_card())
+    invoice = first_invoice_of(two.customer_with_card())
     empty = _decisions(invoice)
     _record_outcomes(invoice)
     started = perf_counter()

@@ -5,7 +5,7 @@ from django.db import IntegrityError, transaction
 
 from billing.domain.attempts import LIVE_ATTEMPT_STATES, AttemptState, PaymentState, RefundState
 from billing.models import Payment, PaymentAttempt, Refund
-from tests.factories.billing import open_invoice
+from tests.factories.billing import one_off_invoice
 from tiktoktoe.kernel.ids import uuid7
 
 
@@ -30,7 +30,7 @@ LIVE = ("open", "processing", "requires_action")
 @pytest.mark.parametrize("first", LIVE)
 @pytest.mark.parametrize("second", LIVE)
 def test_two_payments_of_one_invoice_are_never_both_live(first: str, second: str) -> None:
-    invoice = open_invoice()
+    invoice = one_off_invoice()
 
     def pay(state: str) -> Payment:
         return Payment.objects.create(

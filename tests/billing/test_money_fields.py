@@ -3,8 +3,8 @@
 import pytest
 
 from billing.models import Payment
-from tests.factories.billing import open_invoice
-from tests.factories.subscriptions import JAN_1, make_customer, published_version, recurring
+from tests.factories.billing import one_off_invoice
+from tests.factories.subscriptions import JAN_1, make_customer
 from tiktoktoe.kernel.ids import uuid7
 
 pytestmark = pytest.mark.django_db
@@ -12,8 +12,7 @@ pytestmark = pytest.mark.django_db
 
 def test_an_amount_that_starts_from_nothing_keeps_the_rows_currency() -> None:
     customer = make_customer(currency="EUR")
-    version = published_version(recurring(), currency="EUR")
-    invoice = open_invoice(customer=customer, version=version)
+    invoice = one_off_invoice(customer=customer)
 
     payment = Payment.objects.create(
         id=uuid7(),

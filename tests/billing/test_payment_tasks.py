@@ -24,7 +24,7 @@ from tests.stripe_world import (
     PERSON,
     StripeWorld,
     customer_with_card,
-    invoice_of,
+    first_invoice_of,
     later,
 )
 from tiktoktoe.accounts.roles import Role
@@ -39,7 +39,7 @@ def test_every_schedule_names_a_task() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_what_is_due_is_collected_now(stripe: StripeWorld) -> None:
-    invoices = [invoice_of(customer_with_card(stripe)) for _ in range(5)]
+    invoices = [first_invoice_of(customer_with_card(stripe)) for _ in range(5)]
 
     with moved_to(later(minutes=1)):
         assert collect_payments() == 5
@@ -52,7 +52,7 @@ def test_what_is_due_is_collected_now(stripe: StripeWorld) -> None:
 def test_what_is_unknown_is_looked_into(stripe: StripeWorld) -> None:
     customer = customer_with_card(stripe)
     open_attempt(
-        invoice=invoice_of(customer),
+        invoice=first_invoice_of(customer),
         channel=Channel.STORED_METHOD,
         gateway="stripe",
         method=customer.payment_methods.get(),
@@ -70,7 +70,7 @@ def test_what_is_unknown_is_looked_into(stripe: StripeWorld) -> None:
 
 @pytest.mark.django_db
 def test_what_is_overdue_is_marked() -> None:
-    due_at = invoice_of(make_customer()).due_at
+    due_at = first_invoice_of(make_customer()).due_at
     assert due_at is not None
 
     with moved_to(due_at + timedelta(days=1)):
@@ -84,7 +84,7 @@ def test_what_is_overdue_is_marked() -> None:
 def test_support_reads_payments_in_the_admin_and_changes_none(
     stripe: StripeWorld,
 ) -> None:
-    charge_invoice(invoice=invoice_of(customer_with_card(stripe)), actor=PERSON, at=NOW)
+    charge_invoice(invoice=first_invoice_of(customer_with_card(stripe)), actor=PERSON, at=NOW)
     support = Client()
     support.force_login(make_user(Role.SUPPORT))
     payment = Payment.objects.get()

@@ -8,7 +8,7 @@ from django.db import IntegrityError, connection, transaction
 from billing.models import Payment, PaymentEvent, ProcessorFeeRule
 from billing.queries.event_chain import broken_seals
 from billing.services.payments.payment_events import WEBHOOK, record_event
-from tests.factories.billing import open_invoice
+from tests.factories.billing import one_off_invoice
 from tests.factories.subscriptions import JAN_1
 from tests.finance.services.test_posting import pay
 
@@ -68,7 +68,7 @@ def test_the_seal_of_an_event_is_in_the_database() -> None:
 
 def test_events_of_before_there_were_seals_are_sealed_by_the_migration() -> None:
     for _ in range(2):
-        pay(open_invoice())
+        pay(one_off_invoice())
     for payment in Payment.objects.all():
         for event in ("payment_paid", "invoice_overpaid"):
             record_event(payment=payment, event=event, actor=WEBHOOK, at=JAN_1)

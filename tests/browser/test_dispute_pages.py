@@ -9,7 +9,7 @@ from pytest_django.live_server_helper import LiveServer
 from billing.models import Dispute, PaymentAttempt
 from billing.services.payments.charging import charge_invoice
 from tests.browser.reader import DESKTOP, PHONE, Reader
-from tests.stripe_world import NOW, PERSON, StripeWorld, customer_with_card, invoice_of
+from tests.stripe_world import NOW, PERSON, StripeWorld, customer_with_card, first_invoice_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -17,7 +17,7 @@ PICTURES = os.environ.get("PICTURES", "")
 
 
 def _disputed(stripe: StripeWorld, reason: str = "fraud") -> Dispute:
-    invoice = invoice_of(customer_with_card(stripe))
+    invoice = first_invoice_of(customer_with_card(stripe))
     attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
     reference = stripe.dispute(PaymentAttempt.objects.get(pk=attempt.pk), reason)
     return Dispute.objects.get(gateway_reference=reference)

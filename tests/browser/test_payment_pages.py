@@ -22,7 +22,7 @@ from tests.stripe_world import (
     StripeWorld,
     customer_with_card,
     customer_with_token,
-    invoice_of,
+    first_invoice_of,
 )
 from tiktoktoe.kernel.money import Money
 
@@ -40,7 +40,7 @@ def world(stripe: StripeWorld, live_server: LiveServer, settings: Any) -> Stripe
 
 
 def charged(customer: Customer) -> Payment:
-    invoice = invoice_of(customer)
+    invoice = first_invoice_of(customer)
     charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
     return Payment.objects.get(invoice=invoice)
 
@@ -111,7 +111,7 @@ def test_a_portal_without_anything_is_a_good_page(reader: Reader) -> None:
 
 def test_a_customer_pays_by_hand_on_the_hosted_page(world: StripeWorld, reader: Reader) -> None:
     customer = make_customer()
-    invoice = invoice_of(customer)
+    invoice = first_invoice_of(customer)
     reader.sign_in(make_member(customer).user)
     page = reader.open(f"/portal/invoices/{invoice.number}/")
 
@@ -128,7 +128,7 @@ def test_a_customer_pays_by_hand_on_the_hosted_page(world: StripeWorld, reader: 
 def test_a_customer_confirms_a_stored_card_at_the_bank(world: StripeWorld, reader: Reader) -> None:
     customer = customer_with_token("pm_card_authenticationRequired")
     customer.payment_methods.update(brand="visa", last4="3184")
-    invoice = invoice_of(customer)
+    invoice = first_invoice_of(customer)
     reader.sign_in(make_member(customer).user)
     page = reader.open(f"/portal/invoices/{invoice.number}/")
 

@@ -25,7 +25,7 @@ from subscriptions.services.transitions import Actor
 from tests.browser.reader import DESKTOP, PHONE, Reader
 from tests.factories.accounts import make_user
 from tests.scripted_gateway import LOST, TwoGateways, declined, gateways
-from tests.stripe_world import NOW, PERSON, invoice_of, later
+from tests.stripe_world import NOW, PERSON, first_invoice_of, later
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.errors import Conflict
 from tiktoktoe.kernel.money import Money
@@ -37,7 +37,7 @@ PICTURES = os.environ.get("PICTURES", "")
 
 
 def _charge(gateways: TwoGateways, *, customer: Customer | None = None) -> Payment:
-    invoice = invoice_of(customer or gateways.customer_with_card())
+    invoice = first_invoice_of(customer or gateways.customer_with_card())
     with suppress(Conflict):
         charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
     return Payment.objects.latest("created_at", "id")

@@ -11,7 +11,7 @@ from billing.services.dunning.campaigns import company_campaign
 from billing.services.payments.charging import charge_invoice
 from tests.adyen_world import AdyenWorld
 from tests.factories.subscriptions import make_customer
-from tests.stripe_world import NOW, PERSON, StripeWorld, customer_with_card, invoice_of
+from tests.stripe_world import NOW, PERSON, StripeWorld, customer_with_card, first_invoice_of
 from tiktoktoe.demo import disputes
 from tiktoktoe.demo.chores import store_card
 from tiktoktoe.demo.disputes import ENDS, Disputes
@@ -31,7 +31,7 @@ def test_a_contested_payment_is_answered_days_later_and_then_decided(
 ) -> None:
     monkeypatch.setattr(disputes, "ENDS", (end,))
     stripe.control.set_clock(NOW)
-    charge_invoice(invoice=invoice_of(customer_with_card(stripe)), actor=PERSON, at=NOW)
+    charge_invoice(invoice=first_invoice_of(customer_with_card(stripe)), actor=PERSON, at=NOW)
     going_on = Disputes(stripe.control, Random(1))
     states = []
     for turn, day in enumerate((1, 4, 8)):

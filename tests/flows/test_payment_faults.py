@@ -21,7 +21,7 @@ from billing.services.payments.reconciling import reconcile_attempts
 from tests.factories.billing import open_invoice
 from tests.factories.subscriptions import make_customer, published_version, recurring
 from tests.gateway_world import GatewayWorld, customer_with
-from tests.stripe_world import NOW, PERSON, invoice_of, later
+from tests.stripe_world import NOW, PERSON, first_invoice_of, later
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.errors import TikTokToeError
 
@@ -76,7 +76,7 @@ def test_passes_at_the_same_time_charge_each_invoice_once(world: GatewayWorld) -
 
 
 def test_many_clicks_at_once_open_one_page_and_pay_once(world: GatewayWorld) -> None:
-    invoice = invoice_of(make_customer())
+    invoice = first_invoice_of(make_customer())
     at = now()
 
     results = _at_once(
@@ -96,7 +96,7 @@ def test_many_clicks_at_once_on_what_a_person_looks_at_first_open_no_page(
     world: GatewayWorld,
 ) -> None:
     PaymentLimit.objects.create(currency="USD", maximum="98.99")
-    invoice = invoice_of(make_customer())
+    invoice = first_invoice_of(make_customer())
     at = now()
 
     results = _at_once(
@@ -130,7 +130,7 @@ def test_two_pages_at_once_do_not_pass_the_limit_of_a_day_together(world: Gatewa
 
 
 def test_a_click_and_the_schedule_at_once_charge_once(world: GatewayWorld) -> None:
-    invoice = invoice_of(customer_with(world))
+    invoice = first_invoice_of(customer_with(world))
 
     _at_once(
         [
@@ -144,7 +144,7 @@ def test_a_click_and_the_schedule_at_once_charge_once(world: GatewayWorld) -> No
 
 
 def _invoices(world: GatewayWorld, count: int) -> list[Invoice]:
-    return [invoice_of(customer_with(world)) for _ in range(count)]
+    return [first_invoice_of(customer_with(world)) for _ in range(count)]
 
 
 def _let_time_pass(world: GatewayWorld, *, hours: int) -> None:

@@ -13,7 +13,7 @@ from tests.stripe_world import (
     StripeWorld,
     customer_with_card,
     customer_with_token,
-    invoice_of,
+    first_invoice_of,
 )
 from tiktoktoe.accounts.roles import Role
 from tiktoktoe.kernel import clock
@@ -62,7 +62,7 @@ def test_support_and_customers_do_not_see_it() -> None:
 def test_the_lists_behind_the_figures_add_up_to_them(stripe: StripeWorld) -> None:
     good, bad = customer_with_card(stripe), customer_with_token("pm_card_chargeDeclined")
     for customer in (good, bad):
-        charge_invoice(invoice=invoice_of(customer), actor=PERSON, at=NOW)
+        charge_invoice(invoice=first_invoice_of(customer), actor=PERSON, at=NOW)
 
     with clock.moved_to(NOW):
         client = client_of(Role.FINANCE)

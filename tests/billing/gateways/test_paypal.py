@@ -28,8 +28,7 @@ from billing.services.payments.holds import capture_hold, hold_invoice
 from billing.services.payments.payment_methods import open_setup_page, remove_method
 from billing.services.payments.reconciling import look_into, reconcile_attempts
 from billing.services.payments.refunds import refund_payment
-from tests.factories.billing import open_invoice
-from tests.factories.subscriptions import make_customer, published_version, recurring
+from tests.factories.subscriptions import make_customer
 from tests.paypal_world import PayPalWorld, account_of, post
 from tests.stripe_world import NOW, PERSON, invoice_of, later
 from tiktoktoe.kernel.clock import now
@@ -59,9 +58,7 @@ def open_page(invoice: Invoice, *, saves: bool = False) -> str:
 def second_invoice(paypal: PayPalWorld, buyer: str = "good") -> Invoice:
     """Another invoice of a customer whose wallet is stored."""
     first = paid_on_page(paypal, buyer)
-    return open_invoice(
-        NOW, customer=first.customer, version=published_version(recurring("99.00"), currency="USD")
-    )
+    return invoice_of(first.customer)
 
 
 @db

@@ -9,7 +9,7 @@ from billing.services.bank.rail import Turn, turn_bank_rail
 from billing.services.payments.charging import charge_invoice
 from subscriptions.models import Customer
 from tests.bank_world import GOOD_IBAN, MONDAY, BankWorld
-from tests.factories.billing import open_invoice
+from tests.factories.billing import one_off_invoice, open_invoice
 from tests.factories.subscriptions import make_customer, published_version
 from tests.stripe_world import PERSON
 
@@ -21,13 +21,17 @@ TUESDAY = MONDAY + timedelta(days=1)
 class DebitScene:
     """One customer whose first invoice of 99.00 euros is collected by debit."""
 
-    def __init__(self, bank: BankWorld, *, iban: str = GOOD_IBAN) -> None:
+    def __init__(
+        self, bank: BankWorld, *, iban: str = GOOD_IBAN, is_subscriber: bool = False
+    ) -> None:
         self.bank = bank
         self.at: datetime = MONDAY
         self.customer: Customer = make_customer(currency="EUR", locale="de")
         self.mandate: Mandate = self.sign(iban)
-        self.invoice: Invoice = open_invoice(
-            self.at, customer=self.customer, version=published_version(currency="EUR")
+        self.invoice: Invoice = (
+            open_invoice(self.at, customer=self.customer, version=published_version(currency="EUR"))
+            if is_subscriber
+            else one_off_invoice(self.at, customer=self.customer)
         )
 
     def sign(self, iban: str = GOOD_IBAN, **about: Any) -> Mandate:

@@ -12,8 +12,8 @@ from subscriptions.models import CustomerMember
 from tests.bank_world import GOOD_IBAN, MONDAY, BankWorld
 from tests.billing.services.bank_scene import DebitScene
 from tests.factories.accounts import make_user
-from tests.factories.billing import open_invoice
-from tests.factories.subscriptions import make_customer, make_member, published_version
+from tests.factories.billing import one_off_invoice
+from tests.factories.subscriptions import make_customer, make_member
 from tiktoktoe.accounts.roles import Role
 
 pytestmark = pytest.mark.django_db
@@ -28,8 +28,7 @@ def signed_in(role: Role) -> Client:
 
 def waiting_entry(bank: BankWorld) -> tuple[BankEntry, Invoice]:
     """A transfer of exactly what is due, which names nothing."""
-    version = published_version(currency="EUR")
-    invoice = open_invoice(MONDAY, customer=make_customer(currency="EUR"), version=version)
+    invoice = one_off_invoice(MONDAY, customer=make_customer(currency="EUR"))
     bank.pay_in(9900, note="thank you", debtor={"name": "Kunde AG", "iban": GOOD_IBAN})
     turn_bank_rail(at=MONDAY)
     return BankEntry.objects.get(), invoice

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from tests.factories.accounts import make_user
-from tests.factories.billing import open_invoice
+from tests.factories.billing import one_off_invoice
 from tests.factories.subscriptions import JAN_1
 from tests.finance.services.test_posting import pay
 from tiktoktoe.accounts.roles import Role
@@ -22,7 +22,7 @@ def page_of(customer_id: int) -> str:
 
 
 def test_what_is_owed_and_late_leads_to_the_invoices_it_is_made_of() -> None:
-    invoice = open_invoice(JAN_1)
+    invoice = one_off_invoice(JAN_1)
 
     page = page_of(invoice.customer_id)
 
@@ -33,7 +33,7 @@ def test_what_is_owed_and_late_leads_to_the_invoices_it_is_made_of() -> None:
 
 
 def test_what_was_paid_is_not_owed() -> None:
-    invoice = open_invoice(JAN_1)
+    invoice = one_off_invoice(JAN_1)
     pay(invoice, at=JAN_9)
 
     page = page_of(invoice.customer_id)
@@ -43,7 +43,7 @@ def test_what_was_paid_is_not_owed() -> None:
 
 
 def test_a_customer_without_an_invoice_owes_nothing() -> None:
-    invoice = open_invoice(JAN_1)
+    invoice = one_off_invoice(JAN_1)
     invoice.customer.pk = None
     invoice.customer.external_id = "cus-without-invoice"
     invoice.customer.save()

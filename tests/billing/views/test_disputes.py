@@ -7,7 +7,7 @@ from django.urls import reverse
 from billing.models import Dispute, DisputeAnswer, PaymentAttempt
 from billing.services.payments.charging import charge_invoice
 from tests.factories.accounts import make_user
-from tests.stripe_world import NOW, PERSON, StripeWorld, customer_with_card, invoice_of
+from tests.stripe_world import NOW, PERSON, StripeWorld, customer_with_card, first_invoice_of
 from tiktoktoe.accounts.roles import Role
 
 pytestmark = pytest.mark.django_db
@@ -20,7 +20,7 @@ def signed_in(role: Role = Role.FINANCE) -> Client:
 
 
 def disputed(stripe: StripeWorld) -> Dispute:
-    invoice = invoice_of(customer_with_card(stripe))
+    invoice = first_invoice_of(customer_with_card(stripe))
     attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
     reference = stripe.dispute(PaymentAttempt.objects.get(pk=attempt.pk))
     return Dispute.objects.get(gateway_reference=reference)

@@ -10,8 +10,8 @@ from billing.models import BillingRun, Invoice, Payment, PaymentAttempt
 from billing.services.invoices.invoicing import mark_uncollectible
 from billing.services.invoices.renewal import run_billing
 from tests.factories.accounts import make_user
-from tests.factories.billing import open_invoice
-from tests.factories.subscriptions import JAN_1, make_customer, published_version, recurring
+from tests.factories.billing import one_off_invoice, open_invoice
+from tests.factories.subscriptions import JAN_1, make_customer
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.web.middleware import ZONE_COOKIE
 
@@ -67,9 +67,8 @@ def make_payment(
 
 
 def test_the_sums_of_payments_lead_to_their_payments(client: Client) -> None:
-    invoices = [open_invoice() for _ in range(3)]
-    euro = published_version(recurring(), currency="EUR")
-    other = open_invoice(customer=make_customer(currency="EUR"), version=euro)
+    invoices = [one_off_invoice() for _ in range(3)]
+    other = one_off_invoice(customer=make_customer(currency="EUR"))
     paid = make_payment(invoices[0], "paid", fee="3.17")
     given_back = make_payment(invoices[1], "paid", refunded="20.00")
     waiting = make_payment(invoices[2], "open")
@@ -86,7 +85,7 @@ def test_the_sums_of_payments_lead_to_their_payments(client: Client) -> None:
 
 
 def test_the_sums_of_invoices_lead_to_their_invoices(client: Client) -> None:
-    owed, given_up, paid = (open_invoice() for _ in range(3))
+    owed, given_up, paid = (one_off_invoice() for _ in range(3))
     mark_uncollectible(invoice=given_up, at=JAN_1)
     Invoice.objects.filter(pk=paid.pk).update(state="paid", amount_paid=Decimal("99.00"))
 
@@ -97,8 +96,8 @@ def test_the_sums_of_invoices_lead_to_their_invoices(client: Client) -> None:
 
 
 def test_a_customers_invoices_are_only_theirs(client: Client) -> None:
-    mine = open_invoice()
-    open_invoice()
+    mine = one_off_invoice()
+    one_off_invoice()
 
     assert rows(client, f"/invoices/?customer={mine.customer_id}") == [mine.pk]
 
@@ -115,7 +114,7 @@ def test_a_billing_runs_invoices_are_those_that_it_issued(client: Client) -> Non
 
 def test_files_count_days_as_their_pages_do(client: Client) -> None:
     """23:00 UTC on the fifth is already the sixth in Berlin."""
-    invoice = open_invoice(EVENING)
+    invoice = one_off_invoice(EVENING)
     make_payment(invoice, "open")
     client.cookies[ZONE_COOKIE] = "Europe/Berlin"
 
@@ -141,8 +140,8 @@ def test_absurd_days_find_something_or_nothing_but_never_fail(client: Client, da
 
 
 def test_what_was_charged_back_leads_to_its_payments(client: Client) -> None:
-    lost = make_payment(open_invoice(JAN_1), "paid")
-    make_payment(open_invoice(JAN_1), "paid")
+    lost = make_payment(one_off_invoice(JAN_1), "paid")
+    make_payment(one_off_invoice(JAN_1), "paid")
     Payment.objects.filter(pk=lost.pk).update(amount_charged_back="99.00", contested="charged_back")
 
     (total,) = client.get("/payments/").context["sums"]

@@ -20,7 +20,7 @@ from tests.stripe_world import (
     StripeWorld,
     customer_with_card,
     customer_with_token,
-    invoice_of,
+    first_invoice_of,
 )
 from tiktoktoe.accounts.roles import Role
 from tiktoktoe.kernel.clock import moved_to
@@ -44,7 +44,7 @@ def member_of(customer: Customer) -> Client:
 
 def test_home_shows_plan_usage_next_invoice_and_method(stripe: StripeWorld) -> None:
     customer = customer_with_card(stripe)
-    invoice = invoice_of(customer)
+    invoice = first_invoice_of(customer)
 
     answer = member_of(customer).get(reverse("portal_home"))
 
@@ -60,7 +60,7 @@ def test_home_shows_plan_usage_next_invoice_and_method(stripe: StripeWorld) -> N
 
 def test_home_says_what_failed_and_where_to_fix_it(stripe: StripeWorld) -> None:
     customer = customer_with_token("pm_card_chargeDeclinedExpiredCard")
-    invoice = invoice_of(customer)
+    invoice = first_invoice_of(customer)
     charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
 
     text = member_of(customer).get(reverse("portal_home")).content.decode()
@@ -81,7 +81,7 @@ def test_a_customer_without_anything_sees_a_friendly_page() -> None:
 
 def test_paying_goes_to_the_gateways_page_and_back_to_the_truth(stripe: StripeWorld) -> None:
     customer = make_customer()
-    invoice = invoice_of(customer)
+    invoice = first_invoice_of(customer)
     client = member_of(customer)
 
     answer = client.post(reverse("portal_pay", args=[invoice.number]), {"save": "yes"})
@@ -99,7 +99,7 @@ def test_paying_goes_to_the_gateways_page_and_back_to_the_truth(stripe: StripeWo
 
 def test_paying_what_is_paid_says_so(stripe: StripeWorld) -> None:
     customer = customer_with_card(stripe)
-    invoice = invoice_of(customer)
+    invoice = first_invoice_of(customer)
     charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
 
     answer = member_of(customer).post(reverse("portal_pay", args=[invoice.number]), follow=True)
@@ -112,7 +112,7 @@ def test_a_gateway_that_is_down_gives_a_sentence_and_no_second_attempt(
     stripe: StripeWorld,
 ) -> None:
     customer = make_customer()
-    invoice = invoice_of(customer)
+    invoice = first_invoice_of(customer)
     stripe.control.add_fault("POST /v1/checkout/sessions$", "reset_before", times=5)
     client = member_of(customer)
 
@@ -203,7 +203,7 @@ def test_a_made_up_session_adds_nothing(stripe: StripeWorld, session: str) -> No
 
 def test_every_page_of_another_customer_is_not_there(stripe: StripeWorld) -> None:
     victim = customer_with_card(stripe)
-    invoice = invoice_of(victim)
+    invoice = first_invoice_of(victim)
     charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
     payment, method = Payment.objects.get(), PaymentMethod.objects.get()
     thief = member_of(make_customer())
@@ -227,7 +227,7 @@ def test_every_page_of_another_customer_is_not_there(stripe: StripeWorld) -> Non
 
 def test_a_draft_is_not_shown_to_its_customer() -> None:
     customer = make_customer()
-    issued = invoice_of(customer)
+    issued = first_invoice_of(customer)
     boundary = next_boundary(Subscription.objects.get())
     assert boundary is not None
     (draft_id,) = write_drafts(draft_invoices([boundary]), at=NOW)
@@ -241,7 +241,7 @@ def test_a_draft_is_not_shown_to_its_customer() -> None:
 
 def test_what_failed_stays_a_trouble_while_a_page_is_open(stripe: StripeWorld) -> None:
     customer = customer_with_token("pm_card_authenticationRequired")
-    invoice = invoice_of(customer)
+    invoice = first_invoice_of(customer)
     charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
     client = member_of(customer)
     client.post(reverse("portal_pay", args=[invoice.number]))

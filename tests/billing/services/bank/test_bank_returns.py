@@ -36,6 +36,12 @@ def scene(bank: BankWorld) -> DebitScene:
     return DebitScene(bank)
 
 
+@pytest.fixture
+def subscriber(bank: BankWorld) -> DebitScene:
+    """The same, whose invoice is of a subscription."""
+    return DebitScene(bank, is_subscriber=True)
+
+
 def books(at: datetime) -> list[str]:
     """Post everything; the kinds of entries about payments, and that all of it balances."""
     report = post_documents(at=at)
@@ -67,11 +73,11 @@ def test_a_return_for_want_of_funds_is_owed_and_collected_again(scene: DebitScen
 
 @pytest.mark.parametrize("code", ["MD01", "MD06", "AC04"])
 def test_a_return_by_the_customer_ends_the_mandate_and_is_not_tried_again(
-    scene: DebitScene, code: str
+    subscriber: DebitScene, code: str
 ) -> None:
-    order = scene.until_booked()
-    scene.bank.refuse(order.end_to_end_id, code)
-    scene.turn()
+    order = subscriber.until_booked()
+    subscriber.bank.refuse(order.end_to_end_id, code)
+    subscriber.turn()
 
     mandate = Mandate.objects.get()
     assert (mandate.state, mandate.ended_because) == ("revoked", f"a debit was returned: {code}")

@@ -63,7 +63,7 @@ def test_a_method_without_a_mandate_is_no_way_to_pay(bank: BankWorld) -> None:
 
 
 def test_an_invoice_whose_debit_is_on_its_way_is_not_overdue(bank: BankWorld) -> None:
-    scene = DebitScene(bank)
+    scene = DebitScene(bank, is_subscriber=True)
     scene.charge()
     scene.turn()
     late = scene.invoice.due_at

@@ -25,7 +25,7 @@ from billing.services.bank.sealing import unseal
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.refunds import refund_payment
 from tests.bank_world import IBAN, MONDAY, BankWorld
-from tests.factories.billing import open_invoice
+from tests.factories.billing import one_off_invoice
 from tests.factories.subscriptions import make_customer
 from tests.stripe_world import PERSON
 from tiktoktoe.kernel.money import Money, zero
@@ -53,7 +53,7 @@ class AchScene:
             actor=PERSON,
             at=self.at,
         )
-        self.invoice = open_invoice(self.at, customer=self.customer)
+        self.invoice = one_off_invoice(self.at, customer=self.customer)
 
     def charge(self) -> PaymentAttempt:
         """Ask for the invoice's money."""

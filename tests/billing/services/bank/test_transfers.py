@@ -24,8 +24,8 @@ from finance.services.posting import post_documents
 from subscriptions.services.transitions import Actor
 from tests.bank_world import GOOD_IBAN, MONDAY, BankWorld
 from tests.factories.accounts import make_user
-from tests.factories.billing import open_invoice
-from tests.factories.subscriptions import make_customer, published_version
+from tests.factories.billing import one_off_invoice
+from tests.factories.subscriptions import make_customer
 from tests.stripe_world import PERSON
 from tiktoktoe.kernel.money import Money, zero
 
@@ -35,8 +35,7 @@ PAYER = {"name": "Kunde AG", "iban": GOOD_IBAN}
 
 def euro_invoice() -> Invoice:
     """An open invoice of 99.00 euros."""
-    version = published_version(currency="EUR")
-    return open_invoice(MONDAY, customer=make_customer(currency="EUR"), version=version)
+    return one_off_invoice(MONDAY, customer=make_customer(currency="EUR"))
 
 
 def pay_in(bank: BankWorld, cents: int, **about: Any) -> BankEntry:
@@ -159,7 +158,7 @@ def test_an_entry_pays_once(bank: BankWorld) -> None:
 
 
 def test_an_invoice_that_is_void_or_in_another_currency_cannot_be_paid(bank: BankWorld) -> None:
-    dollars = open_invoice(MONDAY)
+    dollars = one_off_invoice(MONDAY)
     entry = pay_in(bank, 9900, note="hello")
 
     with pytest.raises(InvoiceNotOpen, match="is in USD, this is EUR"):

@@ -21,7 +21,7 @@ from billing.services.invoices.invoicing import void_invoice
 from billing.services.invoices.renewal import run_billing
 from subscriptions.models import Customer
 from tests.billing.services.credit.test_credit_notes import taxed_at
-from tests.factories.billing import open_invoice
+from tests.factories.billing import one_off_invoice, open_invoice
 from tests.factories.subscriptions import (
     JAN_1,
     TEST_ACTOR,
@@ -54,7 +54,7 @@ def balance(customer: Customer, currency: str = "USD") -> Money:
 
 
 def invoice_of(amount: str = "99.00") -> Invoice:
-    return open_invoice(version=published_version(recurring(amount)))
+    return one_off_invoice(amount=amount)
 
 
 def states(customer: Customer) -> list[tuple[str, str, str]]:
@@ -90,7 +90,7 @@ def test_an_invoice_that_the_balance_covers_is_paid_when_it_is_issued() -> None:
     customer = make_customer()
     grant(customer, "150.00")
 
-    invoice = open_invoice(customer=customer, version=published_version(recurring("99.00")))
+    invoice = one_off_invoice(customer=customer)
 
     assert (invoice.state, invoice.amount_from_balance) == ("paid", Money("99.00", "USD"))
     assert invoice.paid_at == JAN_1
@@ -138,7 +138,7 @@ def test_a_credit_of_one_currency_pays_nothing_in_another() -> None:
 def test_a_void_invoice_gives_back_what_it_took() -> None:
     customer = make_customer()
     grant(customer, "120.00")
-    invoice = open_invoice(customer=customer, version=published_version(recurring("99.00")))
+    invoice = one_off_invoice(customer=customer)
 
     void_invoice(invoice=invoice, at=JAN_1)
 
@@ -150,9 +150,7 @@ def test_a_void_invoice_gives_back_what_it_took() -> None:
 def test_what_a_void_invoice_gives_back_pays_the_next_open_one() -> None:
     customer = make_customer()
     grant(customer, "99.00")
-    version = published_version(recurring("99.00"))
-    first = open_invoice(customer=customer, version=version)
-    second = open_invoice(customer=customer, version=version)
+    first, second = (one_off_invoice(customer=customer) for _ in range(2))
 
     void_invoice(invoice=first, at=JAN_1)
 
@@ -246,7 +244,7 @@ def test_a_credit_note_goes_to_the_balance_refund_and_invoice_in_parts() -> None
 def test_a_credit_note_gives_back_the_way_it_was_paid() -> None:
     customer = make_customer()
     grant(customer, "30.00")
-    invoice = open_invoice(customer=customer, version=published_version(recurring("100.00")))
+    invoice = one_off_invoice(customer=customer, amount="100.00")
     invoice = paid(invoice)  # the other 70.00
 
     note = issue_credit_note(invoice=invoice, reason="All of it", idempotency_key="n", at=JAN_1)
@@ -330,7 +328,7 @@ def sql(statement: str, *parameters: Any) -> None:
 def test_nobody_moves_a_balance_past_its_entries(attack: str) -> None:
     customer = make_customer()
     grant(customer, "10.00")
-    open_invoice(customer=customer, version=published_version(recurring("99.00")))
+    one_off_invoice(customer=customer)
 
     with pytest.raises(DatabaseError):
         sql(attack)

@@ -24,7 +24,7 @@ from billing.services.disputes.answers import (
 from billing.services.disputes.reminders import remind_of_disputes
 from billing.services.payments.charging import charge_invoice
 from tests.gateway_world import GatewayWorld, customer_with
-from tests.stripe_world import NOW, PERSON, StripeWorld, invoice_of, later
+from tests.stripe_world import NOW, PERSON, StripeWorld, first_invoice_of, later
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +33,7 @@ EVIDENCE, ACCEPTANCE = DisputeAnswer.Kind.EVIDENCE, DisputeAnswer.Kind.ACCEPTANC
 
 
 def disputed(world: GatewayWorld) -> Dispute:
-    invoice = invoice_of(customer_with(world))
+    invoice = first_invoice_of(customer_with(world))
     charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
     world.deliver()
     world.dispute(PaymentAttempt.objects.get(state="succeeded"))

@@ -24,7 +24,7 @@ from tests.factories.billing import open_invoice
 from tests.factories.dunning import campaign_in_force
 from tests.factories.subscriptions import JAN_1, make_customer
 from tests.scripted_gateway import TwoGateways, declined, gateways
-from tests.stripe_world import NOW, PERSON, invoice_of, later
+from tests.stripe_world import NOW, PERSON, first_invoice_of, later
 
 pytestmark = pytest.mark.django_db
 
@@ -47,7 +47,7 @@ def day_by_day(days: int, *, first: int = 0) -> dict[int, list[str]]:
 
 def declining_invoice(two: TwoGateways, declines: int = 99, **terms: Any) -> Invoice:
     two.alpha.script = [terms.pop("answer", NO_FUNDS)] * declines
-    return invoice_of(two.customer_with_card(held_by="alpha", **terms))
+    return first_invoice_of(two.customer_with_card(held_by="alpha", **terms))
 
 
 def test_a_campaign_does_its_steps_on_their_days_once(gateways: TwoGateways) -> None:
@@ -106,7 +106,7 @@ def test_a_run_ends_when_the_invoice_is_paid_and_gives_service_back(gateways: Tw
 @pytest.mark.parametrize("act", [void_invoice, mark_uncollectible])
 def test_a_run_ends_when_the_invoice_is_taken_back_or_given_up(act: Any) -> None:
     campaign_in_force("0 email, 9 cancel")
-    invoice = invoice_of(make_customer())
+    invoice = first_invoice_of(make_customer())
     day_by_day(40, first=31)
 
     act(invoice=invoice, at=later(days=40))
@@ -159,7 +159,7 @@ def test_a_networks_budget_refuses_a_retry_and_says_so(
 
 def test_without_a_stored_method_days_count_from_the_due_day() -> None:
     campaign_in_force("0 email, 2 retry, 3 pause, 5 cancel")
-    invoice = invoice_of(make_customer())
+    invoice = first_invoice_of(make_customer())
     due = invoice.due_at
     assert due is not None
     first = (due - NOW).days
@@ -209,7 +209,7 @@ def test_a_payment_on_its_way_holds_up_what_cannot_be_taken_back(gateways: TwoGa
 
 
 def test_a_campaign_put_in_force_late_does_not_do_everything_at_once() -> None:
-    invoice_of(make_customer())
+    first_invoice_of(make_customer())
     campaign_in_force("0 email, 5 restrict, 20 cancel", at=later(days=100))
 
     assert day_by_day(104, first=100) == {100: ["email done"]}
@@ -219,7 +219,7 @@ def test_a_run_keeps_its_campaign_and_a_plan_goes_before_the_company(
     gateways: TwoGateways,
 ) -> None:
     gateways.alpha.script = [NO_FUNDS] * 9
-    first = invoice_of(gateways.customer_with_card(held_by="alpha"))
+    first = first_invoice_of(gateways.customer_with_card(held_by="alpha"))
     plan = first.subscription.plan_version.plan  # type: ignore[union-attr]
     of_plan = campaign_in_force("2 email", plan=plan)
     collect_due(at=NOW)
@@ -282,7 +282,7 @@ def test_passes_at_once_do_no_step_twice(gateways: TwoGateways) -> None:
 
 def test_past_due_is_marked_as_before() -> None:
     campaign_in_force("0 email")
-    invoice = invoice_of(make_customer())
+    invoice = first_invoice_of(make_customer())
     assert invoice.due_at is not None
 
     at: datetime = invoice.due_at + timedelta(days=1)

@@ -37,7 +37,7 @@ from subscriptions.services.lifecycle import end_subscription
 from tests.factories.billing import open_invoice
 from tests.factories.dunning import campaign_terms
 from tests.factories.subscriptions import JAN_1, TEST_ACTOR, make_customer
-from tests.stripe_world import invoice_of, later
+from tests.stripe_world import first_invoice_of, later
 from tiktoktoe.simulator.playing import play
 from tiktoktoe.simulator.scenario.timeline import read_scenarios
 
@@ -129,7 +129,7 @@ def test_a_debt_in_another_currency_counts_by_age_and_number_not_by_amount() -> 
 @pytest.mark.django_db
 def test_service_that_is_blocked_is_not_billed_and_its_days_are_credited_once() -> None:
     put_in_force(states=[OLD])
-    invoice = invoice_of(make_customer())
+    invoice = first_invoice_of(make_customer())
     subscription = Subscription.objects.get()
     next_billing = subscription.next_billing_at
 
@@ -154,7 +154,7 @@ def test_service_that_is_blocked_is_not_billed_and_its_days_are_credited_once() 
 @pytest.mark.django_db
 def test_requests_begin_anew_once_nothing_is_overdue() -> None:
     put_in_force(requests=RequestTerms(thresholds={"USD": D(99)}, requests_max=1, days_between=2))
-    invoice = invoice_of(make_customer())
+    invoice = first_invoice_of(make_customer())
 
     made = [request_overdue(at=later(days=day)) for day in (14, 15, 18)]
     void_invoice(invoice=invoice, at=later(days=19))
@@ -177,7 +177,7 @@ def test_requests_begin_anew_once_nothing_is_overdue() -> None:
 @pytest.mark.django_db
 def test_a_request_is_told_to_the_customer_and_the_last_one_to_systems() -> None:
     put_in_force(requests=RequestTerms(thresholds={"USD": D(99)}, requests_max=2, days_between=2))
-    invoice = invoice_of(make_customer(locale="fr-FR"))
+    invoice = first_invoice_of(make_customer(locale="fr-FR"))
     start_announcing(at=later(days=14))
     for day in (15, 18):
         request_overdue(at=later(days=day))
@@ -193,7 +193,7 @@ def test_a_request_is_told_to_the_customer_and_the_last_one_to_systems() -> None
 
 @pytest.mark.django_db
 def test_whole_debts_are_not_a_plans_matter() -> None:
-    invoice_of(make_customer())
+    first_invoice_of(make_customer())
     campaign = publish_campaign(
         code="w", name="W", terms=campaign_terms(""), states=[OLD], actor=TEST_ACTOR, at=JAN_1
     )

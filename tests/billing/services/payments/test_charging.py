@@ -22,7 +22,15 @@ from subscriptions.models import Subscription
 from tests.factories.billing import open_invoice
 from tests.factories.subscriptions import make_customer, published_version, recurring
 from tests.gateway_world import GatewayWorld, customer_with
-from tests.stripe_world import NOW, PERSON, StripeWorld, customer_with_card, invoice_of, later
+from tests.stripe_world import (
+    NOW,
+    PERSON,
+    StripeWorld,
+    customer_with_card,
+    first_invoice_of,
+    invoice_of,
+    later,
+)
 from tiktoktoe.kernel.errors import InvariantViolation
 from tiktoktoe.kernel.money import Money
 
@@ -72,7 +80,7 @@ def test_the_role_that_the_application_works_as_may_do_all_of_it(stripe: StripeW
     with connection.cursor() as cursor:
         cursor.execute("SET ROLE tiktoktoe_app")
         try:
-            invoice = invoice_of(customer_with_card(stripe))
+            invoice = first_invoice_of(customer_with_card(stripe))
             assert collect_due(at=NOW).succeeded == 1
             refund = refund_payment(
                 payment=Payment.objects.get(),
@@ -258,7 +266,7 @@ def test_a_decline_is_followed_up_by_its_reason(
     states: tuple[str, str],
     next_days: int | None,
 ) -> None:
-    invoice = invoice_of(customer_with(world, card))
+    invoice = first_invoice_of(customer_with(world, card))
 
     attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
 
@@ -308,7 +316,7 @@ def test_money_that_moved_after_all_is_noted_and_not_hidden(world: GatewayWorld)
 
 def test_paying_what_was_overdue_brings_the_subscription_back(world: GatewayWorld) -> None:
     customer = customer_with(world, "expired")
-    invoice = invoice_of(customer)
+    invoice = first_invoice_of(customer)
     charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
     assert Subscription.objects.get().state == "past_due"
     good = world.store_card(customer)

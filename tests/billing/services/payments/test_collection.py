@@ -24,6 +24,7 @@ from tests.stripe_world import (
     StripeWorld,
     customer_with_card,
     customer_with_token,
+    first_invoice_of,
     invoice_of,
     later,
 )
@@ -64,10 +65,10 @@ def test_what_decides_is_asked_for_all_charges_of_a_pass_at_once(stripe: StripeW
             collect_due(at=NOW)
         return len(asked)
 
-    invoice_of(customer_with_card(stripe))
+    first_invoice_of(customer_with_card(stripe))
     for_one = asked_by_a_pass()
     for _ in range(3):
-        invoice_of(customer_with_card(stripe))
+        first_invoice_of(customer_with_card(stripe))
 
     assert asked_by_a_pass() <= for_one + 2 * 24  # to write, claim, send and settle another
 
@@ -101,7 +102,7 @@ def test_an_invoice_is_not_collected_before_it_is_issued(stripe: StripeWorld) ->
 
 
 def test_a_soft_decline_is_tried_again_on_its_days_and_then_given_up(stripe: StripeWorld) -> None:
-    invoice = invoice_of(customer_with_token("pm_card_chargeDeclined"))
+    invoice = first_invoice_of(customer_with_token("pm_card_chargeDeclined"))
     tried = [day for day in range(12) if collect_due(at=later(days=day)).attempts]
 
     payment = Payment.objects.get(invoice=invoice)
@@ -121,7 +122,7 @@ def test_a_card_that_was_reported_lost_is_never_asked_again(stripe: StripeWorld)
 
 def test_a_new_default_card_is_charged_for_what_had_failed(stripe: StripeWorld) -> None:
     customer = customer_with_token("pm_card_chargeDeclinedLostCard")
-    invoice = invoice_of(customer)
+    invoice = first_invoice_of(customer)
     collect_due(at=NOW)
     set_default_method(method=stripe.store_card(customer))
 
@@ -163,7 +164,7 @@ def test_one_customers_trouble_leaves_the_others_charged(stripe: StripeWorld) ->
 
 
 def test_overdue_invoices_make_their_subscription_past_due_once() -> None:
-    invoice = invoice_of(make_customer())
+    invoice = first_invoice_of(make_customer())
     assert invoice.due_at is not None
 
     assert mark_overdue(at=invoice.due_at) == 0
