@@ -14,7 +14,8 @@ from typing import Any
 
 import httpx
 import pytest
-from django.test import Client
+from django.conf import settings as django_settings
+from django.test import Client, override_settings
 
 from billing.models import Invoice, PaymentAttempt, PaymentMethod
 from billing.services.payments.payment_methods import open_setup_page, take_over_method
@@ -54,7 +55,7 @@ class AdyenWorld:
     def __init__(self, address: str) -> None:
         self.address = address
         self.control = SandboxControl(address)
-        self._delivered = 0
+        self.delivered = 0
 
     def pay_on_page(self, address: str, card: str = "good", *, authenticate: bool = True) -> None:
         """Do what a customer does on a hosted page."""
@@ -100,8 +101,8 @@ class AdyenWorld:
 
     def deliver(self) -> None:
         """Post the notifications that have not been posted yet, as Adyen does."""
-        waiting = self.control.notifications(after=self._delivered)
-        self._delivered += len(waiting)
+        waiting = self.control.notifications(after=self.delivered)
+        self.delivered += len(waiting)
         for notification in waiting:
             assert post(notification).status_code == 200
 
@@ -207,11 +208,25 @@ def adyen_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
+def _settings_of(address: str, *, within_seconds: int) -> dict[str, Any]:
+    gateways = {**django_settings.GATEWAYS, "adyen": account_of(address)}
+    return {"GATEWAYS": gateways, "GATEWAY_TIMEOUT_SECONDS": within_seconds}
+
+
+@contextmanager
+def adyen_at(address: str) -> Iterator[AdyenWorld]:
+    """A sandbox as a gateway, outside of a test."""
+    world = AdyenWorld(address)
+    with override_settings(**_settings_of(address, within_seconds=20)):
+        yield world
+    world.control.close()
+
+
 @pytest.fixture
 def adyen(adyen_address: str, settings: Any) -> Iterator[AdyenWorld]:
     """The sandbox, empty, as a gateway of this test; it answers within two seconds or not."""
-    settings.GATEWAYS = {**settings.GATEWAYS, "adyen": account_of(adyen_address)}
-    settings.GATEWAY_TIMEOUT_SECONDS = 2
+    for name, value in _settings_of(adyen_address, within_seconds=2).items():
+        setattr(settings, name, value)
     world = AdyenWorld(adyen_address)
     world.control.reset()
     yield world

@@ -11,7 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
-from django.test import Client
+from django.conf import settings as django_settings
+from django.test import Client, override_settings
 
 from tests.stripe_world import ROOT
 from tiktoktoe.sandbox.control import SandboxControl
@@ -23,7 +24,7 @@ class PayPalWorld:
     def __init__(self, address: str) -> None:
         self.address = address
         self.control = SandboxControl(address)
-        self._delivered = 0
+        self.delivered = 0
 
     def approve(self, address: str, buyer: str = "good") -> None:
         """Agree, as a buyer does on PayPal's page."""
@@ -59,8 +60,8 @@ class PayPalWorld:
 
     def deliver(self) -> None:
         """Post the events that have not been posted yet, as PayPal does."""
-        waiting = self.control.notifications(after=self._delivered)
-        self._delivered += len(waiting)
+        waiting = self.control.notifications(after=self.delivered)
+        self.delivered += len(waiting)
         for event in waiting:
             assert post(event).status_code == 200
 
@@ -124,11 +125,25 @@ def paypal_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
+def _settings_of(address: str, *, within_seconds: int) -> dict[str, Any]:
+    gateways = {**django_settings.GATEWAYS, "paypal": account_of(address)}
+    return {"GATEWAYS": gateways, "GATEWAY_TIMEOUT_SECONDS": within_seconds}
+
+
+@contextlib.contextmanager
+def paypal_at(address: str) -> Iterator[PayPalWorld]:
+    """A sandbox as a gateway, outside of a test."""
+    world = PayPalWorld(address)
+    with override_settings(**_settings_of(address, within_seconds=20)):
+        yield world
+    world.control.close()
+
+
 @pytest.fixture
 def paypal(paypal_address: str, settings: Any) -> Iterator[PayPalWorld]:
     """The sandbox, empty, as a gateway of this test; it answers within two seconds or not."""
-    settings.GATEWAYS = {**settings.GATEWAYS, "paypal": account_of(paypal_address)}
-    settings.GATEWAY_TIMEOUT_SECONDS = 2
+    for name, value in _settings_of(paypal_address, within_seconds=2).items():
+        setattr(settings, name, value)
     world = PayPalWorld(paypal_address)
     world.control.reset()
     yield world

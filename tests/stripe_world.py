@@ -4,14 +4,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from socket import socket
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 import pytest
 import stripe as stripe_library
+from django.test import override_settings
 
 from billing.gateways.stripe_client import body, configured_client
 from billing.models import Invoice, PaymentAttempt, PaymentMethod
@@ -62,6 +65,7 @@ class StripeWorld:
     def __init__(self, address: str) -> None:
         self.address = address
         self.control = SandboxControl(address)
+        self.delivered = 0
 
     def pay_on_page(
         self, address: str, card: str = GOOD_CARD, *, authenticate: bool = True
@@ -162,11 +166,25 @@ def sandbox_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.wait(10)
 
 
+def _settings_of(address: str, *, within_seconds: int) -> dict[str, Any]:
+    return {"STRIPE_API_HOST": address, "STRIPE_TIMEOUT_SECONDS": within_seconds}
+
+
+@contextmanager
+def stripe_at(address: str) -> Iterator[StripeWorld]:
+    """A sandbox as the gateway, outside of a test."""
+    with (
+        override_settings(**_settings_of(address, within_seconds=20)),
+        patch.object(stripe_library, "api_base", address),
+    ):
+        yield StripeWorld(address)
+
+
 @pytest.fixture
 def stripe(sandbox_address: str, settings: Any, monkeypatch: pytest.MonkeyPatch) -> StripeWorld:
     """The sandbox, empty, as the gateway of this test; it answers within two seconds or not."""
-    settings.STRIPE_API_HOST = sandbox_address
-    settings.STRIPE_TIMEOUT_SECONDS = 2
+    for name, value in _settings_of(sandbox_address, within_seconds=2).items():
+        setattr(settings, name, value)
     monkeypatch.setattr(stripe_library, "api_base", sandbox_address)
     world = StripeWorld(sandbox_address)
     world.control.reset()

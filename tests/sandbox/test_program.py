@@ -85,6 +85,29 @@ def test_reset_forgets_everything(tmp_path: Path) -> None:
         assert sandbox.control.stats()["now"] == pytest.approx(now, abs=30)
 
 
+def test_what_was_kept_is_begun_with_again_and_what_came_after_is_forgotten(
+    tmp_path: Path,
+) -> None:
+    with running_sandbox(tmp_path) as sandbox:
+        client = client_of(sandbox.address)
+        with pytest.raises(httpx.HTTPStatusError, match="400"):
+            sandbox.control.reset(to_kept=True)
+        ada = client.customers.create({"name": "Ada"}).id
+        sandbox.control.advance_clock(1_000_000)
+        sandbox.control.keep()
+
+        for _ in range(2):
+            client.customers.update(ada, {"name": "Bob"})
+            client.customers.create({"name": "Eve"})
+            sandbox.control.advance_clock(1_000_000)
+            sandbox.control.add_fault("GET /v1/customers", "reset_before", times=9)
+            sandbox.control.reset(to_kept=True)
+
+            assert [(row.id, row.name) for row in client.customers.list().data] == [(ada, "Ada")]
+            there = sandbox.control.stats()["now"] - datetime.now(UTC).timestamp()
+            assert there == pytest.approx(1_000_000, abs=30)
+
+
 def test_an_answer_that_breaks_the_contract_is_caught() -> None:
     spec = load_spec(CACHE)
     operation = spec.operation("GET", "/v1/payment_intents/pi_1")

@@ -187,9 +187,13 @@ class SandboxControl:
         requests: list[dict[str, Any]] = self._post("log", {})["log"]
         return requests
 
-    def reset(self) -> None:
-        """Forget everything, webhook endpoints too."""
-        self._post("reset", {})
+    def keep(self) -> None:
+        """Let it remember how everything is."""
+        self._post("keep", {})
+
+    def reset(self, *, to_kept: bool = False) -> None:
+        """Forget everything, webhook endpoints too; or what has been since `keep`."""
+        self._post("reset", {"kept": to_kept})
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -24,6 +24,7 @@ from billing.services.payments.refunds import refund_payment
 from billing.services.payments.settling import prove_not_executed
 from billing.services.payments.webhook_inbox import work_off_waiting
 from tests.billing.gateways.test_paypal import paid_on_page, second_invoice
+from tests.gateway_scenes import Kept, gateway_scene
 from tests.paypal_world import PayPalWorld
 from tests.sandbox.server import ROOT
 from tests.stripe_world import NOW, PERSON
@@ -41,6 +42,16 @@ def held(paypal: PayPalWorld, buyer: str = "good") -> PaymentAttempt:
     method = PaymentMethod.objects.get()
     paypal.deliver()
     return hold_invoice(invoice=invoice, method=method, actor=PERSON, at=NOW)
+
+
+kept = gateway_scene(held, "paypal")
+
+
+@pytest.fixture
+def held_paypal(kept: Kept, request: pytest.FixtureRequest) -> PayPalWorld:
+    """PayPal, where 99.00 are held."""
+    world: PayPalWorld = kept.back(request)
+    return world
 
 
 def take(attempt: PaymentAttempt, amount: str, *, is_last: bool = True) -> PaymentOperation:
@@ -95,25 +106,25 @@ def test_a_pending_capture_of_a_hold_ends_so_too(
 
 
 @db
-def test_a_capture_whose_answer_was_lost_is_proven_by_its_event(paypal: PayPalWorld) -> None:
-    attempt = held(paypal)
-    paypal.control.add_fault("POST .*/authorizations/.*/capture", "reset_after", times=1)
+def test_a_capture_whose_answer_was_lost_is_proven_by_its_event(held_paypal: PayPalWorld) -> None:
+    attempt = PaymentAttempt.objects.get(state="authorized")
+    held_paypal.control.add_fault("POST .*/authorizations/.*/capture", "reset_after", times=1)
 
     operation = take(attempt, "60.00")
     assert operation.state == "unknown"
-    paypal.deliver()
+    held_paypal.deliver()
 
     operation.refresh_from_db()
     assert operation.state == "succeeded"
-    assert operation.gateway_reference in [row["id"] for row in paypal.control.payments()]
+    assert operation.gateway_reference in [row["id"] for row in held_paypal.control.payments()]
 
 
 @db
-def test_a_hold_that_was_let_go_there_is_let_go_here(paypal: PayPalWorld) -> None:
-    attempt = held(paypal)
+def test_a_hold_that_was_let_go_there_is_let_go_here(held_paypal: PayPalWorld) -> None:
+    attempt = PaymentAttempt.objects.get(state="authorized")
 
-    paypal.control.advance_clock(30 * 24 * HOUR)
-    paypal.deliver()
+    held_paypal.control.advance_clock(30 * 24 * HOUR)
+    held_paypal.deliver()
 
     attempt.refresh_from_db()
     assert attempt.state == "abandoned"
@@ -121,13 +132,13 @@ def test_a_hold_that_was_let_go_there_is_let_go_here(paypal: PayPalWorld) -> Non
 
 
 @db
-def test_a_void_whose_answer_was_lost_is_proven_by_its_event(paypal: PayPalWorld) -> None:
-    attempt = held(paypal)
-    paypal.control.add_fault(VOIDS, "reset_after", times=1)
+def test_a_void_whose_answer_was_lost_is_proven_by_its_event(held_paypal: PayPalWorld) -> None:
+    attempt = PaymentAttempt.objects.get(state="authorized")
+    held_paypal.control.add_fault(VOIDS, "reset_after", times=1)
 
     void = void_hold(attempt=attempt, actor=PERSON, idempotency_key="v", at=NOW)
     assert void.state == "unknown"
-    paypal.deliver()
+    held_paypal.deliver()
 
     void.refresh_from_db()
     attempt.refresh_from_db()
@@ -135,9 +146,9 @@ def test_a_void_whose_answer_was_lost_is_proven_by_its_event(paypal: PayPalWorld
 
 
 @db
-def test_a_void_too_old_to_be_repeated_is_looked_up(paypal: PayPalWorld) -> None:
-    attempt = held(paypal)
-    paypal.control.add_fault(VOIDS, "reset_after", times=1)
+def test_a_void_too_old_to_be_repeated_is_looked_up(held_paypal: PayPalWorld) -> None:
+    attempt = PaymentAttempt.objects.get(state="authorized")
+    held_paypal.control.add_fault(VOIDS, "reset_after", times=1)
     void = void_hold(attempt=attempt, actor=PERSON, idempotency_key="v", at=NOW)
 
     void = look_into_operation(operation=void, actor=PERSON, at=NOW + timedelta(days=1))
@@ -205,12 +216,12 @@ def test_a_capture_that_is_taken_back_is_owed_again_once(paypal: PayPalWorld) ->
 
 
 @db
-def test_a_capture_of_a_hold_that_is_taken_back_is_owed_again(paypal: PayPalWorld) -> None:
-    attempt = held(paypal)
+def test_a_capture_of_a_hold_that_is_taken_back_is_owed_again(held_paypal: PayPalWorld) -> None:
+    attempt = PaymentAttempt.objects.get(state="authorized")
     operation = take(attempt, "60.00")
 
-    paypal.control.reverse(operation.gateway_reference)
-    paypal.deliver()
+    held_paypal.control.reverse(operation.gateway_reference)
+    held_paypal.deliver()
     work_off_waiting(at=now() + timedelta(minutes=3))
 
     operation.refresh_from_db()
@@ -311,8 +322,8 @@ def test_what_is_taken_after_people_proved_that_it_was_not_is_not_charged_again(
 
 
 @db
-def test_each_captures_fee_is_the_holds(paypal: PayPalWorld) -> None:
-    attempt = held(paypal)
+def test_each_captures_fee_is_the_holds(held_paypal: PayPalWorld) -> None:
+    attempt = PaymentAttempt.objects.get(state="authorized")
 
     take(attempt, "60.00", is_last=False)
     take(attempt, "39.00")
@@ -337,11 +348,11 @@ def test_a_reversal_with_a_dispute_behind_it_counts_as_the_dispute(paypal: PayPa
 
 
 @db
-def test_a_dispute_of_a_holds_capture_finds_its_payment(paypal: PayPalWorld) -> None:
-    attempt = held(paypal)
+def test_a_dispute_of_a_holds_capture_finds_its_payment(held_paypal: PayPalWorld) -> None:
+    attempt = PaymentAttempt.objects.get(state="authorized")
     operation = take(attempt, "60.00")
 
-    paypal.dispute(operation.gateway_reference)
+    held_paypal.dispute(operation.gateway_reference)
 
     dispute = Dispute.objects.get()
     assert (dispute.attempt_id, dispute.amount) == (attempt.pk, Money("60.00", "USD"))

@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import sqlite3
 import string
 import threading
 from collections.abc import Callable, Mapping
@@ -36,6 +37,7 @@ class Account:
         self.outbox = Outbox(store)
         self.clock = Clock(store)
         self.lock = threading.RLock()
+        self._kept: sqlite3.Connection | None = None
 
     def now(self) -> int:
         """The sandbox's time, in seconds."""
@@ -67,6 +69,21 @@ class Account:
         self.store.clear()
         self.clock.forget()
         self.open()
+
+    def keep(self) -> None:
+        """Remember how everything is, to begin with that again."""
+        self._kept = self.store.copy()
+
+    def bring_back(self) -> None:
+        """Begin again with what was kept.
+
+        Raises:
+            ValueError: If nothing was.
+        """
+        if self._kept is None:
+            raise ValueError("nothing was kept")
+        self.store.bring_back(self._kept)
+        self.clock.bring_back()
 
     def open(self) -> None:
         """Make what an account has from the start."""

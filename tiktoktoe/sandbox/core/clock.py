@@ -36,6 +36,11 @@ class Clock:
         """Show the real time."""
         self._offset, self._stands_at, self.is_told = 0, None, False
 
+    def bring_back(self) -> None:
+        """Go on as far from the real time as the store says."""
+        self.forget()
+        self._offset = int(self._store.setting("clock_offset", 0))
+
     @contextmanager
     def at(self, moment: int) -> Iterator[None]:
         """Let what is planned happen when it was planned for, however late we come to it."""

@@ -29,6 +29,7 @@ class Control:
             "clock": self._move_clock,
             "faults": self._add_fault,
             "faults/clear": self._clear_faults,
+            "keep": self._keep,
             "log": self._log,
             "reset": self._reset,
             "stats": self._stats,
@@ -117,10 +118,17 @@ class Control:
     def _log(self, _body: Json) -> Json:
         return {"log": self._api.log}
 
-    def _reset(self, _body: Json) -> Json:
+    def _keep(self, _body: Json) -> Json:
+        self._account.keep()
+        return {}
+
+    def _reset(self, body: Json) -> Json:
         self._faults.clear()
         self.late.forget()
         self._webhooks.set(Delivery())
         self._api.log.clear()
-        self._account.reset()
+        if body.get("kept", False):
+            self._account.bring_back()
+        else:
+            self._account.reset()
         return {}

@@ -189,6 +189,18 @@ class Store:
         for table in TABLES:
             self.database.execute(f"DELETE FROM {table}")  # noqa: S608 - the names are ours
 
+    def copy(self) -> sqlite3.Connection:
+        """Everything as it is now, to be brought back."""
+        kept = sqlite3.connect(":memory:", check_same_thread=False)
+        self.save()
+        self.database.backup(kept)
+        return kept
+
+    def bring_back(self, kept: sqlite3.Connection) -> None:
+        """Be as it was when it was copied."""
+        self.undo()
+        kept.backup(self.database)
+
     def _hold(self, row: tuple[str, str, str]) -> Held:
         identity, body, private = row
         held = self._held.get(identity)

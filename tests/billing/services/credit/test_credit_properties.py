@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 from django.db.models import Sum
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.models import (
@@ -50,6 +50,7 @@ from tests.factories.subscriptions import (
     recurring,
 )
 from tests.factories.usage import use
+from tests.strategies import histories
 from tiktoktoe.kernel.errors import TikTokToeError
 from tiktoktoe.kernel.money import Money
 
@@ -303,9 +304,7 @@ def afterwards_nothing() -> Iterator[None]:
         transaction.savepoint_rollback(here)
 
 
-@settings(
-    max_examples=7, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@histories(3, thorough=7)
 @given(
     steps=st.lists(st.tuples(step, st.integers(0, 9)), min_size=5, max_size=12),
     policy=st.sampled_from(["own", "lago", "stripe"]),

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import pytest
 from django.db.models import Sum
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.domain.attempts import Answer
@@ -53,6 +53,7 @@ from tests.billing.services.credit.test_credit_properties import (
 from tests.factories.lifecycle import LONG_AGO, begin
 from tests.factories.subscriptions import TEST_ACTOR, make_plan, published_version, recurring
 from tests.factories.usage import use
+from tests.strategies import histories
 from tiktoktoe.kernel.money import Money
 from tiktoktoe.simulator.cash_desk import CashDesk
 
@@ -233,9 +234,7 @@ def check_periods(history: MoneyHistory) -> None:
     assert len(known) == len(set(known))
 
 
-@settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@histories(3, thorough=6)
 @given(
     steps=st.lists(st.tuples(step, st.integers(0, 16)), min_size=4, max_size=8),
     policy=st.sampled_from(["own", "lago"]),

@@ -23,6 +23,7 @@ from billing.services.disputes.answers import (
 )
 from billing.services.disputes.reminders import remind_of_disputes
 from billing.services.payments.charging import charge_invoice
+from tests.gateway_scenes import Kept, gateway_scene
 from tests.gateway_world import GatewayWorld, customer_with
 from tests.stripe_world import NOW, PERSON, StripeWorld, first_invoice_of, later
 
@@ -38,6 +39,16 @@ def disputed(world: GatewayWorld) -> Dispute:
     world.deliver()
     world.dispute(PaymentAttempt.objects.get(state="succeeded"))
     return Dispute.objects.get()
+
+
+kept = gateway_scene(disputed)
+
+
+@pytest.fixture
+def disputed_world(kept: Kept, request: pytest.FixtureRequest) -> GatewayWorld:
+    """A gateway at which a payment is disputed."""
+    world: GatewayWorld = kept.back(request)
+    return world
 
 
 def submit(dispute: Dispute, kind: DisputeAnswer.Kind = EVIDENCE) -> DisputeAnswer:
@@ -56,8 +67,8 @@ def submissions(world: GatewayWorld) -> int:
     return sum(item["eventCode"] == "INFORMATION_SUPPLIED" for item in items)
 
 
-def test_the_pack_is_gathered_from_our_own_records(world: GatewayWorld) -> None:
-    dispute = disputed(world)
+def test_the_pack_is_gathered_from_our_own_records(disputed_world: GatewayWorld) -> None:
+    dispute = Dispute.objects.get()
 
     answer = draft_answer(dispute=dispute, at=NOW)
 
@@ -71,14 +82,14 @@ def test_the_pack_is_gathered_from_our_own_records(world: GatewayWorld) -> None:
     assert answer.texts["usage"] == ""
 
 
-def test_evidence_is_edited_and_handed_in_once(world: GatewayWorld) -> None:
-    dispute = disputed(world)
+def test_evidence_is_edited_and_handed_in_once(disputed_world: GatewayWorld) -> None:
+    dispute = Dispute.objects.get()
     draft = draft_answer(dispute=dispute, at=NOW)
     assert draft is not None
     edit_answer(answer=draft, texts={**draft.texts, "statement": "They use it daily."})
 
     answer = submit(dispute)
-    world.deliver()
+    disputed_world.deliver()
 
     dispute.refresh_from_db()
     assert (answer.state, answer.round) == ("submitted", 1)
@@ -86,35 +97,35 @@ def test_evidence_is_edited_and_handed_in_once(world: GatewayWorld) -> None:
     assert answer.document is not None
     assert bytes(answer.document).startswith(b"%PDF")
     assert dispute.state == "under_review"
-    assert submissions(world) == 1
+    assert submissions(disputed_world) == 1
     with pytest.raises(DisputeNotAnswerable):
         submit(dispute)
     with pytest.raises(DisputeAnswered):
         edit_answer(answer=answer, texts={})
 
 
-def test_a_dispute_that_is_given_up_is_lost_at_once(world: GatewayWorld) -> None:
-    dispute = disputed(world)
+def test_a_dispute_that_is_given_up_is_lost_at_once(disputed_world: GatewayWorld) -> None:
+    dispute = Dispute.objects.get()
 
     answer = submit(dispute, ACCEPTANCE)
-    world.deliver()
-    world.hear(dispute.gateway_reference)
+    disputed_world.deliver()
+    disputed_world.hear(dispute.gateway_reference)
 
     dispute.refresh_from_db()
     payment = Payment.objects.get()
     assert (answer.state, dispute.state) == ("submitted", "accepted")
     assert (payment.shown_state, payment.amount_charged_back) == ("charged_back", dispute.amount)
-    assert submissions(world) == 0
+    assert submissions(disputed_world) == 0
 
 
 @pytest.mark.parametrize(
     "mode", ["reset_before", "reset_after", "http_500_before", "http_500_after"]
 )
 def test_under_faults_it_is_unknown_and_handed_in_once_in_the_end(
-    world: GatewayWorld, mode: str
+    disputed_world: GatewayWorld, mode: str
 ) -> None:
-    dispute = disputed(world)
-    world.control.add_fault(SUBMISSIONS[world.name], mode, times=1, is_kept=False)
+    dispute = Dispute.objects.get()
+    disputed_world.control.add_fault(SUBMISSIONS[disputed_world.name], mode, times=1, is_kept=False)
 
     first = submit(dispute)
     assert first.state == "unknown"
@@ -122,23 +133,23 @@ def test_under_faults_it_is_unknown_and_handed_in_once_in_the_end(
         submit(dispute)
     for minutes in (1, 5, 20):
         reconcile_answers(at=later(minutes=minutes))
-        world.deliver()
+        disputed_world.deliver()
 
     dispute.refresh_from_db()
     first.refresh_from_db()
     assert (first.state, dispute.state) == ("submitted", "under_review")
-    assert submissions(world) == 1
+    assert submissions(disputed_world) == 1
 
 
-def test_one_that_was_refused_can_be_corrected_and_sent_again(world: GatewayWorld) -> None:
-    dispute = disputed(world)
-    world.control.add_fault(SUBMISSIONS[world.name], "http_429", times=1)
+def test_one_that_was_refused_can_be_corrected_and_sent_again(disputed_world: GatewayWorld) -> None:
+    dispute = Dispute.objects.get()
+    disputed_world.control.add_fault(SUBMISSIONS[disputed_world.name], "http_429", times=1)
 
     refused = submit(dispute)
     assert (refused.state, refused.tries) == ("draft", 1)
 
     assert submit(dispute).state == "submitted"
-    assert submissions(world) == 1
+    assert submissions(disputed_world) == 1
 
 
 def test_a_bank_that_asks_again_begins_another_round(stripe: StripeWorld) -> None:

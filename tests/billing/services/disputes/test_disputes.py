@@ -34,6 +34,7 @@ from billing.services.payments.settling import settle_attempt
 from finance.models import Posting
 from finance.queries import unposted_count
 from finance.services.posting import post_documents
+from tests.gateway_scenes import Kept, gateway_scene
 from tests.gateway_world import GatewayWorld, customer_with
 from tests.scripted_gateway import TwoGateways, gateways
 from tests.stripe_world import NOW, PERSON, StripeWorld, invoice_of, later
@@ -54,6 +55,16 @@ def paid(world: GatewayWorld) -> PaymentAttempt:
     charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
     world.deliver()
     return PaymentAttempt.objects.get(state="succeeded")
+
+
+kept = gateway_scene(paid)
+
+
+@pytest.fixture
+def paid_world(kept: Kept, request: pytest.FixtureRequest) -> GatewayWorld:
+    """A gateway at which an invoice of 99.00 was paid."""
+    world: GatewayWorld = kept.back(request)
+    return world
 
 
 def paid_by_hand(gateways: TwoGateways) -> PaymentAttempt:
@@ -90,43 +101,43 @@ def balances(*codes: str) -> list[int]:
     return [found.get(code, 0) for code in codes]
 
 
-def test_a_dispute_is_opened_by_the_gateways_event(world: GatewayWorld) -> None:
-    attempt = paid(world)
+def test_a_dispute_is_opened_by_the_gateways_event(paid_world: GatewayWorld) -> None:
+    attempt = PaymentAttempt.objects.get()
 
-    reference = world.dispute(attempt)
+    reference = paid_world.dispute(attempt)
 
     dispute = Dispute.objects.get()
     payment, invoice = Payment.objects.get(), Invoice.objects.get()
-    assert (dispute.gateway, dispute.gateway_reference) == (world.name, reference)
+    assert (dispute.gateway, dispute.gateway_reference) == (paid_world.name, reference)
     assert (dispute.state, dispute.reason_class) == ("needs_response", "fraud")
     assert dispute.amount == MONEY
     assert dispute.due_at is not None
     assert dispute.due_at - dispute.opened_at >= timedelta(days=7)
     assert dispute.held == MONEY
-    assert dispute.fee == Money(FEES[world.name], "USD")
+    assert dispute.fee == Money(FEES[paid_world.name], "USD")
     assert (payment.state, payment.shown_state) == ("paid", "disputed")
     assert (invoice.state, invoice.amount_due) == ("paid", NOTHING)
     assert payment.events.filter(event="dispute_needs_response").count() == 1
 
 
-def test_hearing_it_again_changes_nothing(world: GatewayWorld) -> None:
-    reference = world.dispute(paid(world))
+def test_hearing_it_again_changes_nothing(paid_world: GatewayWorld) -> None:
+    reference = paid_world.dispute(PaymentAttempt.objects.get())
     entries = DisputeEntry.objects.count()
 
-    world.hear(reference)
-    world.hear(reference)
+    paid_world.hear(reference)
+    paid_world.hear(reference)
 
     assert Dispute.objects.count() == 1
     assert DisputeEntry.objects.count() == entries
     assert not WebhookEvent.objects.exclude(state="done").exists()
 
 
-def test_a_dispute_that_is_won_gives_the_money_back(world: GatewayWorld) -> None:
-    reference = world.dispute(paid(world))
-    fee = int(Decimal(FEES[world.name]) * 100)
+def test_a_dispute_that_is_won_gives_the_money_back(paid_world: GatewayWorld) -> None:
+    reference = paid_world.dispute(PaymentAttempt.objects.get())
+    fee = int(Decimal(FEES[paid_world.name]) * 100)
     before = balances("1100", "1200", "1250", "5010")
 
-    world.decide(reference, "won")
+    paid_world.decide(reference, "won")
 
     dispute, payment = Dispute.objects.get(), Payment.objects.get()
     after = balances("1100", "1200", "1250", "5010")
@@ -137,10 +148,10 @@ def test_a_dispute_that_is_won_gives_the_money_back(world: GatewayWorld) -> None
     assert after[0] - before[0] == 9900 + fee
 
 
-def test_a_lost_dispute_is_our_loss_where_no_rule_says_otherwise(world: GatewayWorld) -> None:
-    reference = world.dispute(paid(world))
+def test_a_lost_dispute_is_our_loss_where_no_rule_says_otherwise(paid_world: GatewayWorld) -> None:
+    reference = paid_world.dispute(PaymentAttempt.objects.get())
 
-    world.decide(reference, "lost")
+    paid_world.decide(reference, "lost")
 
     payment, invoice = Payment.objects.get(), Invoice.objects.get()
     assert (payment.shown_state, payment.amount_charged_back) == ("charged_back", MONEY)
@@ -150,12 +161,12 @@ def test_a_lost_dispute_is_our_loss_where_no_rule_says_otherwise(world: GatewayW
 
 
 def test_a_rule_lets_the_customer_owe_it_again_but_nothing_collects_it(
-    world: GatewayWorld,
+    paid_world: GatewayWorld,
 ) -> None:
     DisputeRule.objects.create(reason_class="canceled", rule="reopen", valid_from=date(2025, 1, 1))
-    reference = world.dispute(paid(world), "canceled")
+    reference = paid_world.dispute(PaymentAttempt.objects.get(), "canceled")
 
-    world.decide(reference, "lost")
+    paid_world.decide(reference, "lost")
 
     invoice = Invoice.objects.get()
     assert (invoice.state, invoice.amount_due) == ("open", MONEY)
@@ -168,37 +179,37 @@ def test_a_rule_lets_the_customer_owe_it_again_but_nothing_collects_it(
     assert [row.what for row in statement.rows][-1] == "Charged back by the bank"
 
 
-def test_nobody_answers_in_time(world: GatewayWorld) -> None:
-    reference = world.dispute(paid(world))
+def test_nobody_answers_in_time(paid_world: GatewayWorld) -> None:
+    reference = paid_world.dispute(PaymentAttempt.objects.get())
 
-    world.control.advance_clock(15 * 86_400)
-    world.deliver()
-    world.hear(reference)
+    paid_world.control.advance_clock(15 * 86_400)
+    paid_world.deliver()
+    paid_world.hear(reference)
 
     assert Dispute.objects.get().state == "expired"
     assert balances("1250", "5120") == [0, 9900]
 
 
-def test_an_inquiry_moves_no_money_until_it_is_escalated(world: GatewayWorld) -> None:
-    attempt = paid(world)
-    reference = world.dispute(attempt, is_inquiry=True)
+def test_an_inquiry_moves_no_money_until_it_is_escalated(paid_world: GatewayWorld) -> None:
+    attempt = PaymentAttempt.objects.get()
+    reference = paid_world.dispute(attempt, is_inquiry=True)
     asked = Dispute.objects.get()
     assert (asked.state, asked.held) == ("inquiry", NOTHING)
 
-    world.decide(reference, "escalated")
+    paid_world.decide(reference, "escalated")
 
     dispute = Dispute.objects.get()
     assert (dispute.state, dispute.held) == ("needs_response", MONEY)
 
 
-def test_of_a_disputed_payment_nothing_is_given_back(world: GatewayWorld) -> None:
-    attempt = paid(world)
-    world.dispute(attempt)
+def test_of_a_disputed_payment_nothing_is_given_back(paid_world: GatewayWorld) -> None:
+    attempt = PaymentAttempt.objects.get()
+    paid_world.dispute(attempt)
 
     with pytest.raises(PaymentDisputed):
         give_back(attempt)
 
-    assert world.refunded() == 0
+    assert paid_world.refunded() == 0
     assert not Refund.objects.exists()
 
 
@@ -219,12 +230,12 @@ def test_the_database_refuses_a_refund_of_a_disputed_payment(gateways: TwoGatewa
         )
 
 
-def test_an_inquiry_may_end_with_a_refund(world: GatewayWorld) -> None:
-    attempt = paid(world)
-    world.dispute(attempt, is_inquiry=True)
+def test_an_inquiry_may_end_with_a_refund(paid_world: GatewayWorld) -> None:
+    attempt = PaymentAttempt.objects.get()
+    paid_world.dispute(attempt, is_inquiry=True)
 
     refund = give_back(attempt)
-    world.deliver()
+    paid_world.deliver()
 
     refund.refresh_from_db()
     assert refund.state == "succeeded"

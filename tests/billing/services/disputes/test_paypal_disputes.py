@@ -19,6 +19,7 @@ from billing.services.disputes.answers import answer_dispute, draft_answer, reco
 from billing.services.payments.webhook_inbox import replay_event
 from tests.billing.gateways.test_paypal import paid_on_page
 from tests.billing.services.disputes.test_disputes import balances
+from tests.gateway_scenes import Kept, gateway_scene
 from tests.paypal_world import PayPalWorld
 from tests.stripe_world import PERSON
 from tiktoktoe.kernel.clock import now
@@ -39,6 +40,16 @@ def contested(
     return Dispute.objects.get()
 
 
+kept = gateway_scene(contested, "paypal")
+
+
+@pytest.fixture
+def contested_paypal(kept: Kept, request: pytest.FixtureRequest) -> PayPalWorld:
+    """PayPal, where a payment is contested."""
+    world: PayPalWorld = kept.back(request)
+    return world
+
+
 def entries() -> dict[str, Money]:
     """What each kind of entry comes to."""
     dispute = Dispute.objects.get()
@@ -52,8 +63,8 @@ def answer(dispute: Dispute, kind: DisputeAnswer.Kind = EVIDENCE) -> DisputeAnsw
 
 
 @db
-def test_a_claim_is_opened_without_taking_any_money_yet(paypal: PayPalWorld) -> None:
-    dispute = contested(paypal)
+def test_a_claim_is_opened_without_taking_any_money_yet(contested_paypal: PayPalWorld) -> None:
+    dispute = Dispute.objects.get()
 
     payment = Payment.objects.get()
     assert (dispute.state, dispute.reason_class) == ("needs_response", "canceled")
@@ -64,10 +75,10 @@ def test_a_claim_is_opened_without_taking_any_money_yet(paypal: PayPalWorld) -> 
 
 
 @db
-def test_a_lost_claim_costs_the_payment_and_the_fee(paypal: PayPalWorld) -> None:
-    dispute = contested(paypal)
+def test_a_lost_claim_costs_the_payment_and_the_fee(contested_paypal: PayPalWorld) -> None:
+    dispute = Dispute.objects.get()
 
-    paypal.decide(dispute.gateway_reference, "lost")
+    contested_paypal.decide(dispute.gateway_reference, "lost")
 
     dispute.refresh_from_db()
     assert dispute.state == "lost"
@@ -82,14 +93,14 @@ def test_a_lost_claim_costs_the_payment_and_the_fee(paypal: PayPalWorld) -> None
 
 @db
 def test_a_claim_that_is_decided_while_under_review_is_over_by_whatever_word(
-    paypal: PayPalWorld,
+    contested_paypal: PayPalWorld,
 ) -> None:
     """Once its deadline has passed, PayPal looks at it, and says why only in the end."""
-    dispute = contested(paypal)
+    dispute = Dispute.objects.get()
     Dispute.objects.update(state="under_review")
 
-    paypal.control.advance_clock(11 * 86_400)
-    paypal.deliver()
+    contested_paypal.control.advance_clock(11 * 86_400)
+    contested_paypal.deliver()
 
     dispute.refresh_from_db()
     assert (dispute.state, dispute.closed_at is not None) == ("lost", True)
@@ -98,10 +109,10 @@ def test_a_claim_that_is_decided_while_under_review_is_over_by_whatever_word(
 
 
 @db
-def test_a_won_claim_costs_nothing(paypal: PayPalWorld) -> None:
-    dispute = contested(paypal)
+def test_a_won_claim_costs_nothing(contested_paypal: PayPalWorld) -> None:
+    dispute = Dispute.objects.get()
 
-    paypal.decide(dispute.gateway_reference, "won")
+    contested_paypal.decide(dispute.gateway_reference, "won")
 
     dispute.refresh_from_db()
     assert (dispute.state, Payment.objects.get().shown_state) == ("won", "paid")
@@ -147,11 +158,13 @@ def test_an_inquiry_that_is_called_off_is_closed(paypal: PayPalWorld) -> None:
 
 
 @db
-def test_nobody_answers_and_the_claim_is_lost_by_the_deadline(paypal: PayPalWorld) -> None:
-    dispute = contested(paypal)
+def test_nobody_answers_and_the_claim_is_lost_by_the_deadline(
+    contested_paypal: PayPalWorld,
+) -> None:
+    dispute = Dispute.objects.get()
 
-    paypal.control.advance_clock(11 * 86_400)
-    paypal.deliver()
+    contested_paypal.control.advance_clock(11 * 86_400)
+    contested_paypal.deliver()
 
     dispute.refresh_from_db()
     assert dispute.state == "expired"
@@ -173,24 +186,24 @@ def test_hearing_every_event_again_in_any_order_changes_nothing(paypal: PayPalWo
 
 
 @db
-def test_evidence_is_handed_in_with_the_pack_as_a_file(paypal: PayPalWorld) -> None:
-    dispute = contested(paypal)
+def test_evidence_is_handed_in_with_the_pack_as_a_file(contested_paypal: PayPalWorld) -> None:
+    dispute = Dispute.objects.get()
 
     given = answer(dispute)
-    paypal.deliver()
+    contested_paypal.deliver()
 
     dispute.refresh_from_db()
     assert (given.state, dispute.state) == ("submitted", "under_review")
-    assert [row["status"] for row in asked(paypal, "provide-evidence")] == [200]
+    assert [row["status"] for row in asked(contested_paypal, "provide-evidence")] == [200]
 
 
 @db
 @pytest.mark.parametrize("mode", ["reset_after", "http_500_after", "hang_after"])
 def test_evidence_that_may_have_arrived_is_looked_up_and_not_sent_twice(
-    paypal: PayPalWorld, mode: str
+    contested_paypal: PayPalWorld, mode: str
 ) -> None:
-    dispute = contested(paypal)
-    paypal.control.add_fault(PROVIDES, mode, times=1, seconds=4)
+    dispute = Dispute.objects.get()
+    contested_paypal.control.add_fault(PROVIDES, mode, times=1, seconds=4)
 
     given = answer(dispute)
     assert given.state == "unknown"
@@ -198,13 +211,13 @@ def test_evidence_that_may_have_arrived_is_looked_up_and_not_sent_twice(
 
     given.refresh_from_db()
     assert given.state == "submitted"
-    assert len(asked(paypal, "provide-evidence")) == 1
+    assert len(asked(contested_paypal, "provide-evidence")) == 1
 
 
 @db
-def test_evidence_that_never_arrived_is_sent_again(paypal: PayPalWorld) -> None:
-    dispute = contested(paypal)
-    paypal.control.add_fault(PROVIDES, "reset_before", times=1)
+def test_evidence_that_never_arrived_is_sent_again(contested_paypal: PayPalWorld) -> None:
+    dispute = Dispute.objects.get()
+    contested_paypal.control.add_fault(PROVIDES, "reset_before", times=1)
 
     given = answer(dispute)
     reconcile_answers(at=now() + timedelta(hours=1))
@@ -225,11 +238,13 @@ def test_an_inquiry_takes_no_evidence_and_the_draft_stays(paypal: PayPalWorld) -
 
 
 @db
-def test_a_claim_that_is_accepted_gives_the_money_back_without_a_fee(paypal: PayPalWorld) -> None:
-    dispute = contested(paypal)
+def test_a_claim_that_is_accepted_gives_the_money_back_without_a_fee(
+    contested_paypal: PayPalWorld,
+) -> None:
+    dispute = Dispute.objects.get()
 
     given = answer(dispute, ACCEPTANCE)
-    paypal.deliver()
+    contested_paypal.deliver()
 
     dispute.refresh_from_db()
     assert (given.state, dispute.state) == ("submitted", "accepted")
@@ -237,9 +252,9 @@ def test_a_claim_that_is_accepted_gives_the_money_back_without_a_fee(paypal: Pay
 
 
 @db
-def test_an_acceptance_that_may_have_arrived_gives_back_once(paypal: PayPalWorld) -> None:
-    dispute = contested(paypal)
-    paypal.control.add_fault("POST .*/accept-claim", "reset_after", times=1)
+def test_an_acceptance_that_may_have_arrived_gives_back_once(contested_paypal: PayPalWorld) -> None:
+    dispute = Dispute.objects.get()
+    contested_paypal.control.add_fault("POST .*/accept-claim", "reset_after", times=1)
 
     given = answer(dispute, ACCEPTANCE)
     reconcile_answers(at=now() + timedelta(hours=1))

@@ -21,6 +21,7 @@ from finance.models import Posting
 from finance.queries import unposted_count
 from finance.services.posting import post_documents
 from tests.adyen_world import AdyenWorld
+from tests.gateway_scenes import Kept, gateway_scene
 from tests.gateway_world import GatewayWorld, customer_with
 from tests.stripe_world import NOW, PERSON, StripeWorld, invoice_of, later
 from tiktoktoe.kernel.errors import Conflict
@@ -45,6 +46,16 @@ def held(world: GatewayWorld, card: str = "good") -> PaymentAttempt:
     attempt = hold_invoice(invoice=invoice, method=method, actor=PERSON, at=NOW)
     world.deliver()
     return PaymentAttempt.objects.get(pk=attempt.pk)
+
+
+kept = gateway_scene(held)
+
+
+@pytest.fixture
+def held_world(kept: Kept, request: pytest.FixtureRequest) -> GatewayWorld:
+    """A gateway at which 99.00 are held."""
+    world: GatewayWorld = kept.back(request)
+    return world
 
 
 def take(
@@ -75,45 +86,45 @@ def balances(*codes: str) -> list[int]:
     return [found.get(code, 0) for code in codes]
 
 
-def test_a_hold_takes_nothing_and_lets_nobody_else_charge(world: GatewayWorld) -> None:
-    attempt = held(world)
+def test_a_hold_takes_nothing_and_lets_nobody_else_charge(held_world: GatewayWorld) -> None:
+    attempt = PaymentAttempt.objects.get()
 
     invoice, payment = Invoice.objects.get(), Payment.objects.get()
     assert (attempt.state, attempt.is_hold) == ("authorized", True)
     assert attempt.authorized_until == NOW + timedelta(days=7)
     assert (invoice.state, payment.state) == ("open", "processing")
-    assert captured(world) == 0
+    assert captured(held_world) == 0
     with pytest.raises(PaymentInFlight):
         charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
     assert collect_due(at=later(days=1)).attempts == 0
     assert balances("1100", "1200") == [0, 9900]
 
 
-def test_all_of_it_is_captured_and_the_fee_is_told_later(world: GatewayWorld) -> None:
-    attempt = held(world)
+def test_all_of_it_is_captured_and_the_fee_is_told_later(held_world: GatewayWorld) -> None:
+    attempt = PaymentAttempt.objects.get()
 
     operation = take(attempt, "99.00")
-    world.deliver()
+    held_world.deliver()
 
     operation.refresh_from_db()
     attempt.refresh_from_db()
     invoice, payment = Invoice.objects.get(), Payment.objects.get()
     assert (operation.state, attempt.state, payment.state) == ("succeeded",) * 2 + ("paid",)
     assert (invoice.state, invoice.amount_paid) == ("paid", usd("99.00"))
-    assert captured(world) == 9900
+    assert captured(held_world) == 9900
     assert balances("1200") == [0]
 
 
-def test_a_part_is_captured_and_the_rest_let_go(world: GatewayWorld) -> None:
-    attempt = held(world)
+def test_a_part_is_captured_and_the_rest_let_go(held_world: GatewayWorld) -> None:
+    attempt = PaymentAttempt.objects.get()
 
     take(attempt, "30.00")
-    world.deliver()
+    held_world.deliver()
 
     invoice, payment = Invoice.objects.get(), Payment.objects.get()
     assert (payment.state, payment.amount) == ("paid", usd("30.00"))
     assert (invoice.state, invoice.amount_due) == ("open", usd("69.00"))
-    assert captured(world) == 3000
+    assert captured(held_world) == 3000
     assert balances("1200") == [6900]
     end = later(days=400)
     statement = statement_of(invoice.customer, "USD", start=NOW - timedelta(days=1), end=end)
@@ -144,38 +155,38 @@ def test_a_gateway_that_takes_one_part_only_says_so(stripe: StripeWorld) -> None
     assert captured(stripe) == 0
 
 
-def test_a_hold_is_let_go_and_the_invoice_can_be_charged(world: GatewayWorld) -> None:
-    attempt = held(world)
+def test_a_hold_is_let_go_and_the_invoice_can_be_charged(held_world: GatewayWorld) -> None:
+    attempt = PaymentAttempt.objects.get()
 
     void_hold(attempt=attempt, actor=PERSON, idempotency_key="v", at=NOW)
-    world.deliver()
+    held_world.deliver()
 
     attempt.refresh_from_db()
     assert (attempt.state, Payment.objects.get().state) == ("abandoned", "open")
     assert collect_due(at=later(days=30)).attempts == 0
     charge_invoice(invoice=Invoice.objects.get(), actor=PERSON, at=later(hours=1))
-    world.deliver()
+    held_world.deliver()
     assert Invoice.objects.get().state == "paid"
-    assert captured(world) == 9900
+    assert captured(held_world) == 9900
 
 
 @pytest.mark.parametrize("amount", ["99.01", "0.00", "-1.00", "0.001"])
-def test_amounts_that_cannot_be_captured_are_refused(world: GatewayWorld, amount: str) -> None:
+def test_amounts_that_cannot_be_captured_are_refused(held_world: GatewayWorld, amount: str) -> None:
     with pytest.raises((CaptureExceedsHold, HoldNotPossible)):
-        take(held(world), amount)
+        take(PaymentAttempt.objects.get(), amount)
 
-    assert captured(world) == 0
+    assert captured(held_world) == 0
     assert not PaymentOperation.objects.exists()
 
 
-def test_the_same_request_gives_the_same_capture(world: GatewayWorld) -> None:
-    attempt = held(world)
+def test_the_same_request_gives_the_same_capture(held_world: GatewayWorld) -> None:
+    attempt = PaymentAttempt.objects.get()
 
     first, second = take(attempt, "30.00"), take(attempt, "30.00")
-    world.deliver()
+    held_world.deliver()
 
     assert first.pk == second.pk
-    assert captured(world) == 3000
+    assert captured(held_world) == 3000
     with pytest.raises(Conflict):
         take(attempt, "31.00")
 
@@ -183,9 +194,11 @@ def test_the_same_request_gives_the_same_capture(world: GatewayWorld) -> None:
 @pytest.mark.parametrize(
     "mode", ["reset_before", "reset_after", "http_500_before", "http_500_after", "hang_after"]
 )
-def test_a_fault_leaves_it_unknown_and_ends_in_one_capture(world: GatewayWorld, mode: str) -> None:
-    attempt = held(world)
-    world.control.add_fault(CAPTURES[world.name], mode, times=1, seconds=4, is_kept=False)
+def test_a_fault_leaves_it_unknown_and_ends_in_one_capture(
+    held_world: GatewayWorld, mode: str
+) -> None:
+    attempt = PaymentAttempt.objects.get()
+    held_world.control.add_fault(CAPTURES[held_world.name], mode, times=1, seconds=4, is_kept=False)
 
     operation = take(attempt, "30.00")
     assert operation.state == "unknown"
@@ -193,17 +206,17 @@ def test_a_fault_leaves_it_unknown_and_ends_in_one_capture(world: GatewayWorld, 
         take(attempt, "30.00", "k2")
     for minutes in (1, 5, 20):
         reconcile_operations(at=later(minutes=minutes))
-        world.deliver()
+        held_world.deliver()
 
     operation.refresh_from_db()
     assert operation.state == "succeeded"
-    assert captured(world) == 3000
+    assert captured(held_world) == 3000
     assert Payment.objects.get().amount == usd("30.00")
 
 
-def test_a_capture_that_is_refused_frees_what_it_had_reserved(world: GatewayWorld) -> None:
-    attempt = held(world)
-    world.control.add_fault(CAPTURES[world.name], "http_429", times=1)
+def test_a_capture_that_is_refused_frees_what_it_had_reserved(held_world: GatewayWorld) -> None:
+    attempt = PaymentAttempt.objects.get()
+    held_world.control.add_fault(CAPTURES[held_world.name], "http_429", times=1)
 
     refused = take(attempt, "99.00")
 
@@ -259,21 +272,21 @@ def test_the_gateways_word_that_a_hold_has_lapsed_ends_it(adyen: AdyenWorld) -> 
     assert attempt.message == "the authorisation has lapsed"
 
 
-def test_a_hold_is_let_go_before_it_would_lapse(world: GatewayWorld) -> None:
-    attempt = held(world)
+def test_a_hold_is_let_go_before_it_would_lapse(held_world: GatewayWorld) -> None:
+    attempt = PaymentAttempt.objects.get()
     assert let_go_of_lapsing(at=later(days=6)) == 0
 
     assert let_go_of_lapsing(at=later(days=6, hours=13)) == 1
-    world.deliver()
+    held_world.deliver()
 
     attempt.refresh_from_db()
     assert attempt.state == "abandoned"
     assert let_go_of_lapsing(at=later(days=7)) == 0
 
 
-def test_what_was_captured_of_a_hold_is_refunded_as_any_payment(world: GatewayWorld) -> None:
-    take(held(world), "30.00")
-    world.deliver()
+def test_what_was_captured_of_a_hold_is_refunded_as_any_payment(held_world: GatewayWorld) -> None:
+    take(PaymentAttempt.objects.get(), "30.00")
+    held_world.deliver()
 
     refund = refund_payment(
         payment=Payment.objects.get(),
@@ -283,11 +296,11 @@ def test_what_was_captured_of_a_hold_is_refunded_as_any_payment(world: GatewayWo
         idempotency_key="r",
         at=NOW,
     )
-    world.deliver()
+    held_world.deliver()
 
     refund.refresh_from_db()
     assert refund.state == "succeeded"
-    assert world.refunded() == 3000
+    assert held_world.refunded() == 3000
 
 
 def test_the_database_refuses_more_than_is_held(stripe: StripeWorld) -> None:

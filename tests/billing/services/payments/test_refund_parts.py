@@ -12,6 +12,7 @@ from billing.models import Payment, PaymentAttempt, PaymentOperation, Refund
 from billing.services.payments.refunds import reconcile_refunds, refund_payment
 from tests.billing.gateways.test_paypal_events import held, take
 from tests.factories.accounts import make_user
+from tests.gateway_scenes import Kept, gateway_scene
 from tests.paypal_world import PayPalWorld
 from tests.stripe_world import NOW, PERSON, later
 from tiktoktoe.accounts.roles import Role
@@ -33,6 +34,16 @@ def taken_twice(paypal: PayPalWorld) -> PaymentAttempt:
     return attempt
 
 
+kept = gateway_scene(taken_twice, "paypal")
+
+
+@pytest.fixture
+def taken_paypal(kept: Kept, request: pytest.FixtureRequest) -> PayPalWorld:
+    """PayPal, where a hold was taken in two parts."""
+    world: PayPalWorld = kept.back(request)
+    return world
+
+
 def give(attempt: PaymentAttempt, amount: str, key: str = "r") -> Refund:
     return refund_payment(
         payment=Payment.objects.get(pk=attempt.payment_id),
@@ -50,8 +61,8 @@ def given_back(paypal: PayPalWorld) -> list[str]:
 
 
 @db
-def test_a_refund_above_each_capture_is_split_over_them(paypal: PayPalWorld) -> None:
-    attempt = taken_twice(paypal)
+def test_a_refund_above_each_capture_is_split_over_them(taken_paypal: PayPalWorld) -> None:
+    attempt = PaymentAttempt.objects.get(state="succeeded", channel="stored_method")
 
     refund = give(attempt, "90.00")
 
@@ -60,25 +71,25 @@ def test_a_refund_above_each_capture_is_split_over_them(paypal: PayPalWorld) -> 
     assert [part.amount for part in parts] == [Money("60.00", "USD"), Money("30.00", "USD")]
     assert {part.state for part in parts} == {"succeeded"}
     assert [part.idempotency_key for part in parts] == ["r", "r/2"]
-    assert given_back(paypal) == ["60.00", "30.00"]
+    assert given_back(taken_paypal) == ["60.00", "30.00"]
     assert payment.amount_refunded == Money("90.00", "USD")
     assert payment.invoice.amount_refunded == Money("90.00", "USD")
 
 
 @db
-def test_one_capture_that_has_enough_gives_all(paypal: PayPalWorld) -> None:
-    attempt = taken_twice(paypal)
+def test_one_capture_that_has_enough_gives_all(taken_paypal: PayPalWorld) -> None:
+    attempt = PaymentAttempt.objects.get(state="succeeded", channel="stored_method")
 
     give(attempt, "39.00")
     give(attempt, "50.00", "r2")
 
-    assert given_back(paypal) == ["50.00", "39.00"]
+    assert given_back(taken_paypal) == ["50.00", "39.00"]
     assert not Refund.objects.exclude(part_of=None).exists()
 
 
 @db
-def test_the_same_key_gives_nothing_a_second_time(paypal: PayPalWorld) -> None:
-    attempt = taken_twice(paypal)
+def test_the_same_key_gives_nothing_a_second_time(taken_paypal: PayPalWorld) -> None:
+    attempt = PaymentAttempt.objects.get(state="succeeded", channel="stored_method")
     first = give(attempt, "90.00")
 
     assert give(attempt, "90.00").pk == first.pk
@@ -86,28 +97,28 @@ def test_the_same_key_gives_nothing_a_second_time(paypal: PayPalWorld) -> None:
         give(attempt, "60.00")
 
     assert Refund.objects.count() == 2
-    assert given_back(paypal) == ["60.00", "30.00"]
+    assert given_back(taken_paypal) == ["60.00", "30.00"]
 
 
 @db
 @pytest.mark.parametrize("mode", ["reset_before", "reset_after", "http_500_after"])
-def test_each_part_survives_faults_by_itself(paypal: PayPalWorld, mode: str) -> None:
-    attempt = taken_twice(paypal)
-    paypal.control.add_fault(REFUNDS, mode, times=1)
+def test_each_part_survives_faults_by_itself(taken_paypal: PayPalWorld, mode: str) -> None:
+    attempt = PaymentAttempt.objects.get(state="succeeded", channel="stored_method")
+    taken_paypal.control.add_fault(REFUNDS, mode, times=1)
 
     refund = give(attempt, "90.00")
     assert [part.state for part in (refund, *refund.parts.all())] == ["unknown", "succeeded"]
-    paypal.deliver()
+    taken_paypal.deliver()
     reconcile_refunds(at=later(minutes=5))
 
     assert {part.state for part in Refund.objects.all()} == {"succeeded"}
-    assert given_back(paypal) == ["60.00", "30.00"]
+    assert given_back(taken_paypal) == ["60.00", "30.00"]
 
 
 @db
-def test_a_part_that_fails_gives_its_share_free_again(paypal: PayPalWorld) -> None:
-    attempt = taken_twice(paypal)
-    paypal.control.add_fault(REFUNDS, "http_429", times=1)
+def test_a_part_that_fails_gives_its_share_free_again(taken_paypal: PayPalWorld) -> None:
+    attempt = PaymentAttempt.objects.get(state="succeeded", channel="stored_method")
+    taken_paypal.control.add_fault(REFUNDS, "http_429", times=1)
 
     refund = give(attempt, "90.00")
 
@@ -115,12 +126,12 @@ def test_a_part_that_fails_gives_its_share_free_again(paypal: PayPalWorld) -> No
     assert refund.state == "failed"
     assert payment.amount_refunded == Money("30.00", "USD")
     give(attempt, "60.00", "r2")
-    assert given_back(paypal) == ["60.00", "30.00"]
+    assert given_back(taken_paypal) == ["60.00", "30.00"]
 
 
 @db
-def test_more_than_all_captures_is_refused(paypal: PayPalWorld) -> None:
-    attempt = taken_twice(paypal)
+def test_more_than_all_captures_is_refused(taken_paypal: PayPalWorld) -> None:
+    attempt = PaymentAttempt.objects.get(state="succeeded", channel="stored_method")
 
     with pytest.raises(RefundExceedsPayment):
         give(attempt, "99.01")
@@ -129,8 +140,8 @@ def test_more_than_all_captures_is_refused(paypal: PayPalWorld) -> None:
 
 
 @db
-def test_a_capture_that_the_gateway_has_not_named_gives_nothing(paypal: PayPalWorld) -> None:
-    attempt = taken_twice(paypal)
+def test_a_capture_that_the_gateway_has_not_named_gives_nothing(taken_paypal: PayPalWorld) -> None:
+    attempt = PaymentAttempt.objects.get(state="succeeded", channel="stored_method")
     PaymentOperation.objects.filter(amount=39).update(gateway_reference="")
 
     with pytest.raises(PaymentNotRefundable, match=r"30\.00"):
@@ -161,8 +172,8 @@ def test_ten_workers_at_once_give_back_no_more_than_was_taken(paypal: PayPalWorl
 
 
 @db
-def test_staff_are_told_what_became_of_each_part(paypal: PayPalWorld) -> None:
-    payment = taken_twice(paypal).payment
+def test_staff_are_told_what_became_of_each_part(taken_paypal: PayPalWorld) -> None:
+    payment = PaymentAttempt.objects.get(state="succeeded", channel="stored_method").payment
     client = Client()
     client.force_login(make_user(Role.FINANCE))
     form = {"amount": "90.00", "reason": "goodwill", "key": "k", "credit_note": ""}
@@ -194,8 +205,8 @@ def raw(capture: PaymentOperation, amount: str, **terms: object) -> None:
 
 
 @db
-def test_the_database_keeps_refunds_within_their_captures(paypal: PayPalWorld) -> None:
-    attempt = taken_twice(paypal)
+def test_the_database_keeps_refunds_within_their_captures(taken_paypal: PayPalWorld) -> None:
+    attempt = PaymentAttempt.objects.get(state="succeeded", channel="stored_method")
     small = attempt.operations.get(amount=39)
     other = PaymentAttempt.objects.exclude(pk=attempt.pk).get()
     raw(small, "38.00")

@@ -19,6 +19,7 @@ from billing.services.payments.refunds import (
     reconcile_refunds,
     refund_payment,
 )
+from tests.gateway_scenes import Kept, gateway_scene
 from tests.gateway_world import GatewayWorld, customer_with
 from tests.stripe_world import NOW, PERSON, StripeWorld, invoice_of, later
 from tiktoktoe.kernel.errors import Conflict, InvariantViolation
@@ -35,6 +36,16 @@ def paid(world: GatewayWorld, card: str = "good") -> Payment:
     invoice = invoice_of(customer_with(world, card))
     charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
     return Payment.objects.get(invoice=invoice)
+
+
+kept = gateway_scene(paid)
+
+
+@pytest.fixture
+def paid_world(kept: Kept, request: pytest.FixtureRequest) -> GatewayWorld:
+    """A gateway at which an invoice of 99.00 was paid."""
+    world: GatewayWorld = kept.back(request)
+    return world
 
 
 def give_back(world: GatewayWorld, payment: Payment, amount: str, key: str = "k1") -> Refund:
@@ -55,40 +66,42 @@ def ask(payment: Payment, amount: str, key: str = "k1") -> Refund:
     )
 
 
-def test_a_part_is_given_back_and_owed_again(world: GatewayWorld) -> None:
-    payment = paid(world)
+def test_a_part_is_given_back_and_owed_again(paid_world: GatewayWorld) -> None:
+    payment = Payment.objects.get()
 
-    refund = give_back(world, payment, "30.00")
+    refund = give_back(paid_world, payment, "30.00")
 
     payment.refresh_from_db()
     invoice = Invoice.objects.get()
     assert (refund.state, payment.state) == ("succeeded", "paid")
     assert payment.amount_refunded == usd("30.00")
     assert (invoice.state, invoice.amount_due) == ("open", usd("30.00"))
-    assert world.refunded() == 3000
+    assert paid_world.refunded() == 3000
     assert collect_due(at=later(days=1)).attempts == 0
 
 
-def test_the_same_request_gives_the_same_refund(world: GatewayWorld) -> None:
-    payment = paid(world)
+def test_the_same_request_gives_the_same_refund(paid_world: GatewayWorld) -> None:
+    payment = Payment.objects.get()
 
-    first, second = give_back(world, payment, "30.00"), give_back(world, payment, "30.00")
+    first, second = give_back(paid_world, payment, "30.00"), give_back(paid_world, payment, "30.00")
 
     assert first.pk == second.pk
-    assert world.refunded() == 3000
+    assert paid_world.refunded() == 3000
     with pytest.raises(Conflict):
-        give_back(world, payment, "31.00")
+        give_back(paid_world, payment, "31.00")
 
 
 @pytest.mark.parametrize("amount", ["99.01", "0.00", "-1.00", "0.001"])
-def test_amounts_that_cannot_be_given_back_are_refused(world: GatewayWorld, amount: str) -> None:
-    payment = paid(world)
+def test_amounts_that_cannot_be_given_back_are_refused(
+    paid_world: GatewayWorld, amount: str
+) -> None:
+    payment = Payment.objects.get()
 
     with pytest.raises((RefundExceedsPayment, PaymentNotRefundable)):
-        give_back(world, payment, amount)
+        give_back(paid_world, payment, amount)
 
     assert not Refund.objects.exists()
-    assert world.refunded() == 0
+    assert paid_world.refunded() == 0
 
 
 def test_what_was_not_paid_is_not_given_back(world: GatewayWorld) -> None:
@@ -102,35 +115,35 @@ def test_what_was_not_paid_is_not_given_back(world: GatewayWorld) -> None:
     "mode", ["reset_before", "reset_after", "http_500_before", "http_500_after", "hang_after"]
 )
 def test_a_fault_leaves_it_unknown_and_ends_in_one_refund_or_none(
-    world: GatewayWorld, mode: str
+    paid_world: GatewayWorld, mode: str
 ) -> None:
-    payment = paid(world)
-    world.control.add_fault(world.refunds, mode, times=1, seconds=4)
+    payment = Payment.objects.get()
+    paid_world.control.add_fault(paid_world.refunds, mode, times=1, seconds=4)
 
     refund = ask(payment, "30.00")
     assert refund.state == "unknown"
     for minutes in (1, 5, 10):
-        world.deliver()
+        paid_world.deliver()
         reconcile_refunds(at=later(minutes=minutes))
 
-    world.deliver()
+    paid_world.deliver()
     refund.refresh_from_db()
     payment.refresh_from_db()
     given = {"succeeded": 3000, "failed": 0}[refund.state]
-    assert world.refunded() == given
+    assert paid_world.refunded() == given
     assert payment.amount_refunded == usd("30.00" if given else "0.00")
 
 
-def test_a_refund_that_is_refused_frees_what_it_had_reserved(world: GatewayWorld) -> None:
-    payment = paid(world)
-    world.control.add_fault(world.refunds, "http_429", times=1)
+def test_a_refund_that_is_refused_frees_what_it_had_reserved(paid_world: GatewayWorld) -> None:
+    payment = Payment.objects.get()
+    paid_world.control.add_fault(paid_world.refunds, "http_429", times=1)
 
-    refund = give_back(world, payment, "99.00")
+    refund = give_back(paid_world, payment, "99.00")
 
     payment.refresh_from_db()
     assert refund.state == "failed"
     assert payment.amount_refunded == usd("0.00")
-    assert give_back(world, payment, "99.00", "k2").state == "succeeded"
+    assert give_back(paid_world, payment, "99.00", "k2").state == "succeeded"
 
 
 def test_a_refund_that_the_bank_sends_back_is_taken_back(world: GatewayWorld) -> None:
@@ -263,8 +276,10 @@ def test_a_refund_that_cannot_be_looked_into_keeps_no_other_from_it(
     assert second.state == "succeeded"
 
 
-def test_with_a_credit_note_no_more_is_given_back_than_it_takes_back(world: GatewayWorld) -> None:
-    payment = paid(world)
+def test_with_a_credit_note_no_more_is_given_back_than_it_takes_back(
+    paid_world: GatewayWorld,
+) -> None:
+    payment = Payment.objects.get()
     note = issue_credit_note(
         invoice=payment.invoice,
         reason="Outage",
@@ -281,4 +296,4 @@ def test_with_a_credit_note_no_more_is_given_back_than_it_takes_back(world: Gate
 
     invoice = Invoice.objects.get()
     assert (invoice.state, invoice.amount_due) == ("paid", usd("0.00"))
-    assert world.refunded() == 4000
+    assert paid_world.refunded() == 4000
