@@ -30,7 +30,7 @@ from billing.services.payments.reconciling import look_into, reconcile_attempts
 from billing.services.payments.refunds import refund_payment
 from tests.factories.subscriptions import make_customer
 from tests.paypal_world import PayPalWorld, account_of, post
-from tests.stripe_world import NOW, PERSON, invoice_of, later
+from tests.stripe_world import NOW, PERSON, first_invoice_of, invoice_of, later
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import Money
@@ -58,7 +58,7 @@ def open_page(invoice: Invoice, *, saves: bool = False) -> str:
 def second_invoice(paypal: PayPalWorld, buyer: str = "good") -> Invoice:
     """Another invoice of a customer whose wallet is stored."""
     first = paid_on_page(paypal, buyer)
-    return invoice_of(first.customer)
+    return first_invoice_of(first.customer)
 
 
 @db

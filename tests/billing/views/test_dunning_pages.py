@@ -17,7 +17,7 @@ from tests.factories.accounts import make_user
 from tests.factories.dunning import campaign_in_force
 from tests.factories.subscriptions import make_customer, make_member
 from tests.scripted_gateway import TwoGateways, declined, gateways
-from tests.stripe_world import NOW, PERSON, first_invoice_of, later
+from tests.stripe_world import NOW, PERSON, invoice_of, later
 from tiktoktoe.accounts.roles import Role
 from tiktoktoe.kernel import clock
 from tiktoktoe.kernel.ids import uuid7
@@ -37,7 +37,7 @@ def finance(client: Client) -> Client:
 
 def past_due(two: TwoGateways, declines: int = 1) -> Invoice:
     two.alpha.script = [NO_FUNDS] * declines
-    invoice = first_invoice_of(two.customer_with_card(held_by="alpha"))
+    invoice = invoice_of(two.customer_with_card(held_by="alpha"))
     collect_due(at=NOW)
     run_dunning(at=NOW)
     return invoice
@@ -70,7 +70,7 @@ def test_what_was_recovered_is_counted_for_the_step_that_did_it(
     campaign_in_force("1 email, 3 retry, 9 cancel")
     past_due(gateways)  # paid by the retry of day 3
     gateways.alpha.script = [declined(DeclineClass.DATA_FIX)]  # not tried again by itself
-    invoice = first_invoice_of(gateways.customer_with_card(held_by="alpha"))
+    invoice = invoice_of(gateways.customer_with_card(held_by="alpha"))
     days(until=6, first=0)
     charge_invoice(invoice=invoice, actor=PERSON, at=later(days=6))
     run_dunning(at=later(days=7))
@@ -111,7 +111,7 @@ def test_what_a_bank_takes_back_was_not_recovered(gateways: TwoGateways) -> None
 def test_what_is_paid_after_a_reminder_is_recovered_by_it() -> None:
 
     campaign_in_force("0 banner, 1 email, 9 restrict")
-    invoice = first_invoice_of(make_customer())
+    invoice = invoice_of(make_customer())
     assert invoice.due_at is not None
     days(until=18, first=15)
     at = later(days=19)

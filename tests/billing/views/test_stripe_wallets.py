@@ -10,7 +10,14 @@ from billing.services.payments.payment_methods import refresh_method
 from billing.services.payments.refunds import refund_payment
 from subscriptions.models import Customer
 from tests.factories.subscriptions import make_customer, make_member
-from tests.stripe_world import NOW, PERSON, StripeWorld, customer_with_card, invoice_of
+from tests.stripe_world import (
+    NOW,
+    PERSON,
+    StripeWorld,
+    customer_with_card,
+    first_invoice_of,
+    invoice_of,
+)
 from tiktoktoe.kernel.money import Money
 
 pytestmark = pytest.mark.django_db
@@ -73,7 +80,7 @@ def test_a_wallet_is_routed_by_what_it_costs_and_nobody_is_asked_while_away(
     customer = make_customer()
     store(stripe, member_of(customer), wallet)
 
-    attempt = charge_invoice(invoice=invoice_of(customer), actor=PERSON, at=NOW)
+    attempt = charge_invoice(invoice=first_invoice_of(customer), actor=PERSON, at=NOW)
 
     (chosen,) = PaymentDecision.objects.get().candidates
     assert (chosen["kind"], chosen["why_not"]) == ("wallet", [])

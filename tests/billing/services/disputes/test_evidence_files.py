@@ -17,7 +17,7 @@ from tests.stripe_world import (
     PERSON,
     StripeWorld,
     customer_with_card,
-    invoice_of,
+    first_invoice_of,
     later,
 )
 
@@ -26,7 +26,7 @@ EVIDENCE = DisputeAnswer.Kind.EVIDENCE
 
 
 def disputed(stripe: StripeWorld) -> Dispute:
-    charge_invoice(invoice=invoice_of(customer_with_card(stripe)), actor=PERSON, at=NOW)
+    charge_invoice(invoice=first_invoice_of(customer_with_card(stripe)), actor=PERSON, at=NOW)
     stripe.dispute(PaymentAttempt.objects.get())
     return Dispute.objects.get()
 
@@ -81,7 +81,7 @@ def test_without_its_documents_nothing_is_handed_in(stripe: StripeWorld) -> None
 
 def test_from_where_a_customer_paid_is_in_the_pack(stripe: StripeWorld) -> None:
     joined = make_member(make_customer())
-    invoice = invoice_of(joined.customer)
+    invoice = first_invoice_of(joined.customer)
     client = Client(REMOTE_ADDR="203.0.113.9")
     client.force_login(joined.user)
     paying = client.post(reverse("portal_pay", args=[invoice.number]), {"way": "page-stripe"})

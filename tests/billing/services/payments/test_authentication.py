@@ -13,7 +13,7 @@ from tests.factories.billing import open_invoice
 from tests.factories.subscriptions import make_customer, published_version, recurring
 from tests.gateway_world import GatewayWorld, customer_with
 from tests.scripted_gateway import TwoGateways, declined, gateways
-from tests.stripe_world import NOW, PERSON, invoice_of, later
+from tests.stripe_world import NOW, PERSON, first_invoice_of, invoice_of, later
 
 __all__ = ["gateways"]  # fixture
 pytestmark = pytest.mark.django_db
@@ -38,7 +38,7 @@ def european_invoice(amount: str = "20.00") -> Invoice:
 
 
 def test_a_stored_card_is_charged_as_the_merchants_own(world: GatewayWorld) -> None:
-    invoice = invoice_of(customer_with(world))
+    invoice = first_invoice_of(customer_with(world))
 
     attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
 

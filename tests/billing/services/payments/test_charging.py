@@ -39,7 +39,7 @@ pytestmark = pytest.mark.django_db
 
 def test_a_good_card_pays_the_invoice_once_and_the_fee_is_known(world: GatewayWorld) -> None:
     customer = customer_with(world)
-    invoice = invoice_of(customer)
+    invoice = first_invoice_of(customer)
 
     attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
 

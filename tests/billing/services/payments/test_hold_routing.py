@@ -16,7 +16,7 @@ from billing.services.payments.reviews import decide_review
 from subscriptions.services.transitions import Actor
 from tests.factories.accounts import make_user
 from tests.scripted_gateway import CARDS, TwoGateways, gateways
-from tests.stripe_world import NOW, PERSON, invoice_of, later
+from tests.stripe_world import NOW, PERSON, first_invoice_of, later
 from tiktoktoe.accounts.roles import Role
 from tiktoktoe.kernel.money import Money
 
@@ -27,7 +27,7 @@ HOLDS = replace(CARDS, authorization_lasts=timedelta(days=7))
 
 def test_a_hold_goes_where_money_can_be_held(gateways: TwoGateways) -> None:
     gateways.beta.capabilities = HOLDS
-    invoice = invoice_of(gateways.customer_with_card())
+    invoice = first_invoice_of(gateways.customer_with_card())
 
     attempt = hold_invoice(invoice=invoice, actor=PERSON, at=NOW)
 
@@ -43,7 +43,7 @@ def test_a_hold_goes_where_money_can_be_held(gateways: TwoGateways) -> None:
 
 def test_where_nothing_can_be_held_the_reason_is_told_and_kept(gateways: TwoGateways) -> None:
     gateways.alpha.capabilities = HOLDS
-    invoice = invoice_of(gateways.customer_with_card(kind="bank_debit", brand=""))
+    invoice = first_invoice_of(gateways.customer_with_card(kind="bank_debit", brand=""))
 
     with pytest.raises(NothingToCharge, match=r"no method can be held: .*cannot do what"):
         hold_invoice(invoice=invoice, actor=PERSON, at=NOW)
@@ -56,7 +56,7 @@ def test_a_hold_above_a_limit_waits_for_a_person_who_charges_nothing_by_approvin
     gateways: TwoGateways,
 ) -> None:
     gateways.alpha.capabilities = HOLDS
-    invoice = invoice_of(gateways.customer_with_card())
+    invoice = first_invoice_of(gateways.customer_with_card())
     PaymentLimit.objects.create(currency="USD", maximum=Decimal(50))
 
     with pytest.raises(PaymentHeld):
@@ -76,7 +76,9 @@ def test_the_flight_recorder_shows_a_hold_and_what_its_bank_was_asked(
     gateways: TwoGateways,
 ) -> None:
     gateways.beta.capabilities = HOLDS
-    attempt = hold_invoice(invoice=invoice_of(gateways.customer_with_card()), actor=PERSON, at=NOW)
+    attempt = hold_invoice(
+        invoice=first_invoice_of(gateways.customer_with_card()), actor=PERSON, at=NOW
+    )
     client = Client()
     client.force_login(make_user(Role.SUPPORT))
 
