@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 
-from billing.domain.attempts import Answer, AttemptState
+from billing.domain.attempts import Answer, AttemptState, PaymentState
 from billing.gateways.base import Outcome, VoidRequest
 from billing.gateways.challenges import (
     EndsChallenges,
@@ -23,6 +23,7 @@ from billing.models import Invoice, PaymentAttempt
 from billing.services.payments.attempt_moves import move_attempt
 from billing.services.payments.channels import Channel
 from billing.services.payments.gateway_calls import ask
+from billing.services.payments.payment_events import contradict_once
 from billing.services.payments.settling import lock_attempt, settle_attempt
 from subscriptions.services.transitions import Actor
 
@@ -117,12 +118,25 @@ def end_challenge(*, attempt: PaymentAttempt, actor: Actor, at: datetime) -> Pay
 def challenge_was_ended(
     *, attempt: PaymentAttempt, answer: Answer, actor: Actor, at: datetime
 ) -> PaymentAttempt:
-    """What a gateway tells later of a charge that was to be given up; a no decides nothing."""
-    waits = _WITH_CUSTOMER | {AttemptState.UNKNOWN}
+    """What a gateway tells later of a charge that was to be given up; a no decides nothing.
+
+    Of one that has succeeded, as it has told itself, it is a contradiction, and moves nothing.
+    """
+    waits = _WITH_CUSTOMER | {AttemptState.UNKNOWN, AttemptState.SUCCEEDED}
     if not attempt.is_on_session or attempt.state not in waits or answer != Answer.ABANDONED:
         return attempt
     outcome = Outcome(answer=Answer.ABANDONED, message="the customer did not confirm")
-    return settle_attempt(attempt=attempt, outcome=outcome, actor=actor, at=at)
+    settled = settle_attempt(attempt=attempt, outcome=outcome, actor=actor, at=at)
+    is_paid = settled.state == AttemptState.SUCCEEDED and settled.payment.state == PaymentState.PAID
+    if is_paid and not settled.outcome_claims.filter(state="agreed").exists():
+        contradict_once(
+            attempt=settled,
+            about={"attempt": str(settled.pk)},
+            details={"message": "canceled at the gateway, after it was taken"},
+            actor=actor,
+            at=at,
+        )
+    return settled
 
 
 def _ending(attempt: PaymentAttempt) -> Callable[[VoidRequest], Outcome] | None:
@@ -134,8 +148,10 @@ def _ending(attempt: PaymentAttempt) -> Callable[[VoidRequest], Outcome] | None:
 
 
 def _key_of_day(attempt: PaymentAttempt, at: datetime) -> str:
+    """Of what has a name by now it is another request than of what had none."""
     days = (at - attempt.dispatched_at).days
-    return f"{attempt.idempotency_key}:end" + (f":{days}" if days > 0 else "")
+    end = "end" if attempt.gateway_reference else "end_unnamed"
+    return f"{attempt.idempotency_key}:{end}" + (f":{days}" if days > 0 else "")
 
 
 def _lose_sight(attempt: PaymentAttempt, actor: Actor, at: datetime) -> PaymentAttempt:

@@ -106,11 +106,13 @@ def settle_by_people(*, claim: OutcomeClaim, actor: Actor, at: datetime) -> Targ
     """Settle what a claim is of as two people have proven; begins no transaction of its own.
 
     Raises:
+        ProofMissing: If the gateway says another amount by now.
         StateMoveNotAllowed: If its outcome is known.
     """
     if claim.attempt is not None:
         return _settle_attempt(claim, claim.attempt, actor, at)
     target = _lock_unknown(claim)
+    ensure_no_other_amount(target, OutcomeClaim.Verdict(claim.verdict))
     _note_proof(claim, target, actor, at)
     outcome = _outcome(claim, target)
     if isinstance(target, Refund):

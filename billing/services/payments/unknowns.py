@@ -66,10 +66,10 @@ def claim_outcome(
         raise ProofMissing("it is not a day old: the gateway may still answer")
     name = reference.strip() if verdict == Verdict.EXECUTED else ""
     ensure_named(target, verdict, name)
-    ensure_no_other_amount(target, verdict)
     seen = _ask_once_more(target, actor, at)
     if seen.state != UNKNOWN:
         raise StateMoveNotAllowed(f"the {word_for(seen)} is {seen.state}: its outcome is known")
+    ensure_no_other_amount(seen, verdict)
     try:
         with transaction.atomic():
             claim = OutcomeClaim.objects.create(
@@ -97,8 +97,8 @@ def agree_to_claim(*, claim: OutcomeClaim, actor: Actor, at: datetime) -> Target
     Talks to the gateway: wrap no transaction around it.
 
     Raises:
-        ProofMissing: If the claim was decided, or whoever agrees is the one who made it, or
-            asking has sent it again without an answer.
+        ProofMissing: If the claim was decided, or whoever agrees is the one who made it, the
+            gateway says another amount by now, or asking has sent it again without an answer.
         StateMoveNotAllowed: If its outcome is known, by now.
     """
     if actor.user is None or actor.user.pk == claim.claimed_by_id:

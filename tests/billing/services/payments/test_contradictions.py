@@ -198,6 +198,36 @@ def test_another_amount_is_seen_to_before_people_take_a_refund_for_executed(
     )
 
 
+def test_another_amount_that_is_told_after_one_person_has_claimed_stops_the_second(
+    gateways: TwoGateways,
+) -> None:
+    charge_invoice(
+        invoice=invoice_of(gateways.customer_with_card(held_by="alpha")), actor=PERSON, at=NOW
+    )
+    gateways.alpha.refund = lambda _: LOST  # type: ignore[attr-defined]
+    gateways.alpha.find_refund = lambda **_: LOST  # type: ignore[attr-defined]
+    refund = _refund("10.00")
+    one, other = (Actor(source="finance", user=make_user()) for _ in range(2))
+    claim = claim_outcome(
+        target=refund,
+        verdict=OutcomeClaim.Verdict.EXECUTED,
+        proof="the statement",
+        reason="it is there",
+        reference="re-1",
+        actor=one,
+        at=later(days=2),
+    )
+    settle_refund(refund=refund, outcome=_given_back("1.00"), actor=PERSON, at=later(days=2))
+    gateways.alpha.read_refund = lambda _: LOST  # type: ignore[attr-defined]
+
+    with pytest.raises(ProofMissing, match="refund came to another amount"):
+        agree_to_claim(claim=claim, actor=other, at=later(days=2))
+
+    claim.refresh_from_db()
+    refund.refresh_from_db()
+    assert (claim.state, refund.state) == ("open", "unknown")
+
+
 def test_another_amount_than_was_asked_for_settles_no_capture(gateways: TwoGateways) -> None:
     gateways.alpha.capabilities = replace(
         gateways.alpha.capabilities,

@@ -2,9 +2,12 @@
 
 import pytest
 
+from billing.domain.attempts import Answer
 from billing.models import Invoice, OutcomeClaim, Payment, PaymentAttempt
+from billing.queries.contradictions import open_contradictions
 from billing.queries.unknowns import unknown_attempts
 from billing.queries.waiting import waiting_for_people
+from billing.services.payments.challenges import challenge_was_ended
 from billing.services.payments.collection import collect_due
 from billing.services.payments.reconciling import look_into, reconcile_attempts
 from billing.services.payments.unknowns import agree_to_claim, claim_outcome
@@ -118,6 +121,39 @@ def test_a_question_that_was_never_heard_is_given_up_by_our_own_reference(
     attempt.refresh_from_db()
     assert (attempt.state, Payment.objects.get().state) == ("abandoned", "open")
     assert adyen.charged(invoice) == []
+
+
+def test_one_that_was_made_only_after_it_was_given_up_is_given_up_again_by_its_name(
+    adyen: AdyenWorld,
+) -> None:
+    invoice = invoice_of(customer_with(adyen, "asks_holder"))
+    adyen.control.add_fault(adyen.charges, "http_500_before", times=2)
+    attempt = pay(invoice)
+    assert look(attempt, minutes=61).state == "unknown"  # nothing is there that could be canceled
+    assert look(attempt, minutes=65).state == "requires_action"  # the same key, executed now
+
+    assert look(attempt, minutes=70).state == "pending"
+    adyen.deliver()
+
+    attempt.refresh_from_db()
+    assert (attempt.state, adyen.charged(invoice)) == ("abandoned", [])
+
+
+def test_that_what_was_taken_is_canceled_after_all_is_told_to_people(adyen: AdyenWorld) -> None:
+    _, attempt = lost_for_good(adyen, "good")
+    adyen.deliver()
+    attempt.refresh_from_db()
+    assert attempt.state == "succeeded"
+
+    for _ in range(2):
+        challenge_was_ended(
+            attempt=attempt, answer=Answer.ABANDONED, actor=PERSON, at=later(hours=2)
+        )
+
+    attempt.refresh_from_db()
+    assert attempt.state == "succeeded"
+    (told,) = open_contradictions()
+    assert told.event.details["message"] == "canceled at the gateway, after it was taken"
 
 
 def test_a_charge_that_asked_nobody_is_not_undone_by_giving_it_up(adyen: AdyenWorld) -> None:
