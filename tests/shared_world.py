@@ -69,7 +69,7 @@ def shared_world(
 def _around() -> transaction.Atomic:
     """A transaction like that of a test: what must be durable may begin in it."""
     around = transaction.atomic()
-    around._from_testcase = True
+    around._from_testcase = True  # type: ignore[attr-defined]
     return around
 
 

@@ -18,6 +18,7 @@ from billing.models import (
 )
 from tests.bank_world import BankWorld
 from tests.billing.services.bank_scene import DebitScene
+from tests.shared_world import undone
 from tiktoktoe.kernel.ids import uuid7
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +34,7 @@ def returned(bank: BankWorld) -> DebitScene:
     return scene
 
 
-def test_what_is_between_us_and_banks_cannot_be_rewritten(returned: DebitScene) -> None:
+def what_is_between_us_and_banks_cannot_be_rewritten() -> None:
     attacks: list[tuple[Any, dict[str, Any], str]] = [
         (Mandate, {"signed_on": date(2026, 1, 1)}, "as it was signed"),
         (Mandate, {"consent": "anything"}, "as it was signed"),
@@ -51,7 +52,7 @@ def test_what_is_between_us_and_banks_cannot_be_rewritten(returned: DebitScene) 
             model.objects.update(**change)
 
 
-def test_nothing_of_it_can_be_deleted(returned: DebitScene) -> None:
+def nothing_of_it_can_be_deleted() -> None:
     models: list[Any] = [Mandate, MandateEvent, BankFile, BankOrder, BankEntry, PaymentReturn]
     for model in models:
         row = model.objects.all()[:1].get()
@@ -59,7 +60,7 @@ def test_nothing_of_it_can_be_deleted(returned: DebitScene) -> None:
             model.objects.filter(pk=row.pk)._raw_delete("default")
 
 
-def test_an_order_is_of_one_attempt_and_an_attempt_has_one_order(returned: DebitScene) -> None:
+def an_order_is_of_one_attempt_and_an_attempt_has_one_order() -> None:
     copy = BankOrder.objects.get()
     copy.pk, copy.end_to_end_id = uuid7(), "another"
 
@@ -70,7 +71,7 @@ def test_an_order_is_of_one_attempt_and_an_attempt_has_one_order(returned: Debit
         copy.save(force_insert=True)
 
 
-def test_a_message_and_an_entry_lie_here_once(returned: DebitScene) -> None:
+def a_message_and_an_entry_lie_here_once() -> None:
     for row in (BankDelivery.objects.first(), BankEntry.objects.first()):
         assert row is not None
         row.pk = uuid7()
@@ -78,13 +79,26 @@ def test_a_message_and_an_entry_lie_here_once(returned: DebitScene) -> None:
             row.save(force_insert=True)
 
 
-def test_an_entry_that_pays_nothing_is_not_matched(returned: DebitScene) -> None:
+def an_entry_that_pays_nothing_is_not_matched() -> None:
     entry = BankEntry.objects.filter(is_credit=True).first()
     assert entry is not None
     broken = BankEntry.objects.filter(pk=entry.pk)
 
     with pytest.raises(IntegrityError, match="bank_entry_matched"), transaction.atomic():
         broken.update(state="matched", order=None)
+
+
+@pytest.mark.usefixtures("returned")
+def test_the_database_guards_what_lies_between_us_and_banks() -> None:
+    for attack in (
+        what_is_between_us_and_banks_cannot_be_rewritten,
+        nothing_of_it_can_be_deleted,
+        an_order_is_of_one_attempt_and_an_attempt_has_one_order,
+        a_message_and_an_entry_lie_here_once,
+        an_entry_that_pays_nothing_is_not_matched,
+    ):
+        with undone():
+            attack()
 
 
 def test_the_states_of_the_tables_are_those_of_the_domain() -> None:

@@ -12,18 +12,21 @@ from billing.services.dunning.runs import run_dunning
 from subscriptions.models import ServiceRestriction
 from tests.factories.dunning import campaign_in_force
 from tests.factories.subscriptions import make_customer
+from tests.shared_world import shared_world
 from tests.stripe_world import first_invoice_of, later
 from tiktoktoe.kernel.ids import uuid7
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def run() -> DunningRun:
+def arrange() -> DunningRun:
     campaign_in_force("0 email, 1 restrict, 300 cancel")
     first_invoice_of(make_customer())
     run_dunning(at=later(days=60))
     return DunningRun.objects.get()
+
+
+run = shared_world(arrange)
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,8 @@ def dead_ends(page: Element) -> Iterator[str]:
     """The figures on a page that lead nowhere and are not marked as leaves."""
     ids = {element.attributes.get("id") for element in page.walk()}
     for element in page.walk():
+        if not element.classes & {"stat", "num"}:
+            continue
         around = list(element.above())
         if any("data-leaf" in outer.attributes for outer in around):
             continue

@@ -1,7 +1,7 @@
 """What there is, read from the rows and shown by the names of the file."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -40,24 +40,6 @@ from tiktoktoe.simulator.world import World
 
 COUPON_PLACES = 5
 CLEAR = "clear"
-
-
-def look(world: World) -> Seen:
-    """Everything that there is now."""
-    return Seen(
-        invoices=invoices(list(world.customers.values()), world.subscription_names()),
-        credit_notes=credit_notes(world),
-        subscriptions=subscriptions(world),
-        transitions=transitions(world),
-        payments=payments(world),
-        refunds=refunds(world),
-        balances=balances(world),
-        payment_requests=payment_requests(world),
-        overdue_states=overdue_states(world),
-        finished=DunningRequest.objects.filter(
-            series__customer__in=list(world.customers.values()), is_last=True
-        ).count(),
-    )
 
 
 def invoices(
@@ -342,3 +324,28 @@ def balances(world: World) -> tuple[BalanceSeen, ...]:
         )
         for (customer, currency), amounts in owed.items()
     )
+
+
+def finished(world: World) -> int:
+    """How many series of requests were asked for the last time."""
+    owners = list(world.customers.values())
+    return DunningRequest.objects.filter(series__customer__in=owners, is_last=True).count()
+
+
+READERS: Mapping[str, Callable[[World], Any]] = {
+    "invoices": lambda world: invoices(list(world.customers.values()), world.subscription_names()),
+    "credit_notes": credit_notes,
+    "subscriptions": subscriptions,
+    "transitions": transitions,
+    "payments": payments,
+    "refunds": refunds,
+    "balances": balances,
+    "payment_requests": payment_requests,
+    "overdue_states": overdue_states,
+    "finished": finished,
+}
+
+
+def look(world: World, *, at: Collection[str] = READERS.keys()) -> Seen:
+    """What there is now: everything, or of that only what is to be looked at."""
+    return Seen(**{name: reader(world) for name, reader in READERS.items() if name in at})

@@ -1,6 +1,7 @@
 """What a step made: the documents that are there after it and were not before."""
 
 import dataclasses
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -25,15 +26,17 @@ class There:
     transitions: frozenset[TransitionSeen]
 
 
-def there_is(world: World) -> There:
-    """What there is now."""
+def there_is(world: World, *, at: Collection[str] = ()) -> There:
+    """What there is now; of payments, refunds and moves only if they are to be looked at."""
     owners = list(world.customers.values())
+    attempts = PaymentAttempt.objects.filter(payment__customer__in=owners)
+    sent_back = Refund.objects.filter(payment__customer__in=owners)
     return There(
         invoices=frozenset(_invoices(world).values()),
         credit_notes=CreditNote.objects.filter(customer__in=owners).count(),
-        payments=PaymentAttempt.objects.filter(payment__customer__in=owners).count(),
-        refunds=Refund.objects.filter(payment__customer__in=owners).count(),
-        transitions=frozenset(transitions(world)),
+        payments=attempts.count() if "payments" in at else 0,
+        refunds=sent_back.count() if "refunds" in at else 0,
+        transitions=frozenset(transitions(world)) if "transitions" in at else frozenset(),
     )
 
 

@@ -103,7 +103,8 @@ class _Player:
     def _step(self, entry: Entry, following: Entry | None) -> None:
         at = self._instant(entry, following)
         self._run_to(at)
-        before = there_is(self._world)
+        about = entry.expect.is_about() if entry.expect is not None else frozenset[str]()
+        before = there_is(self._world, at=about)
         refused = self._act(entry, at)
         self._steps.append(
             StepSeen(
@@ -117,7 +118,7 @@ class _Player:
             )
         )
         if entry.expect is not None:
-            after = look(self._world)
+            after = look(self._world, at=about)
             whole = made(before, after) if entry.action else self._of_day(after, entry, at)
             seen = _since(entry.expect, after, self._world) or whole
             self._differences += differences(entry.expect, seen, refused=refused)

@@ -15,13 +15,17 @@ from tests.factories.subscriptions import (
     recurring,
     subscription_since,
 )
+from tests.shared_world import shared_world
 from tiktoktoe.accounts.roles import Role
 from tiktoktoe.kernel.clock import moved_to
 
 pytestmark = pytest.mark.django_db
 
 
-def sold() -> tuple[Subscription, PlanVersion]:
+Sold = tuple[Subscription, PlanVersion]
+
+
+def sell() -> Sold:
     """A subscription, and an add-on of 31.00 a month each."""
     subscription = subscription_since(JAN_1, version=published_version(recurring("62.00")))
     bill_start(subscription=subscription, at=JAN_1)
@@ -29,9 +33,12 @@ def sold() -> tuple[Subscription, PlanVersion]:
     return subscription, published_version(recurring("31.00", charge_model="per_unit"), plan=plan)
 
 
+sold = shared_world(sell)
+
+
 @pytest.mark.parametrize("who", ["staff", "customer"])
-def test_it_is_seen_first_and_had_then(client: Client, who: str) -> None:
-    subscription, version = sold()
+def test_it_is_seen_first_and_had_then(client: Client, sold: Sold, who: str) -> None:
+    subscription, version = sold
     address = f"/subscriptions/{subscription.reference}/add-ons/"
     user = make_user(Role.FINANCE)
     if who == "customer":
@@ -55,8 +62,8 @@ def test_it_is_seen_first_and_had_then(client: Client, who: str) -> None:
     assert "2 × Night support" in after
 
 
-def test_what_cannot_be_done_says_why_and_does_nothing(client: Client) -> None:
-    subscription, version = sold()
+def test_what_cannot_be_done_says_why_and_does_nothing(client: Client, sold: Sold) -> None:
+    subscription, version = sold
     client.force_login(make_user(Role.FINANCE))
     address = f"/subscriptions/{subscription.reference}/add-ons/"
 
@@ -72,9 +79,9 @@ def test_what_cannot_be_done_says_why_and_does_nothing(client: Client) -> None:
     [("2026-01-22", "Schedule it", "scheduled"), ("2026-01-11", "$21.00", "charged")],
 )
 def test_staff_have_it_from_a_day_to_come_or_one_that_is_over(
-    client: Client, on: str, shown: str, becomes: str
+    client: Client, sold: Sold, on: str, shown: str, becomes: str
 ) -> None:
-    subscription, version = sold()
+    subscription, version = sold
     client.force_login(make_user(Role.FINANCE))
     address = f"/subscriptions/{subscription.reference}/add-ons/"
     wanted = {"plan_version": str(version.pk), "quantity": "1", "on": on, "reason": "Agreed"}
@@ -92,8 +99,8 @@ def test_staff_have_it_from_a_day_to_come_or_one_that_is_over(
         assert Invoice.objects.latest("created_at").total.amount == 21
 
 
-def test_nobody_reaches_another_customers_add_ons(client: Client) -> None:
-    subscription, _ = sold()
+def test_nobody_reaches_another_customers_add_ons(client: Client, sold: Sold) -> None:
+    subscription, _ = sold
     client.force_login(make_member().user)
 
     page = client.get(f"/portal/subscriptions/{subscription.reference}/add-ons/")
@@ -101,9 +108,8 @@ def test_nobody_reaches_another_customers_add_ons(client: Client) -> None:
     assert page.status_code == 404
 
 
+@pytest.mark.usefixtures("sold")
 def test_an_add_on_is_no_plan_to_subscribe_to(client: Client) -> None:
-    sold()
-
     form = client.get("/sign-up/").context["form"]
 
     assert "Night support" not in [version.plan.name for version in form.versions]

@@ -1,6 +1,7 @@
 """What customers do with their own subscription, as they saw it, and with nobody else's."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 import pytest
@@ -23,6 +24,8 @@ from tests.factories.subscriptions import (
     recurring,
     subscription_since,
 )
+from tests.shared_world import shared_world
+from tiktoktoe.accounts.models import User
 from tiktoktoe.kernel.clock import moved_to
 
 pytestmark = pytest.mark.django_db
@@ -36,29 +39,45 @@ def _in_the_middle_of_january() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def plans() -> tuple[PlanVersion, PlanVersion]:
+@dataclass
+class Shop:
+    """Somebody billed on the first, on Team; and what is sold."""
+
+    plans: tuple[PlanVersion, PlanVersion]
+    mine: Subscription
+    user: User
+
+
+def arrange() -> Shop:
     """Team for 31.00 and Business for 62.00 a month; and one that is not for everybody."""
     published_version(recurring("1.00"), plan=make_plan(name="Secret", is_public=False))
     small, large = (
         published_version(recurring(fee), plan=make_plan(name=name, rank=rank))
         for rank, (name, fee) in enumerate((("Team", "31.00"), ("Business", "62.00")), 1)
     )
-    return small, large
+    with moved_to(JAN_16):
+        subscription = subscription_since(JAN_1, version=small)
+        bill_start(subscription=subscription, at=JAN_1)
+        return Shop((small, large), subscription, make_member(subscription.customer).user)
+
+
+shop = shared_world(arrange)
 
 
 @pytest.fixture
-def mine(plans: tuple[PlanVersion, PlanVersion]) -> Subscription:
-    """Billed on the first, on Team."""
-    subscription = subscription_since(JAN_1, version=plans[0])
-    bill_start(subscription=subscription, at=JAN_1)
-    return subscription
+def plans(shop: Shop) -> tuple[PlanVersion, PlanVersion]:
+    return shop.plans
 
 
 @pytest.fixture
-def client(mine: Subscription) -> Client:
+def mine(shop: Shop) -> Subscription:
+    return shop.mine
+
+
+@pytest.fixture
+def client(shop: Shop) -> Client:
     client = Client()
-    client.force_login(make_member(mine.customer).user)
+    client.force_login(shop.user)
     return client
 
 

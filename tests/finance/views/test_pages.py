@@ -16,6 +16,7 @@ from tests.factories.billing import open_invoice
 from tests.factories.finance import make_entry, post_entry
 from tests.factories.subscriptions import make_customer, published_version, recurring
 from tests.finance.services.test_posting import pay
+from tests.shared_world import shared_world
 from tiktoktoe.accounts.roles import Role
 from tiktoktoe.kernel.clock import moved_to
 from tiktoktoe.kernel.ids import uuid7
@@ -37,12 +38,14 @@ def books(client: Client) -> Client:
     return client
 
 
-@pytest.fixture
-def paid_invoice() -> Invoice:
+def arrange() -> Invoice:
     invoice = open_invoice()
     pay(invoice)
     post_documents(at=LATER)
     return invoice
+
+
+paid_invoice = shared_world(arrange)
 
 
 def text(client: Client, path: str) -> str:

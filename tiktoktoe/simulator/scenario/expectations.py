@@ -110,6 +110,18 @@ class Expectation:
     customer: str = ""
     subscription: str = ""
 
+    def is_about(self) -> frozenset[str]:
+        """What has to be looked at for it."""
+        plain = {
+            "invoices": self.dates or self.nothing_billed,
+            "subscriptions": self.state,
+            "overdue_states": self.overdue,
+            "payment_requests": self.attempts,
+            "finished": self.finished,
+        }
+        asked = (name for name, value in plain.items() if value is not None)
+        return frozenset((*self.rows, *self.counts, *asked))
+
 
 PLAIN = (
     "invoice_dates",

@@ -23,6 +23,7 @@ from tests.factories.subscriptions import (
     subscription_since,
 )
 from tests.finance.services.test_posting import pay
+from tests.shared_world import shared_world
 from tiktoktoe.kernel.ids import uuid7
 
 pytestmark = pytest.mark.django_db
@@ -30,12 +31,14 @@ NOON = JAN_1 + timedelta(hours=12)
 FEB_1, MAY_1 = "2026-02-01T00:00:00+00:00", "2026-05-01T00:00:00+00:00"
 
 
-@pytest.fixture
-def subscription() -> Subscription:
+def arrange() -> Subscription:
     announce_from_january()
     made = subscription_since()
     announce_new(at=JAN_1)
     return made
+
+
+subscription = shared_world(arrange)
 
 
 def happen(
