@@ -619,9 +619,9 @@ urlpatterns = [
         portal_going_on.portal_day_withdrawal,
         name="portal_day_withdrawal",
     ),
-    path("portal/starts/<slug:reference>/", portal_starts.portal_start, name="portal_start"),
+    path("portal/starts/<slug:start_reference>/", portal_starts.portal_start, name="portal_start"),
     path(
-        "portal/starts/<slug:reference>/withdrawal/",
+        "portal/starts/<slug:start_reference>/withdrawal/",
         portal_starts.portal_start_withdrawal,
         name="portal_start_withdrawal",
     ),

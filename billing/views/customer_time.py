@@ -20,6 +20,8 @@ NAMED_BY = {
     "customer_id": "pk",
     "reference": "subscriptions__reference",
     "number": "invoices__number",
+    "start_id": "planned_starts__pk",
+    "start_reference": "planned_starts__reference",
 }
 PORTAL = "portal_"
 

@@ -21,9 +21,9 @@ logger = logging.getLogger(__name__)
 
 @require_GET
 @requires(Permission.USE_PORTAL)
-def portal_start(request: HttpRequest, reference: str) -> HttpResponse:
+def portal_start(request: HttpRequest, start_reference: str) -> HttpResponse:
     """What it charges on its day, and what comes after."""
-    start = get_object_or_404(_mine(request).waiting(), reference=reference)
+    start = get_object_or_404(_mine(request).waiting(), reference=start_reference)
     preview, refusal = coming_preview(start)
     if refusal:
         logger.warning("a planned start cannot be shown", extra={"reason": refusal})
@@ -38,9 +38,9 @@ def portal_start(request: HttpRequest, reference: str) -> HttpResponse:
 
 @require_POST
 @requires(Permission.USE_PORTAL)
-def portal_start_withdrawal(request: HttpRequest, reference: str) -> HttpResponse:
+def portal_start_withdrawal(request: HttpRequest, start_reference: str) -> HttpResponse:
     """Take it back: nothing was charged, and what has started can be ended there too."""
-    start = get_object_or_404(_mine(request), reference=reference)
+    start = get_object_or_404(_mine(request), reference=start_reference)
     start = withdraw_start(start=start, actor=portal_actor(request), at=now())
     if start.state == PlannedStart.State.WITHDRAWN:
         messages.success(request, "It is taken back: it does not start.")

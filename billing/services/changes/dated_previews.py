@@ -21,7 +21,7 @@ from billing.services.changes.pausing import PausePreview, preview_pause
 from billing.services.changes.plan_change_previews import PlanChangePreview, preview_plan_change
 from billing.services.changes.wanted import Wanted, dated_change
 from billing.services.invoices.draft_parts import DraftInvoice
-from billing.services.invoices.draft_review import hold_for_review
+from billing.services.invoices.draft_review import hold_for_review, in_review, issue_closed
 from billing.services.invoices.renewal import claim, draft_and_move_on
 from billing.services.invoices.writing import finalize_drafts
 from subscriptions.domain.proration_policy import UnusedTime
@@ -132,6 +132,7 @@ def _live_until(subscription: Subscription, change: DatedChange) -> None:
             carry_out(first, at=first.due_at)
             continue
         if before is None:
+            issue_held(subscription.customer_id, change.due_at)
             return
         bill([subscription.pk], before)
     raise BeingWorkedOn("too much is to be billed before that day to be worked out here")
@@ -148,6 +149,12 @@ def bill(ids: Sequence[int], at: datetime) -> None:
         raise BeingWorkedOn("it cannot be billed up to that day right now")
     written = draft_and_move_on(boundaries, at)
     finalize_drafts(hold_for_review(written, boundaries, review=review, at=at), at=at)
+
+
+def issue_held(customer_id: int, at: datetime) -> None:
+    """Issue what is held of a customer and would be issued by an instant: it uses up credit."""
+    held = in_review().filter(customer=customer_id, review_until__lte=at)
+    issue_closed(held.values_list("pk", flat=True), at=at)
 
 
 def _effect(change: DatedChange, subscription: Subscription) -> DatedEffect:

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Exists, OuterRef
+
 from billing.errors import BeingWorkedOn
-from billing.models import DatedChange, PlannedStart
+from billing.models import BillingFailure, DatedChange, PlannedStart
 from billing.services.changes import dated_work, planned_work
-from billing.services.changes.dated_previews import STEPS_MAX, bill, undone
+from billing.services.changes.dated_previews import STEPS_MAX, bill, issue_held, undone
 from billing.services.changes.first_add_ons import AddOnWanted
 from billing.services.changes.plan_change_previews import recurring_fee
 from billing.services.changes.planned_starts import StartWanted, planned_start
@@ -20,6 +22,7 @@ from billing.services.invoices.draft_parts import DraftInvoice
 from billing.services.invoices.invoicing import preview_next_invoice
 from billing.services.invoices.terms import PriceBook
 from subscriptions.models import Customer, PlanVersion, Subscription
+from subscriptions.models.subscriptions import SubscriptionQuerySet
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.ids import short_id
 from tiktoktoe.kernel.money import Money, total
@@ -100,6 +103,8 @@ def _previewed(start: PlannedStart, add_ons: Sequence[AddOnWanted]) -> PlannedPr
             at=start.due_at,
         ).today
         begun = planned_work.begin(start, add_ons).subscription
+        if begun.next_billing_at is not None:
+            issue_held(begun.customer_id, begun.next_billing_at)
         return PlannedPreview(
             start=start,
             subscription=begun,
@@ -127,6 +132,7 @@ def _live_until(start: PlannedStart) -> bool:
         elif other is not None:
             planned_work.carry_out(other.pk, at=other.due_at)
         else:
+            issue_held(start.customer_id, start.due_at)
             return step > 0
     raise BeingWorkedOn("too much is to be billed before that day to be worked out here")
 
@@ -137,10 +143,17 @@ def _next_change(start: PlannedStart) -> DatedChange | None:
 
 
 def _next_boundary(start: PlannedStart) -> datetime | None:
-    """When something of the customer is billed next; what ends with that day ends before."""
-    mine = Subscription.objects.live().filter(customer=start.customer)
-    due = mine.filter(next_billing_at__lte=start.due_at).order_by("next_billing_at")
-    return due.values_list("next_billing_at", flat=True).first()
+    """When something of the customer is billed next; what ends with that day ends before.
+
+    What is set aside is not waited for, as on the day.
+    """
+    due = _billed(start.customer).filter(next_billing_at__lte=start.due_at)
+    return due.order_by("next_billing_at").values_list("next_billing_at", flat=True).first()
+
+
+def _billed(customer: Customer) -> SubscriptionQuerySet:
+    failed = BillingFailure.objects.filter(subscription=OuterRef("pk"), released_at__isnull=True)
+    return Subscription.objects.live().filter(~Exists(failed), customer=customer)
 
 
 def _other_start(start: PlannedStart) -> PlannedStart | None:
@@ -154,5 +167,5 @@ def _other_start(start: PlannedStart) -> PlannedStart | None:
 
 
 def _bill(customer: Customer, bill_at: datetime) -> None:
-    due = Subscription.objects.live().filter(customer=customer, next_billing_at=bill_at)
+    due = _billed(customer).filter(next_billing_at=bill_at)
     bill(list(due.values_list("pk", flat=True)), bill_at)

@@ -1,18 +1,21 @@
 """Pages of a sandbox customer act by its test clock, and nobody else's do."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
+from billing.services.changes.planned_starts import StartWanted, plan_start
 from billing.services.invoices.invoicing import bill_start
 from subscriptions.models import Subscription
 from subscriptions.services.customer_clocks import create_clock
 from tests.factories.accounts import make_user
+from tests.factories.lifecycle import fee_of
 from tests.factories.subscriptions import (
     JAN_1,
+    TEST_ACTOR,
     make_customer,
     make_member,
     published_version,
@@ -86,6 +89,28 @@ def test_who_acts_for_another_customer_too_does_so_by_our_time(
         return subscription.transitions.latest("pk").recorded_at
 
     assert (dated(other), dated(sandboxed)) == (JUNE_1, JAN_16)
+
+
+@pytest.mark.parametrize("where", ["/planned-starts/{0.pk}/", "/portal/starts/{0.reference}/"])
+def test_what_is_planned_is_taken_back_by_its_customers_clock(
+    client: Client, sandboxed: Subscription, where: str
+) -> None:
+    start = plan_start(
+        customer=sandboxed.customer,
+        wanted=StartWanted(on=date(2026, 2, 10), plan_version=fee_of("5.00")),
+        actor=TEST_ACTOR,
+        at=JAN_16,
+    )
+    is_portal = where.startswith("/portal/")
+    user = make_member(sandboxed.customer).user if is_portal else make_user(Role.FINANCE)
+    if is_portal:
+        make_member(user=user)  # of another customer too, whose time is ours
+    client.force_login(user)
+
+    with clock.moved_to(JUNE_1):
+        client.post(f"{where.format(start)}withdrawal/")
+
+    assert start.events.get(kind="withdrawn").at == JAN_16
 
 
 def test_where_real_money_is_nobody_has_a_clock(

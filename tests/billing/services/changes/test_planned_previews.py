@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.errors import CouponInvalid, TaxRateMissing
-from billing.models import Invoice, PlannedStart
+from billing.models import BillingFailure, BillingRun, Invoice, PlannedStart
 from billing.services.changes.cancelling import CancelWhen, cancel_subscription
 from billing.services.changes.first_add_ons import AddOnWanted
 from billing.services.changes.planned_previews import (
@@ -22,7 +22,9 @@ from billing.services.changes.planned_starts import StartWanted, plan_start
 from billing.services.changes.planned_work import start_planned
 from billing.services.credit.coupons import CouponDetails, create_coupon
 from billing.services.credit.customer_credit import grant_credit
+from billing.services.invoices.consolidating import set_invoicing
 from billing.services.invoices.draft_parts import DraftInvoice
+from billing.services.invoices.draft_review import issue_reviewed
 from billing.services.invoices.renewal import due, run_billing
 from subscriptions.errors import SubscriptionInvalid
 from subscriptions.models import Customer, PlanVersion, Subscription
@@ -239,6 +241,75 @@ def test_of_two_on_one_day_the_second_is_shown_as_it_comes_after_the_first() -> 
     assert not preview_waiting_start(first).is_after
     live_to("2026-02-10")
     assert Subscription.objects.filter(customer=customer).count() == 2
+
+
+def invoiced(customer: Customer, *, together: bool, review_days: int) -> None:
+    set_invoicing(
+        customer=customer,
+        currency="USD",
+        is_consolidated=together,
+        review_days=review_days,
+        actor=TEST_ACTOR,
+        at=NOW,
+    )
+
+
+def test_a_bill_that_people_look_at_before_uses_up_credit_when_it_is_issued() -> None:
+    """Of 25 the other's bills take 20 and, held for two days in February, 5."""
+    customer, wanted = plain()
+    invoiced(customer, together=False, review_days=2)
+
+    seen = preview(customer, wanted)
+
+    start = plan_start(customer=customer, wanted=wanted, actor=TEST_ACTOR, at=NOW)
+    live_to("2026-02-02")
+    issue_reviewed(at=at("2026-02-04"))
+    live_to("2026-02-10")
+    first = Subscription.objects.get(reference=start.reference).invoices.get()
+    assert seen.first is not None
+    assert (seen.first.due, first.amount_due) == (Money("62.00", "USD"), Money("62.00", "USD"))
+
+
+def test_a_first_bill_that_waits_for_others_of_its_day_uses_up_credit_before_the_next() -> None:
+    customer = make_customer()
+    invoiced(customer, together=True, review_days=0)
+    grant_credit(
+        customer=customer,
+        amount=Money("25.00", "USD"),
+        reason="sorry",
+        actor=TEST_ACTOR,
+        idempotency_key="k",
+        at=NOW,
+    )
+    wanted = StartWanted(on=FEB_10, plan_version=fee_of("31.00"))
+
+    seen = preview(customer, wanted)
+
+    plan_start(customer=customer, wanted=wanted, actor=TEST_ACTOR, at=NOW)
+    live_to("2026-02-10")
+    issue_reviewed(at=at("2026-02-11"))
+    live_to("2026-03-10")
+    assert seen.first is not None
+    assert seen.following is not None
+    due = [invoice.amount_due for invoice in Invoice.objects.order_by("created_at")]
+    assert [seen.first.due, seen.following.due] == due
+    assert due == [Money("6.00", "USD"), Money("31.00", "USD")]
+
+
+def test_what_is_set_aside_keeps_no_start_from_being_shown() -> None:
+    customer, wanted = plain()
+    run = BillingRun.objects.create(at=NOW, due_count=1, started_at=NOW)
+    BillingFailure.objects.create(
+        run=run, subscription=Subscription.objects.get(), error="?", failed_at=NOW
+    )
+
+    seen = preview(customer, wanted)
+
+    start = plan_start(customer=customer, wanted=wanted, actor=TEST_ACTOR, at=NOW)
+    start_planned(at=at("2026-02-10"))
+    assert seen.first is not None
+    begun = Subscription.objects.get(reference=start.reference)
+    assert billed(begun.invoices.first()) == shown(seen.first)
 
 
 def test_what_will_be_refused_says_so_when_it_is_looked_at() -> None:
