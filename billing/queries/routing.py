@@ -78,8 +78,7 @@ class StoredMethod:
 
 def surroundings(at: datetime) -> Surroundings:
     """Everything that does not depend on the customer, as it is now."""
-    rows = RoutingPolicy.objects.prefetch_related("rules").filter(state__in=["active", "trial"])
-    by_state = {row.state: row for row in rows}
+    by_state = {row.state: row for row in _policies.rows()}
     active, trial = by_state["active"], by_state.get("trial")
     statistics = _statistics.rows()
     health = {row.gateway: row for row in _health.rows()}
@@ -94,6 +93,11 @@ def surroundings(at: datetime) -> Surroundings:
         challenges=challenge_rates(statistics),
         troubled=frozenset(name for name, row in health.items() if row.state != "closed"),
     )
+
+
+@standing
+def _policies() -> "QuerySet[RoutingPolicy]":
+    return RoutingPolicy.objects.prefetch_related("rules").filter(state__in=["active", "trial"])
 
 
 @standing

@@ -6,6 +6,7 @@ from datetime import date
 from functools import cached_property, lru_cache
 
 from django.conf import settings
+from django.db.models import QuerySet
 from stdnum.eu import vat
 from stdnum.exceptions import ValidationError
 
@@ -16,8 +17,14 @@ from billing.domain.totals import Totals, totals
 from billing.models import TaxRate
 from billing.queries.issuers import IssuerBook
 from subscriptions.models import Price
+from tiktoktoe.standing import standing
 
 NUMBER_PREFIX = {"GR": "EL"}
+
+
+@standing
+def _rates_of(countries: list[str]) -> "QuerySet[TaxRate]":
+    return TaxRate.objects.filter(country__any_of=countries).order_by("pk")
 
 
 class TaxTable:
@@ -25,7 +32,7 @@ class TaxTable:
 
     def __init__(self, countries: Iterable[str]) -> None:
         self.issuers = IssuerBook()
-        self._rates = list(TaxRate.objects.filter(country__in=set(countries)).order_by("pk"))
+        self._rates = _rates_of.rows(countries=list(set(countries)))
 
     def tax(self, sale: Sale) -> Totals:
         """The tax of a sale by the rates of its day.

@@ -6,6 +6,7 @@ from typing import Any, LiteralString
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import QuerySet
 from psycopg import Cursor
 from psycopg.errors import CheckViolation, UniqueViolation
 
@@ -14,6 +15,7 @@ from finance.errors import EntryAlreadyReversed, EntryReused, PeriodClosed, Unkn
 from finance.models import Account, Entity, JournalEntry
 from tiktoktoe.kernel.errors import InvariantViolation
 from tiktoktoe.kernel.ids import uuid7
+from tiktoktoe.standing import standing
 
 # One statement: the guards look at entries and postings together when it ends. Only
 # entries whose key is new come out of the first part, so only theirs get postings.
@@ -137,7 +139,12 @@ def _numbered(entry: Entry) -> list[tuple[int, Any]]:
 
 
 def _account_ids(books: Entity) -> dict[str, int]:
-    return dict(Account.objects.filter(entity=books).values_list("code", "pk"))
+    return dict(_accounts.rows(entity=books.pk))
+
+
+@standing
+def _accounts(entity: int) -> QuerySet[Account, tuple[str, int]]:
+    return Account.objects.filter(entity=entity).order_by().values_list("code", "pk")
 
 
 def _reversed_ids(books: Entity, entries: Sequence[Entry]) -> dict[str, UUID | None]:

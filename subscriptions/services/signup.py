@@ -70,7 +70,7 @@ def subscribe(
         SubscriptionInvalid: If another live subscription of the customer bills one of its
             meters, or is scheduled to, or the quantity, trial, anchor or start makes no sense.
     """
-    buyer = Customer.objects.select_for_update(of=("self",)).get(pk=customer.pk)
+    buyer = _buyer.get(pk=customer.pk)
     ensure_startable(plan_version, quantity=quantity, trial_days=trial_days, at=at)
     _check_meters(plan_version, buyer, planned, at)
     days = _trial_days(plan_version, buyer) if trial_days is None else trial_days
@@ -196,10 +196,21 @@ def _state_of(first: Opening) -> str:
 def _trial_days(version: PlanVersion, customer: Customer) -> int:
     """The plan's own trial, once for a customer and product."""
     product = version.plan.product_id
+    earlier = _with_trial.rows(customer=customer.pk, product=product)
+    return 0 if earlier else version.plan.trial_days
+
+
+@standing
+def _with_trial(customer: int, product: int) -> "QuerySet[Subscription, int]":
     earlier = Subscription.objects.filter(
         customer=customer, plan_version__plan__product=product, trial_ends_at__isnull=False
     )
-    return 0 if earlier.exists() else version.plan.trial_days
+    return earlier.order_by().values_list("pk", flat=True)[:1]
+
+
+@standing
+def _buyer(pk: int) -> "QuerySet[Customer]":
+    return Customer.objects.select_for_update(of=("self",)).filter(pk=pk).order_by()
 
 
 def _check_start(

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from psycopg.errors import DeadlockDetected, UniqueViolation
 
 from subscriptions.domain.events import (
@@ -41,6 +42,7 @@ from subscriptions.services.usage_writing import (
 )
 from tiktoktoe.kernel.errors import InvalidInput
 from tiktoktoe.kernel.rehearsal import is_rehearsal
+from tiktoktoe.standing import standing
 
 logger = logging.getLogger(__name__)
 INGEST_LOCK = 7002
@@ -161,20 +163,26 @@ def _record(
 
 def _customers(events: Sequence[Incoming], at: datetime) -> dict[str, _Sender]:
     """The customers that events name, each with its time."""
-    rows = Customer.objects.filter(external_id__in={clean(e.body.customer) for e in events})
+    rows = _named.rows(names=list({clean(e.body.customer) for e in events}))
     return {
         customer.external_id: _Sender(
             customer.pk,
             zone(customer.time_zone),
             customer.clock.at if customer.clock else at,
         )
-        for customer in rows.select_related("clock").only("external_id", "time_zone", "clock__at")
+        for customer in rows
     }
+
+
+@standing
+def _named(names: list[str]) -> QuerySet[Customer]:
+    rows = Customer.objects.filter(external_id__any_of=names).select_related("clock").order_by()
+    return rows.only("external_id", "time_zone", "clock__at")
 
 
 def _resolve(batch: _Batch, events: Sequence[Incoming], customers: Mapping[str, _Sender]) -> None:
     """Find each event's customer, meter and day; set aside what cannot be counted."""
-    meters = Meter.objects.filter(code__in={clean(e.body.meter) for e in events})
+    meters = _meters.rows(codes=list({clean(e.body.meter) for e in events}))
     known = _Known(
         customers=customers,
         meters={meter.code: meter for meter in meters},
@@ -241,13 +249,19 @@ def _dimensions(body: EventBody, meter: Meter) -> bytes:
 
 
 def _closings(customer_ids: Sequence[int]) -> dict[tuple[int, int], datetime]:
-    rows = UsageClosing.objects.filter(customer_id__in=customer_ids)
-    return {
-        (customer, meter): through
-        for customer, meter, through in rows.values_list(
-            "customer_id", "meter_id", "closed_through"
-        )
-    }
+    rows = _closed.rows(customers=list(customer_ids))
+    return {(customer, meter): through for customer, meter, through in rows}
+
+
+@standing
+def _closed(customers: list[int]) -> QuerySet[UsageClosing, tuple[int, int, datetime]]:
+    rows = UsageClosing.objects.filter(customer__any_of=customers).order_by()
+    return rows.values_list("customer_id", "meter_id", "closed_through")
+
+
+@standing
+def _meters(codes: list[str]) -> QuerySet[Meter]:
+    return Meter.objects.filter(code__any_of=codes).order_by()
 
 
 def _claim_ids(batch: _Batch, source: EventSource) -> None:

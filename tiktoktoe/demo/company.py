@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from math import exp, expm1
 from random import Random
+from uuid import UUID
+
+from django.db.models import QuerySet
 
 from analytics.services.movements import record_movements
 from billing.models import Invoice, Payment, PaymentAttempt
@@ -40,6 +43,7 @@ from tiktoktoe.demo.usage import Habit, days
 from tiktoktoe.kernel import clock
 from tiktoktoe.kernel.periods import Alignment
 from tiktoktoe.sandbox.control import SandboxControl
+from tiktoktoe.standing import standing
 
 FINANCE = Actor(source="finance")
 GATEWAY = Actor(source="webhook")
@@ -58,6 +62,38 @@ FIX_CARD_A_DAY = 0.035
 TWICE_A_WEEK = frozenset({0, 3})
 PAYS_A_DAY = 0.09
 PATIENCE = timedelta(days=30)
+
+
+@standing
+def _first_due(at: datetime) -> QuerySet[Subscription, int]:
+    return due(at).order_by().values_list("pk", flat=True)[:1]
+
+
+@standing
+def _live_among(pks: list[int]) -> QuerySet[Subscription, int]:
+    mine = Subscription.objects.live().filter(pk__any_of=pks)
+    return mine.order_by().values_list("pk", flat=True)
+
+
+@standing
+def _owed_by(customers: list[int]) -> QuerySet[Invoice, tuple[UUID, int, str]]:
+    owed = Invoice.objects.collectable().filter(customer__any_of=customers).order_by("number")
+    return owed.values_list("pk", "customer", "customer__country")
+
+
+@standing
+def _on_their_way() -> QuerySet[PaymentAttempt]:
+    pending = PaymentAttempt.objects.filter(state="pending")
+    return pending.order_by("dispatched_at", "payment__invoice__number")
+
+
+@standing
+def _plans_of_active() -> QuerySet[Subscription, tuple[int, str]]:
+    return _active().values_list("pk", "plan_version__plan__code")
+
+
+def _active() -> QuerySet[Subscription]:
+    return Subscription.objects.filter(state="active", cancel_at__isnull=True).order_by("pk")
 
 
 @dataclass
@@ -104,7 +140,7 @@ class Company:
         Helpers do the paying while the next day begins: nothing until `_wait` looks at it.
         """
         self._send_usage(day - timedelta(days=1), at)
-        if due(at).exists():
+        if _first_due.rows(at=at):
             run_billing(at=at)
         self._sign_up(day, at)
         self._wait()
@@ -173,9 +209,7 @@ class Company:
             self.declining[customer.pk] = customer
 
     def _send_usage(self, day: date, at: datetime) -> None:
-        live = set(
-            Subscription.objects.live().filter(pk__in=self.habits).values_list("pk", flat=True)
-        )
+        live = set(_live_among.rows(pks=list(self.habits)))
         bodies = [
             body
             for pk, habit in self.habits.items()
@@ -188,12 +222,11 @@ class Company:
 
     def _change_minds(self, at: datetime) -> None:
         """Some upgrade, some add seats, a few step down, some leave at their period's end."""
-        active = Subscription.objects.filter(state="active", cancel_at__isnull=True).order_by("pk")
-        codes = active.values_list("pk", "plan_version__plan__code")
+        codes = _plans_of_active.rows()
         wishes = {pk: wish for pk, code in codes if (wish := self._wish(code))}
         if not wishes:
             return
-        with_plan = active.select_related("plan_version__plan", "customer")
+        with_plan = _active().select_related("plan_version__plan", "customer")
         for subscription in with_plan.filter(pk__in=wishes):
             self._grant(subscription, wishes[subscription.pk], at)
 
@@ -262,7 +295,7 @@ class Company:
         """Some whose card is declined bring another; what they owe is then tried again."""
         for customer in list(self.declining.values()):
             if self.dice.random() < FIX_CARD_A_DAY and customer.invoices.filter(state="open"):
-                card = good_card(customer)
+                card = good_card(customer.country)
                 store_card(sandbox=self.sandbox, customer=customer, card=card, at=at)
                 resume_collection(customer=customer, actor=PORTAL, at=at)
                 del self.declining[customer.pk]
@@ -302,10 +335,10 @@ class Company:
 
         Gives the invoice, the card, and the customer.
         """
-        owed = Invoice.objects.collectable().filter(customer__in=self.by_hand)
+        owed = _owed_by.rows(customers=list(self.by_hand))
         return [
-            (str(invoice.pk), good_card(invoice.customer), invoice.customer_id)
-            for invoice in owed.select_related("customer").order_by("number")
+            (str(invoice), good_card(country), customer)
+            for invoice, customer, country in owed
             if self.dice.random() <= PAYS_A_DAY
         ]
 
@@ -321,8 +354,7 @@ class Company:
 
     def _hear_of_debits(self, at: datetime) -> None:
         """What became of debits that were on their way."""
-        pending = PaymentAttempt.objects.filter(state="pending")
-        for attempt in pending.order_by("dispatched_at", "payment__invoice__number"):
+        for attempt in _on_their_way.rows():
             look_into(attempt=attempt, actor=GATEWAY, at=at)
 
     def _settle(self, at: datetime) -> None:

@@ -87,7 +87,12 @@ class Helpers:
                 )
 
     def begin_posting(self, at: datetime) -> None:
-        """Let one of them bring the books up to an instant."""
+        """Let one of them bring the books up to an instant, when the day's chores are done.
+
+        Whether a payment is posted with its fee or before it must not be a matter of luck.
+        """
+        for helper in self._helpers[:-1]:
+            helper.finish()
         self._helpers[-1].begin("posting", at)
 
     def finish(self) -> None:

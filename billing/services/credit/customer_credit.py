@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from billing.errors import CreditBalanceTooSmall, CreditInvalid, CreditKeyReused
 from billing.models import CreditEntry, Invoice, PaymentAttempt
@@ -16,6 +17,7 @@ from billing.services.payments.payment_moves import recover_subscription
 from subscriptions.models import Customer
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.money import Money, quantize
+from tiktoktoe.standing import standing
 
 logger = logging.getLogger(__name__)
 
@@ -121,11 +123,16 @@ def pay_from_balance(invoices: Sequence[Invoice], *, at: datetime) -> list[Invoi
 def _not_in_flight(invoices: Iterable[Invoice]) -> list[UUID]:
     """Those that no attempt may be taking money for."""
     ids = [invoice.pk for invoice in invoices]
-    live = PaymentAttempt.objects.filter(
-        payment__invoice__in=ids, state__in=LIVE_ATTEMPT_STATES
-    ).exclude(state=PaymentAttempt.State.SUCCEEDED)
-    busy = set(live.values_list("payment__invoice", flat=True))
+    busy = set(_busy.rows(invoices=ids))
     return [pk for pk in ids if pk not in busy]
+
+
+@standing
+def _busy(invoices: list[UUID]) -> QuerySet[PaymentAttempt, UUID]:
+    live = PaymentAttempt.objects.filter(
+        payment__invoice__any_of=invoices, state__in=LIVE_ATTEMPT_STATES
+    ).exclude(state=PaymentAttempt.State.SUCCEEDED)
+    return live.order_by().values_list("payment__invoice", flat=True)
 
 
 def _enter_once(

@@ -13,13 +13,14 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
 from billing.domain.prepaid import cover
 from billing.models import Invoice, PrepaidCredit, PrepaidEntry
 from billing.queries.wallets import charges_of, limited_lot, order_of_use
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import zero
+from tiktoktoe.standing import standing
 
 # What invoices want and what lots hold are laid end to end; where they overlap, one pays the other.
 USE_WALLETS = """
@@ -94,11 +95,16 @@ def use_wallets(
 
 def _lock_lots(invoice_ids: Sequence[UUID], at: datetime) -> list[PrepaidCredit]:
     """What is left of the prepaid credits that may pay these drafts, in the order of their ids."""
-    owing = Invoice.objects.filter(pk__in=invoice_ids).exclude(kind=Invoice.Kind.TOP_UP)
+    return _lots_for.rows(invoices=list(invoice_ids), at=at)
+
+
+@standing
+def _lots_for(invoices: list[UUID], at: datetime) -> QuerySet[PrepaidCredit]:
+    owing = Invoice.objects.filter(pk__any_of=invoices).exclude(kind=Invoice.Kind.TOP_UP)
     left = PrepaidCredit.objects.filter(
         amount_left__gt=0, wallet__customer__in=owing.values("customer")
     ).exclude(expires_at__lte=at)
-    return list(left.select_for_update(of=("self",)).select_related("wallet").order_by("pk"))
+    return left.select_for_update(of=("self",)).select_related("wallet").order_by("pk")
 
 
 def _use_limited(

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from billing.domain.campaigns import StepKind, days_after
 from billing.models import (
@@ -313,10 +313,15 @@ def note(run: DunningRun, event: str, *, actor: Actor, at: datetime, reason: str
 
 def load_run(run_id: UUID) -> DunningRun:
     """A run with everything that its next step asks for."""
+    return _run.get(pk=run_id)
+
+
+@standing
+def _run(pk: UUID) -> QuerySet[DunningRun]:
     runs = DunningRun.objects.select_related(
         "campaign", "customer", "invoice__subscription__plan_version"
     )
-    return runs.prefetch_related("campaign__steps", "acts").get(pk=run_id)
+    return runs.prefetch_related("campaign__steps", "acts").filter(pk=pk).order_by()
 
 
 def lock_run(run: DunningRun) -> DunningRun:

@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
+from django.db.models import QuerySet
+
 from billing.services.invoices.draft_parts import Boundary, DraftLine, Stretch, stretch_of
 from billing.services.invoices.fee_lines import fee_line, setup_line
 from billing.services.invoices.terms import LoadedPrice, PriceBook
@@ -11,6 +13,13 @@ from subscriptions.domain.proration import whole_of
 from subscriptions.models import Subscription, SubscriptionAddOn
 from subscriptions.services.policies import PolicyBook
 from tiktoktoe.kernel.periods import BillingPeriods, Period
+from tiktoktoe.standing import standing
+
+
+@standing
+def _add_ons_of(subscriptions: list[int]) -> QuerySet[SubscriptionAddOn]:
+    rows = SubscriptionAddOn.objects.filter(subscription__any_of=subscriptions)
+    return rows.select_related("plan").order_by("plan__rank", "plan__code", "starts_at")
 
 
 class AddOnBook:
@@ -22,9 +31,8 @@ class AddOnBook:
     def __init__(
         self, subscription_ids: Iterable[int], policies: PolicyBook, plan_versions: Iterable[int]
     ) -> None:
-        rows = SubscriptionAddOn.objects.filter(subscription__in=set(subscription_ids))
         self._rows: dict[int, list[SubscriptionAddOn]] = defaultdict(list)
-        for row in rows.select_related("plan").order_by("plan__rank", "plan__code", "starts_at"):
+        for row in _add_ons_of.rows(subscriptions=list(set(subscription_ids))):
             self._rows[row.subscription_id].append(row)
         own = {row.plan_version_id for group in self._rows.values() for row in group}
         self.prices = PriceBook(own.union(plan_versions))

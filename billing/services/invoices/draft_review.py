@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from billing.errors import TaxAwaited
 from billing.models import Invoice, InvoiceEvent, InvoicingTerms
@@ -22,6 +23,7 @@ from billing.services.invoices.writing import finalize_drafts
 from subscriptions.models import CustomerClock
 from subscriptions.services.transitions import SCHEDULE
 from tiktoktoe.kernel.errors import TikTokToeError
+from tiktoktoe.standing import standing
 
 logger = logging.getLogger(__name__)
 BATCH = 500
@@ -29,15 +31,25 @@ NAMED_MAX = 1000
 Written = Sequence[tuple[UUID, DraftInvoice]]
 
 
+@standing
+def _said() -> QuerySet[InvoicingTerms, tuple[int, str, int | None]]:
+    said = InvoicingTerms.objects.filter(review_days__isnull=False).order_by()
+    return said.values_list("customer_id", "currency", "review_days")
+
+
+@standing
+def _said_by(customers: list[int]) -> QuerySet[InvoicingTerms, tuple[int, str, int | None]]:
+    return _said.build().filter(customer__any_of=customers)
+
+
 class ReviewDays:
     """For how many days the drafts of some customers are held, by currency; one query."""
 
     def __init__(self, customer_ids: Iterable[int]) -> None:
         wanted = set(customer_ids)
-        said = InvoicingTerms.objects.filter(review_days__isnull=False)
-        if len(wanted) <= NAMED_MAX:  # of more than these, all terms are fewer than the names
-            said = said.filter(customer__in=wanted)
-        rows = said.values_list("customer_id", "currency", "review_days")
+        # Of more than these, all terms are fewer than the names.
+        is_named = len(wanted) <= NAMED_MAX
+        rows = _said_by.rows(customers=list(wanted)) if is_named else _said.rows()
         self._said = {(customer, currency): days for customer, currency, days in rows}
 
     def of(self, customer_id: int, currency: str) -> int:

@@ -9,6 +9,8 @@ import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from django.db.models import QuerySet
+
 from billing.models import Invoice, InvoiceEvent, InvoicePart, InvoicingTerms
 from billing.services.invoices.draft_edits import record
 from billing.services.invoices.draft_parts import Boundary, DraftInvoice
@@ -21,6 +23,7 @@ from billing.services.invoices.writing import write_drafts
 from subscriptions.models import Subscription
 from subscriptions.services.transitions import SCHEDULE
 from tiktoktoe.kernel.periods import local_date, local_midnight
+from tiktoktoe.standing import standing
 
 logger = logging.getLogger(__name__)
 
@@ -33,10 +36,8 @@ def join_first_bill(boundary: Boundary, *, at: datetime) -> Invoice | None:
     subscription = boundary.subscription
     if subscription.state == Subscription.State.INCOMPLETE:
         return None
-    wanted = InvoicingTerms.objects.filter(
-        customer=subscription.customer_id, currency=subscription.currency, is_consolidated=True
-    )
-    terms = wanted.select_for_update().first()  # one after the other: a day has one draft
+    # Locked, one after the other: a day has one draft.
+    terms = _wants_one.first(customer=subscription.customer_id, currency=subscription.currency)
     if terms is None:
         return None
     known = InvoicePart.objects.filter(
@@ -53,6 +54,14 @@ def join_first_bill(boundary: Boundary, *, at: datetime) -> Invoice | None:
         return _hold(draft, boundary, at)
     _put_on(waiting, draft, boundary, at)
     return waiting
+
+
+@standing
+def _wants_one(customer: int, currency: str) -> QuerySet[InvoicingTerms]:
+    wanted = InvoicingTerms.objects.filter(
+        customer=customer, currency=currency, is_consolidated=True
+    )
+    return wanted.select_for_update().order_by()
 
 
 def _as_part(draft: DraftInvoice, terms: InvoicingTerms, boundary: Boundary) -> DraftInvoice:

@@ -55,8 +55,7 @@ def bill_start(*, subscription: Subscription, at: datetime) -> Invoice | None:
     if not drafts:
         return None
     key = drafts[0].idempotency_key
-    known = Invoice.objects.filter(idempotency_key=key).first()
-    return known or issue(drafts[0], at=at)
+    return _with_key.first(key=key) or issue(drafts[0], at=at)
 
 
 def preview_next_invoice(*, subscription: Subscription) -> DraftInvoice | None:
@@ -83,9 +82,19 @@ def issue(draft: DraftInvoice, *, at: datetime) -> Invoice:
     """Write one invoice and make it final, in the caller's transaction."""
     (invoice_id,) = write_drafts([draft], at=at)
     finalize_drafts([invoice_id], at=at)
-    invoice = Invoice.objects.get(pk=invoice_id)
+    invoice = _issued.get(pk=invoice_id)
     logger.info("invoice finalized", extra={"invoice": invoice.number})
     return invoice
+
+
+@standing
+def _with_key(key: str) -> QuerySet[Invoice]:
+    return Invoice.objects.filter(idempotency_key=key).order_by()
+
+
+@standing
+def _issued(pk: UUID) -> QuerySet[Invoice]:
+    return Invoice.objects.filter(pk=pk).order_by()
 
 
 @transaction.atomic

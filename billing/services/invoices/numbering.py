@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from billing.errors import NumberingInvalid
 from billing.models import Invoice, NumberingRule
@@ -20,6 +21,7 @@ from subscriptions.models import Issuer
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.rehearsal import is_rehearsal
+from tiktoktoe.standing import standing
 
 logger = logging.getLogger(__name__)
 INVOICE_SERIES = "invoice"
@@ -103,11 +105,11 @@ def take_invoice_numbers(ids: Sequence[UUID], *, at: datetime) -> list[str]:
     """
     if is_rehearsal():
         return _made_up(len(ids))
-    of_issuer = dict(
-        Invoice.objects.filter(pk__in=ids, issuer__isnull=False).values_list("pk", "issuer")
-    )
+    of_issuer = dict(_of_other_issuers.rows(invoices=list(ids)))
     ours = [pk for pk in ids if pk not in of_issuer]
     numbers = dict(zip(ours, _our_numbers(ours, at=at), strict=True)) if ours else {}
+    if not of_issuer:
+        return [numbers[pk] for pk in ids]
     # In one order everywhere, so that no two transactions wait for each other's series.
     for issuer in Issuer.objects.filter(pk__in=set(of_issuer.values())).order_by("pk"):
         theirs = [pk for pk in ids if of_issuer.get(pk) == issuer.pk]
@@ -116,6 +118,12 @@ def take_invoice_numbers(ids: Sequence[UUID], *, at: datetime) -> list[str]:
             theirs, take_numbers(series, issuer.invoice_prefix, len(theirs)), strict=True
         )
     return [numbers[pk] for pk in ids]
+
+
+@standing
+def _of_other_issuers(invoices: list[UUID]) -> QuerySet[Invoice, tuple[UUID, int]]:
+    theirs = Invoice.objects.filter(pk__any_of=invoices, issuer__isnull=False).order_by()
+    return theirs.values_list("pk", "issuer")
 
 
 def take_credit_note_number(issuer: Issuer | None) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from django.db.models import QuerySet
+
 from billing.queries.thresholds import billed_early
 from billing.services.invoices.add_on_lines import AddOnBook
 from billing.services.invoices.draft_parts import (
@@ -23,6 +25,7 @@ from subscriptions.domain.proration import whole_of
 from subscriptions.models import SubscriptionPhase
 from subscriptions.services.policies import PolicyBook
 from tiktoktoe.kernel.periods import Period
+from tiktoktoe.standing import standing
 
 Phases = Mapping[int, Sequence[SubscriptionPhase]]  # by subscription
 StretchesOf = dict[int, list[Stretch]]  # by the boundary's id(): a subscription may have several
@@ -158,9 +161,15 @@ def _stretches_of(
 def _phases(boundaries: Sequence[Boundary]) -> Phases:
     phases: dict[int, list[SubscriptionPhase]] = defaultdict(list)
     ids = [b.subscription.pk for b in boundaries if b.closed is not None]
-    for phase in SubscriptionPhase.objects.filter(subscription__in=ids).order_by("starts_at"):
+    for phase in _phases_of.rows(subscriptions=ids) if ids else []:
         phases[phase.subscription_id].append(phase)
     return phases
+
+
+@standing
+def _phases_of(subscriptions: list[int]) -> QuerySet[SubscriptionPhase]:
+    phases = SubscriptionPhase.objects.filter(subscription__any_of=subscriptions)
+    return phases.order_by("starts_at")
 
 
 def _stretches(boundary: Boundary, phases: Sequence[SubscriptionPhase]) -> list[Stretch]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, QuerySet
 
 from billing.domain.included import included_share
 from billing.domain.price_terms import ChargeModel, PriceTerms
@@ -14,6 +14,7 @@ from billing.domain.price_terms import Tier as TierTerms
 from billing.domain.rating import rate
 from subscriptions.models import Meter, PlanVersion, Price, Tier
 from tiktoktoe.kernel.money import Money
+from tiktoktoe.standing import standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,16 @@ class LoadedVersion:
     includes_tax: bool = False
 
 
+@standing
+def _prices_of(versions: list[int]) -> QuerySet[Price]:
+    return (
+        Price.objects.filter(plan_version__any_of=versions)
+        .select_related("meter", "plan_version__plan")
+        .prefetch_related(Prefetch("tiers", Tier.objects.order_by("price_id", "position")))
+        .order_by("plan_version_id", "position", "pk")
+    )
+
+
 class PriceBook:
     """The prices of plan versions, in the order that they are billed in."""
 
@@ -81,14 +92,8 @@ class PriceBook:
         if not wanted:
             return
         self._known |= wanted
-        prices = (
-            Price.objects.filter(plan_version__in=wanted)
-            .select_related("meter", "plan_version__plan")
-            .prefetch_related(Prefetch("tiers", Tier.objects.order_by("price_id", "position")))
-            .order_by("plan_version_id", "position", "pk")
-        )
         variants: dict[int, list[LoadedPrice]] = defaultdict(list)
-        loaded = list(prices)
+        loaded = _prices_of.rows(versions=list(wanted))
         for price in loaded:
             if price.variant_of_id is not None:
                 variants[price.variant_of_id].append(_load(price))

@@ -9,6 +9,7 @@ from traceback import extract_tb
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from billing.domain.attempts import Answer
 from billing.domain.breakers import WINDOW, Breaker
@@ -30,6 +31,7 @@ from billing.models import GatewayCall, GatewayHealth, PaymentAttempt, Refund
 from billing.queries.routing import breaker_of
 from billing.services.payments.gateway_clocks import note_readings
 from tiktoktoe.kernel.errors import GatewayError
+from tiktoktoe.standing import standing
 
 logger = logging.getLogger(__name__)
 
@@ -116,10 +118,7 @@ def note_health(*, gateway: str, is_failure: bool, at: datetime) -> None:
 
 
 def _move_breaker(gateway: str, at: datetime, *, is_failure: bool) -> None:
-    troubled = GatewayHealth.objects.filter(gateway=gateway).exclude(
-        state="closed", failures_in_a_row=0
-    )
-    if not is_failure and not troubled.exists():
+    if not is_failure and not _troubled.rows(gateway=gateway):
         return
     GatewayHealth.objects.get_or_create(gateway=gateway, defaults={"changed_at": at})
     health = GatewayHealth.objects.select_for_update().get(gateway=gateway)
@@ -134,6 +133,13 @@ def _move_breaker(gateway: str, at: datetime, *, is_failure: bool) -> None:
     _save(health, after, at)
     if after.state != before.state:
         logger.warning("breaker moved", extra={"gateway": gateway, "state": str(after.state)})
+
+
+@standing
+def _troubled(gateway: str) -> QuerySet[GatewayHealth, int]:
+    named = GatewayHealth.objects.filter(gateway=gateway)
+    troubled = named.exclude(state="closed", failures_in_a_row=0).order_by()
+    return troubled.values_list("pk", flat=True)
 
 
 @transaction.atomic
