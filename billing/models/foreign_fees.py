@@ -7,7 +7,10 @@ from billing.models.payments import PaymentAttempt
 
 
 class ForeignFee(models.Model):
-    """A fee as it was told, in the currency of the gateway's payout; never changed."""
+    """A fee as it was told, in the currency of the gateway's payout; never changed.
+
+    Below zero, what the gateway has given back.
+    """
 
     id = models.UUIDField(primary_key=True)
     attempt = models.ForeignKey(
@@ -26,9 +29,7 @@ class ForeignFee(models.Model):
         ordering = ["-at", "-id"]
         constraints = [
             models.UniqueConstraint(fields=["attempt", "reference"], name="foreign_fee_once"),
-            models.CheckConstraint(
-                condition=models.Q(amount__gt=0), name="foreign_fee_is_something"
-            ),
+            models.CheckConstraint(condition=~models.Q(amount=0), name="foreign_fee_is_something"),
         ]
 
     def __str__(self) -> str:

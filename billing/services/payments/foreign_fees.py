@@ -17,11 +17,17 @@ def take_fee(
 ) -> None:
     """Take over what an attempt has cost; the caller has locked it, and saves it.
 
+    A gateway that tells the same fee in another currency later has told it already.
+
     Args:
         reference: The capture of a hold that has cost it.
         adds: Whether it comes on top of what is known, as each capture's does.
     """
-    if fee.currency.code == attempt.currency:
+    is_own = fee.currency.code == attempt.currency
+    is_told_otherwise = attempt.has_foreign_fee if is_own else attempt.fee is not None
+    if is_told_otherwise and not adds:
+        return
+    if is_own:
         before = attempt.fee if adds and attempt.fee is not None else zero(attempt.currency)
         attempt.fee = before + fee
         return

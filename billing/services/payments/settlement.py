@@ -7,11 +7,12 @@ from django.db import transaction
 
 from billing.gateways.base import TellsFeesLater
 from billing.gateways.registry import gateway_named
-from billing.models import PaymentAttempt
+from billing.models import ForeignFee, PaymentAttempt
 from billing.services.payments.foreign_fees import foreign_fee, keep_foreign_fees
 from tiktoktoe.kernel.money import Money, zero
 
 CHUNK = 500
+Fees = dict[str, Money]  # of one payment, by currency
 
 
 def record_fees(*, gateway: str, report: str, at: datetime) -> int:
@@ -27,10 +28,10 @@ def record_fees(*, gateway: str, report: str, at: datetime) -> int:
     source = gateway_named(gateway)
     if not isinstance(source, TellsFeesLater):
         return 0
-    fees = dict[str, Money]()  # what is captured of a hold in parts has a row for each
+    fees = dict[str, Fees]()  # what is captured of a hold in parts has a row for each
     for charge in source.read_settlement(report):
-        before = fees.get(charge.reference, zero(charge.fee.currency.code))
-        fees[charge.reference] = before + charge.fee
+        told, currency = fees.setdefault(charge.reference, {}), charge.fee.currency.code
+        told[currency] = told.get(currency, zero(currency)) + charge.fee
     references = sorted(fees)
     recorded = 0
     for start in range(0, len(references), CHUNK):
@@ -42,17 +43,16 @@ def record_fees(*, gateway: str, report: str, at: datetime) -> int:
     return recorded
 
 
-def _record(attempts: list[PaymentAttempt], fees: Mapping[str, Money], at: datetime) -> int:
+def _record(attempts: list[PaymentAttempt], fees: Mapping[str, Fees], at: datetime) -> int:
     """Record the fees of attempts that lack one, in two queries; a third of those abroad."""
-    abroad = []
+    abroad = list[ForeignFee]()
     for attempt in attempts:
-        fee, attempt.next_check_at = fees[attempt.gateway_reference], None
-        if fee.currency.code == attempt.currency:
-            attempt.fee = fee
-            continue
-        attempt.has_foreign_fee = True
-        if fee.amount:
-            abroad.append(foreign_fee(attempt, fee, at))
+        told, attempt.next_check_at = dict(fees[attempt.gateway_reference]), None
+        attempt.fee = told.pop(attempt.currency, None)
+        attempt.has_foreign_fee = bool(told)
+        for number, fee in enumerate(fee for fee in told.values() if fee.amount):
+            which = fee.currency.code if number else ""  # of several, all but one
+            abroad.append(foreign_fee(attempt, fee, at, reference=which))
     with transaction.atomic():
         if abroad:
             keep_foreign_fees(abroad)

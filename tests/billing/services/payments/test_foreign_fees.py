@@ -56,6 +56,11 @@ def balances() -> dict[tuple[str, str], int]:
     return {(code, currency): total for code, currency, total in found}
 
 
+def fees_booked() -> dict[str, int]:
+    """Account 5000 by currency."""
+    return {currency: minor for (code, currency), minor in balances().items() if code == "5000"}
+
+
 @db
 def test_it_is_booked_in_its_own_currency_and_looked_for_no_more(gateways: TwoGateways) -> None:
     attempt = paid(gateways, euro("2.37"))
@@ -93,6 +98,51 @@ def test_a_settlement_tells_it_later(
     assert recorded == [1, 0]
     assert (seen.has_foreign_fee, seen.next_check_at) == (True, None)
     assert balances() == {("1100", "USD"): 9900, ("1100", "EUR"): -210, ("5000", "EUR"): 210}
+
+
+@db
+@pytest.mark.parametrize(
+    ("first", "second"), [(euro("2.37"), usd("2.60")), (usd("2.60"), euro("2.37"))]
+)
+def test_told_in_two_currencies_the_first_counts(
+    gateways: TwoGateways, first: Money, second: Money
+) -> None:
+    attempt = paid(gateways, first)
+    again = Outcome(answer=Answer.SUCCEEDED, reference="a-1", amount=usd("99.00"), fee=second)
+    gateways.alpha.read_charge = lambda _: again  # type: ignore[method-assign, assignment]
+
+    look_into(attempt=attempt, actor=PERSON, at=later(days=1))
+
+    assert fees_booked() == {first.currency.code: int(first.amount * 100)}
+
+
+@db
+def test_a_settlement_in_several_currencies_books_each(gateways: TwoGateways) -> None:
+    attempt = paid(gateways, None)
+    fees = [usd("0.30"), euro("1.05"), Money(Decimal("0.20"), "GBP")]
+    rows = [
+        SettledCharge(reference="a-1", our_reference=str(attempt.pk), amount=usd("33.00"), fee=fee)
+        for fee in fees
+    ]
+    gateways.alpha.read_settlement = lambda _: rows  # type: ignore[attr-defined]
+
+    assert record_fees(gateway="alpha", report=REPORT, at=later(days=3)) == 1
+
+    assert fees_booked() == {"USD": 30, "EUR": 105, "GBP": 20}
+
+
+@db
+@pytest.mark.parametrize("fee", [usd("-1.05"), euro("-1.05")])
+def test_one_below_zero_is_given_back(gateways: TwoGateways, fee: Money) -> None:
+    attempt = paid(gateways, None)
+    told = SettledCharge(
+        reference="a-1", our_reference=str(attempt.pk), amount=usd("99.00"), fee=fee
+    )
+    gateways.alpha.read_settlement = lambda _: [told]  # type: ignore[attr-defined]
+
+    assert record_fees(gateway="alpha", report=REPORT, at=later(days=3)) == 1
+
+    assert balances()["5000", fee.currency.code] == -105
 
 
 @db
