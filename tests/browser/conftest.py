@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
-from tests.browser.reader import HEAR_VIOLATIONS, Reader
+from tests.browser.reader import Reader, scripts_of_a_reader
 from tests.factories.accounts import make_user
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -37,7 +37,7 @@ def window() -> Iterator[Page]:
             executable_path=path, args=["--no-sandbox"] if is_root else []
         )
         context = browser.new_context(timezone_id="UTC", locale="en-GB", reduced_motion="reduce")
-        context.add_init_script(HEAR_VIOLATIONS)
+        context.add_init_script(scripts_of_a_reader())
         yield context.new_page()
         browser.close()
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
@@ -15,33 +15,19 @@ from playwright.sync_api import ConsoleMessage, Error, Page
 from tiktoktoe.accounts.models import User
 
 Theme = Literal["light", "dark"]
+Scope = Literal["page", "size", "colours"]
 THEMES: tuple[Theme, ...] = ("light", "dark")
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]
-EVERY_RULE = {"type": "tag", "values": WCAG}
-COLOUR_RULES = {"type": "rule", "values": ["link-in-text-block"]}  # contrast is weighed always
 VIEWS: tuple[tuple[Theme, dict[str, int]], ...] = (
     ("light", DESKTOP),
     ("light", PHONE),
     ("dark", PHONE),
     ("dark", DESKTOP),
 )
-END_OF_FADING = """async () => {
-    // A page hears of a change of theme or size with its next frame.
-    await new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next)));
-    document.getAnimations().forEach((animation) => animation.finish());
-}"""
-HEAR_VIOLATIONS = """
-    window.cspViolations = [];
-    document.addEventListener("securitypolicyviolation", (event) => window.cspViolations.push(
-        `${event.effectiveDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`
-    ));
-"""
-ALL_CHARTS_DRAWN = """() => [...document.querySelectorAll("[data-chart]")].every((chart) => {
-    const width = (element) => Math.round(element.getBoundingClientRect().width);
-    return chart.dataset.drawn && width(chart.querySelector(".main-svg")) === width(chart);
-})"""
+SCOPES: tuple[Scope, ...] = ("page", "size", "colours", "colours")  # of each view
+END_OF_FADING = "() => window.settle()"
 EMPTY = "() => { window.stop(); document.documentElement.replaceChildren(); }"
 SIDEWAYS = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
@@ -66,7 +52,12 @@ ALL_CONTROLS = """() => {
 NEVER_REACHED = """() => window.controls.filter((control) => !window.reached.has(control))
     .map((control) => control.outerHTML.slice(0, 120))"""
 
-passed_looks: set[str] = set()  # of texts whose contrast axe has passed, in this run
+LOOK = """async (terms) => {
+    await window.settle();
+    return window.lookAtPage(terms);
+}"""
+
+passed: set[str] = set()  # what axe need not be asked again in this run; see audit.js
 
 
 @dataclass
@@ -109,33 +100,29 @@ class Reader:
 
     def open(self, path: str, *, expect: int = 200) -> Page:
         """Go to a page and wait until it is there with its charts."""
-        answer = self.page.goto(self.site + path)
-        assert answer is not None
-        assert answer.status == expect, f"{path} answered {answer.status}"
-        self.page.wait_for_function(ALL_CHARTS_DRAWN)
+        self._go(path, expect)
+        self.page.evaluate(END_OF_FADING)
         return self.page
 
     def audit(self, path: str, *, expect: int = 200, shows: str = "") -> None:
         """Assert that a page is accessible, keeps to the policy and fits on a phone.
 
-        At 1440 and 390 pixels: no axe violation of WCAG 2.2 A and AA, no sideways scroll. In
-        dark: of the rules those about colours, for nothing else differs. Throughout: no policy
-        violation, no script error, and charts that follow both. `shows` is a text that comes
-        with a part of the page, and is waited for.
+        At 1440 and 390 pixels, light and dark: no axe violation of WCAG 2.2 A and AA, no
+        sideways scroll. Throughout: no policy violation, no script error, and charts that follow
+        both. `shows` is a text that comes with a part of the page, and is waited for.
         """
         with self._expected_failure(expect):
-            self.open(path, expect=expect)
+            self._go(path, expect)
         if shows:
             self.page.get_by_text(shows).first.wait_for()
-        for theme, size in VIEWS:
+        for (theme, size), scope in zip(VIEWS, SCOPES, strict=True):
             self.page.set_viewport_size(size)  # type: ignore[arg-type]
-            self.turn(theme)
-            self.page.wait_for_function(ALL_CHARTS_DRAWN)
+            self.page.emulate_media(color_scheme=theme)
+            seen = look(self.page, scope)
             where = f"{path} ({theme}, {size['width']} px)"
-            assert self.policy_violations() == [], where
-            assert self.page.evaluate(SIDEWAYS) <= 0, f"{where} scrolls sideways"
-            rules = EVERY_RULE if theme == "light" else COLOUR_RULES
-            assert axe_violations(self.page, rules) == [], where
+            assert seen.stopped == [], where
+            assert seen.sideways <= 0, f"{where} scrolls sideways"
+            assert seen.faults == [], where
             assert self.complaints == [], where
 
     def out_of_reach(self) -> list[str]:
@@ -155,6 +142,11 @@ class Reader:
         found: list[str] = self.page.evaluate("() => window.cspViolations")
         return found
 
+    def _go(self, path: str, status: int) -> None:
+        answer = self.page.goto(self.site + path)
+        assert answer is not None
+        assert answer.status == status, f"{path} answered {answer.status}"
+
     @contextmanager
     def _expected_failure(self, status: int) -> Iterator[None]:
         before = len(self.complaints)
@@ -170,18 +162,37 @@ class Reader:
             self.complaints.append(f"console: {message.text}")
 
 
-def axe_violations(page: Page, rules: dict[str, Any] = EVERY_RULE) -> list[str]:
+@dataclass(frozen=True)
+class Seen:
+    """What is wrong with a page as it is now."""
+
+    faults: list[str]  # each violation, with the element
+    stopped: list[str]  # by the policy
+    sideways: int  # pixels
+
+
+def look(page: Page, scope: Scope = "page") -> Seen:
+    """Look for violations of WCAG 2.2 A and AA, and what else `audit.js` sees.
+
+    The first look at a page is at all of it. Once that has passed, the next can be at what
+    another size or another theme changes.
+    """
+    answer = page.evaluate(LOOK, {"tags": WCAG, "known": sorted(passed), "scope": scope})
+    passed.update(answer["passed"])
+    faults = [f"{rule}: {html[:160]} {summary[:300]}" for rule, html, summary in answer["faults"]]
+    return Seen(faults, answer["stopped"], answer["sideways"])
+
+
+def axe_violations(page: Page) -> list[str]:
     """Each violation of WCAG 2.2 A and AA on a page, with the element.
 
     Ask `policy_violations` first: axe writes styles that the policy stops, and these are forgotten.
     """
-    if page.evaluate("() => !window.axe"):
-        page.evaluate(Axe().axe_script)
-    answer = page.evaluate(_audit_script(), {"rules": rules, "passed": sorted(passed_looks)})
-    passed_looks.update(answer["passed"])
-    return [f"{rule}: {html[:160]} {summary[:300]}" for rule, html, summary in answer["faults"]]
+    return look(page).faults
 
 
 @cache
-def _audit_script() -> str:
-    return (Path(__file__).parent / "audit.js").read_text(encoding="utf-8")
+def scripts_of_a_reader() -> str:
+    """What stands in every page of the window: axe, and who asks it."""
+    audit = (Path(__file__).parent / "audit.js").read_text(encoding="utf-8")
+    return f"{Axe().axe_script}\n{audit}"

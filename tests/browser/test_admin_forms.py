@@ -13,7 +13,7 @@ from billing.models import Payment, PaymentMethod
 from finance.models import NothingToPost
 from finance.services.posting import post_documents
 from subscriptions.models import EventSource, RejectedEvent, Subscription
-from tests.browser.reader import COLOUR_RULES, DESKTOP, Reader, axe_violations
+from tests.browser.reader import DESKTOP, Reader, look
 from tests.browser.test_billing_pages import FEB_1, billed  # noqa: F401 - a fixture
 from tests.factories.accounts import make_user
 from tests.factories.subscriptions import JAN_1, make_member, published_version, recurring
@@ -79,20 +79,19 @@ def test_every_form_of_the_admin_is_accessible(reader: Reader, superuser: User) 
     reader.sign_in(superuser)
     reader.page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
     found: list[Any] = []
-    seen = list(pages(superuser))
+    paths = list(pages(superuser))
 
-    for path in seen:
+    for path in paths:
         reader.turn("light")
         reader.open(path)
-        found += [f"{path}: {fault}" for fault in reader.policy_violations()]
         reader.page.evaluate(WITHOUT_MENU)
-        found += [f"{path}: {fault}" for fault in axe_violations(reader.page)]
+        seen = look(reader.page)
+        found += [f"{path}: {fault}" for fault in [*seen.stopped, *seen.faults]]
         reader.turn("dark")
-        faults = axe_violations(reader.page, COLOUR_RULES)
-        found += [f"{path} (dark): {fault}" for fault in faults]
+        found += [f"{path} (dark): {fault}" for fault in look(reader.page, "colours").faults]
         found += [f"{path}: {fault}" for fault in reader.complaints]
         reader.complaints.clear()
 
     assert not found, "\n".join(found)
-    assert sum(path.endswith("/add/") for path in seen) >= 8
-    assert sum(path.endswith("/change/") for path in seen) >= 20
+    assert sum(path.endswith("/add/") for path in paths) >= 8
+    assert sum(path.endswith("/change/") for path in paths) >= 20
