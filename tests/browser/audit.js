@@ -232,7 +232,7 @@ window.lookAtPage = (() => {
         );
         const off = Object.fromEntries([...DRAWN, ...MEASURED].map((id) => [id, { enabled: false }]));
         const every = { type: "tag", values: tags };
-        if (scope === "page") {
+        if (scope === "page" || !inSight) {
             const word = (element) => short(`frame ${element.outerHTML}`);
             const frames = outermost(document.querySelectorAll("header, nav, aside, footer"));
             const exclude = frames.filter((one) => passed.has(word(one)));

@@ -15,8 +15,10 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 def chromium_path() -> str:
-    """Where the system's Chromium is; empty when there is none."""
-    return next((path for name in NAMES if (path := shutil.which(name))), "")
+    """Where Chromium is, by the name in CHROMIUM or a usual one; empty when there is none."""
+    asked = os.environ.get("CHROMIUM")
+    names = [asked] if asked else NAMES
+    return next((path for name in names if (path := shutil.which(name))), "")
 
 
 @pytest.fixture(scope="session")
