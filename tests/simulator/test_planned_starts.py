@@ -3,7 +3,7 @@
 import pytest
 
 from tests.simulator.scenes import told
-from tiktoktoe.simulator.errors import ScenarioFaulty, ScenarioInvalid
+from tiktoktoe.simulator.errors import ScenarioFaulty, ScenarioInvalid, StepRefused
 
 pytestmark = pytest.mark.django_db
 SOLD = """
@@ -54,3 +54,21 @@ def test_a_wrong_step_names_its_line(steps: str, said: str) -> None:
         told(SOLD + steps + "\n")
 
     assert "line" in str(refused.value)
+
+
+def test_what_cannot_start_on_its_day_refuses_the_file() -> None:
+    steps = """\
+  - {at: 2026-04-01, do: start, plan: basic, subscription: first}
+  - {at: 2026-04-02, do: start, plan: other, subscription: second, starts: 2026-04-20}
+run_until: 2026-05-02
+"""
+    counted = """
+meters: [{code: calls, aggregation: sum}]
+plans:
+  - {code: basic, price: 30, charges: [{meter: calls, model: per_unit, unit_price: 1}]}
+  - {code: other, price: 10, charges: [{meter: calls, model: per_unit, unit_price: 1}]}
+timeline:
+"""
+
+    with pytest.raises(StepRefused, match=r"'second' did not start on 2026-04-20.*bills calls"):
+        told(counted + steps)

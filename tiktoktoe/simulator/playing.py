@@ -178,6 +178,7 @@ class _Player:
                 if self._world.planned:
                     start_planned(at=instant)
                     self._world.name_started()
+                    self._refuse_starts()
                 # Nobody reviews what is only played.
                 issue_all(ids=list(in_review().values_list("pk", flat=True)), at=instant)
                 refund_promised(at=instant)
@@ -227,6 +228,13 @@ class _Player:
         ).first()
         if failure is not None:
             raise StepRefused(self._scenario.place, InvalidInput(failure.error, field="billing"))
+
+    def _refuse_starts(self) -> None:
+        planned = {pk: name for name, pk in self._world.planned.items()}
+        refused = PlannedStart.objects.filter(pk__in=planned, state="refused").first()
+        if refused is not None:
+            why = f"{planned[refused.pk]!r} did not start on {refused.on}: {refused.why}"
+            raise StepRefused(self._scenario.place, InvalidInput(why, field="starts"))
 
     def _of_day(self, seen: Seen, entry: Entry, at: datetime) -> Seen:
         """What is there, but of the documents only those of the day that is looked at."""

@@ -10,6 +10,7 @@ from django.db import transaction
 from billing.models import PlannedAddOn, PlannedStart, PlannedStartEvent
 from billing.services.changes.first_add_ons import AddOnWanted
 from billing.services.changes.wanted import AHEAD_MAX
+from billing.services.credit.coupons import ensure_redeemable
 from subscriptions.domain.schedule import anchored_on
 from subscriptions.errors import AddOnInvalid, SubscriptionInvalid
 from subscriptions.models import Customer, PlanVersion, Subscription
@@ -85,6 +86,7 @@ def planned_start(
         PlanVersionNotOnSale: If it is an add-on, a draft, or not effective by that day; or an
             add-on is, or is sold in another currency.
         AddOnInvalid: If an add-on is none, is there twice, or is too few.
+        CouponInvalid: If there is no such coupon, or it cannot be redeemed any more that day.
     """
     due_at = local_midnight(wanted.on, customer.time_zone)
     if not at < due_at <= at + AHEAD_MAX:
@@ -99,6 +101,8 @@ def planned_start(
     if wanted.anchor_day is not None:
         anchored_on(wanted.anchor_day, wanted.on, wanted.plan_version.plan.billing_interval)
     _ensure_add_ons(wanted, due_at)
+    if wanted.coupon_code:
+        ensure_redeemable(wanted.coupon_code, at=due_at)
     return PlannedStart(
         customer=customer,
         plan_version=wanted.plan_version,

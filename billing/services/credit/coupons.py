@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from billing.errors import CouponInvalid
 from billing.models import Coupon, CouponRedemption, CouponUse, Invoice
@@ -89,10 +90,7 @@ def redeem_coupon(
         CouponInvalid: If there is no such coupon, it cannot be redeemed any more, or the
             customer has it already.
     """
-    coupon = Coupon.objects.select_for_update().filter(code=code.strip().upper()).first()
-    if coupon is None:
-        raise _refused("there is no such coupon")
-    _check_redeemable(coupon, at)
+    coupon = _redeemable(Coupon.objects.select_for_update(), code, at)
     if subscription is not None and subscription.customer_id != customer.pk:
         raise CouponInvalid("the subscription is another customer's", field="subscription")
     had = list(coupon.redemptions.filter(customer=customer))
@@ -118,6 +116,15 @@ def redeem_coupon(
     )
     logger.info("coupon redeemed", extra={"coupon": coupon.code, "customer": customer.pk})
     return redemption
+
+
+def ensure_redeemable(code: str, *, at: datetime) -> None:
+    """Refuse a code that nobody could redeem at an instant, by what is known now.
+
+    Raises:
+        CouponInvalid: If there is no such coupon, or it cannot be redeemed any more then.
+    """
+    _redeemable(Coupon.objects.all(), code, at)
 
 
 @transaction.atomic
@@ -171,6 +178,14 @@ def _check(details: CouponDetails) -> None:
         raise CouponInvalid(f"no plan has a price called {unknown[0]}", field="price_codes")
     if Coupon.objects.filter(code=details.code.upper()).exists():
         raise CouponInvalid("another coupon has this code", field="code")
+
+
+def _redeemable(coupons: "QuerySet[Coupon]", code: str, at: datetime) -> Coupon:
+    coupon = coupons.filter(code=code.strip().upper()).first()
+    if coupon is None:
+        raise _refused("there is no such coupon")
+    _check_redeemable(coupon, at)
+    return coupon
 
 
 def _check_redeemable(coupon: Coupon, at: datetime) -> None:

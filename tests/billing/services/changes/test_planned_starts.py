@@ -1,17 +1,20 @@
 """A subscription for a day to come starts on that day as one that is asked for then does."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
 
+from billing.errors import CouponInvalid
 from billing.models import Invoice, PlannedStart
 from billing.services.changes.cancelling import CancelWhen, cancel_subscription
 from billing.services.changes.customer_clocks import advance_clock
 from billing.services.changes.planned_starts import StartWanted, plan_start, withdraw_start
 from billing.services.changes.planned_work import start_planned
 from billing.services.changes.subscribing import start_subscription
+from billing.services.credit.coupons import CouponDetails, create_coupon
 from billing.services.invoices.renewal import run_billing
 from billing.tasks import make_changes_of_days
 from subscriptions.errors import PlanVersionNotOnSale, SubscriptionInvalid
@@ -170,6 +173,18 @@ def test_what_makes_no_sense_is_refused_at_once(terms: dict[str, Any]) -> None:
         ask(make_customer(), fee_of("31.00"), **terms)
 
     assert not PlannedStart.objects.exists()
+
+
+def test_a_coupon_that_is_not_there_or_not_until_that_day_is_refused_at_once() -> None:
+    details = CouponDetails(
+        code="JAN", name="January", percentage=Decimal(50), expires_at=at("2026-02-01")
+    )
+    create_coupon(details=details, at=at("2026-01-01"))
+    for code in ("NOPE", "JAN"):
+        with pytest.raises(CouponInvalid):
+            ask(make_customer(), fee_of("31.00"), coupon_code=code)
+
+    assert ask(make_customer(), fee_of("31.00"), coupon_code="jan", on=date(2026, 1, 20)).pk
 
 
 def test_an_add_on_and_prices_that_come_later_are_refused_at_once() -> None:
