@@ -11,8 +11,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from billing.forms.exports import ExportForm
-from billing.models import Invoice, InvoiceLine, Payment
-from subscriptions.models import Customer
+from billing.models import CreditNote, Invoice, InvoiceLine, Payment
+from subscriptions.models import Customer, Subscription
 from tiktoktoe.accounts.roles import Permission
 from tiktoktoe.web.access import requires
 from tiktoktoe.web.csv_export import csv_response
@@ -93,6 +93,27 @@ EXPORTS: Mapping[str, Export] = {
             "tax_code": "tax_code",
         },
     ),
+    "credit-notes": Export(
+        title="Credit notes",
+        rows=lambda: CreditNote.objects.order_by("issued_at", "pk"),
+        since="issued_at",
+        fields={
+            "id": "id",
+            "number": "number",
+            "invoice": "invoice__number",
+            "customer": "customer__external_id",
+            "currency": "currency",
+            "issued_at": "issued_at",
+            "reason": "reason",
+            "subtotal": "subtotal",
+            "tax": "tax",
+            "total": "total",
+            "to_invoice": "to_invoice",
+            "to_wallets": "to_wallets",
+            "to_refund": "to_refund",
+            "to_balance": "to_balance",
+        },
+    ),
     "payments": Export(
         title="Payments",
         rows=lambda: Payment.objects.order_by("created_at", "pk"),
@@ -129,6 +150,29 @@ EXPORTS: Mapping[str, Export] = {
             "currency": "currency",
             "time_zone": "time_zone",
             "locale": "locale",
+            "created_at": "created_at",
+        },
+    ),
+    "subscriptions": Export(
+        title="Subscriptions",
+        rows=lambda: Subscription.objects.order_by("created_at", "pk"),
+        since="created_at",
+        fields={
+            "reference": "reference",
+            "customer": "customer__external_id",
+            "plan": "plan_version__plan__code",
+            "version": "plan_version__number",
+            "quantity": "quantity",
+            "currency": "currency",
+            "state": "state",
+            "started_at": "started_at",
+            "trial_ends_at": "trial_ends_at",
+            "period_start": "current_period_start",
+            "period_end": "current_period_end",
+            "next_billing_at": "next_billing_at",
+            "cancel_at": "cancel_at",
+            "resume_at": "resume_at",
+            "ended_at": "ended_at",
             "created_at": "created_at",
         },
     ),

@@ -1,4 +1,4 @@
-"""Staff take everything with them: CSV and JSON lines of invoices, lines, payments, customers."""
+"""Staff take everything with them: CSV and JSON lines of documents, payments, subscriptions."""
 
 import csv
 import json
@@ -11,8 +11,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from billing.services.credit.credit_notes import issue_credit_note
 from tests.factories.accounts import make_user
 from tests.factories.billing import open_invoice
+from tests.factories.lifecycle import begin, fee_of
 from tests.factories.subscriptions import JAN_1, make_customer
 from tests.finance.services.test_posting import pay
 from tiktoktoe.accounts.roles import Role
@@ -53,6 +55,18 @@ def test_both_forms_say_the_same(finance: Client, name: str, column: str, value:
     assert {key: text or None for key, text in row.items()} == {
         key: None if found in {None, ""} else str(found) for key, found in body.items()
     }
+
+
+def test_subscriptions_and_credit_notes_are_written_out_too(finance: Client) -> None:
+    begun = begin(fee_of("31.00", code="basic"), "2026-01-05")
+    issue_credit_note(invoice=begun.invoices.get(), reason="sorry", idempotency_key="k", at=JAN_1)
+
+    subscription = json.loads(text_of(finance.get("/exports/subscriptions.jsonl")))
+    note = json.loads(text_of(finance.get("/exports/credit-notes.jsonl")))
+
+    assert (subscription["reference"], subscription["plan"]) == (begun.reference, "basic")
+    assert subscription["period_end"] == "2026-02-05T00:00:00+00:00"
+    assert (note["total"], note["to_invoice"], note["reason"]) == ("31.0000", "31.0000", "sorry")
 
 
 def test_amounts_keep_every_digit(finance: Client) -> None:
