@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from billing.errors import DryRunInvalid
 from billing.forms.dry_runs import DryRunForm
-from billing.models import DryRun
+from billing.models import DryRun, PlannedStart
 from billing.queries.dry_runs import currency_sums, rehearsed_invoices, with_changes
 from billing.services.invoices.dry_run import cancel_dry_run, start_dry_run
 from billing.tasks import rehearse_billing
@@ -65,6 +65,10 @@ def dry_run_detail(request: HttpRequest, run_id: int) -> HttpResponse:
         "rows": with_changes(page.object_list),
         "failure_count": failures.count(),
         "failures": failures[:FAILURES_SHOWN],
+        "start_count": PlannedStart.objects.waiting()
+        .on_clock(None)
+        .filter(due_at__lte=run.at)
+        .count(),
     }
     return render(request, "billing/dry_run.html", context)
 

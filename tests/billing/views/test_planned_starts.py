@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.utils.html import strip_tags
 
-from billing.models import PlannedStart
+from billing.models import DryRun, PlannedStart
 from billing.queries.waiting import waiting_for_people
 from subscriptions.models import Customer, Subscription
 from tests.factories.accounts import make_user
@@ -141,3 +141,19 @@ def test_support_sees_it_and_takes_nothing_back_and_customers_see_nothing() -> N
     assert signed_in(Role.CUSTOMER).post(back).status_code == 403
     start.refresh_from_db()
     assert start.state == "waiting"
+
+
+def test_a_dry_run_says_how_many_starts_until_then_are_not_in_it() -> None:
+    planned(make_customer(), days=10)
+    at = now()
+    runs = [
+        DryRun.objects.create(
+            at=at + timedelta(days=days), state="done", due_count=0, started_at=at, finished_at=at
+        )
+        for days in (5, 15)
+    ]
+
+    before, after = (words(signed_in().get(f"/billing-runs/dry/{run.pk}/")) for run in runs)
+
+    assert "planned start" not in before
+    assert "Without what 1 planned start until then will charge." in after
