@@ -84,9 +84,9 @@ def advance_clock(*, clock: CustomerClock, to: datetime) -> CustomerClock:
     if utc(to) < clock.at:
         set_clock(clock=clock, to=to)
     for instant in _instants(clock, utc(to)):
+        set_clock(clock=clock, to=instant)  # first: stopped half-way, it begins with this again
         with moved_to(instant):
             _pass(clock, instant)
-        set_clock(clock=clock, to=instant)
     return set_clock(clock=clock, to=to)
 
 

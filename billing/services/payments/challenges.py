@@ -77,7 +77,7 @@ def is_left(attempt: PaymentAttempt, at: datetime) -> bool:
     """
     if not attempt.is_on_session or _ending(attempt) is None:
         return False
-    age, is_card = at - attempt.dispatched_at, attempt.method and attempt.method.kind == "card"
+    age, is_card = _age(attempt, at), attempt.method and attempt.method.kind == "card"
     if attempt.state == AttemptState.REQUIRES_ACTION:
         return age >= CHALLENGE_IS_OPEN_FOR
     if attempt.state == AttemptState.UNKNOWN:
@@ -147,16 +147,22 @@ def _ending(attempt: PaymentAttempt) -> Callable[[VoidRequest], Outcome] | None:
     return gateway.end_unnamed if isinstance(gateway, EndsUnnamed) else None
 
 
+def _age(attempt: PaymentAttempt, at: datetime) -> timedelta:
+    """How long its customer has been asked: by a test clock of its own, which may be behind."""
+    clock = attempt.payment.customer.clock
+    return (min(at, clock.at) if clock else at) - attempt.dispatched_at
+
+
 def _key_of_day(attempt: PaymentAttempt, at: datetime) -> str:
     """Of what has a name by now it is another request than of what had none."""
-    days = (at - attempt.dispatched_at).days
+    days = _age(attempt, at).days
     end = "end" if attempt.gateway_reference else "end_unnamed"
     return f"{attempt.idempotency_key}:{end}" + (f":{days}" if days > 0 else "")
 
 
 def _lose_sight(attempt: PaymentAttempt, actor: Actor, at: datetime) -> PaymentAttempt:
     """Say that nobody knows what became of a question that was given up over a day ago."""
-    if at - attempt.dispatched_at < IS_TOLD_WITHIN or attempt.state not in _WITH_CUSTOMER:
+    if attempt.state not in _WITH_CUSTOMER or _age(attempt, at) < IS_TOLD_WITHIN:
         return attempt
     with transaction.atomic():
         locked = lock_attempt(attempt)

@@ -57,7 +57,8 @@ def look_into(*, attempt: PaymentAttempt, actor: Actor, at: datetime) -> Payment
     sent with the same key while the gateway surely remembers the key; if that does not tell,
     or is too late, the gateway is searched for our reference. Age alone proves nothing.
     """
-    related = PaymentAttempt.objects.select_related("payment__invoice", "method").get(pk=attempt.pk)
+    rows = PaymentAttempt.objects.select_related("payment__invoice", "method")
+    related = rows.select_related("payment__customer__clock").get(pk=attempt.pk)
     outcome = _read(related, at)
     if outcome is None and _is_replayable(related, at):
         related = send_attempt(attempt=related, actor=actor, at=at)

@@ -7,16 +7,19 @@ from billing.models import Invoice, OutcomeClaim, Payment, PaymentAttempt
 from billing.queries.contradictions import open_contradictions
 from billing.queries.unknowns import unknown_attempts
 from billing.queries.waiting import waiting_for_people
+from billing.services.changes.customer_clocks import advance_clock
 from billing.services.payments.challenges import challenge_was_ended
 from billing.services.payments.collection import collect_due
 from billing.services.payments.reconciling import look_into, reconcile_attempts
 from billing.services.payments.unknowns import agree_to_claim, claim_outcome
+from subscriptions.services.customer_clocks import create_clock
 from subscriptions.services.transitions import Actor
 from tests.adyen_world import AdyenWorld
 from tests.billing.services.payments.test_challenges import pay
 from tests.factories.accounts import make_user
+from tests.factories.subscriptions import make_customer
 from tests.gateway_world import customer_with
-from tests.stripe_world import PERSON, StripeWorld, invoice_of, later
+from tests.stripe_world import NOW, PERSON, StripeWorld, invoice_of, later
 
 pytestmark = pytest.mark.django_db
 CANCELS = "POST /v72/.*cancels$"
@@ -184,3 +187,32 @@ def test_at_stripe_a_question_is_known_again_as_soon_as_stripe_answers(
     attempt.refresh_from_db()
     assert (attempt.state, Payment.objects.get().state) == ("abandoned", "open")
     assert stripe.charged(invoice) == []
+
+
+def test_a_question_is_as_old_as_its_customers_clock_says(adyen: AdyenWorld) -> None:
+    clock = create_clock(code="behind", starts_at=NOW, at=NOW)
+    customer = make_customer(clock=clock)
+    adyen.store_card(customer, "asks_holder")
+    attempt = pay(invoice_of(customer))
+
+    # A clock that is behind holds up nothing that is asked of the outside world.
+    reconcile_attempts(at=later(days=30), clock=clock)
+    attempt.refresh_from_db()
+    assert attempt.state == "requires_action"
+
+    advance_clock(clock=clock, to=later(hours=2))
+    reconcile_attempts(at=later(days=31), clock=clock)
+    attempt.refresh_from_db()
+    assert attempt.state == "pending"
+
+
+def test_it_is_given_up_by_its_customers_clock_as_that_is_advanced(adyen: AdyenWorld) -> None:
+    clock = create_clock(code="ahead", starts_at=NOW, at=NOW)
+    customer = make_customer(clock=clock)
+    adyen.store_card(customer, "asks_holder")
+    attempt = pay(invoice_of(customer))
+
+    advance_clock(clock=clock, to=later(hours=2))
+
+    attempt.refresh_from_db()
+    assert attempt.state == "pending"
