@@ -432,6 +432,7 @@ urlpatterns = [
     ),
     path("payments/holds/<uuid:attempt_id>/captures/", holds.hold_capture, name="hold_capture"),
     path("payments/holds/<uuid:attempt_id>/void/", holds.hold_void, name="hold_void"),
+    path("payments/holds/<uuid:attempt_id>/lapse/", holds.hold_lapse, name="hold_lapse"),
     path("invoices/<str:key>/hold/", holds.invoice_hold, name="invoice_hold"),
     path("payments/disputes/", disputes.dispute_list, name="dispute_list"),
     path("payments/disputes/<uuid:dispute_id>/", disputes.dispute_detail, name="dispute_detail"),

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from django.db.models import Prefetch, QuerySet
 
-from billing.domain.attempts import may_replay
+from billing.domain.attempts import LIVE_REFUND_STATES, may_replay
+from billing.domain.hold_ends import TOLD_WITHIN
 from billing.gateways.base import Capabilities
 from billing.gateways.registry import gateway_named, gateway_names
 from billing.models import (
@@ -59,6 +60,29 @@ def unknown_refunds() -> QuerySet[Refund]:
 def unknown_operations() -> QuerySet[PaymentOperation]:
     """Parts of holds that may have been taken, and holds that may have been let go."""
     return PaymentOperation.objects.filter(state="unknown").order_by("requested_at")
+
+
+def untold_holds(at: datetime) -> QuerySet[PaymentAttempt]:
+    """Holds that are over by their own date, of which no gateway has told the end.
+
+    Captures of them that are not known stand for themselves. A customer with a test clock has
+    dates of its own.
+    """
+    live = [str(state) for state in LIVE_REFUND_STATES]
+    captures = PaymentOperation.objects.filter(kind="capture", state__in=live)
+    over = PaymentAttempt.objects.filter(
+        is_hold=True,
+        state="authorized",
+        authorized_until__lte=at - TOLD_WITHIN,
+        payment__customer__clock=None,
+    )
+    return over.exclude(operations__in=captures).order_by("authorized_until")
+
+
+def untold_hold_rows(*, at: datetime) -> list[PaymentAttempt]:
+    """The oldest first, with what a page shows of them."""
+    related = untold_holds(at).select_related("payment__customer", "payment__invoice")
+    return list(related[:SHOWN])
 
 
 def unknown_movements(*, at: datetime) -> list[UnknownMovement]:

@@ -18,7 +18,7 @@ from billing.models import (
 )
 from billing.queries.contradictions import unresolved_contradictions
 from billing.queries.return_rates import ach_return_rates
-from billing.queries.unknowns import unknown_operations, unknown_refunds
+from billing.queries.unknowns import unknown_operations, unknown_refunds, untold_holds
 
 # An outcome that is not known for a day is no longer expected to become known by asking.
 UNKNOWN_FOR = timedelta(days=1)
@@ -48,6 +48,11 @@ def waiting_for_people(at: datetime) -> list[Waiting]:
         (
             "Captures and voids whose outcome is not known for a day",
             unknown_operations().filter(requested_at__lte=at - UNKNOWN_FOR),
+            "unknown_list",
+        ),
+        (
+            "Holds that are over by their date, and no gateway has said so",
+            untold_holds(at),
             "unknown_list",
         ),
         (

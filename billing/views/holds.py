@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST
 from billing.forms.holds import CaptureForm
 from billing.models import PaymentAttempt
 from billing.services.payments.holds import capture_hold, hold_invoice, void_hold
+from billing.services.payments.lapsed_holds import say_hold_has_lapsed
 from billing.views.invoices import find_invoice
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
@@ -74,6 +75,20 @@ def hold_void(request: HttpRequest, attempt_id: UUID) -> HttpResponse:
     else:
         messages.info(request, f"The void is {operation.state}.")
     return redirect("payment_detail", attempt.payment_id)
+
+
+@require_POST
+@requires(Permission.CHANGE_BILLING)
+def hold_lapse(request: HttpRequest, attempt_id: UUID) -> HttpResponse:
+    """Say that a hold is over, of which its gateway has not told the end."""
+    attempt, proof = _find(attempt_id), request.POST.get("reason", "")
+    try:
+        seen = say_hold_has_lapsed(attempt=attempt, proof=proof, actor=_actor(request), at=now())
+    except (Conflict, GatewayError) as refusal:
+        messages.error(request, f"Nothing was changed: {refusal}.")
+    else:
+        messages.success(request, f"The hold is {str(seen.state).replace('_', ' ')} now.")
+    return redirect("unknown_list")
 
 
 def _find(attempt_id: UUID) -> PaymentAttempt:

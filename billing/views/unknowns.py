@@ -16,6 +16,7 @@ from billing.queries.unknowns import (
     UnknownRow,
     unknown_attempts,
     unknown_movements,
+    untold_hold_rows,
 )
 from billing.services.payments.claim_targets import Target, look_at, word_for
 from billing.services.payments.unknowns import agree_to_claim, claim_outcome, refuse_claim
@@ -35,6 +36,7 @@ def unknown_list(request: HttpRequest) -> HttpResponse:
     context = {
         "rows": [(row, _form_of_attempt(row)) for row in unknown_attempts(at=at)],
         "movements": [(row, _form_of_movement(row)) for row in unknown_movements(at=at)],
+        "holds": untold_hold_rows(at=at),
         "contradictions": open_contradictions(),
     }
     return render(request, "billing/unknown_list.html", context)

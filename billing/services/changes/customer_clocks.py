@@ -11,6 +11,7 @@ from typing import Any
 from django.db.models import Min, QuerySet
 
 from billing.domain.announcements import EXPIRES_SOON, RENEWS_SOON, TRIAL_ENDS_SOON
+from billing.domain.hold_ends import LET_GO_BEFORE
 from billing.models import (
     DatedChange,
     DunningRun,
@@ -48,7 +49,7 @@ from billing.services.invoices.renewal import due, run_billing
 from billing.services.invoices.thresholds import bill_thresholds
 from billing.services.payments.collection import collect_due, mark_overdue
 from billing.services.payments.hold_rests import let_go_of_rests
-from billing.services.payments.lapsing_holds import LET_GO_BEFORE, let_go_of_lapsing
+from billing.services.payments.lapsing_holds import let_go_of_lapsing
 from billing.services.payments.operations import reconcile_operations
 from billing.services.payments.reconciling import reconcile_attempts
 from billing.services.payments.refunds import reconcile_refunds

@@ -6,22 +6,21 @@ API explorer of Checkout on captures.
 """
 
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import IntegrityError
-from django.db.models import Count, F, Max, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from billing.domain.attempts import COUNTED_REFUND_STATES, LIVE_REFUND_STATES, AttemptState
 from billing.gateways.registry import gateway_named, gateway_names
 from billing.models import PaymentAttempt, PaymentOperation
+from billing.services.payments.failed_voids import due_for_void
 from billing.services.payments.holds import void_hold
 from subscriptions.models import CustomerClock
 from subscriptions.services.transitions import SCHEDULE
 from tiktoktoe.kernel.errors import Conflict
 
 logger = logging.getLogger(__name__)
-
-FIRST_WAIT = timedelta(hours=1)  # after a void that failed; twice as long after each further one
 
 
 def let_go_of_rests(*, at: datetime, limit: int = 100, clock: CustomerClock | None = None) -> int:
@@ -34,7 +33,6 @@ def let_go_of_rests(*, at: datetime, limit: int = 100, clock: CustomerClock | No
     keeping = [name for name in gateway_names() if not _releases(name)]
     if not keeping:
         return 0
-    failed = Q(operations__kind="void", operations__state="failed")
     left = PaymentAttempt.objects.filter(
         payment__customer__clock=clock,
         is_hold=True,
@@ -43,15 +41,9 @@ def let_go_of_rests(*, at: datetime, limit: int = 100, clock: CustomerClock | No
         authorized_until__gt=at,
         amount_captured__lt=F("amount_authorized"),
     ).exclude(operations__in=_unfinished())
-    found = left.annotate(
-        voids_failed=Count("operations", filter=failed),
-        failed_at=Max("operations__resolved_at", filter=failed),
-    ).order_by("authorized_until")
-    tried = found.values_list("pk", "voids_failed", "failed_at")
-    due = [(pk, voids) for pk, voids, failed_at in tried if _is_due(voids, failed_at, at)]
     return sum(
-        _let_go(PaymentAttempt.objects.get(pk=pk), f"rest:{pk}:{voids}", at)
-        for pk, voids in due[:limit]
+        _let_go(PaymentAttempt.objects.get(pk=due.pk), f"rest:{due.pk}:{due.voids_failed}", at)
+        for due in due_for_void(left, at)[:limit]
     )
 
 
@@ -60,13 +52,6 @@ def _unfinished() -> QuerySet[PaymentOperation]:
     live = Q(state__in=[str(state) for state in LIVE_REFUND_STATES])
     is_void = Q(kind="void", state__in=[str(state) for state in COUNTED_REFUND_STATES])
     return PaymentOperation.objects.filter(live | is_void)
-
-
-def _is_due(voids_failed: int, failed_at: datetime | None, at: datetime) -> bool:
-    """Whether a void is to be sent: none has failed, or the last one long enough ago."""
-    if failed_at is None:
-        return True
-    return at - failed_at >= FIRST_WAIT * (1 << voids_failed - 1)
 
 
 def _releases(gateway: str) -> bool:
