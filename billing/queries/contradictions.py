@@ -158,6 +158,8 @@ def _of_charge(
     reference = str(event.details.get("reference", ""))
     amount = _money(event.details.get("paid"), attempt.currency)
     is_clear = "state_here" in event.details and not attempt.is_hold and amount.amount > 0
+    if amount.currency.code != attempt.currency:  # nothing of it can be booked as the payment's
+        is_clear = False
     is_known = attempt.state == AttemptState.SUCCEEDED and reference in {
         attempt.gateway_reference,
         "",
@@ -179,7 +181,9 @@ def _plain(amount: Money) -> str:
 
 
 def _money(told: object, currency: str) -> Money:
+    """An amount that an event tells, by `told_amount`."""
+    amount, _, another = str(told).partition(" ")
     try:
-        return Money(Decimal(str(told)), currency)
+        return Money(Decimal(amount), another or currency)
     except InvalidOperation:
         return zero(currency)

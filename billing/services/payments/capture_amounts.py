@@ -6,9 +6,8 @@ from datetime import datetime
 from billing.domain.attempts import Answer
 from billing.gateways.base import Outcome
 from billing.models import PaymentOperation
-from billing.services.payments.payment_events import contradict_once
+from billing.services.payments.payment_events import contradict_once, told_amount
 from subscriptions.services.transitions import Actor
-from tiktoktoe.kernel.money import quantize
 
 logger = logging.getLogger(__name__)
 
@@ -23,15 +22,15 @@ def is_another_amount(outcome: Outcome, operation: PaymentOperation) -> bool:
 def note_other_amount(
     operation: PaymentOperation, outcome: Outcome, actor: Actor, at: datetime
 ) -> None:
-    """Write it down once: nothing is settled by it, a person must look."""
+    """Write each other amount down once: nothing is settled by it, a person must look."""
     assert outcome.amount is not None
     is_new = contradict_once(
         attempt=operation.attempt,
-        about={"operation": str(operation.pk)},
-        details={
-            "taken": str(quantize(outcome.amount).amount),
-            "asked_for": str(quantize(operation.amount).amount),
+        about={
+            "operation": str(operation.pk),
+            "taken": told_amount(outcome.amount, currency=operation.currency),
         },
+        details={"asked_for": told_amount(operation.amount, currency=operation.currency)},
         actor=actor,
         at=at,
     )

@@ -10,7 +10,7 @@ from billing.gateways.registry import gateway_named
 from billing.models import PaymentAttempt, PaymentReturn
 from billing.models.payments import NOT_EXECUTED
 from billing.services.payments.contrary_words import write_down_contrary
-from billing.services.payments.payment_events import record_event
+from billing.services.payments.payment_events import record_event, told_amount
 from billing.services.payments.payment_returns import return_payment
 from billing.services.payments.reviews import hold_for_person
 from subscriptions.services.transitions import Actor
@@ -37,7 +37,7 @@ def note_contradiction(
         payment = payment.invoice.payments.filter(state=PaymentState.OPEN).first() or payment
     if payment.state == PaymentState.OPEN:
         hold_for_person(payment=payment, hits=_TAKEN_ALREADY, at=at)
-    paid = str(outcome.amount.amount) if outcome.amount else ""
+    paid = told_amount(outcome.amount, currency=attempt.currency) if outcome.amount else ""
     record_event(
         payment=attempt.payment,
         attempt=attempt,

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from billing.models import Payment, PaymentAttempt, PaymentEvent
 from subscriptions.services.transitions import Actor
+from tiktoktoe.kernel.money import Money, quantize
 
 WEBHOOK = Actor(source="webhook")
 RECONCILER = Actor(source="reconciler")
@@ -37,6 +38,12 @@ def record_event(
         to_state=to_state,
         details=dict(details or {}),
     )
+
+
+def told_amount(amount: Money, *, currency: str) -> str:
+    """An amount as an event keeps it: with its currency, where that is not the payment's."""
+    plain, code = str(quantize(amount).amount), amount.currency.code
+    return plain if code == currency else f"{plain} {code}"
 
 
 def contradict_once(

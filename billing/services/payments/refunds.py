@@ -29,7 +29,12 @@ from billing.services.payments.contrary_words import (
 )
 from billing.services.payments.gateway_calls import Request, ask
 from billing.services.payments.gateway_clocks import clock_is_wrong, may_send_again, told_by
-from billing.services.payments.payment_events import RECONCILER, contradict_once, record_event
+from billing.services.payments.payment_events import (
+    RECONCILER,
+    contradict_once,
+    record_event,
+    told_amount,
+)
 from billing.services.payments.payment_moves import note_overpayment, recover_subscription
 from billing.services.payments.refund_parts import charge_reference, shares_of_refund
 from billing.services.payments.sending import send_deadline
@@ -335,11 +340,11 @@ def _note_contradiction(refund: Refund, outcome: Outcome, actor: Actor, at: date
     assert outcome.amount is not None
     is_new = contradict_once(
         attempt=refund.attempt,
-        about={"refund": str(refund.pk)},
-        details={
-            "given_back": str(quantize(outcome.amount).amount),
-            "asked_for": str(quantize(refund.amount).amount),
+        about={
+            "refund": str(refund.pk),
+            "given_back": told_amount(outcome.amount, currency=refund.currency),
         },
+        details={"asked_for": told_amount(refund.amount, currency=refund.currency)},
         actor=actor,
         at=at,
     )

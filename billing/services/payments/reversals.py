@@ -17,7 +17,7 @@ from billing.gateways.registry import gateway_named
 from billing.models import PaymentAttempt, PaymentOperation
 from billing.services.disputes.records import tell_of_dispute
 from billing.services.payments.operations import settle_operation
-from billing.services.payments.payment_events import WEBHOOK, contradict_once
+from billing.services.payments.payment_events import WEBHOOK, contradict_once, told_amount
 from billing.services.payments.payment_returns import return_payment
 
 logger = logging.getLogger(__name__)
@@ -88,7 +88,10 @@ def _leave_to_a_person(
     is_new = contradict_once(
         attempt=attempt,
         about={"reversal": reversal.reference},
-        details={"charge": charge_reference, "taken_back": str(reversal.amount.amount)},
+        details={
+            "charge": charge_reference,
+            "taken_back": told_amount(reversal.amount, currency=attempt.currency),
+        },
         actor=WEBHOOK,
         at=at,
     )
