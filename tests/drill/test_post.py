@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+import pytest
+
 from tiktoktoe.drill.post import BUNDLE, TRIES_MAX, Post
 from tiktoktoe.drill.worker import Delivery
 
@@ -22,7 +24,23 @@ class Walker:
         raise AssertionError("nobody is killed once all are told to finish")
 
     def join(self, timeout: float | None = None) -> None:
-        assert timeout is None
+        """Is back already."""
+
+
+@dataclass
+class Sleeper:
+    """A postman who never comes back by himself: whoever waits for him without an end hangs."""
+
+    exitcode: int | None = None
+
+    def is_alive(self) -> bool:
+        return self.exitcode is None
+
+    def kill(self) -> None:
+        self.exitcode = -9
+
+    def join(self, timeout: float | None = None) -> None:
+        assert timeout is not None or self.exitcode is not None, "the drill hangs"
 
 
 @dataclass
@@ -67,6 +85,30 @@ def test_what_nobody_takes_is_undelivered_in_the_end() -> None:
 
     assert len(office.sent) == TRIES_MAX
     assert (post.delivered, post.undelivered) == (0, STORM[:5])
+
+
+def test_who_hangs_is_killed_and_what_he_had_is_undelivered() -> None:
+    sleeper, office = Sleeper(), Office(iter(()))
+    postmen = iter((sleeper,))
+    post = Post(STORM, lambda bundle: next(postmen, None) or office.send(bundle))
+
+    post.finish()
+
+    assert sleeper.exitcode == -9
+    assert (post.undelivered, post.postmen) == (STORM[:BUNDLE], [])
+    assert post.delivered == len(STORM) - BUNDLE
+
+
+def test_when_the_time_is_over_nobody_more_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tiktoktoe.drill.post.SECONDS_MAX", 0)
+    office = Office(iter(()))
+    post = Post(STORM, office.send)
+    post.go_on()
+
+    post.finish()
+
+    assert len(office.sent) == 1
+    assert post.undelivered == STORM[BUNDLE:]
 
 
 def test_without_a_storm_nobody_is_sent() -> None:

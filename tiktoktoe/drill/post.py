@@ -1,6 +1,7 @@
 """Events on their way to us: late, several times, in any order, by postmen who may be killed."""
 
 import random
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from tiktoktoe.drill.worker import Delivery
 COPIES_MAX = 3
 HELD_SHARE = 0.3
 BUNDLE = 50  # events by one postman: a second's work, so that not each is killed on the way
+SECONDS_MAX = 1_800  # of a round; whoever is not back by then hangs, and is killed
 TRIES_MAX = 3  # when nobody is killed any more: of a gateway that cannot be asked about its event
 
 
@@ -58,6 +60,7 @@ class Post:
         self._bundles = deque(storm[at : at + BUNDLE] for at in range(0, len(storm), BUNDLE))
         self._send = send
         self._under_way: tuple[Postman, Sequence[Delivery]] | None = None
+        self._lost: list[Delivery] = []  # with those who hung
         self.delivered = 0
 
     @property
@@ -69,7 +72,7 @@ class Post:
     def undelivered(self) -> list[Delivery]:
         """What nobody has taken yet."""
         on_the_way = self._under_way[1] if self._under_way else ()
-        return [one for bundle in (on_the_way, *self._bundles) for one in bundle]
+        return [one for bundle in (self._lost, on_the_way, *self._bundles) for one in bundle]
 
     def go_on(self) -> None:
         """Send the next postman, once the last has come back, or will not."""
@@ -80,12 +83,31 @@ class Post:
                 self._under_way = (self._send(bundle), bundle)
 
     def finish(self) -> None:
-        """Deliver what is left, while nobody is killed."""
+        """Deliver what is left, while nobody is killed but whoever hangs.
+
+        What that one had is undelivered then, as is what nobody has been sent with by the end.
+        """
+        end = time.monotonic() + SECONDS_MAX
         for _ in range(TRIES_MAX * (len(self.postmen) + len(self._bundles))):
-            for postman in self.postmen:
-                postman.join()
+            self._wait_until(end)
+            if time.monotonic() >= end:
+                return
             self.go_on()
-        self._note_arrival()
+        self._wait_until(end)
+
+    def _wait_until(self, end: float) -> None:
+        """Wait for who is under way, and kill whoever is not back by the end."""
+        if self._under_way is None:
+            return
+        postman, bundle = self._under_way
+        postman.join(max(end - time.monotonic(), 0))
+        if not postman.is_alive():
+            self._note_arrival()
+            return
+        postman.kill()
+        postman.join()
+        self._lost += bundle
+        self._under_way = None
 
     def _note_arrival(self) -> None:
         if self._under_way is None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
 
-from tiktoktoe.drill.post import Post
+from tiktoktoe.drill.post import SECONDS_MAX, Post
 from tiktoktoe.drill.stories import Stories
 from tiktoktoe.drill.worker import Delivery, hear, hear_by_clock, work, work_by_clock
 
@@ -19,7 +19,6 @@ _PROCESSES.set_forkserver_preload(["tiktoktoe.drill.prepared", "tiktoktoe.drill.
 WORKERS = 2
 SKEW_SECONDS = 30  # between the clocks of two machines, at most
 KILL_AFTER_SECONDS = (0.05, 1.5)
-ROUND_SECONDS_MAX = 1_800
 
 
 @dataclass
@@ -68,7 +67,7 @@ def run_round(
         if victim in workers:
             workers.append(_start(job, (_skewed(at, dice), stories), tally))
     for process in workers:
-        process.join(ROUND_SECONDS_MAX)
+        process.join(SECONDS_MAX)
     post.finish()
     tally.delivered += post.delivered
     return post.undelivered
