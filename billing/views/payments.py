@@ -168,7 +168,8 @@ def _what_became(refund: Refund) -> str:
 def _detail(
     request: HttpRequest, payment: Payment, *, form: RefundForm | None = None, status: int = 200
 ) -> HttpResponse:
-    attempts = list(payment.attempts.select_related("method").order_by("-sequence"))
+    known = payment.attempts.select_related("method").prefetch_related("foreign_fees")
+    attempts = list(known.order_by("-sequence"))
     held = [a for a in attempts if a.is_hold and a.state == PaymentAttempt.State.AUTHORIZED]
     hold = held[0] if held else None
     left = payment.amount_refundable

@@ -1,5 +1,6 @@
 """A fee in another currency than its payment's is kept as it was told, and booked so, once."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -7,6 +8,7 @@ from decimal import Decimal
 import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Sum
+from django.test import Client
 
 from billing.domain.attempts import Answer
 from billing.gateways.base import Outcome, SettledCharge
@@ -20,8 +22,10 @@ from billing.services.payments.settlement import record_fees
 from finance.models import Posting
 from finance.queries import unposted_count
 from finance.services.posting import post_documents
+from tests.factories.accounts import make_user
 from tests.scripted_gateway import CARDS, TwoGateways, gateways
 from tests.stripe_world import NOW, PERSON, invoice_of, later
+from tiktoktoe.accounts.roles import Role
 from tiktoktoe.kernel.money import Money
 
 __all__ = ["gateways"]  # a fixture
@@ -67,6 +71,22 @@ def test_it_is_booked_in_its_own_currency_and_looked_for_no_more(gateways: TwoGa
 
     assert (attempt.fee, attempt.has_foreign_fee, attempt.next_check_at) == (None, True, None)
     assert balances() == {("1100", "USD"): 9900, ("1100", "EUR"): -237, ("5000", "EUR"): 237}
+
+
+@db
+def test_the_payments_page_shows_it_and_leads_on_to_the_books(gateways: TwoGateways) -> None:
+    attempt = paid(gateways, euro("2.37"))
+    post_documents(at=later(days=400))
+    client = Client()
+    client.force_login(make_user(Role.FINANCE))
+
+    page = client.get(f"/payments/{attempt.payment_id}/").content.decode()
+    link = f"/books/documents/{ForeignFee.objects.get().pk}/"
+    entries = client.get(link, follow=True)
+
+    assert re.search(rf'<a href="{link}">[^<]*2\.37[^<]*</a>', page)
+    assert "€" in page or "EUR" in page
+    assert "Processor fee of" in entries.content.decode()
 
 
 @db
