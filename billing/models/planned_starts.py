@@ -28,7 +28,9 @@ class PlannedStartQuerySet(models.QuerySet["PlannedStart"]):
     def ready(self, at: "datetime") -> "PlannedStartQuerySet":
         """Those whose day has come by an instant, and the customer's others are billed up to it.
 
-        One that ends with that day has to end first. What is set aside is not waited for.
+        One that ends with that day has to end first. What is set aside is not waited for. Of a
+        customer's it is the first alone: what was to start before, or was planned before for the
+        same instant, has started or is refused.
         """
         failed = BillingFailure.objects.filter(
             subscription=OuterRef("pk"), released_at__isnull=True
@@ -38,7 +40,13 @@ class PlannedStartQuerySet(models.QuerySet["PlannedStart"]):
             customer=OuterRef("customer"),
             next_billing_at__lte=OuterRef("due_at"),
         )
-        return self.waiting().filter(~Exists(unbilled), due_at__lte=at, try_at__lte=at)
+        sooner = Q(due_at__lt=OuterRef("due_at")) | Q(
+            due_at=OuterRef("due_at"), pk__lt=OuterRef("pk")
+        )
+        before = PlannedStart.objects.waiting().filter(sooner, customer=OuterRef("customer"))
+        return self.waiting().filter(
+            ~Exists(unbilled), ~Exists(before), due_at__lte=at, try_at__lte=at
+        )
 
 
 class PlannedStart(models.Model):

@@ -3,12 +3,14 @@
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.db import IntegrityError, transaction
 
 from billing.errors import CouponInvalid
 from billing.models import Invoice, PlannedStart
+from billing.services.changes import planned_work
 from billing.services.changes.cancelling import CancelWhen, cancel_subscription
 from billing.services.changes.customer_clocks import advance_clock
 from billing.services.changes.planned_starts import StartWanted, plan_start, withdraw_start
@@ -261,6 +263,50 @@ def test_three_workers_start_it_once() -> None:
     assert at_once(work, work, work) == ["done"] * 3
     assert became(start)[0] == "started"
     assert (Subscription.objects.count(), Invoice.objects.count()) == (1, 1)
+
+
+def of_one_day() -> tuple[PlannedStart, PlannedStart]:
+    """Two that bill the same meter: whichever starts first keeps the other from it."""
+    version = published_version(per_call("0.10"), at=at("2025-12-01"))
+    customer = make_customer()
+    return ask(customer, version), ask(customer, version)
+
+
+def test_of_two_of_one_day_the_second_waits_for_one_that_is_put_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = of_one_day()
+    with monkeypatch.context() as patched:
+        patched.setattr(planned_work, "start_subscription", Mock(side_effect=RuntimeError("full")))
+        assert start_planned(at=at("2026-02-10")) == 1
+    assert (became(first)[0], became(second)[0]) == ("waiting", "waiting")
+
+    assert start_planned(at=at("2026-02-10T01:00")) == 2
+
+    assert (became(first)[0], became(second)[0]) == ("started", "refused")
+
+
+def test_one_pass_starts_all_of_a_customer() -> None:
+    customer, version = make_customer(), fee_of("31.00")
+    starts = [ask(customer, version, on=date(2026, 2, day)) for day in (10, 9, 10)]
+
+    assert start_planned(at=at("2026-02-10")) == 3
+
+    begun = Subscription.objects.order_by("pk").values_list("reference", flat=True)
+    assert list(begun) == [starts[n].reference for n in (1, 0, 2)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_of_one_day_the_second_waits_for_a_worker_that_starts_the_first() -> None:
+    first, second = of_one_day()
+    with transaction.atomic():
+        PlannedStart.objects.select_for_update().get(pk=first.pk)
+        assert at_once(lambda: start_planned(at=at("2026-02-10"))) == ["done"]
+    assert (became(first)[0], became(second)[0]) == ("waiting", "waiting")
+
+    start_planned(at=at("2026-02-10"))
+
+    assert (became(first)[0], became(second)[0]) == ("started", "refused")
 
 
 @pytest.mark.django_db(transaction=True)
