@@ -14,6 +14,7 @@ from django.db import OperationalError, connection, transaction
 from billing.errors import BeingWorkedOn
 from billing.models import DatedChange
 from billing.models.dated_changes import DatedChangeQuerySet
+from billing.models.invoices import InvoiceQuerySet
 from billing.services.changes.add_ons import AddOnPreview, preview_add_on
 from billing.services.changes.dated_work import acts_at, begins_period, carry_out, override_of
 from billing.services.changes.following import invoice_after
@@ -108,7 +109,11 @@ def undone() -> Iterator[None]:
 
 
 def _comes_before(subscription: Subscription, change: DatedChange) -> bool:
-    return _boundary_before(subscription, change) is not None or _changes_before(change).exists()
+    return (
+        _boundary_before(subscription, change) is not None
+        or _changes_before(change).exists()
+        or held_until(subscription.customer_id, change.due_at).exists()
+    )
 
 
 def _boundary_before(subscription: Subscription, change: DatedChange) -> datetime | None:
@@ -152,9 +157,13 @@ def bill(ids: Sequence[int], at: datetime) -> None:
 
 
 def issue_held(customer_id: int, at: datetime) -> None:
-    """Issue what is held of a customer and would be issued by an instant: it uses up credit."""
-    held = in_review().filter(customer=customer_id, review_until__lte=at)
-    issue_closed(held.values_list("pk", flat=True), at=at)
+    """Issue what would be issued of a customer's held by an instant: it uses up credit."""
+    issue_closed(held_until(customer_id, at).values_list("pk", flat=True), at=at)
+
+
+def held_until(customer_id: int, at: datetime) -> InvoiceQuerySet:
+    """What is held of a customer and would be issued by an instant."""
+    return in_review().filter(customer=customer_id, review_until__lte=at)
 
 
 def _effect(change: DatedChange, subscription: Subscription) -> DatedEffect:

@@ -20,6 +20,8 @@ from billing.services.changes.pausing import pause
 from billing.services.changes.plan_changes import change_plan
 from billing.services.changes.wanted import Wanted
 from billing.services.credit.customer_credit import grant_credit
+from billing.services.invoices.consolidating import set_invoicing
+from billing.services.invoices.draft_review import issue_reviewed
 from billing.services.invoices.rehearsing import rehearse
 from billing.services.invoices.renewal import due, run_billing
 from subscriptions.domain.proration_policy import Timing
@@ -200,6 +202,38 @@ def test_a_preview_within_the_period_is_what_then_happens() -> None:
     assert not seen.is_after
     assert seen.effect.due_now == Money("14.00", "USD")
     assert Invoice.objects.get(kind="change").total == Money("14.00", "USD")
+
+
+def test_a_preview_sees_what_is_held_now_use_up_credit_before_the_day() -> None:
+    subscription = begin(fee_of("31.00"), "2025-12-03")
+    customer, bigger = subscription.customer, fee_of("62.00")
+    set_invoicing(
+        customer=customer,
+        currency="USD",
+        is_consolidated=False,
+        review_days=4,
+        actor=TEST_ACTOR,
+        at=NOW,
+    )
+    run_billing(at=at("2026-01-03"))
+    grant_credit(
+        customer=customer,
+        amount=Money("56.00", "USD"),
+        reason="sorry",
+        actor=TEST_ACTOR,
+        idempotency_key="k",
+        at=NOW,
+    )
+
+    # Of 56 the first invoice has taken 31; the 25 that are left go to what is held.
+    seen = show(subscription, "2026-01-18", plan_version=bigger, quantity=1)
+
+    assert seen.is_after
+    ask(subscription, "2026-01-18", plan_version=bigger, quantity=1)
+    issue_reviewed(at=at("2026-01-07"))
+    live_to("2026-01-18")
+    changed = Invoice.objects.get(kind="change")
+    assert seen.effect.due_now == changed.amount_due == Money("16.00", "USD")
 
 
 def test_a_preview_beyond_the_period_lives_through_what_comes_before_and_leaves_no_trace() -> None:
