@@ -20,8 +20,9 @@ from subscriptions.models import CustomerClock
 logger = logging.getLogger(__name__)
 
 BATCH = 500
-# A transaction may commit rows that carry an instant before others that were seen already.
-OVERLAP = timedelta(days=1)
+# A transaction may commit rows that carry an instant before others that were seen already; what
+# is of a day carries its first instant for all of that day, which may have 25 hours.
+OVERLAP = timedelta(hours=26)
 
 ANNOUNCE = """
 WITH found (kind, object_key, customer_id, happened_at, facts) AS ({found}), fresh AS (

@@ -1,14 +1,16 @@
 """What was asked for a day is done when that day has begun, by the very code of a change "now".
 
 It is done as of the first instant of the day, however late a worker comes to it, and after
-everything before it is billed; the billing run goes no further meanwhile. On a day with which
-a period begins it is a change with the period's end: nothing is billed that would be given back.
+everything before it is billed; the billing run goes no further meanwhile. Once that day is over
+its documents are of today. On a day with which a period begins it is a change with the period's
+end: nothing is billed that would be given back.
 """
 
 import logging
 from datetime import datetime, timedelta
 
 from django.db import OperationalError, transaction
+from django.db.models import Q
 
 from billing.errors import PaymentInFlight
 from billing.models import DatedChange
@@ -22,6 +24,7 @@ from subscriptions.models import CustomerClock, Subscription, SubscriptionTransi
 from subscriptions.services.lifecycle import change_token
 from subscriptions.services.policies import ChangeOverride
 from subscriptions.services.transitions import Actor
+from tiktoktoe.kernel.catching_up import catching_up
 from tiktoktoe.kernel.errors import Conflict, GatewayError, InvalidInput
 
 logger = logging.getLogger(__name__)
@@ -66,7 +69,8 @@ def carry_out(change: DatedChange, *, at: datetime) -> None:
         return
     try:
         if not _done_before(change):
-            _act(change, subscription)
+            with catching_up(due_at=change.due_at, zone=subscription.time_zone, now=at):
+                _act(change, subscription)
     except (PaymentInFlight, SubscriptionChanged, OperationalError, GatewayError) as problem:
         _put_off(change, str(problem), at)
     except (InvalidInput, Conflict) as refusal:
@@ -146,11 +150,13 @@ def _act(change: DatedChange, subscription: Subscription) -> None:
 
 
 def _done_before(change: DatedChange) -> bool:
-    """Whether its row is there: of this source, and of its instant."""
+    """Whether its row is there: of this source, and of its instant, written then or late."""
+    instants = [change.due_at, change.due_at - MOMENT]
+    late = Q(details__as_of__in=[instant.isoformat() for instant in instants])
     rows = SubscriptionTransition.objects.filter(
+        late | Q(recorded_at__in=instants),
         subscription=change.subscription_id,
         source=DatedChange.SOURCE,
-        recorded_at__in=[change.due_at, change.due_at - MOMENT],
     )
     return rows.exists()
 

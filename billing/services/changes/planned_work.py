@@ -1,7 +1,7 @@
 """What was planned starts when its day has begun, by the very code of a start "now".
 
 It starts as of the first instant of the day, however late a worker comes to it, after what the
-customer has besides is billed up to then.
+customer has besides is billed up to then. Once that day is over its documents are of today.
 """
 
 import logging
@@ -17,6 +17,7 @@ from billing.services.changes.planned_starts import record_event
 from billing.services.changes.subscribing import Started, start_subscription
 from subscriptions.models import CustomerClock
 from subscriptions.services.transitions import Actor
+from tiktoktoe.kernel.catching_up import catching_up
 from tiktoktoe.kernel.errors import Conflict, InvalidInput
 from tiktoktoe.kernel.periods import Alignment
 
@@ -81,7 +82,9 @@ def _start(pk: int, at: datetime) -> bool:
     if start is None:
         return False
     rows = start.add_ons.select_related("plan_version__plan")
-    started = begin(start, [AddOnWanted(row.plan_version, row.quantity) for row in rows])
+    add_ons = [AddOnWanted(row.plan_version, row.quantity) for row in rows]
+    with catching_up(due_at=start.due_at, zone=start.customer.time_zone, now=at):
+        started = begin(start, add_ons)
     start.subscription, start.state = started.subscription, PlannedStart.State.STARTED
     start.done_at, start.why = at, ""
     start.save(update_fields=["subscription", "state", "done_at", "why"])

@@ -28,6 +28,7 @@ from billing.services.credit.prepaid_returns import return_note_to_wallets
 from billing.services.invoices.invoicing import ensure_nothing_in_flight, lock_invoice
 from billing.services.invoices.numbering import take_credit_note_number
 from billing.services.payments.payment_moves import recover_subscription
+from tiktoktoe.kernel.catching_up import written_at
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import Money, total, zero
 
@@ -78,6 +79,7 @@ def issue_credit_note(
         CreditInvalid: If the amount or a part of it makes no sense.
         CreditNoteKeyReused: If the key belongs to another invoice's note.
     """
+    at = written_at(at)
     locked = lock_invoice(invoice.pk)
     known = CreditNote.objects.filter(idempotency_key=idempotency_key).first()
     if known is not None:

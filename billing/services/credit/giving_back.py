@@ -21,6 +21,7 @@ from billing.services.invoices.refreshing import close_usage_of
 from subscriptions.domain.proration_policy import UnusedTime
 from subscriptions.services.policies import policy_of
 from subscriptions.services.transitions import Actor
+from tiktoktoe.kernel.catching_up import written_at
 from tiktoktoe.kernel.rehearsal import is_rehearsal
 
 
@@ -69,7 +70,7 @@ def refund_notes(notes: Iterable[CreditNote], *, actor: Actor, at: datetime) -> 
     """Send what notes give back as money; outside of any transaction, and safe to repeat."""
     for note in notes:
         if note.to_refund and not is_rehearsal():
-            refund_credit_note(note=note, actor=actor, at=at)
+            refund_credit_note(note=note, actor=actor, at=written_at(at))
 
 
 def keep_unused(

@@ -23,6 +23,7 @@ from billing.services.invoices.draft_parts import DraftInvoice
 from billing.services.invoices.due_days import due_days
 from billing.services.invoices.numbering import take_invoice_numbers
 from subscriptions.models import Customer, Subscription
+from tiktoktoe.kernel.catching_up import written_at
 from tiktoktoe.kernel.ids import uuid7
 
 INVOICE_COLUMNS = {
@@ -111,6 +112,7 @@ WHERE billing_invoice.id = given.id AND state = 'draft'
 
 def write_drafts(drafts: Sequence[DraftInvoice], *, at: datetime) -> list[UUID]:
     """Write invoices with their lines as drafts, in the caller's transaction; gives their ids."""
+    at = written_at(at)
     ids = [uuid7() for _ in drafts]
     pairs = list(zip(ids, drafts, strict=True))
     _copy("billing_invoice", INVOICE_COLUMNS, (_invoice_row(i, d, at) for i, d in pairs))
@@ -134,7 +136,7 @@ def finalize_drafts(ids: Sequence[UUID], *, at: datetime) -> int:
     Raises:
         InvoiceNotDraft: If one is final already; no number is lost by it.
     """
-    ids = _with_tax(ids)
+    at, ids = written_at(at), _with_tax(ids)
     if not ids:
         return 0
     assert connection.in_atomic_block
