@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.simulator.scenes import told
+from tests.simulator.scenes import played, told
+from tiktoktoe.simulator.printing import as_table
 
 pytestmark = pytest.mark.django_db
 SOLD = """
@@ -61,3 +62,34 @@ def test_an_add_on_comes_and_goes_on_its_days() -> None:
 """
 
     assert told(SOLD + steps) == []
+
+
+def test_one_that_is_not_made_on_its_day_says_so_with_its_step_and_fails_no_file() -> None:
+    steps = """\
+  - {at: 2026-04-02, do: change_plan, plan: big, on: 2026-04-16}
+  - {at: 2026-04-02, do: pause, on: 2026-04-20}
+  - {at: 2026-04-03, do: withdraw_change, on: 2026-04-20}
+  - {at: 2026-04-10, do: cancel, when: period_end}
+run_until: 2026-05-02
+expect: {state: canceled, invoice: {total: 30}}
+"""
+
+    seen = played(SOLD + steps)
+
+    assert seen.differences == ()
+    _, asked, *others = seen.seen.steps
+    assert asked.refused.startswith("on 2026-04-16: its end is scheduled")
+    assert [step.refused for step in others] == ["", "", ""]
+    assert f"2026-04-02  change_plan (line 9) was refused: {asked.refused}" in as_table([seen])
+
+
+def test_what_has_ended_before_its_day_says_so_too() -> None:
+    steps = """\
+  - {at: 2026-04-02, do: pause, on: 2026-05-16}
+  - {at: 2026-04-10, do: cancel}
+run_until: 2026-06-01
+"""
+
+    asked = played(SOLD + steps).seen.steps[1]
+
+    assert asked.refused == "on 2026-05-16: the subscription has ended"

@@ -71,6 +71,7 @@ class _Player:
     def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
         self._steps: list[StepSeen] = []
+        self._asked_by: dict[int, int] = {}  # changes of a day: the places of their steps
         self._differences: list[Difference] = []
 
     def play(self) -> Played:
@@ -105,7 +106,9 @@ class _Player:
         self._run_to(at)
         about = entry.expect.is_about() if entry.expect is not None else frozenset[str]()
         before = there_is(self._world, at=about)
+        dated = len(self._world.dated)
         refused = self._act(entry, at)
+        self._asked_by |= dict.fromkeys(self._world.dated[dated:], len(self._steps))
         self._steps.append(
             StepSeen(
                 at=at,
@@ -172,7 +175,7 @@ class _Player:
         """Bill at every instant up to this one at which something is due, as the scheduler does."""
         for instant in self._due_instants(at):
             with clock.moved_to(instant):
-                if self._world.changes_on_days:
+                if self._world.dated:
                     make_dated_changes(at=instant)
                 run_billing(at=instant)
                 if self._world.planned:
@@ -195,7 +198,7 @@ class _Player:
             first = due(until).order_by("next_billing_at").first()
             if first is not None and first.next_billing_at is not None:
                 coming.append(max(first.next_billing_at, self._at))
-            if self._world.changes_on_days:
+            if self._world.dated:
                 days = DatedChange.objects.ready(until).values_list("try_at", flat=True)
                 coming += [max(day, self._at) for day in days]
             if self._world.planned:
@@ -250,7 +253,16 @@ class _Player:
         )
 
     def _see(self) -> Seen:
+        self._say_refusals()
         return dataclasses.replace(look(self._world), steps=tuple(self._steps))
+
+    def _say_refusals(self) -> None:
+        """Say with the step that asked for a change of a day why it was not made on it."""
+        not_made = DatedChange.objects.filter(pk__in=self._asked_by).exclude(why="")
+        for change in not_made.filter(state__in=["refused", "withdrawn"]):
+            place = self._asked_by[change.pk]
+            why = f"on {change.on}: {change.why}"
+            self._steps[place] = dataclasses.replace(self._steps[place], refused=why)
 
 
 def _since(expect: Expectation, seen: Seen, world: World) -> Seen | None:

@@ -31,7 +31,7 @@ class World:
     events_sent: int = 0
     cards: dict[str, str] = field(default_factory=dict)
     buys_credits: bool = False  # whether a wallet buys more by itself
-    changes_on_days: bool = False  # whether a step has scheduled something for a day
+    dated: list[int] = field(default_factory=list)  # changes that steps have scheduled for a day
 
     def customer(self, action: Action) -> Customer:
         """The customer that an action is about: the one it names, or the only one.

@@ -156,10 +156,10 @@ def withdraw_change(world: World, action: actions.WithdrawChange, at: datetime) 
 def _schedule(
     world: World, subscription: Subscription, wanted: Wanted, reason: str, at: datetime
 ) -> None:
-    world.changes_on_days = True
-    schedule_dated_change(
+    change = schedule_dated_change(
         subscription=subscription, wanted=wanted, reason=reason, actor=ACTOR, at=at
     )
+    world.dated.append(change.pk)
 
 
 @plays(actions.Cancel)
