@@ -84,9 +84,8 @@ def moves_of(text: str) -> list[GatewayEvent]:
 def _notification(row: dict[str, str]) -> dict[str, object] | None:
     """The notification of a row; a capture of its own is one that has a name of ours."""
     kind, ours = row["Type"], row.get("Modification Merchant Reference") or ""
-    is_own = bool(ours) and ours != row["Merchant Reference"]
     code = _CODES.get(kind, "")
-    if kind == "Settled" and not is_own:
+    if kind == "Settled" and not _is_of_hold(row):
         code = "AUTHORISATION"
     if not code:
         return None
@@ -104,6 +103,12 @@ def _notification(row: dict[str, str]) -> dict[str, object] | None:
         "amount": to_adyen(amount),
         "eventDate": row["Creation Date"],
     }
+
+
+def _is_of_hold(row: dict[str, str]) -> bool:
+    """Whether it settles a capture of its own, and not a charge: that has a name of ours."""
+    ours = row.get("Modification Merchant Reference") or ""
+    return bool(ours) and ours != row["Merchant Reference"]
 
 
 def _dispute(row: dict[str, str]) -> SettledDispute:
@@ -124,6 +129,7 @@ def _charge(row: dict[str, str]) -> SettledCharge:
         our_reference=row["Merchant Reference"],
         amount=quantize_amount(_decimal(row["Gross Credit (GC)"]), row["Gross Currency"]),
         fee=quantize_amount(fee, currency),
+        capture=row["Modification Reference"] if _is_of_hold(row) else "",
     )
 
 

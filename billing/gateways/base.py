@@ -233,12 +233,17 @@ class GatewayEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettledCharge:
-    """A charge as it was settled, and what the gateway has kept of it."""
+    """A charge as it was settled, and what the gateway has kept of it.
+
+    Attributes:
+        capture: The gateway's name of the capture that was settled, if it is one of a hold.
+    """
 
     reference: str
     our_reference: str
     amount: Money
     fee: Money
+    capture: str = ""
 
 
 class Gateway(Protocol):

@@ -32,6 +32,9 @@ class PaymentOperation(models.Model):
     amount = money_field(help_text="of a void: 0")
     is_last = models.BooleanField(default=True, help_text="what is left is let go")
     idempotency_key = models.CharField(max_length=100, unique=True)
+    fee = money_field(
+        null=True, default=None, help_text="what the capture has cost; told in another currency: 0"
+    )
     gateway_reference = models.CharField(max_length=255, blank=True)
     message = models.CharField(max_length=300, blank=True)
     sends = models.PositiveSmallIntegerField(default=0, help_text="how often it left, or may have")
@@ -54,6 +57,10 @@ class PaymentOperation(models.Model):
                 condition=models.Q(kind="capture", amount__gt=0)
                 | models.Q(kind="void", amount=0, is_last=True),
                 name="operation_captures_something",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(fee__isnull=True) | models.Q(kind="capture"),
+                name="operation_fee_is_of_a_capture",
             ),
             models.UniqueConstraint(
                 fields=["attempt"],

@@ -257,6 +257,21 @@ def processor_fee_charged(payment: PaymentFact, *, on: date) -> Entry | None:
     )
 
 
+def capture_fee_charged(payment: PaymentFact, *, on: date) -> Entry | None:
+    """D processor fees, C gateway clearing: what one capture of a hold has cost."""
+    who = {"customer": payment.customer, "document": payment.id}
+    return _entry(
+        kind="capture_fee_charged",
+        document=f"payment_operation:{payment.id}:fee",
+        on=on,
+        description=f"Processor fee of {payment.invoice_number}".removesuffix(" of "),
+        postings=[
+            debit(chart.PROCESSOR_FEES, payment.fee, **who),
+            credit(chart.GATEWAY_CLEARING, payment.fee, **who),
+        ],
+    )
+
+
 def foreign_fee_charged(fee: ForeignFeeFact, *, on: date) -> Entry | None:
     """D processor fees, C gateway clearing, in the currency in which the fee was taken."""
     who = {"customer": fee.customer, "document": fee.id}

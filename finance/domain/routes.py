@@ -41,6 +41,7 @@ ROUTES: Mapping[str, frozenset[tuple[AccountType, str]]] = {
     "payment_captured": frozenset({(_A, DEBIT), (_A, CREDIT), (_E, DEBIT), (_E, CREDIT)}),
     "capture_received": frozenset({(_A, DEBIT), (_A, CREDIT)}),
     "processor_fee_charged": frozenset({(_E, DEBIT), (_A, CREDIT), (_E, CREDIT), (_A, DEBIT)}),
+    "capture_fee_charged": frozenset({(_E, DEBIT), (_A, CREDIT), (_E, CREDIT), (_A, DEBIT)}),
     "foreign_fee_charged": frozenset({(_E, DEBIT), (_A, CREDIT), (_E, CREDIT), (_A, DEBIT)}),
     "payment_returned": frozenset({(_A, DEBIT), (_A, CREDIT)}),
     "bank_charged": frozenset({(_E, DEBIT), (_A, CREDIT), (_E, CREDIT), (_A, DEBIT)}),

@@ -3,12 +3,25 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cache
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
+from django.db.models import (
+    DecimalField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    Max,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+)
+from django.db.models.functions import Coalesce
 
 from billing.models import (
     BankCharge,
@@ -135,15 +148,32 @@ def _captures(at: datetime) -> Rows:
 
 
 def _late_fees(at: datetime) -> Rows:
-    """Fees that were not known yet when their payment was posted; of holds, all of them."""
+    """Fees that were not known yet when their payment was posted; of holds, all but captures'."""
     captured = _entries("payment_captured", "payment_id")
     with_fee = Posting.objects.filter(
         entry__source_id=OuterRef("payment_id"),
         entry__kind="payment_captured",
         account__code=PROCESSOR_FEES,
     )
-    is_late = Exists(captured) & ~Exists(with_fee) | Q(is_hold=True)
-    return _succeeded(at).filter(is_late, ~Q(fee=0), fee__isnull=False)
+    is_late = Exists(captured) & ~Exists(with_fee) & Q(is_hold=False)
+    is_of_hold = Q(is_hold=True) & ~Q(rest=0)
+    with_rest: Rows = _succeeded(at).annotate(rest=_fee_beside_captures())
+    return with_rest.filter(is_late | is_of_hold, ~Q(fee=0), fee__isnull=False)
+
+
+def _fee_beside_captures() -> ExpressionWrapper[Any]:
+    """What an attempt has cost less its captures' own fees, which are posted by themselves."""
+    exact = DecimalField(max_digits=19, decimal_places=4)
+    own = PaymentOperation.objects.filter(attempt=OuterRef("pk"), fee__isnull=False)
+    of_one = own.order_by().values("attempt").annotate(sum=Sum("fee", output_field=exact))
+    captured = Coalesce(Subquery(of_one.values("sum")), Decimal(0), output_field=exact)
+    return ExpressionWrapper(F("fee") - captured, output_field=exact)
+
+
+def _capture_fees(at: datetime) -> Rows:
+    """What captures of holds have cost, told with them or by a settlement."""
+    known = PaymentOperation.objects.filter(kind="capture", fee__isnull=False)
+    return known.filter(~Q(fee=0), resolved_at__lte=at)
 
 
 def _foreign_fees(at: datetime) -> Rows:
@@ -191,6 +221,9 @@ DOCUMENT_KINDS = (
     DocumentKind("payment_captured", "payment", "Payments", _captures, source="payment_id"),
     DocumentKind("capture_received", "payment_operation", "Captures of holds", _hold_captures),
     DocumentKind("processor_fee_charged", "payment", "Late fees", _late_fees, source="payment_id"),
+    DocumentKind(
+        "capture_fee_charged", "payment_operation", "Fees of captures of holds", _capture_fees
+    ),
     DocumentKind("foreign_fee_charged", "foreign_fee", "Fees in other currencies", _foreign_fees),
     DocumentKind("payment_returned", "payment_return", "Returned payments", _returned_payments),
     DocumentKind("bank_charged", "bank_charge", "Bank charges", _bank_charges),

@@ -190,14 +190,29 @@ def _hold_captures(rows: Rows, days: PostingDay) -> Iterator[Found]:
 
 def _late_fees(rows: Rows, days: PostingDay) -> Iterator[Found]:
     # When a fee became known is not written down: it is news of the day it is posted.
-    for fact, _ in _payments(rows):
+    for fact, _ in _payments(rows, fee_in="rest"):
         yield UUID(fact.id), built(rules.processor_fee_charged, fact, days.of(days.at))
 
 
-def _payments(rows: Rows) -> Iterator[tuple[PaymentFact, datetime]]:
+def _capture_fees(rows: Rows, days: PostingDay) -> Iterator[Found]:
+    # Likewise news of the day it is posted.
+    payment = ("attempt__payment__customer_id", "attempt__payment__invoice__number")
+    fields = ("pk", *payment, "currency", "amount", "fee")
+    for pk, customer, number, currency, amount, fee in rows.values_list(*fields):
+        fact = PaymentFact(
+            id=str(pk),
+            customer=str(customer),
+            amount=Money(amount, currency),
+            fee=Money(fee, currency),
+            invoice_number=number,
+        )
+        yield pk, built(rules.capture_fee_charged, fact, days.of(days.at))
+
+
+def _payments(rows: Rows, *, fee_in: str = "fee") -> Iterator[tuple[PaymentFact, datetime]]:
     fields = ("payment_id", "payment__customer_id", "payment__currency", "payment__amount")
     for pk, customer, currency, amount, number, fee, resolved_at in rows.values_list(
-        *fields, "payment__invoice__number", "fee", "resolved_at"
+        *fields, "payment__invoice__number", fee_in, "resolved_at"
     ):
         fact = PaymentFact(
             id=str(pk),
@@ -375,6 +390,7 @@ _BUILDERS: Mapping[str, Callable[[Any, PostingDay], Iterator[Found]]] = {
     "payment_captured": _captures,
     "capture_received": _hold_captures,
     "processor_fee_charged": _late_fees,
+    "capture_fee_charged": _capture_fees,
     "payment_returned": _returns,
     "foreign_fee_charged": _foreign_fees,
     "bank_charged": _bank_charges,

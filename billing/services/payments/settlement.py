@@ -1,13 +1,14 @@
 """What payments have cost, where a gateway tells it only when it settles."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from django.db import transaction
 
-from billing.gateways.base import TellsFeesLater
+from billing.gateways.base import SettledCharge, TellsFeesLater
 from billing.gateways.registry import gateway_named
 from billing.models import ForeignFee, PaymentAttempt
+from billing.services.payments.capture_fees import record_fees_of_captures
 from billing.services.payments.foreign_fees import foreign_fee, keep_foreign_fees
 from tiktoktoe.kernel.money import Money, zero
 
@@ -19,7 +20,7 @@ def record_fees(*, gateway: str, report: str, at: datetime) -> int:
     """Take over the fees that a settlement report tells; gives how many were new.
 
     A fee that is known already is not changed. One in another currency than its payment's is kept
-    as it was told.
+    as it was told. Each capture of a hold has its own, whichever report tells it.
 
     Raises:
         GatewayUnavailable: If the report does not come.
@@ -28,19 +29,41 @@ def record_fees(*, gateway: str, report: str, at: datetime) -> int:
     source = gateway_named(gateway)
     if not isinstance(source, TellsFeesLater):
         return 0
-    fees = dict[str, Fees]()  # what is captured of a hold in parts has a row for each
-    for charge in source.read_settlement(report):
-        told, currency = fees.setdefault(charge.reference, {}), charge.fee.currency.code
-        told[currency] = told.get(currency, zero(currency)) + charge.fee
-    references = sorted(fees)
+    charges = source.read_settlement(report)
+    captures = _by_name((charge.capture, charge.fee) for charge in charges if charge.capture)
+    recorded, known = 0, set[str]()
+    for names in _chunks(captures):
+        told = {name: captures[name] for name in names}
+        new, ours = record_fees_of_captures(gateway=gateway, fees=told, at=at)
+        recorded, known = recorded + new, known | ours
+    others = [charge for charge in charges if charge.capture not in known]
+    return recorded + _record_charges(gateway, others, at)
+
+
+def _record_charges(gateway: str, charges: list[SettledCharge], at: datetime) -> int:
+    """Fees of charges that were taken at once, or by nobody whom we know."""
+    fees = _by_name((charge.reference, charge.fee) for charge in charges)
     recorded = 0
-    for start in range(0, len(references), CHUNK):
-        chunk = references[start : start + CHUNK]
+    for chunk in _chunks(fees):
         lacking = PaymentAttempt.objects.filter(
             gateway=gateway, gateway_reference__in=chunk, state="succeeded", fee=None
         )
         recorded += _record(list(lacking.exclude(has_foreign_fee=True)), fees, at)
     return recorded
+
+
+def _by_name(rows: Iterable[tuple[str, Money]]) -> dict[str, Fees]:
+    """The sum of each name's fees, by currency."""
+    fees = dict[str, Fees]()
+    for name, fee in rows:
+        told, currency = fees.setdefault(name, {}), fee.currency.code
+        told[currency] = told.get(currency, zero(currency)) + fee
+    return fees
+
+
+def _chunks(fees: Mapping[str, Fees]) -> list[list[str]]:
+    names = sorted(fees)
+    return [names[start : start + CHUNK] for start in range(0, len(names), CHUNK)]
 
 
 def _record(attempts: list[PaymentAttempt], fees: Mapping[str, Fees], at: datetime) -> int:
