@@ -10,8 +10,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from tests.browser.reader import Reader, scripts_of_a_reader
 from tests.factories.accounts import make_user
-
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+from tiktoktoe.launcher.chromium import NAMES
 
 
 def chromium_path() -> str:
