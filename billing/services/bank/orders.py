@@ -7,6 +7,7 @@ is in no file was never sent, which is proof.
 import logging
 from collections.abc import Sequence
 from datetime import date, datetime
+from uuid import UUID
 
 from django.db import transaction
 
@@ -131,13 +132,23 @@ def _plan_debits(bank: BankGateway, at: datetime) -> int:
             .select_for_update(skip_locked=True, of=("self",))
             .order_by("pk")[:BATCH]
         )
-        orders = [_debit_of(attempt, bank, at) for attempt in attempts]
+        ordered = _ordered_meanwhile("attempt", attempts)
+        orders = [_debit_of(one, bank, at) for one in attempts if one.pk not in ordered]
         BankOrder.objects.bulk_create(orders)
         for order in orders:
             _note(order, "debit_announced", at)
     for order in orders:
         _stop_if_unusable(order, at)
     return len(orders)
+
+
+def _ordered_meanwhile(field: str, rows: Sequence[PaymentAttempt | Refund]) -> set[UUID]:
+    """Of what was just locked, that for which another worker has written an order meanwhile.
+
+    PostgreSQL looks for orders before it waits for a lock, and not again after it.
+    """
+    orders = BankOrder.objects.filter(**{f"{field}__in": rows})
+    return set(orders.values_list(field, flat=True))
 
 
 def _debit_of(attempt: PaymentAttempt, bank: BankGateway, at: datetime) -> BankOrder:
@@ -177,7 +188,8 @@ def _plan_transfers(bank: BankGateway, at: datetime) -> int:
         .select_for_update(skip_locked=True, of=("self",))
         .order_by("pk")[:BATCH]
     )
-    BankOrder.objects.bulk_create(
+    ordered = _ordered_meanwhile("refund", refunds)
+    planned = BankOrder.objects.bulk_create(
         BankOrder(
             id=uuid7(),
             gateway=bank.name,
@@ -189,8 +201,9 @@ def _plan_transfers(bank: BankGateway, at: datetime) -> int:
             created_at=at,
         )
         for refund in refunds
+        if refund.pk not in ordered
     )
-    return len(refunds)
+    return len(planned)
 
 
 def due_day(order: BankOrder, bank: BankGateway, at: datetime) -> None:
