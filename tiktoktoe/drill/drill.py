@@ -27,7 +27,7 @@ from tiktoktoe.drill.people import People
 from tiktoktoe.drill.post import Mailbag
 from tiktoktoe.drill.rounds import Tally, prepare, run_round
 from tiktoktoe.drill.stories import Story
-from tiktoktoe.drill.truth import Moved
+from tiktoktoe.drill.truth import Contest, Moved
 from tiktoktoe.drill.verdict import judge
 from tiktoktoe.drill.wallets import PayPal
 from tiktoktoe.drill.worker import Delivery, hear, work
@@ -88,6 +88,8 @@ class Drill:
         self._dice = random.Random(self.seed)
         self._mailbag = Mailbag(random.Random(f"{self.seed}:mail"))
         self._banks = Banks(self.gateways)
+        self._before = {_mark(row) for row in self._all_moved()}
+        self._before |= {_mark(row) for row in self._all_contests()}
         self._set_clocks(START)
         if self.is_dated:
             freeze(START)
@@ -143,7 +145,7 @@ class Drill:
         started = time.perf_counter()
         checks = judge(
             truth=self._truth(),
-            contests=[one for gateway in self.gateways for one in gateway.contests()],
+            contests=[one for one in self._all_contests() if _mark(one) not in self._before],
             stories=self._stories,
             at=self.at + timedelta(hours=1),
         )
@@ -226,7 +228,14 @@ class Drill:
             gateway.control.clear_faults()
 
     def _truth(self) -> list[Moved]:
+        """What they have moved since we began: they may have served another drill before."""
+        return [row for row in self._all_moved() if _mark(row) not in self._before]
+
+    def _all_moved(self) -> list[Moved]:
         return [row for gateway in self.gateways for row in gateway.truth()]
+
+    def _all_contests(self) -> list[Contest]:
+        return [one for gateway in self.gateways for one in gateway.contests()]
 
     def _news(self) -> list[Delivery]:
         return [event for gateway in self.gateways for event in gateway.news()]
@@ -270,3 +279,8 @@ class Drill:
             WebhookEvent.objects.filter(state="waiting").aggregate(at=Min("next_try_at"))["at"],
         )
         return min((moment for moment in moments if moment is not None), default=None)
+
+
+def _mark(row: Moved | Contest) -> tuple[str, str]:
+    """What tells one from all others."""
+    return (row.gateway, row.reference)
