@@ -231,8 +231,9 @@ class StripeGateway:
         return Outcome(answer=Answer.NO_SUCH_REQUEST) if not refund else outcome_of_refund(refund)
 
     def read_dispute(self, reference: str) -> DisputeReport:
-        """A Dispute as it is now."""
-        return report_of(self._ask(lambda: self._client().disputes.retrieve(reference)))
+        """A Dispute as it is now, with the payment it is of: that bears our name."""
+        params = {"expand": ["payment_intent"]}
+        return report_of(self._ask(lambda: self._client().disputes.retrieve(reference, params)))
 
     def upload_evidence(self, *, name: str, content: bytes) -> str:
         """Upload a PDF as evidence; gives `file_…`."""

@@ -30,13 +30,19 @@ _STATES: Mapping[str, DisputeState] = {
 
 
 def report_of(dispute: Json) -> DisputeReport:
-    """A Dispute, with the movements of its balance transactions."""
+    """A Dispute, with the movements of its balance transactions.
+
+    Its payment may be its name alone, as in events, or all of it, with our name in it.
+    """
+    of = dispute.get("payment_intent") or {}
+    intent: Json = {"id": of} if isinstance(of, str) else of
     currency = str(dispute["currency"]).upper()
     amount = from_stripe(int(dispute["amount"]), currency)
     details = dispute.get("evidence_details") or {}
     return DisputeReport(
         reference=str(dispute["id"]),
-        charge_reference=str(dispute.get("payment_intent") or ""),
+        charge_reference=str(intent.get("id") or ""),
+        our_reference=str((intent.get("metadata") or {}).get("our_reference") or ""),
         state=_state(dispute, details),
         reason=str(dispute.get("network_reason_code") or dispute.get("reason") or ""),
         amount=amount,

@@ -228,10 +228,10 @@ def test_the_status_of_an_intent(status: str, error: object, answer: Answer) -> 
     [
         ("usd", "usd", None, Money("3.20", "USD")),
         ("eur", "usd", 1.25, Money("2.56", "EUR")),
-        ("eur", "usd", None, None),
+        ("eur", "usd", None, Money("3.20", "USD")),
     ],
 )
-def test_a_fee_is_told_in_the_currency_of_the_charge(
+def test_a_fee_is_told_in_the_currency_of_the_charge_if_a_rate_is_told(
     charged: str, settled: str, rate: float | None, fee: Money | None
 ) -> None:
     transaction = {"fee": 320, "currency": settled, "exchange_rate": rate}

@@ -101,6 +101,23 @@ def balances(*codes: str) -> list[int]:
     return [found.get(code, 0) for code in codes]
 
 
+@pytest.mark.parametrize("mode", ["reset_after", "http_500_after"])
+def test_a_dispute_of_a_charge_whose_answer_was_lost_proves_the_charge(
+    stripe: StripeWorld, mode: str
+) -> None:
+    invoice = invoice_of(customer_with(stripe))
+    stripe.control.add_fault("POST /v1/payment_intents$", mode, times=1)
+    attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+    assert (attempt.state, attempt.gateway_reference) == ("unknown", "")
+    (intent,) = body(configured_client().payment_intents.list())["data"]
+    name = stripe.control.dispute(intent["latest_charge"])["id"]
+
+    look_at_dispute(reference=name, actor=PERSON, at=later(minutes=1), gateway="stripe")
+
+    assert Dispute.objects.get().attempt_id == attempt.pk
+    assert PaymentAttempt.objects.get().state == "succeeded"
+
+
 def test_a_dispute_is_opened_by_the_gateways_event(paid_world: GatewayWorld) -> None:
     attempt = PaymentAttempt.objects.get()
 
