@@ -6,11 +6,13 @@ The same seed, days and customers give the same digest: ids, which are random, a
 from collections.abc import Iterable
 from hashlib import sha256
 
-from django.db.models import Count, Sum
+from django.db.models import Count, OuterRef, Subquery, Sum
 
 from billing.models import CreditNote, Invoice, Payment, Refund
 from finance.models import Posting
-from subscriptions.models import SubscriptionTransition, UsageEvent
+from subscriptions.models import Meter, SubscriptionTransition, UsageEvent
+
+CODE_OF_METER = Meter.objects.filter(pk=OuterRef("meter_id")).values("code")
 
 
 def company_digest() -> str:
@@ -39,8 +41,9 @@ def _facts() -> Iterable[Iterable[tuple[object, ...]]]:
         .annotate(Count("pk"))
     )
     yield (
-        UsageEvent.objects.order_by("meter_id")
-        .values_list("meter_id")
+        UsageEvent.objects.annotate(meter=Subquery(CODE_OF_METER))
+        .order_by("meter")
+        .values_list("meter")
         .annotate(Count("event_id"), Sum("quantity"))
     )
     yield (
