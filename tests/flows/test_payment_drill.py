@@ -43,7 +43,7 @@ def _drill(
 def test_each_fault_strikes_once_and_all_money_ends_where_it_belongs(
     stripe: StripeWorld, adyen: AdyenWorld
 ) -> None:
-    done = _drill(stripe, adyen, "--payments", "20", "--seed", "1", "--dealt")
+    done = _drill(stripe, adyen, "--payments", "24", "--seed", "1", "--dealt")
 
     assert done.returncode == 0, done.stdout + done.stderr[-4000:]
     assert "✗" not in done.stdout

@@ -52,6 +52,7 @@ PAYMENTS_PER_KILL = 20
 QUIET_ROUNDS_MAX = 120
 SHORTEST_STEP, STEPS_GROWN = timedelta(minutes=2), 6  # fourfold each, up to five days and a half
 FEWER_JUMPS = (JUMPS[0], JUMPS[2], JUMPS[3], JUMPS[6])  # where each fault strikes once only
+MORE_ROUNDS = 3  # at most
 SURE_FROM_ROUND = 1  # what has not struck until then strikes the first request that it can
 Say = Callable[[str], object]
 
@@ -111,8 +112,7 @@ class Drill:
             self._run_round(kills=0, storm=[], dice=self._dice)
             self._note_speed(started)
         else:
-            for number, jump in enumerate(self._jumps()):
-                self._chaos(number, jump)
+            self._break_all()
         self.seconds["chaos"] = time.perf_counter() - started
         unseen = [] if self.is_calm else self._tell_faults()
         quiet = time.perf_counter()
@@ -126,6 +126,18 @@ class Drill:
                 f"{self._people.said} outcomes were told by two people, whom PayPal alone tells"
             )
         return [*self._judge(), *self._judge_clocks(), check("faults that never struck", unseen)]
+
+    def _break_all(self) -> None:
+        """Round after round, and a few more before the last where something has never struck."""
+        *first, last = self._jumps()
+        for number, jump in enumerate((*first, *[JUMPS[1]] * MORE_ROUNDS)):
+            if number < len(first) or self._unstruck():
+                self._chaos(number, jump)
+        self._chaos(len(first) + MORE_ROUNDS, last)
+
+    def _unstruck(self) -> list[str]:
+        """What never went wrong at any gateway: chance shares payments out."""
+        return sorted(set.intersection(*(gateway.missing() for gateway in self.gateways)))
 
     def _jumps(self) -> Sequence[timedelta]:
         """Where clocks tell that they differ, little can strike: another round goes between."""
@@ -158,13 +170,13 @@ class Drill:
         self.say(f"{self.payments} payments are due: {told}")
 
     def _tell_faults(self) -> list[str]:
-        """Say what went wrong; gives what never did at any gateway: chance shares payments out."""
+        """Say what went wrong; gives what never did."""
         struck = sum(int(gateway.control.stats()["faults"]) for gateway in self.gateways)
         self.say(
             f"{struck} requests failed, {self.tally.killed} of {self.tally.started} worker "
             f"processes were killed, {self.tally.delivered} events delivered"
         )
-        return sorted(set.intersection(*(gateway.missing() for gateway in self.gateways)))
+        return self._unstruck()
 
     def _note_speed(self, started: float) -> None:
         """When nothing goes wrong, of the first round alone: fees are asked for later."""
