@@ -244,45 +244,35 @@ def capture_received(payment: PaymentFact, *, on: date) -> Entry | None:
 
 def processor_fee_charged(payment: PaymentFact, *, on: date) -> Entry | None:
     """D processor fees, C gateway clearing: a fee that was told after its payment was posted."""
-    who = {"customer": payment.customer, "document": payment.id}
-    return _entry(
-        kind="processor_fee_charged",
-        document=f"payment:{payment.id}:fee",
-        on=on,
-        description=f"Processor fee of {payment.invoice_number}".removesuffix(" of "),
-        postings=[
-            debit(chart.PROCESSOR_FEES, payment.fee, **who),
-            credit(chart.GATEWAY_CLEARING, payment.fee, **who),
-        ],
+    return _fee_charged(
+        "processor_fee_charged", f"payment:{payment.id}:fee", payment, payment.fee, on
     )
 
 
 def capture_fee_charged(payment: PaymentFact, *, on: date) -> Entry | None:
     """D processor fees, C gateway clearing: what one capture of a hold has cost."""
-    who = {"customer": payment.customer, "document": payment.id}
-    return _entry(
-        kind="capture_fee_charged",
-        document=f"payment_operation:{payment.id}:fee",
-        on=on,
-        description=f"Processor fee of {payment.invoice_number}".removesuffix(" of "),
-        postings=[
-            debit(chart.PROCESSOR_FEES, payment.fee, **who),
-            credit(chart.GATEWAY_CLEARING, payment.fee, **who),
-        ],
+    return _fee_charged(
+        "capture_fee_charged", f"payment_operation:{payment.id}:fee", payment, payment.fee, on
     )
 
 
 def foreign_fee_charged(fee: ForeignFeeFact, *, on: date) -> Entry | None:
     """D processor fees, C gateway clearing, in the currency in which the fee was taken."""
-    who = {"customer": fee.customer, "document": fee.id}
+    return _fee_charged("foreign_fee_charged", f"foreign_fee:{fee.id}:charged", fee, fee.amount, on)
+
+
+def _fee_charged(
+    kind: str, document: str, of: PaymentFact | ForeignFeeFact, fee: Money, on: date
+) -> Entry | None:
+    who = {"customer": of.customer, "document": of.id}
     return _entry(
-        kind="foreign_fee_charged",
-        document=f"foreign_fee:{fee.id}:charged",
+        kind=kind,
+        document=document,
         on=on,
-        description=f"Processor fee of {fee.invoice_number}".removesuffix(" of "),
+        description=f"Processor fee of {of.invoice_number}".removesuffix(" of "),
         postings=[
-            debit(chart.PROCESSOR_FEES, fee.amount, **who),
-            credit(chart.GATEWAY_CLEARING, fee.amount, **who),
+            debit(chart.PROCESSOR_FEES, fee, **who),
+            credit(chart.GATEWAY_CLEARING, fee, **who),
         ],
     )
 

@@ -1,7 +1,6 @@
 """Chromium for browser tests; without it they are skipped, with the reason."""
 
 import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -10,14 +9,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from tests.browser.reader import Reader, scripts_of_a_reader
 from tests.factories.accounts import make_user
-from tiktoktoe.launcher.chromium import NAMES
-
-
-def chromium_path() -> str:
-    """Where Chromium is, by the name in CHROMIUM or a usual one; empty when there is none."""
-    asked = os.environ.get("CHROMIUM")
-    names = [asked] if asked else NAMES
-    return next((path for name in names if (path := shutil.which(name))), "")
+from tiktoktoe.launcher.chromium import chromium_path
 
 
 @pytest.fixture(scope="session")

@@ -13,22 +13,23 @@ PACKAGES = ("chromium-headless-shell", "chromium")  # of Debian; others have the
 
 def need_chromium(console: Console) -> None:
     """Use the Chromium that is there; install it where we may; else say what will be skipped."""
-    if has_chromium():
+    if chromium_path():
         return
     if os.geteuid() == 0 and shutil.which("apt-get"):
         with console.step("installing Chromium, for the browser tests"):
             _apt_get("update", "-qq")
             for package in PACKAGES:
-                if not has_chromium():
+                if not chromium_path():
                     _apt_get("install", "-y", "-qq", "--no-install-recommends", package)
-    if not has_chromium():
+    if not chromium_path():
         console.say("  browser tests are skipped: install chromium, or set CHROMIUM=/path/to/it")
 
 
-def has_chromium() -> bool:
-    """Whether there is one, by the name in CHROMIUM or a usual one."""
+def chromium_path() -> str:
+    """Where Chromium is, by the name in CHROMIUM or a usual one; empty when there is none."""
     asked = os.environ.get("CHROMIUM")
-    return any(shutil.which(name) for name in ([asked] if asked else NAMES))
+    names = [asked] if asked else NAMES
+    return next((path for name in names if (path := shutil.which(name))), "")
 
 
 def _apt_get(*arguments: str) -> None:
