@@ -40,6 +40,17 @@ def test_the_first_stays_when_the_others_are_hardly_quicker(tmp_path: Path) -> N
     assert choose(tmp_path / "first", tmp_path / "second").stdout == f"{first}\n"
 
 
+def test_a_moment_in_which_the_machine_is_busy_changes_nothing(tmp_path: Path) -> None:
+    python_in(tmp_path / "slow", "echo 3 11 0.040")
+    tried = tmp_path / "tried"
+    quick = python_in(
+        tmp_path / "quick",
+        f"test -e {tried} && echo 3 11 0.028 || echo 3 11 0.090; : > {tried}",
+    )
+
+    assert choose(tmp_path / "slow", tmp_path / "quick").stdout == f"{quick}\n"
+
+
 def test_too_old_ones_and_ones_without_venv_are_passed_over(tmp_path: Path) -> None:
     python_in(tmp_path / "old", "echo 3 10 0.010")
     python_in(tmp_path / "bare", "exit 1")
