@@ -1,10 +1,12 @@
 """A third party's bank on the wire: mock-bank, with two folders between it and us."""
 
 import contextlib
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from socket import socket
@@ -13,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
+from django.conf import settings as django_settings
 from django.db import connection
 
 from tests.stripe_world import ROOT
@@ -26,6 +29,13 @@ BERLIN = ZoneInfo("Europe/Berlin")
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=BERLIN)
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    days: int
+    database: sqlite3.Connection
+    files: dict[Path, bytes]
+
+
 class BankWorld:
     """The bank, and what a test wants to do or to know there."""
 
@@ -33,6 +43,12 @@ class BankWorld:
         self.address = address
         self.http = httpx.Client(base_url=f"{address}/_mock/", timeout=60)
         self.outgoing, self.incoming = folder / "out", folder / "in"
+        self.database = folder / "bank.sqlite"
+        self._kept: _Kept | None = None
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> "BankWorld":
+        """There is one of it, whatever is copied: a scene that holds it, for each test."""
+        return self
 
     def read_files(self) -> list[dict[str, Any]]:
         """Let the bank read what lies in its folder; gives what it made of each file."""
@@ -86,6 +102,30 @@ class BankWorld:
     def clear(self) -> None:
         """A new bank, and empty folders."""
         self.http.post("reset").raise_for_status()
+        self._empty_folders()
+
+    def keep(self, *, days: int) -> None:
+        """Remember how everything is here, so many days after the bank was new."""
+        held = sqlite3.connect(":memory:")
+        with contextlib.closing(sqlite3.connect(self.database)) as now:
+            now.backup(held)
+        paths = [*self.outgoing.rglob("*"), *self.incoming.rglob("*")]
+        files = {path: path.read_bytes() for path in paths if path.is_file()}
+        self._kept = _Kept(days, held, files)
+
+    def back(self) -> None:
+        """Everything as it was kept: the bank's clock and books, and what lies in the folders."""
+        assert self._kept is not None
+        self.http.post("reset").raise_for_status()
+        self.advance_days(self._kept.days)
+        with contextlib.closing(sqlite3.connect(self.database)) as now:
+            self._kept.database.backup(now)
+        self._empty_folders()
+        for path, body in self._kept.files.items():
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(body)
+
+    def _empty_folders(self) -> None:
         for folder in (self.outgoing, self.incoming):
             for path in sorted(folder.rglob("*"), reverse=True):
                 path.unlink() if path.is_file() else path.rmdir()
@@ -105,6 +145,11 @@ def account_of(world: BankWorld) -> dict[str, str]:
     }
 
 
+def gateways_with(world: BankWorld) -> dict[str, Any]:
+    """The gateways of the settings, and this bank."""
+    return {**django_settings.GATEWAYS, "bank": account_of(world)}
+
+
 @contextlib.contextmanager
 def running_bank(folder: Path) -> Iterator[BankWorld]:
     """A bank on a free port whose clock stands at MONDAY."""
@@ -116,6 +161,7 @@ def running_bank(folder: Path) -> Iterator[BankWorld]:
     world.incoming.mkdir()
     command = [
         *(sys.executable, "-m", "mockbank", "--quiet", "--port", str(port)),
+        *("--db", str(world.database)),
         *("--clock", f"{MONDAY:%Y-%m-%dT%H:%M}", "--timezone", "Europe/Berlin"),
         *("--drop-dir", str(world.outgoing), "--pickup-dir", str(world.incoming)),
         *("--drop-settle-ms", "0", "--drop-interval-ms", "3600000"),
@@ -144,7 +190,7 @@ def bank_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BankWorld
 @pytest.fixture
 def bank(bank_process: BankWorld, settings: Any) -> BankWorld:
     """The bank as new, as a gateway of this test."""
-    settings.GATEWAYS = {**settings.GATEWAYS, "bank": account_of(bank_process)}
+    settings.GATEWAYS = gateways_with(bank_process)
     bank_process.clear()
     return bank_process
 

@@ -43,6 +43,8 @@ def take_entries(
     if unnamed:
         problems.append(f"{len(unnamed)} entries have no name of the bank's: take them by hand")
     named = [entry for entry in report.entries if entry.reference]
+    if not named:
+        return  # a quiet day
     known = BankEntry.objects.filter(
         gateway=delivery.gateway, reference__in=[entry.reference for entry in named]
     )

@@ -2,13 +2,16 @@
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import islice
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from billing.domain.bank_orders import FileState, OrderState, file_state_of, is_refused_copy
 from billing.errors import BankMessageUnreadable, GatewayUnavailable
+from billing.gateways.bank_door import Delivery
 from billing.gateways.bank_messages import BankMessage, FileStatus
 from billing.gateways.bank_reading import read_delivery
 from billing.models import BankDelivery, BankFile, BankOrder
@@ -23,6 +26,7 @@ from tiktoktoe.kernel.ids import uuid7
 logger = logging.getLogger(__name__)
 
 TRIES_MAX = 10
+TOGETHER = 50  # messages that are stored in one transaction
 _LOCK = 7_305_413
 
 
@@ -35,9 +39,11 @@ def take_in(*, at: datetime) -> int:
     for name in bank_names():
         door = bank_named(name).door
         try:
-            for delivery in door.deliveries():
-                new += _store(name, delivery.name, delivery.body, at)
-                door.put_aside(delivery.name)
+            lying = door.deliveries()
+            while batch := list(islice(lying, TOGETHER)):
+                new += _store(name, batch, at)
+                for delivery in batch:
+                    door.put_aside(delivery.name)
         except GatewayUnavailable as error:
             logger.warning("bank folder not read", extra={"gateway": name, "why": str(error)})
     return new
@@ -57,18 +63,25 @@ def work_off_deliveries(*, at: datetime) -> int:
 
 
 @transaction.atomic
-def _store(gateway: str, name: str, body: bytes, at: datetime) -> bool:
-    _, is_new = BankDelivery.objects.get_or_create(
-        gateway=gateway,
-        digest=hashlib.sha256(body).hexdigest(),
-        defaults={
-            "id": uuid7(),
-            "name": name[:255],
-            "body_sealed": seal(body.decode("utf-8", "replace")),
-            "received_at": at,
-        },
-    )
-    return is_new
+def _store(gateway: str, batch: Sequence[Delivery], at: datetime) -> int:
+    by_digest = {hashlib.sha256(delivery.body).hexdigest(): delivery for delivery in batch}
+    known = BankDelivery.objects.filter(gateway=gateway, digest__in=by_digest)
+    for digest in known.values_list("digest", flat=True):
+        del by_digest[digest]
+    rows = [
+        BankDelivery(
+            id=uuid7(),
+            gateway=gateway,
+            digest=digest,
+            name=delivery.name[:255],
+            body_sealed=seal(delivery.body.decode("utf-8", "replace")),
+            received_at=at,
+        )
+        for digest, delivery in by_digest.items()
+    ]
+    # Another worker may be storing the same ones now: whoever comes first has them.
+    BankDelivery.objects.bulk_create(rows, ignore_conflicts=True)
+    return len(rows)
 
 
 @transaction.atomic

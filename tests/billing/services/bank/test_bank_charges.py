@@ -114,42 +114,6 @@ def test_charges_that_do_not_add_up_settle_nothing(scene: DebitScene) -> None:
     assert len(problems) == 1
 
 
-@pytest.mark.parametrize(
-    "about",
-    [
-        {"charges": Money("3.00", "EUR")},
-        {"instructed": Money("99.00", "EUR")},
-    ],
-    ids=["compensation", "the order's own amount"],
-)
-def test_a_return_with_costs_takes_back_the_debit_and_posts_the_costs(
-    scene: DebitScene, about: dict[str, Money]
-) -> None:
-    order = scene.until_booked()
-
-    problems = _returned(scene, order, "102.00", **about)
-    again = _returned(scene, order, "102.00", **about)
-
-    assert (problems, again) == ([], [])
-    assert Payment.objects.filter(state="returned").count() == 1
-    assert Invoice.objects.get().amount_due == eur("99.00")
-    assert [charge.amount for charge in BankCharge.objects.all()] == [eur("3.00")]
-    found = _balances(scene)
-    assert (found["5020"], found["1100"], found["1200"]) == (300, -300, 99_00)
-
-
-@pytest.mark.parametrize("amount", ["102.00", "98.00"])
-def test_a_return_that_is_not_explained_waits_for_a_person(scene: DebitScene, amount: str) -> None:
-    order = scene.until_booked()
-
-    problems = _returned(scene, order, amount, charges=eur("1.00"))
-
-    assert len(problems) == 1
-    assert "it waits at the desk" in problems[0]
-    assert not BankCharge.objects.exists()
-    assert Payment.objects.get().state == "paid"
-
-
 def test_the_database_keeps_charges_as_they_were(scene: DebitScene) -> None:
     _told(scene, "fee-1", "7.90", code="ACMT/MDOP/CHRG")
     charge = BankCharge.objects.get()
@@ -161,3 +125,39 @@ def test_the_database_keeps_charges_as_they_were(scene: DebitScene) -> None:
     charge.pk = uuid7()
     with pytest.raises(Error), transaction.atomic():  # a second one of the same entry
         charge.save(force_insert=True)
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"charges": Money("3.00", "EUR")},
+        {"instructed": Money("99.00", "EUR")},
+    ],
+    ids=["compensation", "the order's own amount"],
+)
+def test_a_return_with_costs_takes_back_the_debit_and_posts_the_costs(
+    booked: DebitScene, about: dict[str, Money]
+) -> None:
+    order = booked.order()
+
+    problems = _returned(booked, order, "102.00", **about)
+    again = _returned(booked, order, "102.00", **about)
+
+    assert (problems, again) == ([], [])
+    assert Payment.objects.filter(state="returned").count() == 1
+    assert Invoice.objects.get().amount_due == eur("99.00")
+    assert [charge.amount for charge in BankCharge.objects.all()] == [eur("3.00")]
+    found = _balances(booked)
+    assert (found["5020"], found["1100"], found["1200"]) == (300, -300, 99_00)
+
+
+@pytest.mark.parametrize("amount", ["102.00", "98.00"])
+def test_a_return_that_is_not_explained_waits_for_a_person(booked: DebitScene, amount: str) -> None:
+    order = booked.order()
+
+    problems = _returned(booked, order, amount, charges=eur("1.00"))
+
+    assert len(problems) == 1
+    assert "it waits at the desk" in problems[0]
+    assert not BankCharge.objects.exists()
+    assert Payment.objects.get().state == "paid"

@@ -54,8 +54,7 @@ def test_a_worker_that_is_killed_around_the_sending_collects_once(
     assert (file.state, file.sends) == ("written", 1)
     bank.read_files()
     scene.turn()  # sends it again, whether or not the bank has it
-    for _ in range(4):
-        scene.day()
+    scene.day(2)
 
     attempt.refresh_from_db()
     file.refresh_from_db()

@@ -31,15 +31,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def scene(bank: BankWorld) -> DebitScene:
-    """A customer with a mandate on a good account."""
-    return DebitScene(bank)
-
-
-@pytest.fixture
-def subscriber(bank: BankWorld) -> DebitScene:
-    """The same, whose invoice is of a subscription."""
-    return DebitScene(bank, is_subscriber=True)
+def scene(booked_there: DebitScene) -> DebitScene:
+    """A customer whose debit is booked."""
+    return booked_there
 
 
 def books(at: datetime) -> list[str]:
@@ -53,7 +47,7 @@ def books(at: datetime) -> list[str]:
 
 
 def test_a_return_for_want_of_funds_is_owed_and_collected_again(scene: DebitScene) -> None:
-    order = scene.until_booked()
+    order = scene.order()
     scene.bank.refuse(order.end_to_end_id, "AM04")
     scene.turn()
 
@@ -71,27 +65,8 @@ def test_a_return_for_want_of_funds_is_owed_and_collected_again(scene: DebitScen
     assert PaymentAttempt.objects.filter(payment=second).get().state == "pending"
 
 
-@pytest.mark.parametrize("code", ["MD01", "MD06", "AC04"])
-def test_a_return_by_the_customer_ends_the_mandate_and_is_not_tried_again(
-    subscriber: DebitScene, code: str
-) -> None:
-    order = subscriber.until_booked()
-    subscriber.bank.refuse(order.end_to_end_id, code)
-    subscriber.turn()
-
-    mandate = Mandate.objects.get()
-    assert (mandate.state, mandate.ended_because) == ("revoked", f"a debit was returned: {code}")
-    assert mandate.method.state == "removed"
-    assert list(Payment.objects.order_by("created_at", "pk").values_list("state", flat=True)) == [
-        "returned",
-        "failed",
-    ]
-    assert Subscription.objects.get().state == "past_due"
-    assert PaymentReturn.objects.get().code == code
-
-
 def test_a_return_that_is_told_again_and_again_counts_once(scene: DebitScene) -> None:
-    order = scene.until_booked()
+    order = scene.order()
     scene.bank.refuse(order.end_to_end_id, "AM04")
     scene.turn()
     read = scene.bank.incoming / "read"
@@ -106,9 +81,105 @@ def test_a_return_that_is_told_again_and_again_counts_once(scene: DebitScene) ->
     assert not BankDelivery.objects.exclude(problem="").exists()
 
 
-def test_a_return_that_overtakes_the_confirmation_proves_that_it_was_booked(
-    scene: DebitScene,
+@pytest.mark.parametrize(
+    ("day", "words"),
+    [
+        (date(2026, 3, 11), None),
+        (date(2026, 3, 12), "more than 5 bank days after the debit: object to it"),
+    ],
+)
+def test_a_return_beyond_its_time_is_recorded_and_says_so(
+    scene: DebitScene, day: date, words: str | None
 ) -> None:
+    order = scene.order()
+    scene.bank.advance(to=day)
+    scene.bank.refuse(order.end_to_end_id, "AM04")
+    scene.at = scene.at.replace(day=day.day)
+    scene.turn()
+
+    event = order.payment.events.get(event="payment_returned")
+    assert PaymentReturn.objects.get().returned_on == day
+    assert (words in event.details["reason"]) if words else ("reason" not in event.details)
+
+
+def test_the_statement_and_the_books_say_the_same_of_a_return(scene: DebitScene) -> None:
+    order = scene.order()
+    scene.bank.refuse(order.end_to_end_id, "AM04")
+    scene.turn()
+
+    end = scene.at.replace(year=2027)
+    statement = statement_of(scene.customer, "EUR", start=scene.at.replace(year=2025), end=end)
+    assert [row.what for row in statement.rows] == [
+        "Invoice",
+        "Payment",
+        "Debit returned by the bank",
+    ]
+    assert statement.closing == Money("99", "EUR")
+
+
+def test_a_refund_of_a_debit_goes_back_to_its_account(scene: DebitScene) -> None:
+    order = scene.order()
+    refund = refund_payment(
+        payment=order.payment,
+        amount=Money("19.90", "EUR"),
+        reason="Sorry",
+        actor=PERSON,
+        idempotency_key="r",
+        at=scene.at,
+    )
+    assert refund.state == "pending"
+    scene.turn()
+    scene.day()
+    scene.day()
+
+    (sent,) = scene.bank.payments()
+    assert (sent["amount"], sent["creditor_iban"][-4:]) == (1990, scene.mandate.last4)
+    assert Refund.objects.get().state == "succeeded"
+    assert Invoice.objects.get().amount_due == Money("19.90", "EUR")
+
+
+def test_a_refund_that_the_bank_sends_back_is_paid_after_all(scene: DebitScene) -> None:
+    order = scene.order()
+    scene.bank.behave("ACME", behaviour="return-later", parameters={"days": 1, "reason": "AC04"})
+    refund_payment(
+        payment=order.payment,
+        amount=Money("19.90", "EUR"),
+        reason="Sorry",
+        actor=PERSON,
+        idempotency_key="r",
+        at=scene.at,
+    )
+    scene.turn()
+    for _ in range(6):
+        scene.day()
+
+    refund = Refund.objects.get()
+    assert (refund.state, refund.message) == ("failed", "AC04")
+    assert Invoice.objects.get().amount_due == zero("EUR")
+    assert Payment.objects.get().amount_refunded == zero("EUR")
+
+
+def test_a_return_by_the_customer_ends_the_mandate_and_is_not_tried_again(bank: BankWorld) -> None:
+    subscriber = DebitScene(bank, is_subscriber=True)
+    order = subscriber.until_booked()
+    bank.refuse(order.end_to_end_id, "MD01")
+    subscriber.turn()
+
+    mandate = Mandate.objects.get()
+    assert (mandate.state, mandate.ended_because) == ("revoked", "a debit was returned: MD01")
+    assert mandate.method.state == "removed"
+    assert list(Payment.objects.order_by("created_at", "pk").values_list("state", flat=True)) == [
+        "returned",
+        "failed",
+    ]
+    assert Subscription.objects.get().state == "past_due"
+    assert PaymentReturn.objects.get().code == "MD01"
+
+
+def test_a_return_that_overtakes_the_confirmation_proves_that_it_was_booked(
+    bank: BankWorld,
+) -> None:
+    scene = DebitScene(bank)
     scene.charge()
     scene.turn()
     order = scene.order()
@@ -134,30 +205,8 @@ def test_a_return_that_overtakes_the_confirmation_proves_that_it_was_booked(
     assert books(scene.at) == ["payment_captured", "payment_returned"]
 
 
-@pytest.mark.parametrize(
-    ("day", "code", "words"),
-    [
-        (date(2026, 4, 28), "MD06", None),
-        (date(2026, 5, 4), "MD06", "more than 8 weeks after the debit: object to it"),
-        (date(2026, 5, 4), "MD01", "send the bank the mandate"),
-        (date(2027, 4, 12), "MD01", "more than 13 months after the debit: object to it"),
-    ],
-)
-def test_a_return_beyond_its_time_is_recorded_and_says_so(
-    scene: DebitScene, day: date, code: str, words: str | None
-) -> None:
-    order = scene.until_booked()
-    scene.bank.advance(to=day)
-    scene.bank.refuse(order.end_to_end_id, code)
-    scene.at = scene.at.replace(year=day.year, month=day.month, day=day.day)
-    scene.turn()
-
-    event = order.payment.events.get(event="payment_returned")
-    assert PaymentReturn.objects.get().returned_on == day
-    assert (words in event.details["reason"]) if words else ("reason" not in event.details)
-
-
-def test_a_refusal_before_the_due_day_is_no_return(scene: DebitScene) -> None:
+def test_a_refusal_before_the_due_day_is_no_return(bank: BankWorld) -> None:
+    scene = DebitScene(bank)
     scene.charge()
     scene.turn()
     scene.turn()
@@ -169,60 +218,3 @@ def test_a_refusal_before_the_due_day_is_no_return(scene: DebitScene) -> None:
     assert PaymentReturn.objects.count() == 0
     assert Mandate.objects.get().state == "revoked"
     assert books(scene.at) == []
-
-
-def test_the_statement_and_the_books_say_the_same_of_a_return(scene: DebitScene) -> None:
-    order = scene.until_booked()
-    scene.bank.refuse(order.end_to_end_id, "AM04")
-    scene.turn()
-
-    end = scene.at.replace(year=2027)
-    statement = statement_of(scene.customer, "EUR", start=scene.at.replace(year=2025), end=end)
-    assert [row.what for row in statement.rows] == [
-        "Invoice",
-        "Payment",
-        "Debit returned by the bank",
-    ]
-    assert statement.closing == Money("99", "EUR")
-
-
-def test_a_refund_of_a_debit_goes_back_to_its_account(scene: DebitScene) -> None:
-    order = scene.until_booked()
-    refund = refund_payment(
-        payment=order.payment,
-        amount=Money("19.90", "EUR"),
-        reason="Sorry",
-        actor=PERSON,
-        idempotency_key="r",
-        at=scene.at,
-    )
-    assert refund.state == "pending"
-    scene.turn()
-    scene.day()
-    scene.day()
-
-    (sent,) = scene.bank.payments()
-    assert (sent["amount"], sent["creditor_iban"][-4:]) == (1990, scene.mandate.last4)
-    assert Refund.objects.get().state == "succeeded"
-    assert Invoice.objects.get().amount_due == Money("19.90", "EUR")
-
-
-def test_a_refund_that_the_bank_sends_back_is_paid_after_all(scene: DebitScene) -> None:
-    order = scene.until_booked()
-    scene.bank.behave("ACME", behaviour="return-later", parameters={"days": 1, "reason": "AC04"})
-    refund_payment(
-        payment=order.payment,
-        amount=Money("19.90", "EUR"),
-        reason="Sorry",
-        actor=PERSON,
-        idempotency_key="r",
-        at=scene.at,
-    )
-    scene.turn()
-    for _ in range(6):
-        scene.day()
-
-    refund = Refund.objects.get()
-    assert (refund.state, refund.message) == ("failed", "AC04")
-    assert Invoice.objects.get().amount_due == zero("EUR")
-    assert Payment.objects.get().amount_refunded == zero("EUR")

@@ -50,12 +50,11 @@ def test_an_order_has_the_day_itself(scene: DebitScene) -> None:
     assert (debit.on, debit.is_planned) == (scene.order().due_on, True)
 
 
-def test_what_was_taken_is_not_announced_any_more(scene: DebitScene) -> None:
-    scene.until_booked()
-    scene.invoice.refresh_from_db()
+def test_what_was_taken_is_not_announced_any_more(booked: DebitScene) -> None:
+    booked.invoice.refresh_from_db()
 
-    assert coming_debit(scene.invoice) is None
-    assert _paper(scene) == ""
+    assert coming_debit(booked.invoice) is None
+    assert _paper(booked) == ""
 
 
 def test_without_a_mandate_nothing_is_debited(scene: DebitScene) -> None:

@@ -41,10 +41,10 @@ def _book(scene: DebitScene, order: BankOrder, reference: str) -> list[str]:
     return problems
 
 
-def test_an_order_that_is_booked_twice_brings_money_for_the_desk(scene: DebitScene) -> None:
-    order = scene.until_booked()
+def test_an_order_that_is_booked_twice_brings_money_for_the_desk(booked: DebitScene) -> None:
+    order = booked.order()
 
-    problems = _book(scene, order, "once more")
+    problems = _book(booked, order, "once more")
 
     entry = BankEntry.objects.get(reference="once more")
     assert problems == [f"it names an order that was booked already: {order.end_to_end_id}"]
@@ -54,7 +54,7 @@ def test_an_order_that_is_booked_twice_brings_money_for_the_desk(scene: DebitSce
         "it names an order that was booked already",
     )
     take_transfer(
-        entry=entry, invoice=Invoice.objects.get(), why="by hand", actor=PERSON, at=scene.at
+        entry=entry, invoice=Invoice.objects.get(), why="by hand", actor=PERSON, at=booked.at
     )
     assert Invoice.objects.get().amount_overpaid == Money("99", "EUR")
 

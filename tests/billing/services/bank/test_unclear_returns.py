@@ -13,7 +13,6 @@ from billing.models import BankCharge, BankOrder, Invoice, Payment, PaymentRetur
 from billing.services.bank.returns import put_unclear_aside, record_unclear, take_returns
 from finance.queries import account_balances, unposted_count
 from finance.services.posting import post_documents
-from tests.bank_world import BankWorld
 from tests.billing.services.bank_scene import DebitScene
 from tests.factories.accounts import make_user
 from tiktoktoe.accounts.roles import Role
@@ -25,12 +24,6 @@ LATER = datetime(2100, 1, 1, tzinfo=UTC)  # the desk's own time is today
 
 def eur(amount: str) -> Money:
     return Money(Decimal(amount), "EUR")
-
-
-@pytest.fixture
-def scene(bank: BankWorld) -> DebitScene:
-    """A customer with a mandate on a good account, over 99.00 euros."""
-    return DebitScene(bank)
 
 
 def _told(
@@ -64,10 +57,10 @@ def _balances() -> tuple[int, int, int]:
     return found.get("1100", 0), found.get("1200", 0), found.get("5020", 0)
 
 
-def test_a_part_that_the_bank_says_was_to_go_back_is_owed_again(scene: DebitScene) -> None:
-    order = scene.until_booked()
+def test_a_part_that_the_bank_says_was_to_go_back_is_owed_again(booked: DebitScene) -> None:
+    order = booked.order()
 
-    problems = _told(scene, order, "41.00", instructed="40.00")
+    problems = _told(booked, order, "41.00", instructed="40.00")
 
     invoice = Invoice.objects.get()
     assert problems == []
@@ -86,7 +79,7 @@ def test_a_part_that_the_bank_says_was_to_go_back_is_owed_again(scene: DebitScen
     ],
 )
 def test_one_click_records_what_the_bank_does_not_explain(
-    scene: DebitScene,
+    booked: DebitScene,
     client: Client,
     *,
     amount: str,
@@ -94,8 +87,8 @@ def test_one_click_records_what_the_bank_does_not_explain(
     cost: str,
     balances: tuple[int, int, int],
 ) -> None:
-    order = scene.until_booked()
-    _told(scene, order, amount)
+    order = booked.order()
+    _told(booked, order, amount)
     assert Invoice.objects.get().state == "paid"
     unclear = UnclearReturn.objects.get()
     client.force_login(make_user(role=Role.FINANCE))
@@ -111,24 +104,24 @@ def test_one_click_records_what_the_bank_does_not_explain(
     assert _balances() == balances
 
 
-def test_it_is_decided_once_and_told_once(scene: DebitScene) -> None:
-    order, person = scene.until_booked(), make_user(role=Role.FINANCE)
+def test_it_is_decided_once_and_told_once(booked: DebitScene) -> None:
+    order, person = booked.order(), make_user(role=Role.FINANCE)
     for _ in range(2):
-        _told(scene, order, "40.00")
+        _told(booked, order, "40.00")
     unclear = UnclearReturn.objects.get()
 
-    record_unclear(unclear=unclear, user=person, at=scene.at)
+    record_unclear(unclear=unclear, user=person, at=booked.at)
 
     with pytest.raises(ReturnNotRecordable, match="recorded already"):
-        record_unclear(unclear=unclear, user=person, at=scene.at)
+        record_unclear(unclear=unclear, user=person, at=booked.at)
     with pytest.raises(ReturnNotRecordable):
-        put_unclear_aside(unclear=unclear, reason="no", user=person, at=scene.at)
+        put_unclear_aside(unclear=unclear, reason="no", user=person, at=booked.at)
     assert PaymentReturn.objects.count() == 1
 
 
-def test_what_is_put_aside_stays_paid(scene: DebitScene, client: Client) -> None:
-    order = scene.until_booked()
-    _told(scene, order, "40.00")
+def test_what_is_put_aside_stays_paid(booked: DebitScene, client: Client) -> None:
+    order = booked.order()
+    _told(booked, order, "40.00")
     client.force_login(make_user(role=Role.FINANCE))
 
     client.post(
@@ -139,20 +132,20 @@ def test_what_is_put_aside_stays_paid(scene: DebitScene, client: Client) -> None
     assert Invoice.objects.get().state == "paid"
 
 
-def test_a_later_message_that_explains_it_needs_nobody(scene: DebitScene) -> None:
-    order = scene.until_booked()
-    _told(scene, order, "102.00")
+def test_a_later_message_that_explains_it_needs_nobody(booked: DebitScene) -> None:
+    order = booked.order()
+    _told(booked, order, "102.00")
 
-    problems = _told(scene, order, "102.00", charges="3.00")
+    problems = _told(booked, order, "102.00", charges="3.00")
 
     unclear = UnclearReturn.objects.get()
     assert (problems, unclear.state) == ([], "recorded")
     assert _balances() == (-3_00, 99_00, 3_00)
 
 
-def test_whoever_may_only_look_cannot_decide(scene: DebitScene, client: Client) -> None:
-    order = scene.until_booked()
-    _told(scene, order, "40.00")
+def test_whoever_may_only_look_cannot_decide(booked: DebitScene, client: Client) -> None:
+    order = booked.order()
+    _told(booked, order, "40.00")
     client.force_login(make_user(role=Role.SUPPORT))
     unclear = UnclearReturn.objects.get()
 
@@ -160,15 +153,15 @@ def test_whoever_may_only_look_cannot_decide(scene: DebitScene, client: Client) 
         assert client.post(f"/bank/returns/{unclear.pk}/{verb}/").status_code == 403
 
 
-def test_the_database_keeps_what_was_told_and_decided(scene: DebitScene) -> None:
-    order = scene.until_booked()
-    _told(scene, order, "40.00")
+def test_the_database_keeps_what_was_told_and_decided(booked: DebitScene) -> None:
+    order = booked.order()
+    _told(booked, order, "40.00")
     unclear = UnclearReturn.objects.get()
 
     with pytest.raises(Error), transaction.atomic():
         UnclearReturn.objects.update(amount=1)
     with pytest.raises(Error), transaction.atomic():
         unclear.delete()
-    put_unclear_aside(unclear=unclear, reason="no", user=make_user(role=Role.FINANCE), at=scene.at)
+    put_unclear_aside(unclear=unclear, reason="no", user=make_user(role=Role.FINANCE), at=booked.at)
     with pytest.raises(Error), transaction.atomic():
         UnclearReturn.objects.update(state="waiting", decided_at=None)
