@@ -49,12 +49,12 @@ def take_entries(
         gateway=delivery.gateway, reference__in=[entry.reference for entry in named]
     )
     seen = set(known.values_list("reference", flat=True))
+    results.append(f"{len(named)} entries, {len(seen)} of them known")
     orders = _orders(delivery.gateway, named)
     for entry in named:
         if entry.reference not in seen:
             seen.add(entry.reference)
             _take(delivery, entry, orders.get(entry.end_to_end_id), problems, at)
-    results.append(f"{len(named)} entries, {known.count()} of them known")
 
 
 def _take(

@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 TRIES_MAX = 10
 TOGETHER = 50  # messages that are stored in one transaction
 _LOCK = 7_305_413
+_WORKED_OFF = ("state", "kind", "message_id", "result", "problem", "tries", "done_at")
 
 
 def take_in(*, at: datetime) -> int:
@@ -104,7 +105,7 @@ def _work_off(pk: UUID, at: datetime) -> None:
         delivery.problem = "; ".join(problems)[:300]
     delivery.done_at = at
     delivery.tries += 1
-    delivery.save()
+    delivery.save(update_fields=[*_WORKED_OFF])
     if delivery.problem:
         logger.error("bank message", extra={"delivery": str(pk), "problem": delivery.problem})
 

@@ -52,7 +52,7 @@ class Weeks:
             self._mischief()
             self._turn()
             self._next_day()
-        for _ in range(8):
+        for _ in range(6):
             turn_bank_rail(at=self.at)
             self.bank.read_files()
             self._next_day()
