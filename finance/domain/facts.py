@@ -72,8 +72,8 @@ class CreditNoteFact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CreditFact:
-    """A movement of a credit balance, as a positive amount."""
+class MovementFact:
+    """An amount that moved for a customer, and the invoice, if any, that it moved for."""
 
     id: str
     customer: str
@@ -90,26 +90,6 @@ class PaymentFact:
     amount: Money
     fee: Money
     invoice_number: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefundFact:
-    """A refund that succeeded."""
-
-    id: str
-    customer: str
-    amount: Money
-    invoice_number: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DisputeFact:
-    """A movement of a dispute's money; above zero it goes away from us."""
-
-    id: str
-    customer: str
-    amount: Money
-    invoice_number: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,16 +117,6 @@ class WriteOffFact:
     tax: Money
     is_tax_relieved: bool = False
     turn: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForeignFeeFact:
-    """What a processor kept of a payment, in another currency than the payment's."""
-
-    id: str
-    customer: str
-    amount: Money
-    invoice_number: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,14 +22,13 @@ from finance.domain.entries import (
     revenue_recognized,
 )
 from finance.domain.facts import (
-    CreditFact,
     CreditLineFact,
     CreditNoteFact,
     Earned,
     InvoiceFact,
     InvoiceLineFact,
+    MovementFact,
     PaymentFact,
-    RefundFact,
     WriteOffFact,
 )
 from finance.domain.journal import Entry, account_balances
@@ -156,7 +155,7 @@ def test_a_payment_without_a_fee_posts_no_fee() -> None:
 
 def test_a_credit_note_and_its_refund_give_back_what_was_paid() -> None:
     note = _credit_note([(6000, 4000)], 1900)
-    refund = RefundFact(id="4", customer="7", amount=cents(11900))
+    refund = MovementFact(id="4", customer="7", amount=cents(11900))
 
     assert _postings(credit_note_issued(note, on=ON)) == [
         (chart.CONTRACT_LIABILITY, 6000),
@@ -180,7 +179,7 @@ def test_what_a_credit_note_puts_on_the_balance_is_owed_to_the_customer() -> Non
 
 
 def test_credit_is_granted_used_returned_and_withdrawn() -> None:
-    fact = CreditFact(id="5", customer="7", amount=cents(3000), invoice_number="INV-000001")
+    fact = MovementFact(id="5", customer="7", amount=cents(3000), invoice_number="INV-000001")
     moves = [rule(fact, on=ON) for rule in (credit_granted, credit_applied, credit_returned)]
 
     assert [_postings(entry) for entry in moves] == [
@@ -266,7 +265,7 @@ def test_invoiced_paid_credited_and_refunded_leaves_only_the_fee(
             PaymentFact(id="3", customer="7", amount=invoice.total, fee=cents(fee)), on=ON
         ),
         credit_note_issued(_credit_note(unearned, tax), on=ON),
-        refund_paid(RefundFact(id="4", customer="7", amount=invoice.total), on=ON),
+        refund_paid(MovementFact(id="4", customer="7", amount=invoice.total), on=ON),
     )
 
     assert left.get(chart.RECEIVABLE, 0) == 0
