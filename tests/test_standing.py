@@ -16,18 +16,20 @@ import billing
 import finance
 import subscriptions
 from billing.models import Invoice, PaymentAttempt
+from billing.services.invoices.due import _due_of_clock, _due_without_clock
 from billing.services.payments.collection import _first_due
 from finance.queries.unposted import DOCUMENT_KINDS, _first_waiting
 from subscriptions.models import Customer
 from tests.factories.billing import open_invoice
 from tests.factories.subscriptions import make_customer
 from tests.stripe_world import NOW
+from tiktoktoe import simulator
 from tiktoktoe.standing import KNOWN, StandingQuery, marks_of, standing
 
 
 def all_there_are() -> list[StandingQuery[..., Any, Any]]:
     """Those of every module, and those made when first asked for."""
-    for app in (subscriptions, billing, finance, analytics):
+    for app in (subscriptions, billing, finance, analytics, simulator):
         for found in pkgutil.walk_packages(app.__path__, f"{app.__name__}."):
             if ".migrations" not in found.name:
                 importlib.import_module(found.name)
@@ -35,6 +37,8 @@ def all_there_are() -> list[StandingQuery[..., Any, Any]]:
         _first_waiting(document)
     for is_rest in (True, False):
         _first_due(40, is_rest=is_rest)
+    for due in (_due_without_clock, _due_of_clock):
+        due(40)
     return [known for known in KNOWN if not known.build.__module__.startswith("tests.")]
 
 

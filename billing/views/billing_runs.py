@@ -7,7 +7,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from billing.models import BillingFailure, BillingRun
-from billing.services.invoices.renewal import draft_invoice, due, release_failure
+from billing.services.invoices.due import due
+from billing.services.invoices.renewal import draft_invoice, release_failure
 from billing.tasks import bill_due
 from subscriptions.models import Subscription
 from tiktoktoe.accounts.roles import Permission

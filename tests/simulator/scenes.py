@@ -2,7 +2,7 @@
 
 from textwrap import dedent
 
-from tiktoktoe.simulator.playing import Played, play
+from tiktoktoe.simulator.playing import Played, check, play
 from tiktoktoe.simulator.scenario.timeline import Scenario, read_scenarios
 
 BASIC = """
@@ -26,4 +26,4 @@ def played(text: str) -> Played:
 
 def told(text: str) -> list[str]:
     """The differences of a scenario, as they are printed."""
-    return [str(difference) for difference in played(text).differences]
+    return [str(difference) for difference in check(scenario(text))]

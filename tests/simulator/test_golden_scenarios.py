@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.golden import PATH as SHARED
-from tiktoktoe.simulator.playing import play
+from tiktoktoe.simulator.playing import check
 from tiktoktoe.simulator.scenario.timeline import read_scenarios
 
 FOLDER = Path(__file__).resolve().parents[1] / "golden"
@@ -39,7 +39,7 @@ def cases() -> Iterator[Any]:
 def test_the_golden_scenario_comes_out_as_in_its_source(text: str) -> None:
     (scenario,) = read_scenarios(text)
 
-    assert [str(difference) for difference in play(scenario).differences] == []
+    assert [str(difference) for difference in check(scenario)] == []
 
 
 def numbers(value: object) -> Iterator[str]:

@@ -20,7 +20,8 @@ from billing.services.changes.add_ons import change_add_on
 from billing.services.changes.plan_changes import change_plan
 from billing.services.changes.subscribing import start_subscription
 from billing.services.dunning.runs import run_dunning
-from billing.services.invoices.renewal import due, run_billing
+from billing.services.invoices.due import due
+from billing.services.invoices.renewal import run_billing
 from billing.services.payments.collection import EVERYBODY, mark_overdue, resume_collection
 from billing.services.payments.reconciling import look_into
 from finance.services.posting import post_documents

@@ -26,6 +26,9 @@ class There:
     transitions: frozenset[TransitionSeen]
 
 
+NOTHING = There(frozenset(), 0, 0, 0, frozenset())
+
+
 def there_is(world: World, *, at: Collection[str] = ()) -> There:
     """What there is now; of payments, refunds and moves only if they are to be looked at."""
     owners = list(world.customers.values())

@@ -6,44 +6,57 @@ go is the caller's matter: tiktoktoe.simulator.scratch gives them a place that v
 
 import dataclasses
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import QuerySet
+
 from billing.gateways.registry import standing_in
-from billing.models import BillingFailure, DatedChange, PlannedStart, Wallet
+from billing.models import BillingFailure, DatedChange, PlannedStart
 from billing.services.changes.dated_work import make_dated_changes
 from billing.services.changes.planned_work import start_planned
 from billing.services.credit.credit_refunds import refund_promised
 from billing.services.credit.wallets import expire_prepaid, fill_paid_top_ups, top_up_due
 from billing.services.invoices.ahead import bill_usage_ahead
-from billing.services.invoices.draft_review import in_review, issue_all
+from billing.services.invoices.draft_review import issue_all
 from billing.services.invoices.due_days import due_in
-from billing.services.invoices.renewal import due, run_billing
+from billing.services.invoices.renewal import run_billing
 from billing.services.invoices.tax import rounding_tax
 from billing.services.invoices.thresholds import bill_thresholds
-from subscriptions.models import Subscription
 from tiktoktoe.kernel import clock
 from tiktoktoe.kernel.errors import Conflict, InvalidInput
 from tiktoktoe.kernel.periods import local_date, local_midnight
 from tiktoktoe.simulator.acts import documents, dunning, subscribing, usage, wallets
 from tiktoktoe.simulator.acts.registry import PLAYERS
 from tiktoktoe.simulator.cash_desk import CashDesk
-from tiktoktoe.simulator.dunning import dunning_instants, tend
+from tiktoktoe.simulator.coming import held_drafts, instants
+from tiktoktoe.simulator.dunning import tend
 from tiktoktoe.simulator.errors import ScenarioInvalid, StepRefused
 from tiktoktoe.simulator.founding import found_world
 from tiktoktoe.simulator.looking import look
-from tiktoktoe.simulator.made import invoices_made, made, notes_made, there_is
+from tiktoktoe.simulator.made import NOTHING, There, invoices_made, made, notes_made, there_is
 from tiktoktoe.simulator.scenario.actions import Subscribe
 from tiktoktoe.simulator.scenario.expectations import Expectation
 from tiktoktoe.simulator.scenario.timeline import Entry, Scenario
 from tiktoktoe.simulator.seen import Seen, StepSeen
 from tiktoktoe.simulator.verdict import Difference, differences
 from tiktoktoe.simulator.world import World
+from tiktoktoe.standing import standing
 
-__all__ = ["PLAYERS", "Played", "documents", "dunning", "play", "subscribing", "usage", "wallets"]
+__all__ = [
+    "PLAYERS",
+    "Played",
+    "check",
+    "documents",
+    "dunning",
+    "play",
+    "subscribing",
+    "usage",
+    "wallets",
+]
 
 MOMENT = timedelta(microseconds=1)
-RUNS_MAX = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,36 +75,63 @@ def play(scenario: Scenario) -> Played:
         ScenarioInvalid: If the file contradicts itself: a date out of order, an unknown name.
         StepRefused: If a service refuses a step, and the file does not expect that.
     """
+    with _as_it_says(scenario):
+        player = _Player(scenario)
+        player.play()
+        seen = player.see()
+        return Played(scenario, seen, (*player.differences, *player.differences_at_end(seen)))
+
+
+def check(scenario: Scenario) -> tuple[Difference, ...]:
+    """Play a scenario, and look at nothing but what it expects.
+
+    Raises:
+        ScenarioInvalid, StepRefused: As `play`.
+    """
+    with _as_it_says(scenario):
+        player = _Player(scenario, is_shown=False)
+        player.play()
+        wanted = scenario.expect
+        seen = Seen() if wanted is None else look(player.world, at=wanted.is_about())
+        return (*player.differences, *player.differences_at_end(seen))
+
+
+@contextmanager
+def _as_it_says(scenario: Scenario) -> Iterator[None]:
+    """With the settings of the file, and nobody outside."""
     days = scenario.company.due_days if scenario.company else None
     with standing_in(CashDesk()), rounding_tax(scenario.tax_rounding), due_in(days):
-        return _Player(scenario).play()
+        yield
 
 
 class _Player:
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, *, is_shown: bool = True) -> None:
         self._scenario = scenario
+        self._is_shown = is_shown  # whether somebody reads what each step made
         self._steps: list[StepSeen] = []
         self._asked_by: dict[int, int] = {}  # changes of a day: the places of their steps
-        self._differences: list[Difference] = []
+        self.differences: list[Difference] = []
 
-    def play(self) -> Played:
+    def play(self) -> None:
+        """Go from the first step to the last, or to `run_until`."""
         entries = self._scenario.timeline
         start = min(self._begins(), default=clock.now()) - timedelta(days=2)
         with clock.moved_to(start):
-            self._world = found_world(self._scenario, at=start)
+            self.world = found_world(self._scenario, at=start)
         self._at = start
         for entry, following in zip(entries, [*entries[1:], None], strict=True):
             self._step(entry, following)
         if self._scenario.run_until is not None:
             until = self._scenario.run_until
-            at = until.at(self._world.zone_of(None))
+            at = until.at(self.world.zone_of(None))
             if at < self._at:
                 raise ScenarioInvalid("is before the last step", until.place)
             self._run_to(at)
-        seen = self._see()
-        if self._scenario.expect is not None:
-            self._differences += differences(self._scenario.expect, seen, refused="")
-        return Played(self._scenario, seen, tuple(self._differences))
+
+    def differences_at_end(self, seen: Seen) -> list[Difference]:
+        """What is not as the file as a whole expects."""
+        wanted = self._scenario.expect
+        return [] if wanted is None else differences(wanted, seen, refused="")
 
     def _begins(self) -> Iterator[datetime]:
         """When the steps are, and what they start before that."""
@@ -105,35 +145,38 @@ class _Player:
         at = self._instant(entry, following)
         self._run_to(at)
         about = entry.expect.is_about() if entry.expect is not None else frozenset[str]()
-        before = there_is(self._world, at=about)
-        dated = len(self._world.dated)
+        is_looked_at = self._is_shown or entry.expect is not None
+        before = there_is(self.world, at=about) if is_looked_at and entry.action else NOTHING
+        dated = len(self.world.dated)
         refused = self._act(entry, at)
-        self._asked_by |= dict.fromkeys(self._world.dated[dated:], len(self._steps))
-        self._steps.append(
-            StepSeen(
-                at=at,
-                date=local_date(at, self._world.zone_of(entry.action)),
-                do=entry.name or "expect",
-                line=entry.place.line,
-                refused=refused,
-                invoices=invoices_made(self._world, before) if entry.action else (),
-                credit_notes=notes_made(self._world, before) if entry.action else (),
-            )
-        )
+        self._asked_by |= dict.fromkeys(self.world.dated[dated:], len(self._steps))
+        if self._is_shown:
+            self._steps.append(self._seen_of(entry, at, refused, before))
         if entry.expect is not None:
-            after = look(self._world, at=about)
+            after = look(self.world, at=about)
             whole = made(before, after) if entry.action else self._of_day(after, entry, at)
-            seen = _since(entry.expect, after, self._world) or whole
-            self._differences += differences(entry.expect, seen, refused=refused)
+            seen = _since(entry.expect, after, self.world) or whole
+            self.differences += differences(entry.expect, seen, refused=refused)
+
+    def _seen_of(self, entry: Entry, at: datetime, refused: str, before: There) -> StepSeen:
+        return StepSeen(
+            at=at,
+            date=local_date(at, self.world.zone_of(entry.action)),
+            do=entry.name or "expect",
+            line=entry.place.line,
+            refused=refused,
+            invoices=invoices_made(self.world, before) if entry.action else (),
+            credit_notes=notes_made(self.world, before) if entry.action else (),
+        )
 
     def _instant(self, entry: Entry, following: Entry | None) -> datetime:
         """When a step is: a day that is only looked at is looked at when it is over."""
-        zone = self._world.zone_of(entry.action)
+        zone = self.world.zone_of(entry.action)
         at = entry.at.at(zone)
         if entry.action is None and entry.at.day is not None:
             end = local_midnight(entry.at.day + timedelta(days=1), zone) - MOMENT
             other = following.action if following else None
-            at = min(end, following.at.at(self._world.zone_of(other))) if following else end
+            at = min(end, following.at.at(self.world.zone_of(other))) if following else end
         if at < self._at:
             if local_date(at, zone) == local_date(self._at, zone) and entry.at.day is not None:
                 return self._at
@@ -150,7 +193,7 @@ class _Player:
             return ""
         try:
             with clock.moved_to(at):
-                PLAYERS[type(entry.action)](self._world, entry.action, at)
+                PLAYERS[type(entry.action)](self.world, entry.action, at)
         except ScenarioInvalid:
             raise
         except (InvalidInput, Conflict) as problem:
@@ -159,81 +202,54 @@ class _Player:
             return str(problem)
         self._run_to(at)
         with clock.moved_to(at):
-            if self._world.bills_by_thresholds:
+            if self.world.bills_by_thresholds:
                 bill_thresholds(at=at)
-            if self._world.bills_ahead:
+            if self.world.bills_ahead:
                 bill_usage_ahead(at=at)
-            fill_paid_top_ups(at=at)
+            if self.world.has_wallets:
+                fill_paid_top_ups(at=at)
             self._buy_credits(at)
-            tend(self._world, at)
+            tend(self.world, at)
         self._run_to(at)
         with clock.moved_to(at):
-            tend(self._world, at)
+            tend(self.world, at)
         return ""
 
     def _run_to(self, at: datetime) -> None:
         """Bill at every instant up to this one at which something is due, as the scheduler does."""
-        for instant in self._due_instants(at):
+        for instant in instants(self.world, after=self._at, until=at):
             with clock.moved_to(instant):
-                if self._world.dated:
+                if self.world.dated:
                     make_dated_changes(at=instant)
                 run_billing(at=instant)
-                if self._world.planned:
+                if self.world.planned:
                     start_planned(at=instant)
-                    self._world.name_started()
+                    self.world.name_started()
                     self._refuse_starts()
                 # Nobody reviews what is only played.
-                issue_all(ids=list(in_review().values_list("pk", flat=True)), at=instant)
+                if held := held_drafts():
+                    issue_all(ids=held, at=instant)
                 refund_promised(at=instant)
                 self._buy_credits(instant)
-                tend(self._world, instant)
+                tend(self.world, instant)
             self._refuse_failures()
             self._at = max(self._at, instant)
-        expire_prepaid(at=at)
+        if self.world.has_wallets:
+            expire_prepaid(at=at)
         self._at = max(self._at, at)
-
-    def _due_instants(self, until: datetime) -> Iterator[datetime]:
-        for _ in range(RUNS_MAX):
-            coming = list(dunning_instants(self._world, after=self._at, until=until))
-            first = due(until).order_by("next_billing_at").first()
-            if first is not None and first.next_billing_at is not None:
-                coming.append(max(first.next_billing_at, self._at))
-            if self._world.dated:
-                days = DatedChange.objects.ready(until).values_list("try_at", flat=True)
-                coming += [max(day, self._at) for day in days]
-            if self._world.planned:
-                starts = PlannedStart.objects.ready(until).values_list("try_at", flat=True)
-                coming += [max(day, self._at) for day in starts]
-            # First bills of a day wait until it is over, for others to be put on them.
-            held = in_review().filter(review_until__lte=until, awaits_tax=False)
-            ends = held.values_list("review_until", flat=True)
-            coming += [max(end, self._at) for end in ends if end is not None]
-            if self._world.buys_credits:
-                for wallet in Wallet.objects.filter(topup_next_at__lte=until):
-                    assert wallet.topup_next_at is not None
-                    coming.append(wallet.topup_next_at)
-            if not coming:
-                return
-            yield min(coming)
-        raise InvalidInput(
-            f"more than {RUNS_MAX} billing runs", field="run_until", remedy="an earlier day"
-        )
 
     def _buy_credits(self, at: datetime) -> None:
         """Top up the wallets that say so, as the scheduler does."""
-        if self._world.buys_credits:
+        if self.world.buys_credits:
             top_up_due(at=at)
 
     def _refuse_failures(self) -> None:
-        failure = BillingFailure.objects.filter(
-            subscription__in=Subscription.objects.filter(pk__in=self._world.subscriptions.values()),
-            released_at__isnull=True,
-        ).first()
+        failure = _failed.first(subscriptions=list(self.world.subscriptions.values()))
         if failure is not None:
             raise StepRefused(self._scenario.place, InvalidInput(failure.error, field="billing"))
 
     def _refuse_starts(self) -> None:
-        planned = {pk: name for name, pk in self._world.planned.items()}
+        planned = {pk: name for name, pk in self.world.planned.items()}
         refused = PlannedStart.objects.filter(pk__in=planned, state="refused").first()
         if refused is not None:
             why = f"{planned[refused.pk]!r} did not start on {refused.on}: {refused.why}"
@@ -241,7 +257,7 @@ class _Player:
 
     def _of_day(self, seen: Seen, entry: Entry, at: datetime) -> Seen:
         """What is there, but of the documents only those of the day that is looked at."""
-        zone = self._world.zone_of(entry.action)
+        zone = self.world.zone_of(entry.action)
         day = entry.at.day or local_date(at, zone)
         return dataclasses.replace(
             seen,
@@ -252,9 +268,10 @@ class _Player:
             transitions=tuple(row for row in seen.transitions if row.date == day),
         )
 
-    def _see(self) -> Seen:
+    def see(self) -> Seen:
+        """Everything that there is now, and what each step made."""
         self._say_refusals()
-        return dataclasses.replace(look(self._world), steps=tuple(self._steps))
+        return dataclasses.replace(look(self.world), steps=tuple(self._steps))
 
     def _say_refusals(self) -> None:
         """Say with the step that asked for a change of a day why it was not made on it."""
@@ -263,6 +280,12 @@ class _Player:
             place = self._asked_by[change.pk]
             why = f"on {change.on}: {change.why}"
             self._steps[place] = dataclasses.replace(self._steps[place], refused=why)
+
+
+@standing
+def _failed(subscriptions: list[int]) -> QuerySet[BillingFailure]:
+    failures = BillingFailure.objects.filter(subscription__any_of=subscriptions)
+    return failures.filter(released_at__isnull=True).order_by("pk")[:1]
 
 
 def _since(expect: Expectation, seen: Seen, world: World) -> Seen | None:

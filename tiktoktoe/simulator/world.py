@@ -9,7 +9,7 @@ from subscriptions.models import Customer, EventSource, PlanVersion, Subscriptio
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.periods import local_date
 from tiktoktoe.simulator.errors import Place, ScenarioInvalid
-from tiktoktoe.simulator.scenario.actions import Action
+from tiktoktoe.simulator.scenario.actions import Action, SetWallet, TopUpWallet
 from tiktoktoe.simulator.scenario.nodes import Text
 from tiktoktoe.simulator.scenario.timeline import Scenario
 from tiktoktoe.simulator.scenario.values import read_when
@@ -168,6 +168,12 @@ class World:
     def bills_by_thresholds(self) -> bool:
         """Whether a plan of the file bills usage early above an amount."""
         return any(plan.thresholds for plan in self.scenario.plans)
+
+    @property
+    def has_wallets(self) -> bool:
+        """Whether a step of the file makes a wallet."""
+        steps = (entry.action for entry in self.scenario.timeline)
+        return any(isinstance(action, (TopUpWallet, SetWallet)) for action in steps)
 
     def subscription_names(self) -> dict[int, str]:
         """The name of each subscription by its key."""

@@ -45,7 +45,8 @@ from billing.services.dunning.requests import next_request_at, request_overdue
 from billing.services.dunning.runs import run_dunning
 from billing.services.invoices.ahead import bill_usage_ahead
 from billing.services.invoices.draft_review import in_review, issue_reviewed
-from billing.services.invoices.renewal import due, run_billing
+from billing.services.invoices.due import due, is_due
+from billing.services.invoices.renewal import run_billing
 from billing.services.invoices.thresholds import bill_thresholds
 from billing.services.payments.collection import collect_due, mark_overdue
 from billing.services.payments.hold_rests import let_go_of_rests
@@ -109,7 +110,7 @@ def bill_by_clocks() -> int:
     """Bill what is due by each test clock, as it stands; gives how many runs that took."""
     runs = 0
     for clock in clocks_in_use():
-        if due(clock.at, clock=clock).exists():
+        if is_due(clock.at, clock=clock):
             with moved_to(clock.at):
                 run_billing(at=clock.at, clock=clock)
             runs += 1
@@ -119,7 +120,7 @@ def bill_by_clocks() -> int:
 def _pass(clock: CustomerClock, instant: datetime) -> None:
     """Everything that the scheduler does for customers, once, for those of a clock."""
     make_dated_changes(at=instant, clock=clock)
-    if due(instant, clock=clock).exists():
+    if is_due(instant, clock=clock):
         run_billing(at=instant, clock=clock)
     start_planned(at=instant, clock=clock)
     issue_reviewed(at=instant, clock=clock)

@@ -8,7 +8,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from billing.domain.attempts import COUNTED_REFUND_STATES
 from billing.models import CreditNote, Payment, Refund
@@ -17,6 +17,7 @@ from subscriptions.models import CustomerClock
 from subscriptions.services.transitions import SCHEDULE, Actor
 from tiktoktoe.kernel.errors import Conflict, GatewayError, InvalidInput
 from tiktoktoe.kernel.money import Money, total
+from tiktoktoe.standing import standing
 
 logger = logging.getLogger(__name__)
 LOOKED_BACK = timedelta(days=30)
@@ -57,22 +58,36 @@ def refund_promised(*, at: datetime, clock: CustomerClock | None = None) -> int:
     What was tried in vain waits for a person. Of customers with a test clock only those of
     `clock` are looked at, and of it no others. Talks to gateways, so wrap nothing around it.
     """
-    tried = Refund.objects.filter(credit_note=OuterRef("pk"))
-    promised = CreditNote.objects.filter(
-        ~Exists(tried),
-        to_refund__gt=0,
-        issued_at__gt=at - LOOKED_BACK,
-        issued_at__lte=at,
-        customer__clock=clock,
+    since = at - LOOKED_BACK
+    promised = (
+        _promised.rows(since=since, at=at)
+        if clock is None
+        else _promised_on_clock.rows(since=since, at=at, clock=clock.pk)
     )
     given = 0
-    for note in promised.order_by("issued_at", "pk"):
+    for note in promised:
         try:
             given += bool(refund_credit_note(note=note, actor=SCHEDULE, at=at))
         except (Conflict, InvalidInput, GatewayError) as refusal:
             facts = {"note": note.number, "reason": str(refusal)}
             logger.warning("promised refund not sent", extra=facts)
     return given
+
+
+@standing
+def _promised(since: datetime, at: datetime) -> QuerySet[CreditNote]:
+    return _untried(since, at).filter(customer__clock=None)
+
+
+@standing
+def _promised_on_clock(since: datetime, at: datetime, clock: int) -> QuerySet[CreditNote]:
+    return _untried(since, at).filter(customer__clock=clock)
+
+
+def _untried(since: datetime, at: datetime) -> QuerySet[CreditNote]:
+    tried = Refund.objects.filter(credit_note=OuterRef("pk"))
+    issued = CreditNote.objects.filter(issued_at__gt=since, issued_at__lte=at)
+    return issued.filter(~Exists(tried), to_refund__gt=0).order_by("issued_at", "pk")
 
 
 def left_to_refund(note: CreditNote) -> Money:

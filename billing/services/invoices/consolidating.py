@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from billing.models import Invoice, InvoicingTerms
 from billing.services.invoices.draft_parts import Boundary
+from billing.services.invoices.due import waiting
 from billing.services.payments.payment_events import actor_name
 from subscriptions.models import Customer, Subscription
-from subscriptions.models.subscriptions import SubscriptionQuerySet
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.money import currency_of
+from tiktoktoe.standing import standing
 
 
 @transaction.atomic
@@ -125,18 +127,16 @@ class Claimed:
                 yield boundary
 
 
-def claim_whole(ids: Sequence[int], due: SubscriptionQuerySet) -> Claimed:
+def claim_whole(ids: Sequence[int], due_by: datetime) -> Claimed:
     """The same subscriptions, with all others that are due of customers who want one invoice.
 
     In the caller's transaction. Customers whom another worker has are left out. One query
     where nobody wants it.
     """
-    terms = InvoicingTerms.objects.filter(
-        customer__subscriptions__in=ids, is_consolidated=True
-    ).values_list("pk", "customer_id")
-    wanted = dict(terms)
+    wanted = dict(_who_want_one.rows(ids=list(ids)))
     if not wanted:
         return Claimed(list(ids))
+    due = waiting(due_by)
     locked = InvoicingTerms.objects.filter(pk__in=wanted).order_by("pk")
     held = set(locked.select_for_update(skip_locked=True, no_key=True).values_list("pk", flat=True))
     away = {customer for pk, customer in wanted.items() if pk not in held}
@@ -147,3 +147,9 @@ def claim_whole(ids: Sequence[int], due: SubscriptionQuerySet) -> Claimed:
     others = due.filter(pk__in=ids).exclude(customer__in=[*mine, *away])
     kept = list(others.values_list("pk", flat=True))
     return Claimed([*kept, *(pk for group in whole.values() for pk in group)], whole)
+
+
+@standing
+def _who_want_one(ids: list[int]) -> QuerySet[InvoicingTerms, tuple[int, int]]:
+    terms = InvoicingTerms.objects.filter(customer__subscriptions__any_of=ids, is_consolidated=True)
+    return terms.values_list("pk", "customer_id")

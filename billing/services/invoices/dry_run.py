@@ -13,8 +13,8 @@ from django.utils import timezone
 from billing.errors import BeingWorkedOn, DryRunInvalid, DryRunNotRunning
 from billing.models import DryRun, DryRunChunk, DryRunFailure, DryRunInvoice
 from billing.queries.line_changes import LineChange
+from billing.services.invoices.due import due_after_changes
 from billing.services.invoices.rehearsing import Rehearsal, rehearse
-from billing.services.invoices.renewal import due_after_changes
 from billing.services.invoices.run_changes import Rehearsed
 from tiktoktoe.accounts.models import User
 

@@ -14,7 +14,8 @@ from billing.errors import BeingWorkedOn
 from billing.models import DatedChange
 from billing.models.dated_changes import DatedChangeQuerySet
 from billing.services.changes.dated_work import carry_out
-from billing.services.invoices.renewal import claim, draft_and_move_on, due
+from billing.services.invoices.due import due
+from billing.services.invoices.renewal import claim, draft_and_move_on
 from billing.services.invoices.run_changes import LinesBefore, Rehearsed, beside_last_period
 from tiktoktoe.kernel.rehearsal import rehearsing
 

@@ -12,10 +12,10 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import F
 
 from billing.errors import BillingNotDue
-from billing.models import BillingFailure, BillingRun, DatedChange, Invoice
+from billing.models import BillingFailure, BillingRun, Invoice
 from billing.services.changes.scheduled_changes import apply_scheduled_changes, with_coming
 from billing.services.credit.giving_back import give_back_at_end
 from billing.services.invoices.boundaries import ends_at, next_boundary
@@ -23,11 +23,11 @@ from billing.services.invoices.consolidating import claim_whole
 from billing.services.invoices.draft_parts import Boundary
 from billing.services.invoices.draft_review import ReviewDays, Written, hold_for_review
 from billing.services.invoices.drafting import draft_invoices
+from billing.services.invoices.due import due, first_due, is_due, lock_due
 from billing.services.invoices.refreshing import keep_boundaries
 from billing.services.invoices.resuming import count_from_resumptions
 from billing.services.invoices.writing import finalize_drafts, write_drafts
 from subscriptions.models import CustomerClock, Subscription, UsageClosing
-from subscriptions.models.subscriptions import SubscriptionQuerySet
 from subscriptions.services.add_ons import note_scheduled_add_ons
 from subscriptions.services.lifecycle import convert_trial, end_subscription
 from subscriptions.services.pauses import pause_subscription, resume_subscription
@@ -113,22 +113,22 @@ def run_in_hand(*, at: datetime) -> BillingRun | None:
     )
     if unfinished is not None:
         return unfinished
-    return open_run(at=at) if due(at).exists() else None
+    return open_run(at=at) if is_due(at) else None
 
 
 @transaction.atomic
 def open_run(*, at: datetime, clock: CustomerClock | None = None) -> BillingRun:
     """Begin a run, with the count of what is due."""
-    return BillingRun.objects.create(
-        at=at, clock=clock, due_count=due(at, clock=clock).count(), started_at=at
-    )
+    known = len(first_due(at, clock=clock, limit=_ahead()))
+    count = known if known < _ahead() else due(at, clock=clock).count()
+    return BillingRun.objects.create(at=at, clock=clock, due_count=count, started_at=at)
 
 
 @transaction.atomic
 def finish_run(*, run: BillingRun, at: datetime) -> BillingRun:
     """End a run when nothing is due any more; while something is, it goes on."""
     run.refresh_from_db()
-    if run.state == BillingRun.State.RUNNING and not due(run.at, clock=run.clock).exists():
+    if run.state == BillingRun.State.RUNNING and not is_due(run.at, clock=run.clock):
         run.state = BillingRun.State.DONE
         run.finished_at = at
         run.save(update_fields=["state", "finished_at"])
@@ -141,41 +141,16 @@ def work_on(*, run: BillingRun, at: datetime) -> ChunkResult:
     close_due_usage(at=run.at, clock=run.clock)
     done = NOTHING
     while True:
-        ids = list(
-            due(run.at, clock=run.clock)
-            .order_by("customer_id", "pk")
-            .values_list("pk", flat=True)[: settings.BILLING_CHUNK_SIZE * CLAIM_AHEAD]
-        )
+        ids = first_due(run.at, clock=run.clock, limit=_ahead())
         result = _first_chunk(ids, run, at)
         if not result.billed and not result.failures:
             return replace(done, is_over=not ids)
         done = done.plus(result)
 
 
-def due(at: datetime, *, clock: CustomerClock | None = None) -> SubscriptionQuerySet:
-    """Subscriptions to be billed by an instant, without those that are set aside.
-
-    Of customers with a test clock only those of `clock`: nobody else's time moves theirs.
-    """
-    return _waiting(at).on_clock(clock)
-
-
-def due_after_changes(at: datetime) -> SubscriptionQuerySet:
-    """The same for customers without a clock, as if every change of a day before were made."""
-    return _not_set_aside(at).on_clock(None)
-
-
-def _waiting(at: datetime) -> SubscriptionQuerySet:
-    """What is due, without what changes on a day before that: the change comes first."""
-    changes = DatedChange.objects.scheduled().filter(
-        subscription=OuterRef("pk"), due_at__lte=OuterRef("next_billing_at")
-    )
-    return _not_set_aside(at).filter(~Exists(changes))
-
-
-def _not_set_aside(at: datetime) -> SubscriptionQuerySet:
-    failed = BillingFailure.objects.filter(subscription=OuterRef("pk"), released_at__isnull=True)
-    return Subscription.objects.due_for_billing(at).filter(~Exists(failed))
+def _ahead() -> int:
+    """Of how many a worker learns at once, to find a chunk that no other one has."""
+    return int(settings.BILLING_CHUNK_SIZE) * CLAIM_AHEAD
 
 
 def close_due_usage(*, at: datetime, clock: CustomerClock | None = None) -> None:
@@ -240,7 +215,9 @@ def bill_chunk(ids: Sequence[int], *, run: BillingRun, at: datetime) -> ChunkRes
     boundaries, review = claim(ids, run.at, at)
     written = draft_and_move_on(boundaries, at)
     finalize_drafts(hold_for_review(written, boundaries, review=review, at=at), at=at)
-    BillingRun.objects.filter(pk=run.pk).update(invoice_count=F("invoice_count") + len(written))
+    if written:
+        count = F("invoice_count") + len(written)
+        BillingRun.objects.filter(pk=run.pk).update(invoice_count=count)
     return ChunkResult(billed=len(boundaries), invoices=len(written), failures=0)
 
 
@@ -271,14 +248,8 @@ def claim(
 
     With it, whose drafts are held: their usage stays open; `is_held`: that of all of them.
     """
-    claimed = claim_whole(ids, _waiting(due_by))
-    locked = list(
-        _waiting(due_by)
-        .filter(pk__in=claimed.ids)
-        .select_for_update(of=("self",), skip_locked=True)
-        .select_related("customer", "plan_version__plan")
-        .order_by("customer_id", "pk")
-    )
+    claimed = claim_whole(ids, due_by)
+    locked = lock_due(claimed.ids, at=due_by)
     count_from_resumptions(locked)
     review = ReviewDays(subscription.customer_id for subscription in locked)
     found = _boundaries(locked)

@@ -15,7 +15,8 @@ from billing.services.changes.dated_previews import preview_dated_change
 from billing.services.changes.dated_work import make_dated_changes
 from billing.services.changes.plan_changes import change_plan
 from billing.services.changes.wanted import Wanted
-from billing.services.invoices.renewal import due, run_billing
+from billing.services.invoices.due import due
+from billing.services.invoices.renewal import run_billing
 from subscriptions.errors import AddOnInvalid
 from subscriptions.models import PlanVersion, Subscription
 from tests.factories.lifecycle import at, begin, fee_of

@@ -22,8 +22,9 @@ from billing.services.changes.wanted import Wanted
 from billing.services.credit.customer_credit import grant_credit
 from billing.services.invoices.consolidating import set_invoicing
 from billing.services.invoices.draft_review import issue_reviewed
+from billing.services.invoices.due import due
 from billing.services.invoices.rehearsing import rehearse
-from billing.services.invoices.renewal import due, run_billing
+from billing.services.invoices.renewal import run_billing
 from subscriptions.domain.proration_policy import Timing
 from subscriptions.errors import PlanVersionNotOnSale, SubscriptionChanged
 from subscriptions.models import PlanVersion, Subscription

@@ -25,7 +25,8 @@ from billing.services.credit.customer_credit import grant_credit
 from billing.services.invoices.consolidating import set_invoicing
 from billing.services.invoices.draft_parts import DraftInvoice
 from billing.services.invoices.draft_review import issue_reviewed
-from billing.services.invoices.renewal import due, run_billing
+from billing.services.invoices.due import due
+from billing.services.invoices.renewal import run_billing
 from subscriptions.errors import SubscriptionInvalid
 from subscriptions.models import Customer, PlanVersion, Subscription
 from tests.factories.lifecycle import at, begin, fee_of, taxed_customer

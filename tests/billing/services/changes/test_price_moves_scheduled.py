@@ -16,7 +16,8 @@ from billing.services.changes.plan_changes import change_plan
 from billing.services.changes.price_move_previews import MoveTerms, preview_price_move
 from billing.services.changes.price_moves import start_price_move, work_on_price_moves
 from billing.services.changes.wanted import Wanted
-from billing.services.invoices.renewal import due, run_billing
+from billing.services.invoices.due import due
+from billing.services.invoices.renewal import run_billing
 from subscriptions.domain.proration_policy import Timing
 from subscriptions.models import PlanVersion, Subscription
 from subscriptions.services.policies import ChangeOverride

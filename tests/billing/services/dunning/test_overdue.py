@@ -38,7 +38,7 @@ from tests.factories.billing import open_invoice
 from tests.factories.dunning import campaign_terms
 from tests.factories.subscriptions import JAN_1, TEST_ACTOR, make_customer
 from tests.stripe_world import first_invoice_of, later
-from tiktoktoe.simulator.playing import play
+from tiktoktoe.simulator.playing import check
 from tiktoktoe.simulator.scenario.timeline import read_scenarios
 
 D = Decimal
@@ -256,4 +256,4 @@ def test_what_was_blocked_over_the_end_of_a_period_is_billed_and_credited(
         text = text.replace("credit_note: {total_cents: 16932}", "credit_notes: 2")
     (scenario,) = read_scenarios(text)
 
-    assert [str(difference) for difference in play(scenario).differences] == []
+    assert [str(difference) for difference in check(scenario)] == []
