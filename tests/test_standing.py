@@ -16,10 +16,12 @@ import billing
 import finance
 import subscriptions
 from billing.models import Invoice, PaymentAttempt
+from billing.queries.planned_prices import planned_versions
 from billing.services.invoices.due import _due_of_clock, _due_without_clock
 from billing.services.payments.collection import _first_due
 from finance.queries.unposted import DOCUMENT_KINDS, _first_waiting
 from subscriptions.models import Customer
+from subscriptions.services.meters import _clashing
 from tests.factories.billing import open_invoice
 from tests.factories.subscriptions import make_customer
 from tests.stripe_world import NOW
@@ -39,6 +41,8 @@ def all_there_are() -> list[StandingQuery[..., Any, Any]]:
         _first_due(40, is_rest=is_rest)
     for due in (_due_without_clock, _due_of_clock):
         due(40)
+    for planned in (planned_versions, None):
+        _clashing(planned)
     return [known for known in KNOWN if not known.build.__module__.startswith("tests.")]
 
 

@@ -6,27 +6,22 @@ from django.db.models import Q, QuerySet
 
 from billing.models import DatedChange, PlanChange, PriceMoveRow
 from subscriptions.domain.lifecycle import LIVE_STATES
-from subscriptions.models import PlanVersion, Subscription
+from subscriptions.models import PlanVersion
+from subscriptions.services.meters import NONE
 
 
 def planned_versions(
-    customer_id: int,
-    *,
-    changing: Subscription | None = None,
-    add_on: PlanVersion | None = None,
+    *, customer: int, plan_of: int = NONE, add_on_of: int = NONE, add_on: int = NONE
 ) -> "QuerySet[PlanVersion]":
     """Those of changes, also of a day, and of price moves that wait, of what has not ended.
 
-    `changing`: the subscription whose plan, or whose `add_on`, is being changed, so that what
-    is scheduled for that does not count.
+    What is scheduled for the plan of the subscription `plan_of` does not count, nor for the
+    add-on of the plan `add_on` of the subscription `add_on_of`: that is being changed.
     """
-    whose = Q(subscription__customer=customer_id, subscription__state__in=sorted(LIVE_STATES))
-    of_plan, of_day = whose, whose
-    if changing is not None and add_on is not None:
-        of_day &= ~Q(subscription=changing.pk, plan_version__plan=add_on.plan_id)
-    elif changing is not None:
-        of_plan &= ~Q(subscription=changing.pk)
-        of_day &= ~Q(subscription=changing.pk, kind=DatedChange.Kind.PLAN)
+    whose = Q(subscription__customer=customer, subscription__state__in=sorted(LIVE_STATES))
+    of_plan = whose & ~Q(subscription=plan_of)
+    of_day = whose & ~Q(subscription=plan_of, kind=DatedChange.Kind.PLAN)
+    of_day &= ~Q(subscription=add_on_of, plan_version__plan=add_on)
     changes, days, moves = _scheduled(of_plan, of_day)
     return PlanVersion.objects.filter(
         Q(pk__in=changes.values("plan_version"))

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Greatest
 
 from subscriptions.models import (
@@ -15,6 +15,7 @@ from subscriptions.models import (
 )
 from subscriptions.services.meters import usage_begins
 from subscriptions.services.transitions import SCHEDULE, Actor, record_transition
+from tiktoktoe.standing import standing
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +27,13 @@ def current_add_on(
     subscription: Subscription, version: PlanVersion, at: datetime
 ) -> SubscriptionAddOn | None:
     """What a subscription has at an instant of the add-on that a version is of."""
-    rows = subscription.add_ons.at(at).select_related("plan_version")
-    return rows.filter(plan=version.plan_id).first()
+    return _there.first(subscription=subscription.pk, plan=version.plan_id, at=at)
+
+
+@standing
+def _there(subscription: int, plan: int, at: datetime) -> "QuerySet[SubscriptionAddOn]":
+    rows = SubscriptionAddOn.objects.at(at).select_related("plan_version")
+    return rows.filter(subscription=subscription, plan=plan)[:1]
 
 
 def put_add_on(

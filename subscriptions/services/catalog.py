@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import QuerySet
 
 from subscriptions.errors import PlanVersionPublished, PriceInvalid
 from subscriptions.models import (
@@ -31,6 +31,7 @@ from subscriptions.services.version_terms import (
 )
 from tiktoktoe.kernel.money import currency_of
 from tiktoktoe.kernel.periods import Interval
+from tiktoktoe.standing import standing
 
 
 @transaction.atomic
@@ -118,9 +119,9 @@ def draft_plan_version(
     """
     check_prices(prices, minimum_amount)
     check_thresholds(thresholds)
-    Plan.objects.select_for_update().get(pk=plan.pk)
+    _locked_plan.get(pk=plan.pk)
     currency_of(currency)
-    last = PlanVersion.objects.filter(plan=plan, currency=currency).aggregate(n=Max("number"))["n"]
+    last = _numbers.first(plan=plan.pk, currency=currency)
     version = PlanVersion.objects.create(
         plan=plan,
         currency=currency,
@@ -134,6 +135,27 @@ def draft_plan_version(
     return version
 
 
+@standing
+def _locked_plan(pk: int) -> "QuerySet[Plan]":
+    return Plan.objects.select_for_update().filter(pk=pk).order_by()
+
+
+@standing
+def _numbers(plan: int, currency: str) -> "QuerySet[PlanVersion, int]":
+    versions = PlanVersion.objects.filter(plan=plan, currency=currency)
+    return versions.order_by("-number").values_list("number", flat=True)[:1]
+
+
+@standing
+def _locked(pk: int) -> "QuerySet[PlanVersion]":
+    return PlanVersion.objects.select_for_update().filter(pk=pk).order_by()
+
+
+@standing
+def _price_of(version: int) -> "QuerySet[Price, int]":
+    return Price.objects.filter(plan_version=version).order_by().values_list("pk", flat=True)[:1]
+
+
 @transaction.atomic
 def publish_plan_version(*, version: PlanVersion, at: datetime) -> PlanVersion:
     """Put a version on sale; from then on neither it nor its prices can change.
@@ -142,12 +164,12 @@ def publish_plan_version(*, version: PlanVersion, at: datetime) -> PlanVersion:
         PlanVersionPublished: If it is on sale already.
         PriceInvalid: If it has no price.
     """
-    locked = PlanVersion.objects.select_for_update().get(pk=version.pk)
+    locked = _locked.get(pk=version.pk)
     if locked.published_at is not None:
         raise PlanVersionPublished(f"{locked} is on sale since {locked.published_at:%Y-%m-%d}")
-    if not locked.prices.exists():
+    if not _price_of.rows(version=locked.pk):
         raise PriceInvalid("a plan version needs at least one price", field="prices")
-    if locked.plan.is_add_on:
+    if version.plan.is_add_on:
         _check_add_on(locked)
     locked.published_at = at
     locked.save(update_fields=["published_at"])

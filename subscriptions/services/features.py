@@ -119,6 +119,8 @@ def revoke_grant(*, version: PlanVersion, feature: Feature) -> None:
 
 def carry_grants(version: PlanVersion) -> None:
     """Give a new draft the features of the version before, in the caller's transaction."""
+    if version.number == 1:
+        return
     before = PlanVersion.objects.filter(
         plan_id=version.plan_id, currency=version.currency, number__lt=version.number
     ).order_by("-number")

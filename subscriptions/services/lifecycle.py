@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from subscriptions.domain.lifecycle import ensure_allowed
 from subscriptions.errors import SubscriptionChanged
-from subscriptions.models import Subscription, SubscriptionPhase
+from subscriptions.models import Subscription, SubscriptionPhase, SubscriptionTransition
 from subscriptions.services.add_ons import end_add_ons
 from subscriptions.services.transitions import SCHEDULE, Actor, record_transition
+from tiktoktoe.standing import standing
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +80,12 @@ def end_subscription(
 
 def lock_subscription(subscription: Subscription) -> Subscription:
     """The subscription as the database has it now, locked until the transaction ends."""
-    return Subscription.objects.select_for_update(of=("self",)).get(pk=subscription.pk)
+    return _locked.get(pk=subscription.pk)
+
+
+@standing
+def _locked(pk: int) -> "QuerySet[Subscription]":
+    return Subscription.objects.select_for_update(of=("self",)).filter(pk=pk).order_by()
 
 
 def hold_until_paid(subscription: Subscription) -> None:
@@ -126,8 +133,14 @@ def close_phase(subscription: Subscription, until: datetime, *, at: datetime) ->
 
 def change_token(subscription: Subscription) -> str:
     """Names how a subscription is now; another act, or another period, changes it."""
-    last = subscription.transitions.order_by("-pk").values_list("pk", flat=True).first()
+    last = _last_moves.first(subscription=subscription.pk)
     return f"{last or 0}-{subscription.current_period_start:%Y%m%d%H%M%S}"
+
+
+@standing
+def _last_moves(subscription: int) -> "QuerySet[SubscriptionTransition, int]":
+    moves = SubscriptionTransition.objects.filter(subscription=subscription)
+    return moves.order_by("-pk").values_list("pk", flat=True)[:1]
 
 
 def ensure_unchanged(locked: Subscription, expected: str | None) -> None:

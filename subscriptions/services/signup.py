@@ -19,7 +19,7 @@ from subscriptions.models import (
 )
 from subscriptions.services.changes import ensure_no_add_on
 from subscriptions.services.lifecycle import hold_until_paid
-from subscriptions.services.meters import clashing_meter, usage_begins
+from subscriptions.services.meters import Planned, clashing_meter, usage_begins
 from subscriptions.services.policies import policy_of
 from subscriptions.services.transitions import Actor, record_transition
 from tiktoktoe.kernel.ids import short_id
@@ -43,7 +43,7 @@ def subscribe(
     starts_at: datetime | None = None,
     needs_payment: bool = False,
     reference: str = "",
-    planned: "QuerySet[PlanVersion] | None" = None,
+    planned: Planned | None = None,
 ) -> Subscription:
     """Start a subscription on the customer's local day of `starts_at`, by default of `at`.
 
@@ -63,7 +63,7 @@ def subscribe(
         starts_at: An earlier start, in a first period that is not over.
         needs_payment: Whether it only begins when its first invoice is paid; a trial begins.
         reference: Its own, if it has one already; else one is made up.
-        planned: The prices that the customer's other subscriptions are scheduled to go to.
+        planned: Gives the prices that the customer's other subscriptions are scheduled to go to.
 
     Raises:
         PlanVersionNotOnSale: If the version is a draft, or not effective yet.
@@ -261,7 +261,7 @@ def _live_of(customer: int) -> "QuerySet[Subscription, int]":
 def _check_meters(
     version: PlanVersion,
     customer: Customer,
-    planned: "QuerySet[PlanVersion] | None",
+    planned: Planned | None,
     at: datetime,
 ) -> None:
     """A usage event names customer and meter, so only one live subscription may bill it."""

@@ -3,14 +3,13 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.golden import PATH as SHARED
+from tests.golden import scenarios
 from tiktoktoe.simulator.playing import check
 from tiktoktoe.simulator.scenario.timeline import read_scenarios
 
@@ -57,21 +56,13 @@ def numbers(value: object) -> Iterator[str]:
             yield bare.rstrip("0").rstrip(".") if "." in bare else bare
 
 
-@cache
-def shared() -> dict[str, dict[str, Any]]:
-    if not SHARED.is_file():
-        pytest.skip(f"the golden scenarios are not there: {SHARED}")
-    rows = yaml.safe_load(SHARED.read_text(encoding="utf-8"))["scenarios"]
-    return {row["id"]: row for row in rows}
-
-
 def test_every_golden_scenario_is_here() -> None:
-    assert [path.stem for path in FILES] == sorted(shared())
+    assert [path.stem for path in FILES] == sorted(scenarios())
 
 
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
 def test_no_number_is_another_than_in_the_source(path: Path) -> None:
-    row = shared()[path.stem]
+    row = scenarios()[path.stem]
     text = path.read_text(encoding="utf-8")
     (first, *_) = text.split("\n---\n")
     source = yaml.safe_load(first)["source"]

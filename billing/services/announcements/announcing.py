@@ -86,6 +86,8 @@ def announce_batch(
     with connection.cursor() as cursor:
         cursor.execute(ANNOUNCE.format(found=finder.sql), parameters)
         ids = [row[0] for row in cursor.fetchall()]
+    if not ids:
+        return 0
     announcements = announcements_of(ids)
     write_notices(announcements, at=at)
     write_deliveries(announcements, at=at)

@@ -84,7 +84,7 @@ def check_meters(subscription: Subscription, version: PlanVersion, at: datetime)
         version,
         customer_id=subscription.customer_id,
         at=at,
-        planned=planned_versions(subscription.customer_id, changing=subscription, add_on=version),
+        planned=planned_versions,
         changing=subscription,
     )
     if clash is None:

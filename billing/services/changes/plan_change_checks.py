@@ -52,7 +52,7 @@ def ensure_meters_free(subscription: Subscription, version: PlanVersion, *, at: 
         version,
         customer_id=subscription.customer_id,
         at=at,
-        planned=planned_versions(subscription.customer_id, changing=subscription),
+        planned=planned_versions,
         changing=subscription,
     )
     if clash is not None:

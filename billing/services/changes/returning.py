@@ -55,7 +55,7 @@ def preview_return(
             customer=subscription.customer,
             plan_version=version,
             quantity=subscription.quantity,
-            planned=planned_versions(subscription.customer_id),
+            planned=planned_versions,
             starts_at=_starts_at(subscription, starts_on),
             at=at,
             actor=actor,

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from django.db.models import QuerySet
+
 from billing.models import PlanChange
 from billing.services.invoices.boundaries import coming, ends_at, next_boundary, pauses_at
 from billing.services.invoices.draft_parts import Boundary
@@ -14,19 +16,27 @@ from subscriptions.models import Subscription
 from subscriptions.services.changes import switch_plan
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.periods import Alignment, local_date
+from tiktoktoe.standing import standing
 
 
 def scheduled_changes(subscriptions: Iterable[Subscription]) -> list[PlanChange]:
     """The changes that take effect when these subscriptions are billed next."""
     by_id = {s.pk: s for s in subscriptions if s.next_billing_at is not None}
-    changes = PlanChange.objects.filter(subscription__in=by_id, state="scheduled")
+    if not by_id:
+        return []
     due = []
-    for change in changes.order_by("pk").select_related("plan_version__plan", "actor"):
+    for change in _scheduled.rows(subscriptions=list(by_id)):
         change.subscription = by_id[change.subscription_id]
         boundary = change.subscription.next_billing_at
         if boundary is not None and change.effective_at <= boundary:
             due.append(change)
     return due
+
+
+@standing
+def _scheduled(subscriptions: list[int]) -> "QuerySet[PlanChange]":
+    changes = PlanChange.objects.filter(subscription__any_of=subscriptions, state="scheduled")
+    return changes.order_by("pk").select_related("plan_version__plan", "actor")
 
 
 def rehearsed_boundaries(

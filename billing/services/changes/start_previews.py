@@ -115,7 +115,7 @@ def _previewed(
             trial_days=trial_days,
             alignment=alignment,
             anchor_day=anchor_day,
-            planned=planned_versions(customer.pk),
+            planned=planned_versions,
             at=at,
             actor=NOBODY_YET,
         )

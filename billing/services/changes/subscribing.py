@@ -73,7 +73,7 @@ def start_subscription(
         starts_at=starts_at,
         needs_payment=needs_payment,
         reference=reference,
-        planned=planned_versions(customer.pk),
+        planned=planned_versions,
         at=at,
         actor=actor,
     )

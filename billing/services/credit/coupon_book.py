@@ -3,17 +3,19 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from django.db import connection
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
 from billing.domain.discounts import CouponTerms, DiscountableLine, Discounted, discount
 from billing.models import Coupon, CouponRedemption, CouponUse, Invoice
 from subscriptions.models import Customer, Subscription
 from tiktoktoe.kernel.money import Money
+from tiktoktoe.standing import standing
 
+EVER = datetime.max.replace(tzinfo=UTC)
 EARLY = frozenset({Invoice.Kind.THRESHOLD, Invoice.Kind.AHEAD})
 
 
@@ -69,16 +71,10 @@ class CouponBook:
     """
 
     def __init__(self, customer_ids: Iterable[int], *, redeemed_by: datetime | None = None) -> None:
-        rows = CouponRedemption.objects.filter(
-            customer__in=set(customer_ids), state=CouponRedemption.State.ACTIVE
-        )
-        if redeemed_by is not None:
-            rows = rows.filter(redeemed_at__lte=redeemed_by)
-        if connection.in_atomic_block:
-            rows = rows.select_for_update(of=("self",))
-        loaded = rows.select_related("coupon").prefetch_related("coupon__plans", "coupon__meters")
+        active = _held if connection.in_atomic_block else _active
+        customers = sorted(set(customer_ids))
         self._by_customer: dict[int, list[_Left]] = defaultdict(list)
-        for row in loaded.order_by("pk"):
+        for row in active.rows(customers=customers, redeemed_by=redeemed_by or EVER):
             self._by_customer[row.customer_id].append(
                 _Left(
                     row,
@@ -151,6 +147,21 @@ class CouponBook:
         for used in taken:
             _use(found[used.redemption_id], used)
         return (discounted, taken) if taken else (None, ())
+
+
+@standing
+def _active(customers: list[int], redeemed_by: datetime) -> "QuerySet[CouponRedemption]":
+    rows = CouponRedemption.objects.filter(
+        customer__any_of=customers, state="active", redeemed_at__lte=redeemed_by
+    )
+    loaded = rows.select_related("coupon").prefetch_related("coupon__plans", "coupon__meters")
+    return loaded.order_by("pk")
+
+
+@standing
+def _held(customers: list[int], redeemed_by: datetime) -> "QuerySet[CouponRedemption]":
+    rows = _active.build(customers=customers, redeemed_by=redeemed_by)
+    return rows.select_for_update(of=("self",))
 
 
 def per_redemption(taken: Iterable[CouponTaken]) -> tuple[CouponTaken, ...]:

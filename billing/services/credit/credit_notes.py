@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
 from billing.domain.attempts import COUNTED_REFUND_STATES
 from billing.domain.credit_parts import CreditParts, Sources, credit_parts
@@ -31,6 +31,7 @@ from billing.services.payments.payment_moves import recover_subscription
 from tiktoktoe.kernel.catching_up import written_at
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import Money, total, zero
+from tiktoktoe.standing import standing
 
 logger = logging.getLogger(__name__)
 CREDITABLE_STATES = frozenset({"open", "paid", "uncollectible", "elsewhere"})
@@ -150,11 +151,7 @@ def _check_sum(invoice: Invoice, chosen: Sequence[Credited]) -> None:
 
 def left_of_lines(lines: Sequence[InvoiceLine]) -> dict[UUID, LineLeft]:
     """What credit notes have left of each line; one query, and one for several taxes on a line."""
-    rows = (
-        CreditNoteLine.objects.filter(invoice_line__in=lines)
-        .values_list("invoice_line")
-        .annotate(net=Sum("amount"), tax=Sum("tax_amount"))
-    )
+    rows = _taken.rows(lines=[line.pk for line in lines])
     taken = {pk: (net, tax) for pk, net, tax in rows}
     parts = _parts_taken(lines)
     left = {}
@@ -173,6 +170,13 @@ def left_of_lines(lines: Sequence[InvoiceLine]) -> dict[UUID, LineLeft]:
             ),
         )
     return left
+
+
+@standing
+def _taken(lines: list[UUID]) -> "QuerySet[CreditNoteLine, tuple[UUID, Decimal, Decimal]]":
+    noted = CreditNoteLine.objects.filter(invoice_line__any_of=lines).order_by()
+    of_lines = noted.values_list("invoice_line")
+    return of_lines.annotate(net=Sum("amount"), tax=Sum("tax_amount"))
 
 
 def _parts_taken(lines: Sequence[InvoiceLine]) -> Mapping[tuple[UUID, str], Decimal]:
@@ -219,17 +223,27 @@ def sources_of(invoice: Invoice) -> Sources:
 
 def refundable_of(invoice: Invoice) -> Money:
     """What was paid of an invoice as money and is neither given back nor promised yet."""
-    promised = CreditNote.objects.filter(invoice=invoice).aggregate(sum=Sum("to_refund"))["sum"]
+    promised = sum(_promised.rows(invoice=invoice.pk), Decimal(0))
     paid: Money = invoice.amount_paid
-    return paid - _refunded_without_note(invoice) - Money(promised or 0, invoice.currency)
+    return paid - _refunded_without_note(invoice) - Money(promised, invoice.currency)
+
+
+@standing
+def _promised(invoice: UUID) -> "QuerySet[CreditNote, Decimal]":
+    notes = CreditNote.objects.filter(invoice=invoice).order_by()
+    return notes.values_list("to_refund", flat=True)
 
 
 def _refunded_without_note(invoice: Invoice) -> Money:
     """What was, or is being, given back of it for no note; it is owed again."""
-    refunds = Refund.objects.filter(
-        payment__invoice=invoice, credit_note=None, state__in=COUNTED_REFUND_STATES
-    )
+    refunds = _without_note.rows(invoice=invoice.pk)
     return total((refund.amount for refund in refunds), invoice.currency)
+
+
+@standing
+def _without_note(invoice: UUID) -> "QuerySet[Refund]":
+    refunds = Refund.objects.filter(payment__invoice=invoice, credit_note__isnull=True)
+    return refunds.filter(state__in=sorted(COUNTED_REFUND_STATES)).order_by()
 
 
 def _write(

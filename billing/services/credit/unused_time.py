@@ -4,6 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
+from uuid import UUID
+
+from django.db.models import QuerySet
 
 from billing.domain.crediting import LineLeft
 from billing.domain.derivation import Derivation, proration_derivation
@@ -18,6 +21,7 @@ from subscriptions.domain.proration_policy import NotePays, ProrationPolicy
 from subscriptions.models import Plan, Price, Subscription
 from tiktoktoe.kernel.money import Money, quantize_amount
 from tiktoktoe.kernel.periods import BillingPeriods, Period
+from tiktoktoe.standing import standing
 
 CHARGED_KINDS = (InvoiceLine.Kind.RECURRING, InvoiceLine.Kind.PRORATION_CHARGE)
 
@@ -103,16 +107,26 @@ def _found(
 
 
 def _billed_beyond(subscription: Subscription, unused_from: datetime) -> list[InvoiceLine]:
-    lines = list(
-        InvoiceLine.objects.filter(subscription=subscription, period_end__gt=unused_from)
-        .exclude(invoice__state__in=UNBILLED_STATES)
-        .select_related("invoice", "price__plan_version__plan")
-        .order_by("invoice__created_at", "invoice", "position")
-    )
+    lines = _lines_beyond.rows(subscription=subscription.pk, at=unused_from)
+    if not lines:
+        return []
     given_back = {line.derivation.get("inputs", {}).get("billed_line") for line in lines}
-    known = UnusedCredit.objects.filter(invoice_line__in=lines, counts=True)
-    given_back |= {str(pk) for pk in known.values_list("invoice_line", flat=True)}
+    given_back |= {str(pk) for pk in _given_back.rows(lines=[line.pk for line in lines])}
     return [line for line in lines if line.kind in CHARGED_KINDS and str(line.pk) not in given_back]
+
+
+@standing
+def _lines_beyond(subscription: int, at: datetime) -> "QuerySet[InvoiceLine]":
+    lines = InvoiceLine.objects.filter(subscription=subscription, period_end__gt=at)
+    billed = lines.exclude(invoice__state__in=UNBILLED_STATES)
+    related = billed.select_related("invoice", "price__plan_version__plan")
+    return related.order_by("invoice__created_at", "invoice", "position")
+
+
+@standing
+def _given_back(lines: list[UUID]) -> "QuerySet[UnusedCredit, UUID]":
+    known = UnusedCredit.objects.filter(invoice_line__any_of=lines, counts=True).order_by()
+    return known.values_list("invoice_line", flat=True)
 
 
 def _worth(

@@ -216,7 +216,7 @@ def test_a_scheduled_change_may_be_replaced_and_is_billed_at_renewal() -> None:
 
     to_plan(first, calling("6.00"))
 
-    assert planned_versions(second.customer_id).count() == 1
+    assert planned_versions(customer=second.customer_id).count() == 1
     run_billing(at=FEB_1)
     first.refresh_from_db()
     assert first.plan_version.prices.filter(meter__isnull=False).exists()
@@ -265,7 +265,7 @@ def test_a_meter_is_looked_for_in_one_query(django_assert_num_queries: Any) -> N
 
     with django_assert_num_queries(1):
         clash = clashing_meter(
-            other, customer_id=asked, at=JAN_10, planned=planned_versions(asked), changing=second
+            other, customer_id=asked, at=JAN_10, planned=planned_versions, changing=second
         )
 
     assert clash is not None
