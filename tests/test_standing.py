@@ -25,13 +25,13 @@ from subscriptions.services.meters import _clashing
 from tests.factories.billing import open_invoice
 from tests.factories.subscriptions import make_customer
 from tests.stripe_world import NOW
-from tiktoktoe import simulator
+from tiktoktoe import accounts, simulator
 from tiktoktoe.standing import KNOWN, StandingQuery, marks_of, standing
 
 
 def all_there_are() -> list[StandingQuery[..., Any, Any]]:
     """Those of every module, and those made when first asked for."""
-    for app in (subscriptions, billing, finance, analytics, simulator):
+    for app in (accounts, subscriptions, billing, finance, analytics, simulator):
         for found in pkgutil.walk_packages(app.__path__, f"{app.__name__}."):
             if ".migrations" not in found.name:
                 importlib.import_module(found.name)

@@ -18,6 +18,7 @@ from billing.models.invoices import Invoice
 from subscriptions.models import Customer
 from tiktoktoe.kernel.money import Money
 from tiktoktoe.kernel.periods import add_months, local_midnight
+from tiktoktoe.standing import standing
 
 FIRST_STAGE = "new"
 
@@ -98,16 +99,21 @@ class Happened:
 
 def portal_banners(user_id: int) -> list[Banner]:
     """For the customers of a portal user: invoices whose run has shown its banner."""
+    return [
+        Banner(invoice=str(run.invoice), words=f"Invoice {run.invoice} is past due. Please pay it.")
+        for run in _with_banner.rows(user_id=user_id)
+    ]
+
+
+@standing
+def _with_banner(user_id: int) -> QuerySet[DunningRun]:
     shown = DunningAct.objects.filter(
         run=OuterRef("pk"), step__kind=StepKind.BANNER, state=DunningAct.State.DONE
     )
     runs = DunningRun.objects.going_on().filter(
         Exists(shown), customer__in=Customer.objects.of_user(user_id), invoice__state="open"
     )
-    return [
-        Banner(invoice=str(run.invoice), words=f"Invoice {run.invoice} is past due. Please pay it.")
-        for run in runs.select_related("invoice").order_by("past_due_from", "pk")
-    ]
+    return runs.select_related("invoice").order_by("past_due_from", "pk")
 
 
 def what_happened(run: DunningRun) -> list[Happened]:

@@ -3,7 +3,7 @@
 One look-up for such a page, and none where real money is moved: then nobody has a clock.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,14 +14,15 @@ from subscriptions.models import Customer
 from subscriptions.services.customer_clocks import may_have_clocks
 from tiktoktoe.accounts.models import User
 from tiktoktoe.kernel.clock import moved_to
+from tiktoktoe.standing import StandingQuery, standing
 
 # What a page's address names, and how its customer is found by that.
-NAMED_BY = {
-    "customer_id": "pk",
-    "reference": "subscriptions__reference",
-    "number": "invoices__number",
-    "start_id": "planned_starts__pk",
-    "start_reference": "planned_starts__reference",
+NAMED_BY: Mapping[str, tuple[str, type]] = {
+    "customer_id": ("pk", int),
+    "reference": ("subscriptions__reference", str),
+    "number": ("invoices__number", str),
+    "start_id": ("planned_starts__pk", int),
+    "start_reference": ("planned_starts__reference", str),
 }
 PORTAL = "portal_"
 
@@ -55,19 +56,77 @@ def _instant(request: HttpRequest, named: dict[str, Any]) -> datetime | None:
     match = request.resolver_match
     if match is None or not isinstance(request.user, User) or not may_have_clocks():
         return None
+    names = [name for name in NAMED_BY if named.get(name)]
+    if not (match.url_name or "").startswith(PORTAL):
+        return _everybodys(names, named)
+    chosen = request.GET.get("customer")
+    return _theirs(request.user.pk, names, named, chosen)
+
+
+def _everybodys(names: Sequence[str], named: Mapping[str, Any]) -> datetime | None:
+    if not names:
+        return None
+    if len(names) == 1:
+        return _only(BY_NAME[names[0]].rows(value=named[names[0]]))
+    return _only(_shown(Customer.objects.filter(_any_of(names, named))))
+
+
+def _theirs(
+    user_id: int, names: Sequence[str], named: Mapping[str, Any], chosen: str | None
+) -> datetime | None:
+    if not names and not chosen:
+        return _only(of_member.rows(user_id=user_id))
+    if len(names) == 1 and not chosen:
+        return _only(OF_MEMBER_BY_NAME[names[0]].rows(user_id=user_id, value=named[names[0]]))
+    wanted = _any_of(names, named)
+    if chosen:
+        wanted |= Q(external_id=chosen)
+    return _only(_shown(Customer.objects.of_user(user_id).filter(wanted)))
+
+
+def _any_of(names: Sequence[str], named: Mapping[str, Any]) -> Q:
     wanted = Q()
-    for name, field in NAMED_BY.items():
-        if named.get(name):
-            wanted |= Q(**{field: named[name]})
-    if (match.url_name or "").startswith(PORTAL):
-        if chosen := request.GET.get("customer"):
-            wanted |= Q(external_id=chosen)
-        return _shown(Customer.objects.of_user(request.user.pk).filter(wanted))
-    return _shown(Customer.objects.filter(wanted)) if wanted else None
+    for name in names:
+        wanted |= Q(**{NAMED_BY[name][0]: named[name]})
+    return wanted
 
 
-def _shown(customers: "QuerySet[Customer]") -> datetime | None:
+def _shown(customers: QuerySet[Customer]) -> "QuerySet[Customer, datetime | None]":
+    return customers.order_by().values_list("clock__at", flat=True).distinct()[:2]
+
+
+def _only(shown: Iterable[datetime | None]) -> datetime | None:
     """What the clock of these customers shows, if it is everybody's; else ours counts."""
-    shown = customers.order_by().values_list("clock__at", flat=True).distinct()[:2]
     found = list(shown)
     return found[0] if len(found) == 1 else None
+
+
+# Each page asks one of these.
+
+
+@standing
+def of_member(user_id: int) -> "QuerySet[Customer, datetime | None]":
+    """The clocks of those that a person acts for."""
+    return _shown(Customer.objects.of_user(user_id))
+
+
+def _by_name(field: str, kind: type) -> StandingQuery[..., Customer, datetime | None]:
+    def clocks(value: Any) -> "QuerySet[Customer, datetime | None]":
+        return _shown(Customer.objects.filter(**{field: value}))
+
+    clocks.__annotations__["value"] = kind
+    return standing(clocks)
+
+
+def _of_member_by_name(field: str, kind: type) -> StandingQuery[..., Customer, datetime | None]:
+    def clocks(user_id: int, value: Any) -> "QuerySet[Customer, datetime | None]":
+        return _shown(Customer.objects.of_user(user_id).filter(**{field: value}))
+
+    clocks.__annotations__["value"] = kind
+    return standing(clocks)
+
+
+BY_NAME = {name: _by_name(field, kind) for name, (field, kind) in NAMED_BY.items()}
+OF_MEMBER_BY_NAME = {
+    name: _of_member_by_name(field, kind) for name, (field, kind) in NAMED_BY.items()
+}

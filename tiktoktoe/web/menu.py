@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
-from django.urls import NoReverseMatch, reverse
+from django.conf import settings
+from django.urls import NoReverseMatch, get_script_prefix, reverse
 
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Permission
@@ -124,8 +126,8 @@ def shown_menu(
             longest beginning of the path.
     """
     groups = [
-        MenuGroup(group.label, tuple(e for e in map(_addressed, group.entries) if _shows(e, user)))
-        for group in menu
+        MenuGroup(group.label, tuple(entry for entry in group.entries if _shows(entry, user)))
+        for group in _addressed_menu(tuple(menu), settings.ROOT_URLCONF, get_script_prefix())
     ]
     marked = current or _closest([e for group in groups for e in group.entries], path)
     return [
@@ -133,6 +135,13 @@ def shown_menu(
         for group in groups
         if group.entries
     ]
+
+
+@cache
+def _addressed_menu(
+    menu: tuple[MenuGroup, ...], _urlconf: str, _prefix: str
+) -> tuple[MenuGroup, ...]:
+    return tuple(MenuGroup(group.label, tuple(map(_addressed, group.entries))) for group in menu)
 
 
 def _addressed(entry: MenuEntry) -> MenuEntry:
@@ -152,4 +161,4 @@ def _closest(entries: Sequence[MenuEntry], path: str) -> str:
 
 
 def _marked(entry: MenuEntry, marked: str) -> MenuEntry:
-    return replace(entry, is_current=entry.url_name == marked)
+    return replace(entry, is_current=True) if entry.url_name == marked else entry
