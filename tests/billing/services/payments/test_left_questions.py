@@ -12,7 +12,7 @@ from billing.services.payments.challenges import challenge_was_ended
 from billing.services.payments.collection import collect_due
 from billing.services.payments.reconciling import look_into, reconcile_attempts
 from billing.services.payments.unknowns import agree_to_claim, claim_outcome
-from subscriptions.services.customer_clocks import create_clock
+from subscriptions.services.customer_clocks import create_clock, set_clock
 from subscriptions.services.transitions import Actor
 from tests.adyen_world import AdyenWorld
 from tests.billing.services.payments.test_challenges import pay
@@ -200,7 +200,7 @@ def test_a_question_is_as_old_as_its_customers_clock_says(adyen: AdyenWorld) -> 
     attempt.refresh_from_db()
     assert attempt.state == "requires_action"
 
-    advance_clock(clock=clock, to=later(hours=2))
+    set_clock(clock=clock, to=later(hours=2))
     reconcile_attempts(at=later(days=31), clock=clock)
     attempt.refresh_from_db()
     assert attempt.state == "pending"
@@ -211,8 +211,9 @@ def test_it_is_given_up_by_its_customers_clock_as_that_is_advanced(adyen: AdyenW
     customer = make_customer(clock=clock)
     adyen.store_card(customer, "asks_holder")
     attempt = pay(invoice_of(customer))
+    set_clock(clock=clock, to=later(minutes=61))  # without the looks until then
 
-    advance_clock(clock=clock, to=later(hours=2))
+    advance_clock(clock=clock, to=later(minutes=61, seconds=5))
 
     attempt.refresh_from_db()
     assert attempt.state == "pending"
