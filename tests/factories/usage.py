@@ -1,5 +1,6 @@
 """Usage, sent by the real service."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import count
@@ -30,16 +31,36 @@ def use(
     properties: dict[str, object] | None = None,
 ) -> BatchResult:
     """Send one event."""
-    body = EventBody(
+    event = event_of(customer, quantity, at, meter=meter, event_id=event_id, properties=properties)
+    return use_together([event], source=source, at=received_at or at)
+
+
+def use_together(
+    events: Sequence[EventBody], *, at: datetime, source: EventSource | None = None
+) -> BatchResult:
+    """Send events in one batch."""
+    return record_events(
+        source=source or EventSource.objects.first() or make_source(),
+        events=[Incoming(number, event) for number, event in enumerate(events)],
+        at=at,
+    )
+
+
+def event_of(
+    customer: Customer,
+    quantity: int | str,
+    at: datetime,
+    *,
+    meter: str = "api_calls",
+    event_id: str | None = None,
+    properties: dict[str, object] | None = None,
+) -> EventBody:
+    """An event to send."""
+    return EventBody(
         event_id=event_id or f"event-{next(_numbers)}",
         customer=customer.external_id,
         meter=meter,
         occurred_at=at,
         quantity=Decimal(quantity),
         properties=properties,
-    )
-    return record_events(
-        source=source or EventSource.objects.first() or make_source(),
-        events=[Incoming(0, body)],
-        at=received_at or at,
     )

@@ -72,30 +72,29 @@ def told(event: str) -> list[str]:
     return [notice.subject, *lines[1:]]
 
 
-@pytest.mark.parametrize(
-    ("event", "details", "subject", "sentence"),
-    [
-        ("pause_scheduled", {"pause_at": FEB_1}, "Team pauses on February 1, 2026", "and you can"),
-        ("pause_withdrawn", {}, "Team does not pause", "Team goes on as before."),
-        ("paused", {"resume_at": MAY_1}, "Team pauses", "It goes on by itself on May 1, 2026."),
-        ("resumption_scheduled", {"resume_at": MAY_1}, "Team goes on from May 1, 2026", "charged"),
-        ("resumption_withdrawn", {}, "Team stays paused", "until you let it go on"),
-        ("resumed", {}, "Team goes on", "goes on since January 1, 2026"),
-        ("cancellation_withdrawn", {}, "Team goes on", "does not end"),
-        ("expired", {}, "Your subscription to Team did not begin", "You can subscribe again"),
-    ],
-)
-def test_a_pause_or_an_end_is_told_with_its_days(
-    subscription: Subscription, event: str, details: dict[str, Any], subject: str, sentence: str
-) -> None:
-    happen(subscription, event, **details)
+TOLD: list[tuple[str, dict[str, Any], str, str]] = [
+    ("pause_scheduled", {"pause_at": FEB_1}, "Team pauses on February 1, 2026", "and you can"),
+    ("pause_withdrawn", {}, "Team does not pause", "Team goes on as before."),
+    ("paused", {"resume_at": MAY_1}, "Team pauses", "It goes on by itself on May 1, 2026."),
+    ("resumption_scheduled", {"resume_at": MAY_1}, "Team goes on from May 1, 2026", "charged"),
+    ("resumption_withdrawn", {}, "Team stays paused", "until you let it go on"),
+    ("resumed", {}, "Team goes on", "goes on since January 1, 2026"),
+    ("cancellation_withdrawn", {}, "Team goes on", "does not end"),
+    ("expired", {}, "Your subscription to Team did not begin", "You can subscribe again"),
+]
+
+
+def test_a_pause_or_an_end_is_told_with_its_days(subscription: Subscription) -> None:
+    for event, details, _, _ in TOLD:
+        happen(subscription, event, **details)
 
     announce_new(at=NOON)
 
-    assert Notice.objects.filter(kind=f"subscription.{event}").count() == 1
-    words = told(event)
-    assert words[0] == subject
-    assert sentence in " ".join(words)
+    for event, _, subject, sentence in TOLD:
+        assert Notice.objects.filter(kind=f"subscription.{event}").count() == 1, event
+        words = told(event)
+        assert words[0] == subject
+        assert sentence in " ".join(words)
 
 
 @pytest.mark.parametrize("event", ["trial_extended", "trial_shortened"])

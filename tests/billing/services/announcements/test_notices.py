@@ -304,17 +304,17 @@ def test_only_a_sent_notice_can_bounce(server: MailServer) -> None:
 
 
 @pytest.mark.parametrize("language", CATALOGS)
-@pytest.mark.parametrize("kind", NOTICE_KINDS)
-def test_every_notice_can_be_written_in_every_language(kind: str, language: str) -> None:
-    words = sample(kind, language)
+def test_every_notice_can_be_written_in_every_language(language: str) -> None:
+    for kind in NOTICE_KINDS:
+        words = sample(kind, language)
 
-    assert words.subject
-    assert "{" not in words.subject + words.text
-    assert SAMPLE_CUSTOMER in words.text
-    assert bool(words.refusal_url) != NOTICE_KINDS[kind].is_mandatory
-    assert words.refusal_url in words.text
-    assert words.refusal_url in words.html
-    assert "Noughts" in words.text
+        assert words.subject, kind
+        assert "{" not in words.subject + words.text, kind
+        assert SAMPLE_CUSTOMER in words.text, kind
+        assert bool(words.refusal_url) != NOTICE_KINDS[kind].is_mandatory, kind
+        assert words.refusal_url in words.text, kind
+        assert words.refusal_url in words.html, kind
+        assert "Noughts" in words.text, kind
 
 
 def test_days_and_amounts_are_the_customer_s_own() -> None:

@@ -24,7 +24,7 @@ from subscriptions.services.price_specs import PriceSpec, TierTerms
 from tests.factories.accounts import make_user
 from tests.factories.lifecycle import at, begin, fee_of
 from tests.factories.subscriptions import TEST_ACTOR, make_meter, per_call
-from tests.factories.usage import use
+from tests.factories.usage import event_of, use_together
 from tiktoktoe.accounts.roles import Role
 
 pytestmark = pytest.mark.django_db
@@ -77,18 +77,19 @@ EVENTS: list[tuple[str, int, int, dict[str, object]]] = [
 ]
 
 
-def send(customer: Subscription, events: Iterable[int], received_at: datetime | None) -> None:
+def send(customer: Subscription, events: Iterable[int], received_at: datetime) -> None:
+    """Send events together."""
+    given = []
     for number in events:
         meter, day, quantity, properties = EVENTS[number]
-        use(
-            customer.customer, quantity, datetime(2026, 1, day, 12, tzinfo=UTC), meter=meter,
-            received_at=received_at, properties=properties,
-        )  # fmt: skip
+        at = datetime(2026, 1, day, 12, tzinfo=UTC)
+        given.append(event_of(customer.customer, quantity, at, meter=meter, properties=properties))
+    use_together(given, at=received_at)
 
 
 def ended(version: PlanVersion, events: Iterable[int]) -> Subscription:
     subscription = begin(version, "2026-01-01")
-    send(subscription, events, None)
+    send(subscription, events, ENDED - timedelta(hours=1))
     cancel_subscription(subscription=subscription, actor=TEST_ACTOR, at=ENDED)
     subscription.refresh_from_db()
     return subscription
