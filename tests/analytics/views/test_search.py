@@ -31,11 +31,11 @@ def test_each_kind_is_found_by_what_people_know_of_it() -> None:
     assert names(str(Decimal("99.00"))) == ["Invoice: INV-000001"]
 
 
-@pytest.mark.parametrize("text", ["", "nothing like it", "9" * 30, "NaN", "Infinity", "%", "'; --"])
-def test_odd_words_find_nothing_and_break_nothing(text: str) -> None:
+def test_odd_words_find_nothing_and_break_nothing() -> None:
     open_invoice()
 
-    assert names(text, Role.SUPPORT) == []
+    for text in ("", "nothing like it", "9" * 30, "NaN", "Infinity", "%", "'; --"):
+        assert names(text, Role.SUPPORT) == [], text
 
 
 def test_customers_may_not_search() -> None:

@@ -89,13 +89,17 @@ def test_the_list_is_narrowed_by_words_state_and_days() -> None:
     assert f"/invoices/{first.number}/" in overdue
 
 
-@pytest.mark.parametrize(
-    "query", ["state=nonsense", "start=2026-99-99", "start=2026-02-01&end=2026-01-01", "page=x"]
-)
-def test_a_filter_that_makes_no_sense_is_answered(query: str) -> None:
+def test_a_filter_that_makes_no_sense_is_answered() -> None:
     open_invoice()
+    client = signed_in()
 
-    assert signed_in().get(f"{reverse('invoice_list')}?{query}").status_code == 200
+    for query in (
+        "state=nonsense",
+        "start=2026-99-99",
+        "start=2026-02-01&end=2026-01-01",
+        "page=x",
+    ):
+        assert client.get(f"{reverse('invoice_list')}?{query}").status_code == 200, query
 
 
 def test_the_list_asks_as_much_for_many_as_for_few(django_assert_max_num_queries) -> None:  # type: ignore[no-untyped-def]
@@ -185,28 +189,29 @@ def test_a_credit_note_is_issued_once_however_often_the_form_is_sent() -> None:
     assert note.number in answer.content.decode()
 
 
-@pytest.mark.parametrize("amount", ["0", "-5", "99.01", "ten", "0.001", "NaN", "1e9"])
-def test_a_credit_of_a_wrong_amount_is_refused(amount: str) -> None:
+def test_a_credit_of_a_wrong_amount_is_refused() -> None:
+    address = reverse("credit_note_create", args=[open_invoice().number])
+    client = signed_in()
+
+    for amount in ("0", "-5", "99.01", "ten", "0.001", "NaN", "1e9"):
+        answer = client.post(address, {"amount": amount, "reason": "x", "key": "k"})
+
+        assert answer.status_code == 200, amount
+        assert CreditNote.objects.count() == 0, amount
+
+
+def test_support_changes_nothing() -> None:
     invoice = open_invoice()
+    client = signed_in(Role.SUPPORT)
 
-    answer = signed_in().post(
-        reverse("credit_note_create", args=[invoice.number]),
-        {"amount": amount, "reason": "x", "key": "k"},
-    )
+    for name in (
+        "invoice_finalization",
+        "invoice_voiding",
+        "invoice_write_off",
+        "credit_note_create",
+    ):
+        assert client.post(reverse(name, args=[invoice.number])).status_code == 403, name
 
-    assert answer.status_code == 200
-    assert CreditNote.objects.count() == 0
-
-
-@pytest.mark.parametrize(
-    "name", ["invoice_finalization", "invoice_voiding", "invoice_write_off", "credit_note_create"]
-)
-def test_support_changes_nothing(name: str) -> None:
-    invoice = open_invoice()
-
-    answer = signed_in(Role.SUPPORT).post(reverse(name, args=[invoice.number]))
-
-    assert answer.status_code == 403
     invoice.refresh_from_db()
     assert (invoice.state, CreditNote.objects.count()) == ("open", 0)
 
@@ -363,12 +368,12 @@ def test_a_plan_change_that_makes_no_sense_is_refused_in_the_form() -> None:
     assert PlanChange.objects.count() == 0
 
 
-@pytest.mark.parametrize("model", ["invoice", "creditnote", "billingrun", "planchange", "taxrate"])
-def test_the_admin_shows_and_changes_nothing(model: str) -> None:
+def test_the_admin_shows_and_changes_nothing() -> None:
     open_invoice()
     client = signed_in(Role.SUPPORT)
 
-    listing = client.get(reverse(f"admin:billing_{model}_changelist"))
-    adding = client.get(reverse(f"admin:billing_{model}_add"))
+    for model in ("invoice", "creditnote", "billingrun", "planchange", "taxrate"):
+        listing = client.get(reverse(f"admin:billing_{model}_changelist"))
+        adding = client.get(reverse(f"admin:billing_{model}_add"))
 
-    assert (listing.status_code, adding.status_code) == (200, 403)
+        assert (listing.status_code, adding.status_code) == (200, 403), model

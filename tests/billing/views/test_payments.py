@@ -139,17 +139,15 @@ def test_finance_refunds_once_however_often_the_form_is_sent(stripe: StripeWorld
     assert stripe.refunded() == 3000
 
 
-@pytest.mark.parametrize("amount", ["99.01", "0", "-5", "x", "", "1e9", "NaN"])
-def test_a_refund_that_makes_no_sense_is_refused_with_words(
-    stripe: StripeWorld, amount: str
-) -> None:
-    payment = charged(stripe)
-    form = {"amount": amount, "reason": "r", "key": "k"}
+def test_a_refund_that_makes_no_sense_is_refused_with_words(stripe: StripeWorld) -> None:
+    address = reverse("refund_create", args=[charged(stripe).pk])
+    client = signed_in()
 
-    answer = signed_in().post(reverse("refund_create", args=[payment.pk]), form)
+    for amount in ("99.01", "0", "-5", "x", "", "1e9", "NaN"):
+        answer = client.post(address, {"amount": amount, "reason": "r", "key": "k"})
 
-    assert answer.status_code == 422
-    assert not Refund.objects.exists()
+        assert answer.status_code == 422, amount
+        assert not Refund.objects.exists(), amount
 
 
 def test_support_reads_but_neither_charges_nor_refunds(stripe: StripeWorld) -> None:

@@ -200,12 +200,13 @@ def test_minimum_and_thresholds_are_written_as_words() -> None:
     assert [s.code for s in specs_of(version)] == ["base", "calls"]
 
 
-@pytest.mark.parametrize("path", ["copy/", "publication/", "prices/new/", "terms/"])
 @pytest.mark.parametrize("role", [Role.SUPPORT, Role.CUSTOMER])
-def test_only_finance_changes_prices(role: Role, path: str) -> None:
+def test_only_finance_changes_prices(role: Role) -> None:
     version = draft()
+    client = signed_in(role)
 
-    answer = signed_in(role).post(f"{page_of(version)}{path}", price_form())
+    for path in ("copy/", "publication/", "prices/new/", "terms/"):
+        answer = client.post(f"{page_of(version)}{path}", price_form())
 
-    assert answer.status_code == 403
+        assert answer.status_code == 403, path
     assert PlanVersion.objects.filter(published_at__isnull=True).count() == 1

@@ -191,14 +191,14 @@ def test_another_customers_setup_page_is_not_taken_over(stripe: StripeWorld) -> 
     assert not PaymentMethod.objects.exists()
 
 
-@pytest.mark.parametrize("session", ["", "cs_test_no", "../v1/refunds", "x" * 5000])
-def test_a_made_up_session_adds_nothing(stripe: StripeWorld, session: str) -> None:
+def test_a_made_up_session_adds_nothing(stripe: StripeWorld) -> None:
     client = member_of(make_customer())
 
-    answer = client.get(reverse("portal_method_return"), {"session": session})
+    for session in ("", "cs_test_no", "../v1/refunds", "x" * 5000):
+        answer = client.get(reverse("portal_method_return"), {"session": session})
 
-    assert answer.status_code == 302
-    assert not PaymentMethod.objects.exists()
+        assert answer.status_code == 302, session
+        assert not PaymentMethod.objects.exists(), session
 
 
 def test_every_page_of_another_customer_is_not_there(stripe: StripeWorld) -> None:

@@ -162,19 +162,21 @@ def test_a_line_of_another_own_invoice_is_not_taken_for_this_ones() -> None:
     assert member_of(customer).get(address).status_code == 404
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "",
-        "?meter=api_calls",
-        "?meter=nothing&start=2026-01-01",
-        "?meter=api_calls&start=2026-13-01",
-        "?meter=api_calls&start=0001-01-01",
-        "?meter=api_calls&start=2026-01-01&after=nonsense",
-        "?meter=api_calls&start=2026-01-01&after=2026-01-01T00:00:00%20x",
-        "?meter=api_calls&start=2026-01-01&of=[1]",
-        '?meter=api_calls&start=2026-01-01&of={"model":"%5Cud800"}',
-    ],
-)
-def test_a_link_that_was_not_made_here_leads_nowhere(query: str) -> None:
-    assert member_of(using_customer()).get(f"/portal/usage/{query}").status_code == 404
+NOT_MADE_HERE = [
+    "",
+    "?meter=api_calls",
+    "?meter=nothing&start=2026-01-01",
+    "?meter=api_calls&start=2026-13-01",
+    "?meter=api_calls&start=0001-01-01",
+    "?meter=api_calls&start=2026-01-01&after=nonsense",
+    "?meter=api_calls&start=2026-01-01&after=2026-01-01T00:00:00%20x",
+    "?meter=api_calls&start=2026-01-01&of=[1]",
+    '?meter=api_calls&start=2026-01-01&of={"model":"%5Cud800"}',
+]
+
+
+def test_a_link_that_was_not_made_here_leads_nowhere() -> None:
+    client = member_of(using_customer())
+
+    for query in NOT_MADE_HERE:
+        assert client.get(f"/portal/usage/{query}").status_code == 404, query

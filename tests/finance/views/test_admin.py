@@ -10,16 +10,15 @@ pytestmark = pytest.mark.django_db
 PAGES = ["journalentry", "account", "entity", "nothingtopost"]
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_the_admin_lists_the_books_and_offers_no_change(client: Client, page: str) -> None:
+def test_the_admin_lists_the_books_and_offers_no_change(client: Client) -> None:
     post_entry(make_entry("e1"))
     client.force_login(make_user(is_superuser=True))
 
-    listed = client.get(f"/admin/finance/{page}/?q=")
-    added = client.get(f"/admin/finance/{page}/add/")
+    for page in PAGES:
+        listed = client.get(f"/admin/finance/{page}/?q=")
+        added = client.get(f"/admin/finance/{page}/add/")
 
-    assert listed.status_code == 200
-    assert added.status_code == 403
+        assert (listed.status_code, added.status_code) == (200, 403), page
 
 
 def test_the_admin_shows_an_entry_with_its_postings(client: Client) -> None:

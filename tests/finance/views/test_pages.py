@@ -89,38 +89,27 @@ def test_the_journal_says_what_is_not_posted_yet(books: Client) -> None:
     assert "1 final document is not in the books yet" in text(books, "/books/journal/")
 
 
-@pytest.mark.parametrize(
-    ("query", "shown"),
-    [
-        ("kind=payment_captured", 1),
-        ("account=2200", 1),
-        ("account=1200", 2),
-        ("until=2025-12-31", 0),
-        ("since=2026-01-01&until=2026-01-01", 2),
-        ("customer={customer}", 2),
-        ("document={number}", 2),
-        ("document={invoice}", 1),
-    ],
-)
-def test_the_journal_can_be_filtered(
-    books: Client, paid_invoice: Invoice, query: str, shown: int
-) -> None:
-    asked = query.format(
-        customer=paid_invoice.customer.external_id,
-        number=paid_invoice.number,
-        invoice=paid_invoice.pk,
-    )
+def test_the_journal_can_be_filtered(books: Client, paid_invoice: Invoice) -> None:
+    shown = {
+        "kind=payment_captured": 1,
+        "account=2200": 1,
+        "account=1200": 2,
+        "until=2025-12-31": 0,
+        "since=2026-01-01&until=2026-01-01": 2,
+        f"customer={paid_invoice.customer.external_id}": 2,
+        f"document={paid_invoice.number}": 2,
+        f"document={paid_invoice.pk}": 1,
+    }
 
-    response = books.get(f"/books/journal/?{asked}")
+    for query, rows in shown.items():
+        response = books.get(f"/books/journal/?{query}")
 
-    assert len(response.context["rows"]) == shown
+        assert len(response.context["rows"]) == rows, query
 
 
-@pytest.mark.parametrize("query", ["customer=nobody", "document=INV-0", "since=soon", "kind=x"])
-def test_the_journal_names_a_filter_that_makes_no_sense(books: Client, query: str) -> None:
-    page = text(books, f"/books/journal/?{query}")
-
-    assert "errorlist" in page
+def test_the_journal_names_a_filter_that_makes_no_sense(books: Client) -> None:
+    for query in ("customer=nobody", "document=INV-0", "since=soon", "kind=x"):
+        assert "errorlist" in text(books, f"/books/journal/?{query}"), query
 
 
 def test_the_journal_pages_show_each_entry_once(books: Client) -> None:
