@@ -357,9 +357,9 @@ def final_rows(document: DocumentKind, *, at: datetime) -> Rows:
 
 def unposted_documents(*, at: datetime) -> list[UnpostedKind]:
     """How many documents of each kind wait; the books are complete when all are 0."""
-    in_use = {document.kind for document in kinds_in_use()}
+    waiting = {d.kind for d in kinds_in_use() if is_waiting(d, at=at)}  # mostly none: not counted
     return [
-        UnpostedKind(d.kind, d.label, unposted(d, at=at).count() if d.kind in in_use else 0)
+        UnpostedKind(d.kind, d.label, unposted(d, at=at).count() if d.kind in waiting else 0)
         for d in DOCUMENT_KINDS
     ]
 

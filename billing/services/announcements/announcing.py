@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from billing.domain.announcements import EXPIRES_SOON, RENEWS_SOON, TRIAL_ENDS_SOON
 from billing.models import Announcement, Announcing
@@ -16,6 +17,7 @@ from billing.queries.happenings import FINDERS, Finder
 from billing.services.announcements.notices import write_notices
 from billing.services.announcements.webhook_deliveries import write_deliveries
 from subscriptions.models import CustomerClock
+from tiktoktoe.standing import standing
 
 logger = logging.getLogger(__name__)
 
@@ -63,8 +65,9 @@ def announce_new(
 
 
 def _announce(finder: Finder, *, since: datetime, at: datetime, clock: CustomerClock | None) -> int:
-    announced = 0
-    while found := announce_batch(finder, since=since, at=at, clock=clock):
+    announced = found = announce_batch(finder, since=since, at=at, clock=clock)
+    while found == BATCH:
+        found = announce_batch(finder, since=since, at=at, clock=clock)
         announced += found
     return announced
 
@@ -96,8 +99,13 @@ def announce_batch(
 
 def announcements_of(ids: Sequence[int]) -> list[Announcement]:
     """Announcements with their customers, in the order they happened."""
-    rows = Announcement.objects.filter(pk__in=ids).select_related("customer")
-    return list(rows.order_by("happened_at", "pk"))
+    return _announced.rows(ids=list(ids))
+
+
+@standing
+def _announced(ids: list[int]) -> QuerySet[Announcement]:
+    rows = Announcement.objects.filter(pk__any_of=ids).select_related("customer")
+    return rows.order_by("happened_at", "pk")
 
 
 @transaction.atomic

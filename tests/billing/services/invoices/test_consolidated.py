@@ -48,6 +48,7 @@ from tests.factories.subscriptions import (
     recurring,
     subscription_since,
 )
+from tests.shared_world import shared_world
 from tiktoktoe.kernel.money import Money
 
 pytestmark = pytest.mark.django_db
@@ -69,6 +70,9 @@ def two(customer: Customer | None = None, at: datetime = JAN_1, **sets: Any) -> 
     return made
 
 
+pair = shared_world(two)
+
+
 def together(customer: Customer, *, is_on: bool = True) -> None:
     set_invoicing(
         customer=customer, currency="USD", is_consolidated=is_on, actor=TEST_ACTOR, at=JAN_1
@@ -88,8 +92,8 @@ def renewed(at: datetime = FEB_1) -> list[Invoice]:
     return list(Invoice.objects.filter(period_start=at).order_by("number"))
 
 
-def test_what_ends_at_the_same_instant_comes_on_one_invoice() -> None:
-    team, mail = two()
+def test_what_ends_at_the_same_instant_comes_on_one_invoice(pair: list[Subscription]) -> None:
+    team, mail = pair
 
     run_billing(at=FEB_1)
 
@@ -115,8 +119,8 @@ def test_each_is_alone_by_default_and_again_after_that() -> None:
     assert len(renewed(datetime(2026, 4, 1, tzinfo=UTC))) == 2
 
 
-def test_another_anchor_or_currency_keeps_its_own_invoice() -> None:
-    team, _ = two()
+def test_another_anchor_or_currency_keeps_its_own_invoice(pair: list[Subscription]) -> None:
+    team, _ = pair
     euros = published_version(recurring("7.00"), currency="EUR")
     bill_start(
         subscription=subscription_since(JAN_1, customer=team.customer, version=euros), at=JAN_1
@@ -132,8 +136,8 @@ def test_another_anchor_or_currency_keeps_its_own_invoice() -> None:
     assert [i.total.amount for i in renewed(FEB_1 + timedelta(days=14))] == [Decimal(5)]
 
 
-def test_the_preview_and_the_dry_run_are_what_is_then_billed() -> None:
-    team, mail = two()
+def test_the_preview_and_the_dry_run_are_what_is_then_billed(pair: list[Subscription]) -> None:
+    team, mail = pair
 
     seen = [preview_next_invoice(subscription=one) for one in (team, mail)]
     rehearsal = rehearse([one.pk for one in (team, mail)], by=FEB_1)
@@ -156,8 +160,8 @@ def test_chunks_do_not_tear_a_customer_apart(settings: Any) -> None:
         assert Invoice.objects.filter(customer=customer, period_start=FEB_1).count() == 1
 
 
-def test_what_fell_behind_catches_up_first() -> None:
-    _, mail = two()
+def test_what_fell_behind_catches_up_first(pair: list[Subscription]) -> None:
+    _, mail = pair
     Subscription.objects.filter(pk=mail.pk).update(next_billing_at=None)
     run_billing(at=FEB_1)
     Subscription.objects.filter(pk=mail.pk).update(next_billing_at=FEB_1)
@@ -168,8 +172,10 @@ def test_what_fell_behind_catches_up_first() -> None:
     assert [i.total.amount for i in renewed(MAR_1)] == [Decimal(42)]
 
 
-def test_a_second_pass_bills_nothing_and_the_database_would_refuse_it() -> None:
-    team, _ = two()
+def test_a_second_pass_bills_nothing_and_the_database_would_refuse_it(
+    pair: list[Subscription],
+) -> None:
+    team, _ = pair
     run_billing(at=FEB_1)
     invoice = renewed()[0]
 
@@ -197,8 +203,10 @@ def test_the_run_takes_as_many_queries_for_many_customers_as_for_two() -> None:
     assert counts[0] == counts[1]
 
 
-def test_a_line_is_credited_when_its_subscription_ends_and_the_others_stay() -> None:
-    team, _ = two()
+def test_a_line_is_credited_when_its_subscription_ends_and_the_others_stay(
+    pair: list[Subscription],
+) -> None:
+    team, _ = pair
     run_billing(at=FEB_1)
 
     cancel_subscription(subscription=team, actor=TEST_ACTOR, at=FEB_1 + timedelta(days=13, hours=9))
@@ -208,8 +216,8 @@ def test_a_line_is_credited_when_its_subscription_ends_and_the_others_stay() -> 
     assert note.total == Money("15.00", "USD")
 
 
+@pytest.mark.usefixtures("pair")
 def test_void_it_is_gone_for_all_and_can_be_billed_anew() -> None:
-    two()
     run_billing(at=FEB_1)
     (invoice,) = renewed()
 
@@ -234,8 +242,8 @@ def test_overdue_all_its_subscriptions_are_past_due_and_recover_with_it() -> Non
     assert set(Subscription.objects.values_list("state", flat=True)) == {"active"}
 
 
-def test_a_coupon_counts_once_for_the_invoice_and_for_all_on_it() -> None:
-    team, _ = two()
+def test_a_coupon_counts_once_for_the_invoice_and_for_all_on_it(pair: list[Subscription]) -> None:
+    team, _ = pair
     details = CouponDetails(
         code="HALF", name="Half", percentage=Decimal(50), duration="repeating", periods=2
     )
@@ -251,8 +259,8 @@ def test_a_coupon_counts_once_for_the_invoice_and_for_all_on_it() -> None:
     assert CouponRedemption.objects.get().state == "used_up"
 
 
-def test_an_amount_off_is_spread_over_it_without_loss() -> None:
-    team, _ = two()
+def test_an_amount_off_is_spread_over_it_without_loss(pair: list[Subscription]) -> None:
+    team, _ = pair
     create_coupon(
         details=CouponDetails(code="FORTY", name="Forty", amount=Money(40, "USD")), at=JAN_1
     )
@@ -263,8 +271,8 @@ def test_an_amount_off_is_spread_over_it_without_loss() -> None:
     assert renewed()[0].total == Money("2.00", "USD")
 
 
-def test_it_is_in_the_books_and_its_file_says_which_line_is_whose() -> None:
-    team, mail = two()
+def test_it_is_in_the_books_and_its_file_says_which_line_is_whose(pair: list[Subscription]) -> None:
+    team, mail = pair
     run_billing(at=FEB_1)
 
     post_documents(at=FEB_1)
@@ -366,9 +374,11 @@ def test_first_bills_of_a_day_come_on_one_invoice_when_the_day_is_over() -> None
     assert [i.total.amount for i in renewed(MAR_1)] == [42]
 
 
-def test_a_first_bill_is_joined_to_a_runs_draft_that_still_waits(settings: Any) -> None:
+def test_a_first_bill_is_joined_to_a_runs_draft_that_still_waits(
+    settings: Any, pair: list[Subscription]
+) -> None:
     settings.INVOICE_REVIEW_DAYS = 3
-    team, _ = two()
+    team, _ = pair
     run_billing(at=FEB_1)
     begin(team.customer, "7.00", NOON)
 
