@@ -21,7 +21,7 @@ from billing.services.payments.reconciling import reconcile_attempts
 from tests.factories.billing import open_invoice
 from tests.factories.subscriptions import make_customer, published_version, recurring
 from tests.gateway_world import GatewayWorld, customer_with
-from tests.stripe_world import NOW, PERSON, first_invoice_of, later
+from tests.stripe_world import NOW, PERSON, first_invoice_of, invoice_of, later
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.errors import TikTokToeError
 
@@ -38,9 +38,9 @@ FAULTS = [
 
 
 def test_under_random_faults_each_customer_is_charged_exactly_once(world: GatewayWorld) -> None:
-    invoices = _invoices(world, 24)
+    invoices = _invoices(world, 14)
     for seed, mode in enumerate(FAULTS):
-        world.control.add_fault(world.charges, mode, times=3, probability=0.4, seed=seed, seconds=3)
+        world.control.add_fault(world.charges, mode, times=2, probability=0.4, seed=seed, seconds=3)
 
     collect_due(at=NOW, workers=4)
     _let_time_pass(world, hours=12)
@@ -50,19 +50,20 @@ def test_under_random_faults_each_customer_is_charged_exactly_once(world: Gatewa
     _assert_charged_once(world, invoices)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_killed_workers_neither_double_nor_lose_a_payment(world: GatewayWorld, seed: int) -> None:
-    chance = random.Random(seed)
-    invoices = _invoices(world, 16)
+def test_killed_workers_neither_double_nor_lose_a_payment(world: GatewayWorld) -> None:
+    chance = random.Random(1)
+    invoices: list[Invoice] = []
     world.control.add_fault(world.charges, "slow", times=100, seconds=0.15)
 
-    for _ in range(3):
-        _collect_and_kill(after_seconds=chance.uniform(0.05, 0.6))
-    killed_live = PaymentAttempt.objects.filter(state__in=["dispatched", "unknown"]).count()
+    for _ in range(2):
+        under_way = PaymentAttempt.objects.filter(state__in=["dispatched", "unknown"]).count()
+        invoices += _invoices(world, 8)
+        _collect_and_kill(after_seconds=chance.uniform(0.05, 0.4))
+        killed = PaymentAttempt.objects.filter(state__in=["dispatched", "unknown"]).count()
+        assert killed > under_way, "the kill must hit payments on their way"
     world.control.clear_faults()
     _let_time_pass(world, hours=48)
 
-    assert killed_live > 0, "the kill must hit payments on their way"
     _assert_charged_once(world, invoices)
 
 
@@ -144,7 +145,7 @@ def test_a_click_and_the_schedule_at_once_charge_once(world: GatewayWorld) -> No
 
 
 def _invoices(world: GatewayWorld, count: int) -> list[Invoice]:
-    return [first_invoice_of(customer_with(world)) for _ in range(count)]
+    return [invoice_of(customer_with(world)) for _ in range(count)]
 
 
 def _let_time_pass(world: GatewayWorld, *, hours: int) -> None:
@@ -167,9 +168,10 @@ def _assert_charged_once(world: GatewayWorld, invoices: Iterable[Invoice]) -> No
 
 
 def _collect_and_kill(*, after_seconds: float) -> None:
+    before = PaymentAttempt.objects.count()
     worker = get_context("fork").Process(target=_collect)
     worker.start()
-    _await_attempts()
+    _await_attempts(more_than=before)
     time.sleep(after_seconds)
     worker.kill()
     worker.join()
@@ -184,10 +186,10 @@ def _collect() -> None:
     collect_due(at=later(seconds=1), workers=2)
 
 
-def _await_attempts() -> None:
+def _await_attempts(*, more_than: int) -> None:
     """On a busy machine the worker takes its time until it has written attempts down."""
     deadline = time.monotonic() + 20
-    while not PaymentAttempt.objects.exists() and time.monotonic() < deadline:
+    while PaymentAttempt.objects.count() <= more_than and time.monotonic() < deadline:
         time.sleep(0.02)
 
 
