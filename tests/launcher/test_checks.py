@@ -41,7 +41,9 @@ def test_all_good_is_exit_code_zero() -> None:
 
 
 def test_the_output_kept_of_pytest_is_its_closing_line() -> None:
-    result = run_tests(Console(), ["--no-such-option"], os.environ)
+    result = run_tests(
+        Console(), ["-p", "no:django", "--noconftest", "--no-such-option"], os.environ
+    )
 
     assert not result.is_ok
     assert result.output != ""
