@@ -1,5 +1,7 @@
 """What pages share."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -8,3 +10,7 @@ class WebConfig(AppConfig):
 
     name = "tiktoktoe.web"
     label = "web"
+
+    def ready(self) -> None:
+        """Let the tasks of all apps belong to our Celery app."""
+        import_module("tiktoktoe.celery")
