@@ -1,3 +1,4 @@
+import re
 from decimal import Decimal
 
 import pytest
@@ -116,6 +117,28 @@ def test_what_is_not_as_expected_is_told_with_its_line(expect: str, said: str) -
 
     assert difference.startswith("line 5, timeline[1].expect")
     assert said in difference
+
+
+def test_what_is_not_as_expected_at_the_end_is_told_too() -> None:
+    differences = told(f"{BASIC}expect: {{invoices: 2, payments: 1, state: paused}}\n")
+
+    assert [line.split(": ")[0] for line in differences] == [
+        "line 6, expect.state",
+        "line 6, expect.invoices",
+        "line 6, expect.payments",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"taxes: [{{rate: -19}}]\n{BASIC}", "line 1, taxes[1]: -19 is no rate (0 to 100, of %)"),
+        (BASIC.replace("price: 10", "price: 10, trial_days: 9999"), "line 3, plans[1]: 9999 is no"),
+    ],
+)
+def test_what_no_plan_or_tax_can_be_is_told_with_its_line(text: str, said: str) -> None:
+    with pytest.raises(ScenarioInvalid, match=re.escape(said)):
+        played(text)
 
 
 AGAIN = "  - {at: 2026-02-01, do: change_plan, plan: basic"

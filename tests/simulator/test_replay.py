@@ -20,7 +20,6 @@ from tests.factories.subscriptions import (
 )
 from tests.factories.usage import use
 
-pytestmark = pytest.mark.django_db(transaction=True)
 MARCH_1 = datetime(2026, 3, 1, tzinfo=UTC)
 
 
@@ -30,8 +29,7 @@ def asked(*arguments: str) -> str:
     return out.getvalue()
 
 
-@pytest.fixture
-def _billed() -> None:
+def bill_two_months() -> None:
     """Two months on 99.00 with 10,000 calls included, of which the first had 12,000."""
     customer = make_customer(external_id="acme")
     start_subscription(
@@ -46,8 +44,9 @@ def _billed() -> None:
 RANGE = ["--from", "2026-01-01", "--to", "2026-03-01"]
 
 
-@pytest.mark.usefixtures("_billed")
+@pytest.mark.django_db(transaction=True)
 def test_recorded_usage_is_billed_under_another_plan_and_nothing_is_written() -> None:
+    bill_two_months()
     before = list(Invoice.objects.order_by("pk").values()), Subscription.objects.count()
 
     told = json.loads(asked("--customer", "acme", "--plan", "flat", *RANGE, "--format", "json"))
@@ -55,17 +54,14 @@ def test_recorded_usage_is_billed_under_another_plan_and_nothing_is_written() ->
     # Billed: 3 fees of 99.00, and 2,000 calls of 0.002. On flat: 3 of 50.00, 12,000 of 0.01.
     assert (told["billed"], told["would_be"], told["difference"]) == ("301.00", "270.00", "-31.00")
     assert [row["total"] for row in told["invoices"]] == ["50.00", "170.00", "50.00"]
+
+    read = asked("--customer", "acme", "--plan", "flat", "--policy", "lago", *RANGE)
+
+    assert "was billed 301.00, would have been billed 270.00, difference -31.00 USD" in read
     assert (list(Invoice.objects.order_by("pk").values()), Subscription.objects.count()) == before
 
 
-@pytest.mark.usefixtures("_billed")
-def test_the_difference_is_printed_to_be_read() -> None:
-    told = asked("--customer", "acme", "--plan", "flat", "--policy", "lago", *RANGE)
-
-    assert "was billed 301.00, would have been billed 270.00, difference -31.00 USD" in told
-
-
-@pytest.mark.usefixtures("_billed")
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -77,5 +73,7 @@ def test_the_difference_is_printed_to_be_read() -> None:
     ],
 )
 def test_a_question_that_cannot_be_answered_says_why(arguments: list[str], said: str) -> None:
+    make_customer(external_id="acme")
+
     with pytest.raises(CommandError, match=said):
         asked(*arguments)

@@ -92,9 +92,11 @@ def replay(question: Question) -> Replayed:
     end = local_midnight(question.to_day, customer.time_zone)
     if end <= start:
         raise InvalidInput("is not after --from", field="--to")
+    version = _version(question, customer, start)
     billed = Money(_net(customer, start, end), customer.currency)
     with scratch_space(copies(customer)), standing_in(CashDesk()):
-        seen = _play(question, Customer.objects.get(pk=customer.pk), start, end)
+        there = Customer.objects.get(pk=customer.pk)
+        seen = _play(question, there, PlanVersion.objects.get(pk=version.pk), start, end)
         would_be = Money(_net(customer, start, end), customer.currency)
     return Replayed(
         customer=question.customer,
@@ -119,9 +121,8 @@ def copies(customer: Customer) -> Mapping[str, str]:
 
 
 def _play(
-    question: Question, customer: Customer, start: datetime, end: datetime
+    question: Question, customer: Customer, version: PlanVersion, start: datetime, end: datetime
 ) -> tuple[InvoiceSeen, ...]:
-    version = _version(question, customer, start)
     with clock.moved_to(start):
         if question.policy:
             rules = POLICIES[question.policy]
