@@ -6,16 +6,25 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import Case, DecimalField, ExpressionWrapper, F, Sum, When
+from django.db.models import Case, DecimalField, ExpressionWrapper, F, QuerySet, Sum, When
 
 from billing.domain.thresholds import BilledEarly
 from billing.models import Coupon, CouponUse, Invoice, InvoiceLine, ThresholdCrossing
 from billing.models.invoices import UNBILLED_STATES
 from subscriptions.models import Price
 from tiktoktoe.kernel.money import Money
+from tiktoktoe.standing import standing
 
 PeriodKey = tuple[int, datetime]
 AMOUNT: "DecimalField[Decimal, Decimal]" = DecimalField(max_digits=19, decimal_places=4)
+
+
+@standing
+def _crossings(
+    subscriptions: list[int],
+) -> "QuerySet[ThresholdCrossing, tuple[int, datetime, UUID]]":
+    rows = ThresholdCrossing.objects.filter(subscription__any_of=subscriptions).order_by()
+    return rows.values_list("subscription", "period_start", "invoice")
 
 
 def billed_early(periods: Collection[PeriodKey]) -> Mapping[PeriodKey, list[BilledEarly]]:
@@ -27,12 +36,10 @@ def billed_early(periods: Collection[PeriodKey]) -> Mapping[PeriodKey, list[Bill
     not charged a second time.
     """
     wanted = set(periods)
-    rows = ThresholdCrossing.objects.filter(subscription__in={key[0] for key in wanted})
+    rows = _crossings.rows(subscriptions=sorted({key[0] for key in wanted}))
     of_invoice = {
         invoice_id: (subscription_id, period_start)
-        for subscription_id, period_start, invoice_id in rows.order_by().values_list(
-            "subscription", "period_start", "invoice"
-        )
+        for subscription_id, period_start, invoice_id in rows
         if (subscription_id, period_start) in wanted
     }
     if not of_invoice:

@@ -7,10 +7,13 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from billing.domain.prepaid import Charge, LimitedLot, cover
 from billing.models import InvoiceLine, PrepaidCredit, Wallet
 from subscriptions.models import Customer, Price
 from tiktoktoe.kernel.money import Money
+from tiktoktoe.standing import standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,12 @@ class WalletRow:
     wallet: Wallet
     left: Money
     lots: tuple[PrepaidCredit, ...]
+
+
+@standing
+def _lots(customer: int, currency: str) -> "QuerySet[PrepaidCredit]":
+    lots = PrepaidCredit.objects.filter(wallet__customer=customer, wallet__currency=currency)
+    return lots.filter(amount_left__gt=0).order_by().select_related("wallet")
 
 
 class Purse:
@@ -38,13 +47,8 @@ class Purse:
         `has_any`: whether there are others, where that is known.
         """
         back = {lot.pk: lot for lot in refilled}
-        lots = PrepaidCredit.objects.filter(
-            wallet__customer=customer_id, wallet__currency=currency, amount_left__gt=0
-        )
-        there = lots.exclude(pk__in=back) if back else lots
-        if not has_any:
-            there = there.none()
-        found = [*there.order_by().select_related("wallet"), *back.values()]
+        lots = _lots.rows(customer=customer_id, currency=currency) if has_any else []
+        found = [*(lot for lot in lots if lot.pk not in back), *back.values()]
         self._lots = sorted(found, key=order_of_use)
         self._held = {lot.pk: lot.amount_left.amount for lot in self._lots}
         self._currency = currency

@@ -33,7 +33,7 @@ def current_add_on(
 @standing
 def _there(subscription: int, plan: int, at: datetime) -> "QuerySet[SubscriptionAddOn]":
     rows = SubscriptionAddOn.objects.at(at).select_related("plan_version")
-    return rows.filter(subscription=subscription, plan=plan)[:1]
+    return rows.filter(subscription=subscription, plan=plan).order_by("starts_at")[:1]
 
 
 def put_add_on(

@@ -4,6 +4,7 @@ import logging
 from datetime import date, datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from subscriptions.domain.proration_policy import UnusedTime
 from subscriptions.errors import (
@@ -16,6 +17,7 @@ from subscriptions.models import PlanVersion, Subscription, SubscriptionPhase
 from subscriptions.services.lifecycle import lock_subscription
 from subscriptions.services.transitions import Actor, record_transition
 from tiktoktoe.kernel.periods import Period, local_date, local_midnight
+from tiktoktoe.standing import standing
 
 logger = logging.getLogger(__name__)
 
@@ -247,6 +249,12 @@ def ensure_on_sale(
         )
 
 
+@standing
+def _open_phase(subscription: int) -> "QuerySet[SubscriptionPhase]":
+    phases = SubscriptionPhase.objects.filter(subscription=subscription, ends_at__isnull=True)
+    return phases.order_by("starts_at")[:1]
+
+
 def _change_phase(
     subscription: Subscription, version: PlanVersion, quantity: int, day_start: datetime
 ) -> None:
@@ -254,7 +262,7 @@ def _change_phase(
 
     What is paused has none: its next phase begins when it goes on.
     """
-    current = SubscriptionPhase.objects.filter(subscription=subscription, ends_at=None).first()
+    current = _open_phase.first(subscription=subscription.pk)
     if current is None:
         return
     if current.starts_at >= day_start:

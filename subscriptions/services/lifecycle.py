@@ -78,6 +78,17 @@ def end_subscription(
     )
 
 
+def load_subscription(pk: int) -> Subscription:
+    """A subscription as the database has it now, with its customer and plan."""
+    return _loaded.get(pk=pk)
+
+
+@standing
+def _loaded(pk: int) -> "QuerySet[Subscription]":
+    loaded = Subscription.objects.select_related("customer", "plan_version__plan")
+    return loaded.filter(pk=pk).order_by()
+
+
 def lock_subscription(subscription: Subscription) -> Subscription:
     """The subscription as the database has it now, locked until the transaction ends."""
     return _locked.get(pk=subscription.pk)

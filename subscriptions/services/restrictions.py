@@ -4,9 +4,11 @@ import logging
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from subscriptions.errors import ChangesBlocked
 from subscriptions.models import Customer, ServiceRestriction, Subscription
+from tiktoktoe.standing import standing
 
 logger = logging.getLogger(__name__)
 
@@ -52,13 +54,19 @@ def lift_restrictions(*, source: str, at: datetime) -> int:
     return lifted
 
 
+@standing
+def _blocking(customer: int, subscription: int, at: datetime) -> "QuerySet[ServiceRestriction]":
+    whose = Q(subscription=subscription) | Q(subscription__isnull=True)
+    blocked = ServiceRestriction.objects.in_force(at).filter(whose, customer=customer)
+    return blocked.filter(blocks_changes=True)[:1]
+
+
 def ensure_changeable(subscription: Subscription, at: datetime) -> None:
     """Refuse a change of what somebody has not paid for.
 
     Raises:
         ChangesBlocked: If changes are blocked; says why.
     """
-    blocked = ServiceRestriction.objects.in_force(at).of_subscription(subscription)
-    found = blocked.filter(blocks_changes=True).first()
+    found = _blocking.first(customer=subscription.customer_id, subscription=subscription.pk, at=at)
     if found is not None:
         raise ChangesBlocked(f"{subscription} cannot be changed: {found.reason}")

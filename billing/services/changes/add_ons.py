@@ -28,7 +28,12 @@ from subscriptions.domain.proration import change_boundary
 from subscriptions.domain.proration_policy import ChangeKind, Timing, UnusedTime
 from subscriptions.models import PlanVersion, Price, Subscription
 from subscriptions.services.add_ons import current_add_on, put_add_on
-from subscriptions.services.lifecycle import change_token, ensure_unchanged, lock_subscription
+from subscriptions.services.lifecycle import (
+    change_token,
+    ensure_unchanged,
+    load_subscription,
+    lock_subscription,
+)
 from subscriptions.services.meters import hold_meters
 from subscriptions.services.policies import NO_OVERRIDE, ChangeOverride, ChangeTerms, PolicyBook
 from subscriptions.services.transitions import Actor
@@ -100,9 +105,7 @@ def preview_add_on(
         PlanVersionNotOnSale: If the prices are not on sale, or in another currency.
         BackdatingInvalid: If something of the day `since` is settled.
     """
-    loaded = Subscription.objects.select_related("customer", "plan_version__plan").get(
-        pk=subscription.pk
-    )
+    loaded = load_subscription(subscription.pk)
     held = current_add_on(loaded, plan_version, at)
     before = (held.plan_version_id, held.quantity) if held else (plan_version.pk, 0)
     asked_at = add_on_asked_at(loaded, plan_version, since, at)

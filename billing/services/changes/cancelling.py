@@ -35,6 +35,7 @@ from subscriptions.services.lifecycle import (
     change_token,
     end_subscription,
     ensure_unchanged,
+    load_subscription,
     lock_subscription,
 )
 from subscriptions.services.policies import PolicyBook
@@ -101,9 +102,7 @@ def preview_cancellation(
         BackdatingInvalid: If something of a day that is over is settled.
         PeriodNotBilled: If its period is over and has not been billed yet.
     """
-    loaded = Subscription.objects.select_related("customer", "plan_version__plan").get(
-        pk=subscription.pk
-    )
+    loaded = load_subscription(subscription.pk)
     ensure_live(loaded)
     policies = PolicyBook()
     policy = policies.of_plan(loaded.plan_version.plan_id, at)

@@ -4,6 +4,7 @@ import logging
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from billing.errors import PlanChangeNotNow
 from billing.models import DatedChange
@@ -13,6 +14,7 @@ from subscriptions.services.lifecycle import ensure_unchanged, lock_subscription
 from subscriptions.services.meters import hold_meters
 from subscriptions.services.transitions import Actor, record_transition
 from tiktoktoe.kernel.periods import local_midnight
+from tiktoktoe.standing import standing
 
 logger = logging.getLogger(__name__)
 EVENTS = {
@@ -93,6 +95,13 @@ def _details(change: DatedChange) -> dict[str, object]:
     return details
 
 
+@standing
+def _of_plan_before(subscription: int, until: datetime, at: datetime) -> "QuerySet[DatedChange]":
+    days = DatedChange.objects.scheduled().filter(subscription=subscription, due_at__lt=until)
+    of_plan = days.filter(kind=DatedChange.Kind.PLAN).exclude(due_at=at)
+    return of_plan.order_by("due_at", "pk")[:1]
+
+
 def ensure_none_before(subscription: Subscription, until: datetime, at: datetime) -> None:
     """Refuse a change for the period's end that one of a day before it would take the place of.
 
@@ -101,7 +110,6 @@ def ensure_none_before(subscription: Subscription, until: datetime, at: datetime
     Raises:
         PlanChangeNotNow: If another plan or quantity is scheduled for a day before.
     """
-    days = DatedChange.objects.scheduled().filter(subscription=subscription, due_at__lt=until)
-    change = days.filter(kind=DatedChange.Kind.PLAN).exclude(due_at=at).first()
+    change = _of_plan_before.first(subscription=subscription.pk, until=until, at=at)
     if change is not None:
         raise PlanChangeNotNow(f"a change is scheduled for {change.on}; withdraw it first")

@@ -55,7 +55,8 @@ def _claim(at: datetime, clock: CustomerClock | None, limit: int) -> list[DatedC
     ready = DatedChange.objects.ready(at).on_clock(clock).order_by("due_at", "pk")
     locked = ready.select_for_update(of=("self",), skip_locked=True)
     claimed = list(locked.select_related("plan_version__plan", "actor")[:limit])
-    DatedChange.objects.filter(pk__in=[c.pk for c in claimed]).update(try_at=at + LEASE)
+    if claimed:
+        DatedChange.objects.filter(pk__in=[c.pk for c in claimed]).update(try_at=at + LEASE)
     return claimed
 
 

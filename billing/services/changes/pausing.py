@@ -36,6 +36,7 @@ from subscriptions.models import Subscription
 from subscriptions.services.lifecycle import (
     change_token,
     ensure_unchanged,
+    load_subscription,
     lock_subscription,
 )
 from subscriptions.services.pauses import (
@@ -288,9 +289,7 @@ def resume(
 
 
 def _load(subscription: Subscription) -> Subscription:
-    return Subscription.objects.select_related("customer", "plan_version__plan").get(
-        pk=subscription.pk
-    )
+    return load_subscription(subscription.pk)
 
 
 def _draft(

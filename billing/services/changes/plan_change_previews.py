@@ -28,7 +28,7 @@ from subscriptions.domain.proration import change_boundary
 from subscriptions.domain.proration_policy import AnchorRule, ChangedTrial, ChangeKind, Timing
 from subscriptions.domain.schedule import anchor_after_change, in_trial, trial_end_after_change
 from subscriptions.models import PlanVersion, Subscription
-from subscriptions.services.lifecycle import change_token
+from subscriptions.services.lifecycle import change_token, load_subscription
 from subscriptions.services.policies import NO_OVERRIDE, ChangeOverride, ChangeTerms, PolicyBook
 from tiktoktoe.kernel.money import Money, quantize, total
 from tiktoktoe.kernel.periods import Alignment, BillingPeriods, Period, local_date
@@ -88,9 +88,7 @@ def preview_plan_change(
         PlanVersionNotOnSale: If the new prices are not on sale, or in another currency.
         BackdatingInvalid: If something of the day `since` is settled.
     """
-    loaded = Subscription.objects.select_related("customer", "plan_version__plan").get(
-        pk=subscription.pk
-    )
+    loaded = load_subscription(subscription.pk)
     asked_at = change_asked_at(loaded, plan_version, since, at)
     check_change(loaded, plan_version, quantity, asked_at=asked_at, at=at)
     book = PriceBook([loaded.plan_version_id, plan_version.pk])

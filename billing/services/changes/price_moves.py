@@ -111,7 +111,8 @@ def _claim(at: datetime, clock: CustomerClock | None, limit: int) -> list[PriceM
             "move__from_version__plan", "move__to_version__plan", "move__actor", "subscription"
         )[:limit]
     )
-    PriceMoveRow.objects.filter(pk__in=[row.pk for row in rows]).update(due_at=at + LEASE)
+    if rows:
+        PriceMoveRow.objects.filter(pk__in=[row.pk for row in rows]).update(due_at=at + LEASE)
     return rows
 
 
@@ -227,7 +228,8 @@ def _finish(at: datetime) -> None:
     open_rows = PriceMoveRow.objects.waiting().values("move")
     running = PriceMove.objects.filter(state=PriceMove.State.RUNNING).exclude(pk__in=open_rows)
     done = [move.pk for move in running if not is_before_day(move, at)]
-    running.filter(pk__in=done).update(state=PriceMove.State.DONE, finished_at=at)
+    if done:
+        running.filter(pk__in=done).update(state=PriceMove.State.DONE, finished_at=at)
 
 
 @transaction.atomic

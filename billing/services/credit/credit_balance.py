@@ -11,11 +11,13 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from billing.models import CreditBalance, CreditEntry, CreditNote, Invoice, Payment
 from subscriptions.models import Customer
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import Money
+from tiktoktoe.standing import standing
 
 # Invoices share a balance in the order in which they are given.
 USE_BALANCE = """
@@ -130,12 +132,15 @@ def enter_by_hand(
     )
 
 
+@standing
+def _held(customer: int, currency: str) -> "QuerySet[CreditBalance]":
+    held = CreditBalance.objects.select_for_update()
+    return held.filter(customer=customer, currency=currency).order_by()
+
+
 def lock_balance(customer_id: int, currency: str) -> Money:
     """What is on a balance, which is held until the transaction ends."""
-    held = CreditBalance.objects.select_for_update().filter(
-        customer_id=customer_id, currency=currency
-    )
-    found = held.first()
+    found = _held.first(customer=customer_id, currency=currency)
     return found.amount if found else Money(0, currency)
 
 

@@ -2,14 +2,15 @@
 
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from billing.services.invoices.add_on_lines import AddOnBook
 from billing.services.invoices.draft_parts import Boundary, DraftLine
 from billing.services.invoices.period_lines import draft_lines
-from subscriptions.models import Price, Subscription
+from subscriptions.models import Price, Subscription, SubscriptionAddOn, SubscriptionPhase
 from subscriptions.services.usage import Closing, close_usage
 from tiktoktoe.kernel.periods import Period
+from tiktoktoe.standing import standing
 
 
 def early_boundary(subscription: Subscription, at: datetime, *, is_last: bool) -> Boundary:
@@ -32,9 +33,16 @@ def close_usage_until(subscription: Subscription, through: datetime) -> None:
     In a transaction of its own: what arrives later counts after the instant, whatever comes
     of the act that asked for it.
     """
-    served = Q(plan_version__in=subscription.phases.values("plan_version")) | Q(
-        plan_version__in=subscription.add_ons.values("plan_version")
+    meters = set(_meters_of.rows(subscription=subscription.pk))
+    close_usage(closings=[Closing(subscription.customer_id, pk, through) for pk in meters])
+
+
+@standing
+def _meters_of(subscription: int) -> "QuerySet[Price, int]":
+    phases = SubscriptionPhase.objects.filter(subscription=subscription)
+    add_ons = SubscriptionAddOn.objects.filter(subscription=subscription)
+    served = Q(plan_version__in=phases.values("plan_version")) | Q(
+        plan_version__in=add_ons.values("plan_version")
     )
-    meters = Price.objects.filter(served, meter__isnull=False)
-    ids = set(meters.values_list("meter_id", flat=True))
-    close_usage(closings=[Closing(subscription.customer_id, pk, through) for pk in ids if pk])
+    metered = Price.objects.filter(served, meter__isnull=False).order_by()
+    return metered.values_list("meter_id", flat=True)

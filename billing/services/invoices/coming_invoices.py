@@ -12,6 +12,7 @@ from billing.services.invoices.draft_parts import Boundary, DraftInvoice
 from billing.services.invoices.drafting import draft_invoices, with_credit
 from billing.services.invoices.preview_books import add_ons_of, coupons_of, purse_of
 from subscriptions.models import Subscription, SubscriptionPhase
+from subscriptions.services.lifecycle import load_subscription
 from tiktoktoe.kernel.money import zero
 
 SHOWN = 3
@@ -19,9 +20,7 @@ SHOWN = 3
 
 def preview_next_invoices(*, subscription: Subscription, count: int = SHOWN) -> list[DraftInvoice]:
     """What the next invoices would be; fewer when it ends, or pauses for an open time."""
-    loaded = Subscription.objects.select_related("customer", "plan_version__plan").get(
-        pk=subscription.pk
-    )
+    loaded = load_subscription(subscription.pk)
     extras = extras_of(loaded)
     coupons = coupons_of(loaded, extras)
     phases: dict[int, list[SubscriptionPhase]] | None = None

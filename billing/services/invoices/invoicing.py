@@ -32,6 +32,7 @@ from billing.services.invoices.preview_books import add_ons_of, coupons_of, purs
 from billing.services.invoices.writing import finalize_drafts, write_drafts
 from billing.services.payments.payment_moves import recover_subscription
 from subscriptions.models import Subscription
+from subscriptions.services.lifecycle import load_subscription
 from tiktoktoe.standing import standing
 
 logger = logging.getLogger(__name__)
@@ -63,9 +64,7 @@ def preview_next_invoice(*, subscription: Subscription) -> DraftInvoice | None:
 
     Of a customer who wants one invoice, with all subscriptions that will be on it.
     """
-    loaded = Subscription.objects.select_related("customer", "plan_version__plan").get(
-        pk=subscription.pk
-    )
+    loaded = load_subscription(subscription.pk)
     extras = extras_of(loaded)
     together = billed_with(loaded) if extras.is_consolidated else [loaded]
     is_alone = len(together) == 1

@@ -1,15 +1,15 @@
 """Prices as the rating arithmetic wants them, loaded once for many subscriptions."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import QuerySet
 
 from billing.domain.included import included_share
-from billing.domain.price_terms import ChargeModel, PriceTerms
+from billing.domain.price_terms import TIERED, ChargeModel, PriceTerms
 from billing.domain.price_terms import Tier as TierTerms
 from billing.domain.rating import rate
 from subscriptions.models import Meter, PlanVersion, Price, Tier
@@ -72,9 +72,13 @@ def _prices_of(versions: list[int]) -> QuerySet[Price]:
     return (
         Price.objects.filter(plan_version__any_of=versions)
         .select_related("meter", "plan_version__plan")
-        .prefetch_related(Prefetch("tiers", Tier.objects.order_by("price_id", "position")))
         .order_by("plan_version_id", "position", "pk")
     )
+
+
+@standing
+def _tiers_of(prices: list[int]) -> QuerySet[Tier]:
+    return Tier.objects.filter(price__any_of=prices).order_by("price_id", "position")
 
 
 class PriceBook:
@@ -87,19 +91,24 @@ class PriceBook:
         self.load(version_ids)
 
     def load(self, version_ids: Iterable[int]) -> None:
-        """The prices of these too; two queries where some are not known yet."""
+        """The prices of these too; one query where some are not known yet, two where some have
+        tiers."""
         wanted = set(version_ids) - self._known
         if not wanted:
             return
         self._known |= wanted
         variants: dict[int, list[LoadedPrice]] = defaultdict(list)
         loaded = _prices_of.rows(versions=list(wanted))
+        tiers: dict[int, list[Tier]] = defaultdict(list)
+        if tiered := [price.pk for price in loaded if price.charge_model in TIERED]:
+            for tier in _tiers_of.rows(prices=tiered):
+                tiers[tier.price_id].append(tier)
         for price in loaded:
             if price.variant_of_id is not None:
-                variants[price.variant_of_id].append(_load(price))
+                variants[price.variant_of_id].append(_load(price, tiers[price.pk]))
         for price in loaded:
             if price.variant_of_id is None:
-                made = _load(price, tuple(variants[price.pk]))
+                made = _load(price, tiers[price.pk], tuple(variants[price.pk]))
                 self._by_version[price.plan_version_id].append(made)
                 self._versions[price.plan_version_id] = _load_version(price.plan_version)
 
@@ -135,7 +144,9 @@ class PriceBook:
         return [p for p in self._by_version[version_id] if p.price.kind == Price.Kind.USAGE]
 
 
-def _load(price: Price, variants: tuple[LoadedPrice, ...] = ()) -> LoadedPrice:
+def _load(
+    price: Price, tiers: Sequence[Tier], variants: tuple[LoadedPrice, ...] = ()
+) -> LoadedPrice:
     version = price.plan_version
     terms = PriceTerms(
         model=ChargeModel(price.charge_model),
@@ -149,7 +160,7 @@ def _load(price: Price, variants: tuple[LoadedPrice, ...] = ()) -> LoadedPrice:
                 percentage=tier.percentage,
                 block_size=tier.block_size,
             )
-            for tier in price.tiers.all()
+            for tier in tiers
         ],
         package_size=price.package_size,
         percentage=price.percentage,

@@ -186,7 +186,8 @@ def test_disputes_and_cards_are_looked_for_on_the_way(clock: CustomerClock) -> N
     attempt = open_attempt(
         invoice=invoice, channel=Channel.HOSTED_PAGE, gateway="stripe", actor=TEST_ACTOR, at=JAN_1
     )
-    paid = Outcome(answer=Answer.SUCCEEDED, reference="pi_1", amount=attempt.payment.amount)
+    amount, fee = attempt.payment.amount, Money(1, "USD")  # of which nothing is to be asked again
+    paid = Outcome(answer=Answer.SUCCEEDED, reference="pi_1", amount=amount, fee=fee)
     settle_attempt(attempt=attempt, outcome=paid, actor=TEST_ACTOR, at=JAN_1)
     Dispute.objects.create(
         id=uuid7(),
