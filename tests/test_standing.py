@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,10 +18,13 @@ import finance
 import subscriptions
 from billing.models import Invoice, PaymentAttempt
 from billing.queries.planned_prices import planned_versions
+from billing.services.announcements import notices, webhook_deliveries
+from billing.services.changes import dated_work, planned_work, price_moves
 from billing.services.invoices.due import _due_of_clock, _due_without_clock
 from billing.services.payments.collection import _first_due
 from finance.queries.unposted import DOCUMENT_KINDS, _first_waiting
 from subscriptions.models import Customer
+from subscriptions.services.customer_clocks import create_clock
 from subscriptions.services.meters import _clashing
 from tests.factories.billing import open_invoice
 from tests.factories.subscriptions import make_customer
@@ -41,15 +45,31 @@ def all_there_are() -> list[StandingQuery[..., Any, Any]]:
         _first_due(40, is_rest=is_rest)
     for due in (_due_without_clock, _due_of_clock):
         due(40)
+    for of_limit in (
+        dated_work._first_ready,
+        notices._first_due,
+        planned_work._first_ready,
+        price_moves._first_due,
+        price_moves._first_undone,
+        webhook_deliveries._first_due,
+    ):
+        of_limit(40)
     for planned in (planned_versions, None):
         _clashing(planned)
     return [known for known in KNOWN if not known.build.__module__.startswith("tests.")]
 
 
+def in_all_ways() -> Iterator[tuple[StandingQuery[..., Any, Any], dict[str, Any]]]:
+    """Each with values for its arguments, and without for those that may be None."""
+    for known in all_there_are():
+        yield known, marks_of(known.build, 9)
+        for name in known.may_be_none:
+            yield known, marks_of(known.build, 9, [name])
+
+
 @pytest.mark.django_db
 def test_each_asks_what_django_would_of_itself() -> None:
-    for known in all_there_are():
-        values = marks_of(known.build, 9)
+    for known, values in in_all_ways():
         of_django = known.build(**values)
 
         with transaction.atomic():
@@ -63,8 +83,8 @@ def test_each_asks_what_django_would_of_itself() -> None:
 @pytest.mark.django_db
 def test_each_gives_its_rows() -> None:
     with transaction.atomic():
-        for known in all_there_are():
-            assert isinstance(known.rows(**marks_of(known.build, 9)), list)
+        for known, values in in_all_ways():
+            assert isinstance(known.rows(**values), list)
 
 
 @standing
@@ -166,3 +186,19 @@ def test_rows_are_locked_only_in_a_transaction() -> None:
         assert locked.rows(pk=UUID(int=1)) == []
     with pytest.raises(transaction.TransactionManagementError):
         locked.rows(pk=UUID(int=1))
+
+
+@standing
+def lives_by(clock: int | None) -> "QuerySet[Customer]":
+    """Whose time a clock shows."""
+    return Customer.objects.filter(clock=clock)
+
+
+@pytest.mark.django_db
+def test_none_is_what_is_null_where_an_argument_says_so() -> None:
+    clock = create_clock(code="mine", starts_at=NOW, at=NOW)
+    timed, real = make_customer(clock=clock), make_customer()
+
+    assert lives_by.rows(clock=clock.pk) == [timed]
+    assert lives_by.rows(clock=None) == [real]
+    assert lives_by.rows(clock=clock.pk) == [timed]

@@ -3,12 +3,14 @@
 To put a query together takes Django 0.5 to 8 ms, several times as long as PostgreSQL needs for a
 row by its key. A standing query is written as ever, as a function that gives a QuerySet; what
 differs from one asking to the next are its arguments, each a value that PostgreSQL is given.
+Where one may be None by its annotation, it is put together once more for that.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from typing import Any, Generic, ParamSpec, TypeVar, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Generic, ParamSpec, TypeVar, get_args, get_type_hints
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connections, models
@@ -54,13 +56,17 @@ class AnyOf(models.Lookup[Any]):
 class _Kept:
     """What Django makes of a query: its SQL, and how rows become what was asked for."""
 
-    def __init__(self, build: Callable[..., "models.QuerySet[Any, Any]"]) -> None:
+    def __init__(
+        self, build: Callable[..., "models.QuerySet[Any, Any]"], unset: Collection[str] = ()
+    ) -> None:
         """Put it together twice, with different marks, to see where each argument goes.
+
+        Those of `unset` are None.
 
         Raises:
             TypeError: If an argument is more than a value: the SQL would differ by it.
         """
-        one, other = marks_of(build, 1), marks_of(build, 501)
+        one, other = marks_of(build, 1, unset), marks_of(build, 501, unset)
         self.rows = build(**one)
         self.compiler = self.rows.query.get_compiler(DEFAULT_DB_ALIAS)
         self.sql, self.params = self.compiler.as_sql()
@@ -72,7 +78,7 @@ class _Kept:
             for place, (mine, its) in enumerate(zip(self.params, params, strict=True))
             if mine != its
         }
-        if unused := set(one) - set(self.places.values()):
+        if unused := set(one) - set(self.places.values()) - set(unset):
             raise TypeError(f"{build.__qualname__}: {sorted(unused)} is in no place of the SQL")
         self.wraps = {place: type(self.params[place]) for place in self.places}
         self.converters = self.compiler.get_converters([part[0] for part in self.compiler.select])
@@ -97,16 +103,37 @@ class _Kept:
         return compiler
 
 
-def marks_of(build: Callable[..., Any], first: int) -> dict[str, Any]:
-    """A value for each argument, by its annotation, that no query has of itself."""
+def marks_of(build: Callable[..., Any], first: int, unset: Collection[str] = ()) -> dict[str, Any]:
+    """A value for each argument, by its annotation, that no query has of itself; None if unset."""
+    return {
+        name: None if name in unset else _MARKS[_kind(kind)](first + n)
+        for n, (name, kind) in enumerate(_arguments(build).items())
+    }
+
+
+def may_be_none(build: Callable[..., Any]) -> frozenset[str]:
+    """The arguments of which their annotation says so."""
+    kinds = _arguments(build).items()
+    return frozenset(name for name, kind in kinds if isinstance(kind, UnionType))
+
+
+def _arguments(build: Callable[..., Any]) -> dict[str, Any]:
     kinds = get_type_hints(build)
     kinds.pop("return", None)
-    return {name: _MARKS[kind](first + n) for n, (name, kind) in enumerate(kinds.items())}
+    return kinds
+
+
+def _kind(kind: Any) -> Any:
+    """What it is when it is not None."""
+    if not isinstance(kind, UnionType):
+        return kind
+    (given,) = (one for one in get_args(kind) if one is not NoneType)
+    return given
 
 
 def _named(pair: tuple[Any, Any], one: dict[str, Any], other: dict[str, Any], where: str) -> str:
     for name, mine in one.items():
-        if pair == (mine, other[name]):
+        if mine is not None and pair == (mine, other[name]):
             return name
     raise TypeError(f"{where}: the SQL is given what is made of an argument, not the argument")
 
@@ -117,23 +144,36 @@ class StandingQuery(Generic[P, M, R]):
     def __init__(self, build: Callable[P, "models.QuerySet[M, R]"]) -> None:
         """Nothing is put together before the first asking."""
         self.build = build
+        self._kept: dict[frozenset[str], _Kept] = {}
         KNOWN.append(self)
 
     @cached_property
-    def kept(self) -> _Kept:
-        """What Django has made of it."""
-        return _Kept(self.build)
+    def may_be_none(self) -> frozenset[str]:
+        """The arguments that need no value."""
+        return may_be_none(self.build)
+
+    def kept(self, values: dict[str, Any]) -> _Kept:
+        """What Django has made of it for these values, as far as one of them is None.
+
+        Raises:
+            TypeError: If one is that always has a value.
+        """
+        unset = frozenset(name for name, value in values.items() if value is None)
+        if unset not in self._kept:
+            if unset - self.may_be_none:
+                raise TypeError("a standing query has no place for None: in SQL nothing equals it")
+            self._kept[unset] = _Kept(self.build, unset)
+        return self._kept[unset]
 
     def sql(self, *_: P.args, **values: P.kwargs) -> tuple[str, Sequence[Any]]:
         """What PostgreSQL is asked."""
-        return self.kept.compiled(values).as_sql()
+        return self.kept(values).compiled(values).as_sql()
 
     def rows(self, *_: P.args, **values: P.kwargs) -> list[R]:
         """All that it gives."""
-        if None in values.values():
-            raise TypeError("a standing query has no place for None: in SQL nothing equals it")
-        compiler = self.kept.compiled(values)
-        rows = self.kept.rows.all()  # of which Django makes the rows, by what is kept
+        kept = self.kept(values)
+        compiler = kept.compiled(values)
+        rows = kept.rows.all()  # of which Django makes the rows, by what is kept
         rows.query.__dict__["get_compiler"] = lambda *_, **__: compiler
         return list(rows)
 
@@ -148,7 +188,7 @@ class StandingQuery(Generic[P, M, R]):
             DoesNotExist: The model's own, if there is none.
         """
         found = self.rows(**values)  # type: ignore[call-arg]
-        model = self.kept.rows.model
+        model = self.kept(values).rows.model
         if not found:
             raise model.DoesNotExist(f"{model.__name__} matching query does not exist.")
         if len(found) > 1:

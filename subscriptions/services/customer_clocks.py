@@ -46,6 +46,11 @@ def set_clock(*, clock: CustomerClock, to: datetime) -> CustomerClock:
     return locked
 
 
+def key_of(clock: CustomerClock | None) -> int | None:
+    """What customers of a clock name it by; None: of those without one."""
+    return None if clock is None else clock.pk
+
+
 def clocks_in_use() -> list[CustomerClock]:
     """The clocks that customers live by; none where live payment keys are set."""
     if not may_have_clocks():

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import formataddr
+from functools import cache
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from billing.domain.announcements import (
     NOTICE_KINDS,
@@ -27,8 +29,10 @@ from billing.services.announcements.notice_text import NoticeText, attachment_of
 from billing.services.documents.pdf import credit_note_pdf, invoice_pdf
 from billing.services.payments.pay_links import make_fix_link
 from subscriptions.models import Customer, CustomerClock
+from subscriptions.services.customer_clocks import key_of
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.ids import uuid7
+from tiktoktoe.standing import StandingQuery, standing
 
 logger = logging.getLogger(__name__)
 
@@ -107,15 +111,24 @@ def claim_notices(
     *, at: datetime, clock: CustomerClock | None = None, limit: int = BATCH
 ) -> list[Notice]:
     """Take notices that are due out of the reach of other senders, for a while."""
-    due = Notice.objects.filter(next_try_at__lte=at, customer__clock=clock).order_by(
-        "next_try_at", "pk"
-    )
-    ids = [row.pk for row in due.select_for_update(skip_locked=True, of=("self",))[:limit]]
+    ids = _first_due(limit).rows(at=at, clock=key_of(clock))
+    if not ids:
+        return []
     Notice.objects.filter(pk__in=ids).update(
         state=Notice.State.SENDING, tries=F("tries") + 1, next_try_at=at + LEASE
     )
     rows = Notice.objects.filter(pk__in=ids).select_related("announcement", "customer")
     return list(rows.order_by("created_at", "pk"))
+
+
+@cache
+def _first_due(limit: int) -> StandingQuery[..., Notice, UUID]:
+    def first_due(at: datetime, clock: int | None) -> "QuerySet[Notice, UUID]":
+        due = Notice.objects.filter(next_try_at__lte=at, customer__clock=clock)
+        locked = due.select_for_update(skip_locked=True, of=("self",))
+        return locked.order_by("next_try_at", "pk").values_list("pk", flat=True)[:limit]
+
+    return standing(first_due)
 
 
 def send_notice(notice: Notice, *, at: datetime) -> str:

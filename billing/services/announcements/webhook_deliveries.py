@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from time import perf_counter
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from billing.domain.announcements import tidy
 from billing.domain.webhook_signing import (
@@ -31,7 +33,9 @@ from billing.services.announcements.webhook_endpoints import (
     tell_disabled,
 )
 from subscriptions.models import CustomerClock
+from subscriptions.services.customer_clocks import key_of
 from tiktoktoe.kernel.ids import uuid7
+from tiktoktoe.standing import StandingQuery, standing
 
 logger = logging.getLogger(__name__)
 
@@ -96,17 +100,28 @@ def claim_deliveries(
     *, at: datetime, clock: CustomerClock | None = None, limit: int = BATCH
 ) -> list[WebhookDelivery]:
     """Take deliveries that are due, of active endpoints, out of the reach of other senders."""
-    due = WebhookDelivery.objects.filter(
-        next_try_at__lte=at,
-        endpoint__state=WebhookEndpoint.State.ACTIVE,
-        announcement__customer__clock=clock,
-    ).order_by("next_try_at", "pk")
-    ids = [row.pk for row in due.select_for_update(skip_locked=True, of=("self",))[:limit]]
+    ids = _first_due(limit).rows(at=at, clock=key_of(clock))
+    if not ids:
+        return []
     WebhookDelivery.objects.filter(pk__in=ids).update(
         state=State.SENDING, tries_done=F("tries_done") + 1, next_try_at=at + LEASE
     )
     rows = WebhookDelivery.objects.filter(pk__in=ids)
     return list(rows.select_related("announcement__customer", "endpoint").order_by("pk"))
+
+
+@cache
+def _first_due(limit: int) -> StandingQuery[..., WebhookDelivery, UUID]:
+    def first_due(at: datetime, clock: int | None) -> "QuerySet[WebhookDelivery, UUID]":
+        due = WebhookDelivery.objects.filter(
+            next_try_at__lte=at,
+            endpoint__state=WebhookEndpoint.State.ACTIVE,
+            announcement__customer__clock=clock,
+        )
+        locked = due.select_for_update(skip_locked=True, of=("self",))
+        return locked.order_by("next_try_at", "pk").values_list("pk", flat=True)[:limit]
+
+    return standing(first_due)
 
 
 def deliver(delivery: WebhookDelivery, *, at: datetime) -> Outcome:

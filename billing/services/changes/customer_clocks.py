@@ -5,47 +5,26 @@ it, and for the customers of this clock only.
 """
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, time, timedelta
-from typing import Any
+from datetime import datetime
 
-from django.db.models import Min, QuerySet
-
-from billing.domain.announcements import EXPIRES_SOON, RENEWS_SOON, TRIAL_ENDS_SOON
-from billing.domain.hold_ends import LET_GO_BEFORE
-from billing.models import (
-    DatedChange,
-    DunningRun,
-    Invoice,
-    Notice,
-    Payment,
-    PaymentAttempt,
-    PaymentMethod,
-    PaymentOperation,
-    PlannedStart,
-    PrepaidCredit,
-    PriceMoveRow,
-    Refund,
-    Wallet,
-    WebhookDelivery,
-    WebhookEndpoint,
-)
 from billing.services.announcements.announcing import announce_new
 from billing.services.announcements.notices import send_notices
 from billing.services.announcements.usage_alerts import raise_alerts
 from billing.services.announcements.webhook_deliveries import deliver_due
+from billing.services.changes.clock_instants import next_instant
 from billing.services.changes.dated_work import make_dated_changes
-from billing.services.changes.expiring import PATIENCE, expire_unpaid
+from billing.services.changes.expiring import expire_unpaid
 from billing.services.changes.planned_work import start_planned
 from billing.services.changes.price_moves import work_on_price_moves
 from billing.services.credit.credit_refunds import refund_promised
 from billing.services.credit.wallets import fill_paid_top_ups, tend_wallets
-from billing.services.disputes.reminders import next_reminder_at, remind_of_disputes
-from billing.services.dunning.overdue import next_overdue_at, update_overdue
-from billing.services.dunning.requests import next_request_at, request_overdue
+from billing.services.disputes.reminders import remind_of_disputes
+from billing.services.dunning.overdue import update_overdue
+from billing.services.dunning.requests import request_overdue
 from billing.services.dunning.runs import run_dunning
 from billing.services.invoices.ahead import bill_usage_ahead
-from billing.services.invoices.draft_review import in_review, issue_reviewed
-from billing.services.invoices.due import due, is_due
+from billing.services.invoices.draft_review import issue_reviewed
+from billing.services.invoices.due import is_due
 from billing.services.invoices.renewal import run_billing
 from billing.services.invoices.thresholds import bill_thresholds
 from billing.services.payments.collection import collect_due, mark_overdue
@@ -55,7 +34,7 @@ from billing.services.payments.operations import reconcile_operations
 from billing.services.payments.reconciling import reconcile_attempts
 from billing.services.payments.refunds import reconcile_refunds
 from subscriptions.errors import CustomerInvalid
-from subscriptions.models import CustomerClock, Subscription
+from subscriptions.models import CustomerClock
 from subscriptions.services.customer_clocks import (
     clocks_in_use,
     ensure_no_real_money,
@@ -63,7 +42,6 @@ from subscriptions.services.customer_clocks import (
 )
 from tiktoktoe.kernel.clock import moved_to, utc
 
-MOMENT = timedelta(microseconds=1)
 STEPS_MAX = 5_000
 
 Act = Callable[[datetime, CustomerClock | None], int]
@@ -153,105 +131,10 @@ def _instants(clock: CustomerClock, to: datetime) -> Iterator[datetime]:
     at = CustomerClock.objects.get(pk=clock.pk).at
     yield at
     for _ in range(STEPS_MAX):
-        coming = [found for found in _next(clock, after=at, to=to) if found is not None]
-        if not coming:
+        coming = next_instant(clock, after=at, to=to)
+        if coming is None:
             yield to
             return
-        at = min(coming)
+        at = coming
         yield at
     raise CustomerInvalid("too much is due by then", field="to", remedy="an earlier instant")
-
-
-def _next(clock: CustomerClock, *, after: datetime, to: datetime) -> Iterator[datetime | None]:
-    billing = due(to, clock=clock).filter(next_billing_at__gt=after)
-    yield billing.aggregate(first=Min("next_billing_at"))["first"]
-    retries = Payment.objects.filter(
-        customer__clock=clock, next_attempt_at__gt=after, next_attempt_at__lte=to
-    )
-    yield retries.aggregate(first=Min("next_attempt_at"))["first"]
-    steps = DunningRun.objects.due(to).filter(customer__clock=clock, next_step_at__gt=after)
-    yield steps.aggregate(first=Min("next_step_at"))["first"]
-    yield next_reminder_at(clock, after=after, to=to)
-    yield next_request_at(clock, after=after, to=to)
-    yield next_overdue_at(clock, after=after, to=to)
-    held = in_review().filter(customer__clock=clock, review_until__gt=after, review_until__lte=to)
-    yield held.aggregate(first=Min("review_until"))["first"]
-    owed = Invoice.objects.collectable().filter(
-        customer__clock=clock, due_at__gte=after, due_at__lt=to - MOMENT
-    )
-    first = owed.aggregate(first=Min("due_at"))["first"]
-    yield first + MOMENT if first is not None else None
-    yield from _told_next(clock, after=after, to=to)
-    yield from _waiting_next(clock, after=after, to=to)
-
-
-def _told_next(clock: CustomerClock, *, after: datetime, to: datetime) -> Iterator[datetime | None]:
-    """What is told some days before it happens."""
-    ahead = (("trial_ends_at", TRIAL_ENDS_SOON), ("current_period_end", RENEWS_SOON))
-    live = Subscription.objects.live().on_clock(clock)
-    lapsing = PaymentAttempt.objects.filter(
-        payment__customer__clock=clock,
-        is_hold=True,
-        state="authorized",
-        authorized_until__gt=after + LET_GO_BEFORE,
-        authorized_until__lte=to + LET_GO_BEFORE,
-    ).aggregate(first=Min("authorized_until"))["first"]
-    yield lapsing - LET_GO_BEFORE if lapsing is not None else None
-    for name, before in ahead:
-        within = {f"{name}__gt": after + before, f"{name}__lte": to + before}
-        first = live.filter(**within).aggregate(first=Min(name))["first"]
-        yield first - before if first is not None else None
-    cards = PaymentMethod.objects.filter(
-        customer__clock=clock,
-        state="active",
-        is_default=True,
-        expires_on__gt=(after + EXPIRES_SOON).date(),
-        expires_on__lte=(to + EXPIRES_SOON).date(),
-    )
-    expires_on = cards.aggregate(first=Min("expires_on"))["first"]
-    yield (
-        datetime.combine(expires_on, time.min, UTC) - EXPIRES_SOON
-        if expires_on is not None
-        else None
-    )
-    unpaid = live.filter(
-        state=Subscription.State.INCOMPLETE,
-        created_at__gt=after - PATIENCE,
-        created_at__lte=to - PATIENCE,
-    )
-    first = unpaid.aggregate(first=Min("created_at"))["first"]
-    yield first + PATIENCE if first is not None else None
-
-
-def _waiting_next(
-    clock: CustomerClock, *, after: datetime, to: datetime
-) -> Iterator[datetime | None]:
-    """Rows that say themselves when they are due."""
-    waiting: tuple[tuple[QuerySet[Any], str], ...] = (
-        (
-            PrepaidCredit.objects.filter(wallet__customer__clock=clock, amount_left__gt=0),
-            "expires_at",
-        ),
-        (DatedChange.objects.scheduled().on_clock(clock), "try_at"),
-        (PlannedStart.objects.waiting().on_clock(clock), "try_at"),
-        (Wallet.objects.filter(customer__clock=clock), "topup_next_at"),
-        (Notice.objects.filter(customer__clock=clock), "next_try_at"),
-        (
-            WebhookDelivery.objects.filter(
-                announcement__customer__clock=clock, endpoint__state=WebhookEndpoint.State.ACTIVE
-            ),
-            "next_try_at",
-        ),
-        (
-            PriceMoveRow.objects.waiting().filter(
-                subscription__customer__clock=clock, move__state="running"
-            ),
-            "due_at",
-        ),
-        (PaymentAttempt.objects.filter(payment__customer__clock=clock), "next_check_at"),
-        (Refund.objects.filter(payment__customer__clock=clock), "next_check_at"),
-        (PaymentOperation.objects.filter(attempt__payment__customer__clock=clock), "next_check_at"),
-    )
-    for rows, name in waiting:
-        within = {f"{name}__gt": after, f"{name}__lte": to}
-        yield rows.filter(**within).aggregate(first=Min(name))["first"]

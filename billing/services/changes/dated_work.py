@@ -8,9 +8,10 @@ end: nothing is billed that would be given back.
 
 import logging
 from datetime import datetime, timedelta
+from functools import cache
 
 from django.db import OperationalError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from billing.errors import PaymentInFlight
 from billing.models import DatedChange
@@ -21,11 +22,13 @@ from subscriptions.domain.lifecycle import BILLED_STATES
 from subscriptions.domain.proration_policy import Timing, UnusedTime
 from subscriptions.errors import SubscriptionChanged
 from subscriptions.models import CustomerClock, Subscription, SubscriptionTransition
+from subscriptions.services.customer_clocks import key_of
 from subscriptions.services.lifecycle import change_token
 from subscriptions.services.policies import ChangeOverride
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.catching_up import catching_up
 from tiktoktoe.kernel.errors import Conflict, GatewayError, InvalidInput
+from tiktoktoe.standing import StandingQuery, standing
 
 logger = logging.getLogger(__name__)
 PORTAL = "portal"
@@ -52,12 +55,20 @@ def make_dated_changes(
 @transaction.atomic
 def _claim(at: datetime, clock: CustomerClock | None, limit: int) -> list[DatedChange]:
     """Those that are ready, out of others' reach for a while."""
-    ready = DatedChange.objects.ready(at).on_clock(clock).order_by("due_at", "pk")
-    locked = ready.select_for_update(of=("self",), skip_locked=True)
-    claimed = list(locked.select_related("plan_version__plan", "actor")[:limit])
+    claimed = _first_ready(limit).rows(at=at, clock=key_of(clock))
     if claimed:
         DatedChange.objects.filter(pk__in=[c.pk for c in claimed]).update(try_at=at + LEASE)
     return claimed
+
+
+@cache
+def _first_ready(limit: int) -> StandingQuery[..., DatedChange, DatedChange]:
+    def first_ready(at: datetime, clock: int | None) -> "QuerySet[DatedChange]":
+        ready = DatedChange.objects.ready(at).filter(subscription__customer__clock=clock)
+        locked = ready.order_by("due_at", "pk").select_for_update(of=("self",), skip_locked=True)
+        return locked.select_related("plan_version__plan", "actor")[:limit]
+
+    return standing(first_ready)
 
 
 def carry_out(change: DatedChange, *, at: datetime) -> None:

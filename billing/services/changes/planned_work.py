@@ -7,8 +7,10 @@ customer has besides is billed up to then. Once that day is over its documents a
 import logging
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from billing.models import PlannedStart, PlannedStartEvent
 from billing.services.changes.dated_work import BATCH_SIZE, TRIES_MAX, WAIT
@@ -16,10 +18,12 @@ from billing.services.changes.first_add_ons import AddOnWanted
 from billing.services.changes.planned_starts import record_event
 from billing.services.changes.subscribing import Started, start_subscription
 from subscriptions.models import CustomerClock
+from subscriptions.services.customer_clocks import key_of
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.catching_up import catching_up
 from tiktoktoe.kernel.errors import Conflict, InvalidInput
 from tiktoktoe.kernel.periods import Alignment
+from tiktoktoe.standing import StandingQuery, standing
 
 logger = logging.getLogger(__name__)
 
@@ -31,15 +35,23 @@ def start_planned(
 
     Of a customer's one after the other. Of customers with a test clock only those of `clock`.
     """
-    ready = PlannedStart.objects.ready(at).on_clock(clock).order_by("due_at", "pk")
     started = 0
     while started < limit:
-        coming = list(ready.values_list("pk", flat=True)[: limit - started])
+        coming = _first_ready(limit).rows(at=at, clock=key_of(clock))[: limit - started]
         done = sum(carry_out(pk, at=at) for pk in coming)
         if not done:
             break
         started += done
     return started
+
+
+@cache
+def _first_ready(limit: int) -> StandingQuery[..., PlannedStart, int]:
+    def first_ready(at: datetime, clock: int | None) -> "QuerySet[PlannedStart, int]":
+        ready = PlannedStart.objects.ready(at).filter(customer__clock=clock)
+        return ready.order_by("due_at", "pk").values_list("pk", flat=True)[:limit]
+
+    return standing(first_ready)
 
 
 def carry_out(pk: int, *, at: datetime) -> bool:

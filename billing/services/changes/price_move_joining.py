@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from billing.models import PlanChange, PriceMove, PriceMoveRow
 from billing.services.changes.price_move_notices import first_day_for
@@ -19,6 +19,7 @@ from billing.services.changes.price_move_previews import (
 from subscriptions.domain.lifecycle import BILLED_STATES
 from subscriptions.models import CustomerClock, Subscription
 from tiktoktoe.kernel.periods import local_midnight
+from tiktoktoe.standing import standing
 
 
 def write_rows(move: PriceMove, found: Iterable[MoveRow], at: datetime) -> int:
@@ -68,10 +69,9 @@ def follow_subscribers(*, at: datetime, clock: CustomerClock | None = None) -> i
 
     So does one whose scheduled move was replaced by a change that left it on the old prices.
     """
-    moves = PriceMove.objects.filter(state=PriceMove.State.RUNNING, when__in=PriceMove.WITH_DAY)
     known = PriceMoveRow.objects.filter(subscription=OuterRef("pk"))
     joined = 0
-    for move in moves.select_related("from_version__plan", "to_version__plan"):
+    for move in _running.rows():
         _begin_again(move, at)
         if not is_before_day(move, at):
             continue
@@ -84,6 +84,12 @@ def follow_subscribers(*, at: datetime, clock: CustomerClock | None = None) -> i
             found = [one for one in rows_of(terms, new, at) if not one.why]
             joined += write_rows(move, found, at)
     return joined
+
+
+@standing
+def _running() -> "QuerySet[PriceMove]":
+    moves = PriceMove.objects.filter(state=PriceMove.State.RUNNING, when__in=PriceMove.WITH_DAY)
+    return moves.select_related("from_version__plan", "to_version__plan")
 
 
 def is_before_day(move: PriceMove, at: datetime) -> bool:

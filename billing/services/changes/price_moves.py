@@ -8,6 +8,7 @@ told first. What is still scheduled can be taken back.
 
 import logging
 from datetime import datetime, timedelta
+from functools import cache
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
@@ -27,10 +28,12 @@ from billing.services.changes.price_move_notices import was_told
 from billing.services.changes.price_move_previews import MoveTerms, effective_on, preview_price_move
 from subscriptions.domain.proration_policy import Timing
 from subscriptions.models import CustomerClock
+from subscriptions.services.customer_clocks import key_of
 from subscriptions.services.policies import ChangeOverride
 from subscriptions.services.transitions import Actor
 from tiktoktoe.accounts.models import User
 from tiktoktoe.kernel.errors import Conflict, GatewayError, InvalidInput
+from tiktoktoe.standing import StandingQuery, standing
 
 logger = logging.getLogger(__name__)
 BATCH_SIZE = 100
@@ -102,18 +105,24 @@ def work_on_price_moves(
 @transaction.atomic
 def _claim(at: datetime, clock: CustomerClock | None, limit: int) -> list[PriceMoveRow]:
     """Rows that are due, put off for others while this worker has them."""
-    due = PriceMoveRow.objects.waiting().filter(
-        move__state="running", due_at__lte=at, subscription__customer__clock=clock
-    )
-    locked = due.select_for_update(of=("self",), skip_locked=True).order_by("due_at", "pk")
-    rows = list(
-        locked.select_related(
-            "move__from_version__plan", "move__to_version__plan", "move__actor", "subscription"
-        )[:limit]
-    )
+    rows = _first_due(limit).rows(at=at, clock=key_of(clock))
     if rows:
         PriceMoveRow.objects.filter(pk__in=[row.pk for row in rows]).update(due_at=at + LEASE)
     return rows
+
+
+@cache
+def _first_due(limit: int) -> StandingQuery[..., PriceMoveRow, PriceMoveRow]:
+    def first_due(at: datetime, clock: int | None) -> "QuerySet[PriceMoveRow]":
+        due = PriceMoveRow.objects.waiting().filter(
+            move__state="running", due_at__lte=at, subscription__customer__clock=clock
+        )
+        locked = due.select_for_update(of=("self",), skip_locked=True).order_by("due_at", "pk")
+        return locked.select_related(
+            "move__from_version__plan", "move__to_version__plan", "move__actor", "subscription"
+        )[:limit]
+
+    return standing(first_due)
 
 
 def _move(row: PriceMoveRow, at: datetime) -> None:
@@ -225,11 +234,16 @@ def _wait(row: PriceMoveRow, due_at: datetime) -> None:
 
 @transaction.atomic
 def _finish(at: datetime) -> None:
-    open_rows = PriceMoveRow.objects.waiting().values("move")
-    running = PriceMove.objects.filter(state=PriceMove.State.RUNNING).exclude(pk__in=open_rows)
-    done = [move.pk for move in running if not is_before_day(move, at)]
+    done = [move.pk for move in _without_rows.rows() if not is_before_day(move, at)]
     if done:
-        running.filter(pk__in=done).update(state=PriceMove.State.DONE, finished_at=at)
+        over = _without_rows.build().filter(pk__in=done)
+        over.update(state=PriceMove.State.DONE, finished_at=at)
+
+
+@standing
+def _without_rows() -> "QuerySet[PriceMove]":
+    open_rows = PriceMoveRow.objects.waiting().values("move")
+    return PriceMove.objects.filter(state=PriceMove.State.RUNNING).exclude(pk__in=open_rows)
 
 
 @transaction.atomic
@@ -261,8 +275,7 @@ def _scheduled_rows() -> "QuerySet[PriceMoveRow]":
 
 
 def _take_back_undone(at: datetime, limit: int) -> int:
-    rows = _scheduled_rows().filter(move__state=PriceMove.State.UNDONE)
-    found = list(rows.select_related("change__subscription", "move__actor").order_by("pk")[:limit])
+    found = _first_undone(limit).rows()
     for row in found:
         assert row.change is not None
         actor = Actor(source="price_move", user=row.move.actor)
@@ -270,6 +283,15 @@ def _take_back_undone(at: datetime, limit: int) -> int:
         if change.state == PlanChange.State.WITHDRAWN:
             _taken_back(row, at)
     return len(found)
+
+
+@cache
+def _first_undone(limit: int) -> StandingQuery[..., PriceMoveRow, PriceMoveRow]:
+    def first_undone() -> "QuerySet[PriceMoveRow]":
+        rows = _scheduled_rows().filter(move__state=PriceMove.State.UNDONE)
+        return rows.select_related("change__subscription", "move__actor").order_by("pk")[:limit]
+
+    return standing(first_undone)
 
 
 @transaction.atomic

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Sum
+from django.db.models import Exists, OuterRef, QuerySet, Sum
 
 from billing.domain.derivation import prepaid_derivation
 from billing.errors import CreditInvalid, CreditKeyReused
@@ -17,6 +17,7 @@ from billing.queries.issuers import IssuerBook
 from billing.services.invoices.writing import bill_to, finalize_drafts
 from billing.services.payments.payment_events import actor_name
 from subscriptions.models import Customer, CustomerClock, Meter, Plan
+from subscriptions.services.customer_clocks import key_of
 from subscriptions.services.transitions import SCHEDULE, Actor
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import Money, currency_of, quantize, zero
@@ -27,6 +28,7 @@ from tiktoktoe.kernel.periods import (
     local_date,
     local_midnight,
 )
+from tiktoktoe.standing import standing
 
 logger = logging.getLogger(__name__)
 
@@ -284,14 +286,7 @@ def tend_wallets(*, at: datetime, clock: CustomerClock | None = None) -> int:
 @transaction.atomic
 def fill_paid_top_ups(*, at: datetime, clock: CustomerClock | None = None) -> int:
     """Put the credits of paid top-ups into their wallets, each once; gives how many."""
-    ready = TopUp.objects.filter(
-        wallet__customer__clock=clock,
-        invoice__state=Invoice.State.PAID,
-        invoice__prepaid_credit__isnull=True,
-    )
-    # The invoice too: nobody can make it void in the meantime.
-    locked = ready.select_for_update(of=("self", "invoice"), skip_locked=True)
-    found = list(locked.select_related("wallet", "invoice").order_by("pk"))
+    found = _paid_for.rows(clock=key_of(clock))
     for one in found:
         _fill(
             one.wallet,
@@ -314,14 +309,35 @@ def top_up_due(*, at: datetime, clock: CustomerClock | None = None) -> int:
     For a threshold never while an earlier top-up is not paid yet. An interval's is made once,
     also of those that were missed.
     """
-    own = Wallet.objects.filter(customer__clock=clock)
-    by_interval = own.filter(topup_next_at__lte=at).order_by("pk")
+    by_interval = _by_interval.rows(clock=key_of(clock), at=at)
     bought = sum(_top_up_by_interval(wallet, at) for wallet in by_interval)
-    unpaid = TopUp.objects.filter(wallet=OuterRef("pk"), invoice__state__in=["draft", "open"])
-    low = own.filter(~Exists(unpaid), topup_below__isnull=False)
-    for wallet in low.order_by("pk"):
+    for wallet in _by_threshold.rows(clock=key_of(clock)):
         bought += _top_up_if_low(wallet, at)
     return bought
+
+
+@standing
+def _paid_for(clock: int | None) -> "QuerySet[TopUp]":
+    ready = TopUp.objects.filter(
+        wallet__customer__clock=clock,
+        invoice__state=Invoice.State.PAID,
+        invoice__prepaid_credit__isnull=True,
+    )
+    # The invoice too: nobody can make it void in the meantime.
+    locked = ready.select_for_update(of=("self", "invoice"), skip_locked=True)
+    return locked.select_related("wallet", "invoice").order_by("pk")
+
+
+@standing
+def _by_interval(clock: int | None, at: datetime) -> "QuerySet[Wallet]":
+    return Wallet.objects.filter(customer__clock=clock, topup_next_at__lte=at).order_by("pk")
+
+
+@standing
+def _by_threshold(clock: int | None) -> "QuerySet[Wallet]":
+    unpaid = TopUp.objects.filter(wallet=OuterRef("pk"), invoice__state__in=["draft", "open"])
+    low = Wallet.objects.filter(~Exists(unpaid), customer__clock=clock, topup_below__isnull=False)
+    return low.order_by("pk")
 
 
 @transaction.atomic

@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 
 from billing.domain.campaigns import STANDARD, CampaignTerms, ensure_campaign
 from billing.domain.overdue import OverdueTerms, RequestTerms, ensure_overdue, ensure_requests
@@ -26,6 +26,7 @@ from billing.models import (
 from billing.services.payments.payment_events import actor_name
 from subscriptions.models import Plan
 from subscriptions.services.transitions import Actor
+from tiktoktoe.standing import standing
 
 logger = logging.getLogger(__name__)
 
@@ -91,10 +92,15 @@ def terms_of(invoice: Invoice, at: datetime) -> tuple[CampaignTerms, datetime | 
     return STANDARD, None
 
 
+@standing
+def _of_company(at: datetime) -> "QuerySet[DunningRule]":
+    rules = DunningRule.objects.filter(plan__isnull=True, effective_from__lte=at)
+    return rules.select_related("campaign")[:1]
+
+
 def company_campaign(at: datetime) -> DunningCampaign | None:
     """The company's campaign at an instant; what counts for a customer's whole debt."""
-    rules = DunningRule.objects.filter(plan__isnull=True, effective_from__lte=at)
-    rule = rules.select_related("campaign").first()
+    rule = _of_company.first(at=at)
     return rule.campaign if rule is not None else None
 
 

@@ -36,6 +36,7 @@ from billing.services.dunning.steps import (
 from billing.services.payments.channels import Channel
 from billing.services.payments.payment_events import actor_name
 from subscriptions.models import CustomerClock, Subscription
+from subscriptions.services.customer_clocks import key_of
 from subscriptions.services.restrictions import lift_restrictions
 from subscriptions.services.transitions import SCHEDULE, Actor
 from tiktoktoe.kernel.clock import utc
@@ -79,7 +80,7 @@ def open_runs(*, at: datetime, clock: CustomerClock | None = None) -> int:
 
 @transaction.atomic
 def _open_batch(at: datetime, clock: CustomerClock | None) -> int:
-    invoices = _first_past_due.rows(at=at) if clock is None else [*_first(at, clock)]
+    invoices = _first_past_due.rows(at=at, clock=key_of(clock))
     if not invoices:
         return 0
     book, plans = CampaignBook(), plans_of(invoices)
@@ -97,16 +98,12 @@ def _open_batch(at: datetime, clock: CustomerClock | None) -> int:
 
 
 @standing
-def _first_past_due(at: datetime) -> InvoiceQuerySet:
-    return _first(at, None)
-
-
-def _first(at: datetime, clock: CustomerClock | None) -> InvoiceQuerySet:
+def _first_past_due(at: datetime, clock: int | None) -> InvoiceQuerySet:
     found = past_due_invoices(at, clock).select_for_update(skip_locked=True, of=("self",))
     return found.select_related("customer")[:BATCH]
 
 
-def past_due_invoices(at: datetime, clock: CustomerClock | None) -> InvoiceQuerySet:
+def past_due_invoices(at: datetime, clock: int | None) -> InvoiceQuerySet:
     """Open invoices with a declined payment, or past their due day, that have no run yet.
 
     One whose run somebody has stopped stays without; the first of a subscription that has not
@@ -158,16 +155,21 @@ def _run_of(invoice: Invoice, rule: DunningRule | None, at: datetime) -> Dunning
 
 def end_settled(*, at: datetime, clock: CustomerClock | None = None) -> int:
     """End the runs of invoices that were paid, taken back or given up; gives how many."""
-    settled = DunningRun.objects.going_on().filter(
-        customer__clock=clock, invoice__state__in=list(_OUTCOME_OF)
-    )
     ended = 0
-    for pk in list(settled.order_by("pk").values_list("pk", flat=True)[: 10 * BATCH]):
+    for pk in _settled.rows(clock=key_of(clock)):
         run = load_run(pk)
         _note_last_retry(run, at)
         outcome = _OUTCOME_OF[Invoice.State(run.invoice.state)]
         ended += end_run(run=run, outcome=outcome, actor=SCHEDULE, at=at)
     return ended
+
+
+@standing
+def _settled(clock: int | None) -> "QuerySet[DunningRun, UUID]":
+    settled = DunningRun.objects.going_on().filter(
+        customer__clock=clock, invoice__state__in=list(_OUTCOME_OF)
+    )
+    return settled.order_by("pk").values_list("pk", flat=True)[: 10 * BATCH]
 
 
 def _note_last_retry(run: DunningRun, at: datetime) -> None:
@@ -216,9 +218,14 @@ def _resume(run: DunningRun, at: datetime) -> None:
 
 
 def _due_runs(at: datetime, clock: CustomerClock | None) -> Iterator[DunningRun]:
-    due = DunningRun.objects.due(at).filter(customer__clock=clock)
-    for pk in list(due.order_by("next_step_at", "pk").values_list("pk", flat=True)[: 10 * BATCH]):
+    for pk in _with_step_due.rows(at=at, clock=key_of(clock)):
         yield load_run(pk)
+
+
+@standing
+def _with_step_due(at: datetime, clock: int | None) -> "QuerySet[DunningRun, UUID]":
+    due = DunningRun.objects.due(at).filter(customer__clock=clock)
+    return due.order_by("next_step_at", "pk").values_list("pk", flat=True)[: 10 * BATCH]
 
 
 def _advance_safely(run: DunningRun, at: datetime) -> int:

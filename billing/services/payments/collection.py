@@ -30,6 +30,7 @@ from billing.services.payments.payment_events import record_event
 from billing.services.payments.sending import send_attempt
 from billing.services.payments.strategy import Pool, load_pool
 from subscriptions.models import Customer, CustomerClock, Subscription
+from subscriptions.services.customer_clocks import key_of
 from subscriptions.services.lifecycle import mark_past_due
 from subscriptions.services.transitions import SCHEDULE, Actor
 from tiktoktoe.kernel.clock import running_from
@@ -134,12 +135,8 @@ def _open_batch(at: datetime, clock: CustomerClock | None, share: Share) -> Batc
 
 def mark_overdue(*, at: datetime, clock: CustomerClock | None = None) -> int:
     """Mark active subscriptions past due whose open invoice is overdue; gives how many."""
-    behind = Invoice.objects.overdue(at).filter(
-        subscription__state=Subscription.State.ACTIVE, customer__clock=clock
-    )
-    invoices = behind.select_related("subscription").order_by("subscription_id", "due_at")
     marked = 0
-    for invoice in invoices.distinct("subscription_id"):
+    for invoice in _behind.rows(at=at, clock=key_of(clock)):
         assert invoice.subscription is not None
         reason = f"invoice {invoice} is overdue"
         mark_past_due(subscription=invoice.subscription, reason=reason, at=at)
@@ -149,15 +146,31 @@ def mark_overdue(*, at: datetime, clock: CustomerClock | None = None) -> int:
 
 def _mark_parts_overdue(at: datetime, clock: CustomerClock | None) -> int:
     """Mark those whose invoice is one for several subscriptions."""
-    overdue = Invoice.objects.overdue(at).filter(customer__clock=clock)
-    parts = InvoicePart.objects.filter(
-        invoice__in=overdue, subscription__state=Subscription.State.ACTIVE
-    ).select_related("subscription", "invoice")
-    found = {part.subscription_id: part for part in parts.order_by("-invoice__due_at")}
+    parts = _parts_behind.rows(at=at, clock=key_of(clock))
+    found = {part.subscription_id: part for part in parts}
     for part in found.values():
         reason = f"invoice {part.invoice} is overdue"
         mark_past_due(subscription=part.subscription, reason=reason, at=at)
     return len(found)
+
+
+@standing
+def _behind(at: datetime, clock: int | None) -> QuerySet[Invoice]:
+    """The first of each subscription."""
+    behind = Invoice.objects.overdue(at).filter(
+        subscription__state=Subscription.State.ACTIVE, customer__clock=clock
+    )
+    invoices = behind.select_related("subscription").order_by("subscription_id", "due_at")
+    return invoices.distinct("subscription_id")
+
+
+@standing
+def _parts_behind(at: datetime, clock: int | None) -> QuerySet[InvoicePart]:
+    overdue = Invoice.objects.overdue(at).filter(customer__clock=clock)
+    parts = InvoicePart.objects.filter(
+        invoice__in=overdue, subscription__state=Subscription.State.ACTIVE
+    )
+    return parts.select_related("subscription", "invoice").order_by("-invoice__due_at")
 
 
 @transaction.atomic
