@@ -29,8 +29,9 @@ from billing.services.payments.payment_methods import open_setup_page, remove_me
 from billing.services.payments.reconciling import look_into, reconcile_attempts
 from billing.services.payments.refunds import refund_payment
 from tests.factories.subscriptions import make_customer
+from tests.gateway_scenes import Kept, gateway_scene
 from tests.paypal_world import PayPalWorld, account_of, post
-from tests.stripe_world import NOW, PERSON, first_invoice_of, invoice_of, later
+from tests.stripe_world import NOW, PERSON, invoice_of, later
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import Money
@@ -58,7 +59,22 @@ def open_page(invoice: Invoice, *, saves: bool = False) -> str:
 def second_invoice(paypal: PayPalWorld, buyer: str = "good") -> Invoice:
     """Another invoice of a customer whose wallet is stored."""
     first = paid_on_page(paypal, buyer)
-    return first_invoice_of(first.customer)
+    return invoice_of(first.customer)
+
+
+def owes_again(paypal: PayPalWorld) -> None:
+    second_invoice(paypal)
+    paypal.deliver()
+
+
+kept = gateway_scene(owes_again, "paypal")
+
+
+@pytest.fixture
+def with_wallet(kept: Kept, request: pytest.FixtureRequest) -> PayPalWorld:
+    """PayPal, and a customer with a stored wallet who has paid 99.00 and owes 99.00 again."""
+    world: PayPalWorld = kept.back(request)
+    return world
 
 
 @db
@@ -131,16 +147,6 @@ def test_a_buyer_who_never_comes_back_is_charged_by_the_event(paypal: PayPalWorl
 
 
 @db
-def test_a_stored_wallet_pays_without_its_buyer(paypal: PayPalWorld) -> None:
-    invoice = second_invoice(paypal)
-
-    attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
-
-    assert (attempt.state, attempt.gateway) == ("succeeded", "paypal")
-    assert paypal.captured() == ["99.00", "99.00"]
-
-
-@db
 def test_a_stored_wallet_that_says_no_is_followed_up_by_its_reason(paypal: PayPalWorld) -> None:
     invoice = second_invoice(paypal, "later-restricted")
 
@@ -148,6 +154,16 @@ def test_a_stored_wallet_that_says_no_is_followed_up_by_its_reason(paypal: PayPa
 
     assert (attempt.state, attempt.decline_class) == ("declined", "hard_instrument")
     assert attempt.decline_code == "PAYER_ACCOUNT_RESTRICTED"
+
+
+@db
+def test_a_stored_wallet_pays_without_its_buyer(with_wallet: PayPalWorld) -> None:
+    invoice = Invoice.objects.get(state="open")
+
+    attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+
+    assert (attempt.state, attempt.gateway) == ("succeeded", "paypal")
+    assert with_wallet.captured() == ["99.00", "99.00"]
 
 
 @db
@@ -163,42 +179,27 @@ def test_a_stored_wallet_that_says_no_is_followed_up_by_its_reason(paypal: PayPa
     ],
 )
 def test_a_fault_proves_what_it_proves_and_ends_in_one_charge(
-    paypal: PayPalWorld, mode: str, state: str
+    with_wallet: PayPalWorld, mode: str, state: str
 ) -> None:
-    invoice = second_invoice(paypal)
-    paypal.control.add_fault(ORDERS, mode, times=1, seconds=4)
+    invoice = Invoice.objects.get(state="open")
+    with_wallet.control.add_fault(ORDERS, mode, times=1, seconds=4)
 
     attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
     assert attempt.state == state
     for minutes in (1, 5):
-        paypal.deliver()
+        with_wallet.deliver()
         reconcile_attempts(at=later(minutes=minutes))
     if state == "not_sent":
         charge_invoice(invoice=invoice, actor=PERSON, at=later(minutes=10))
 
     invoice.refresh_from_db()
     assert invoice.state == "paid"
-    assert paypal.captured() == ["99.00", "99.00"]
+    assert with_wallet.captured() == ["99.00", "99.00"]
 
 
 @db
-def test_a_refund_is_given_once_and_never_above_what_was_paid(paypal: PayPalWorld) -> None:
-    payment = Payment.objects.get(invoice=paid_on_page(paypal))
-    terms: dict[str, Any] = {"payment": payment, "reason": "goodwill", "actor": PERSON, "at": NOW}
-    paypal.control.add_fault("POST /v2/payments/captures/.*/refund", "reset_after", times=1)
-
-    refund = refund_payment(amount=Money("30.00", "USD"), idempotency_key="a", **terms)
-    assert refund.state == "unknown"
-    paypal.deliver()
-
-    refund.refresh_from_db()
-    assert refund.state == "succeeded"
-    assert paypal.control.payments()[0]["refunded"] == "30.00"
-
-
-@db
-def test_what_was_captured_of_a_hold_is_refunded_by_its_capture(paypal: PayPalWorld) -> None:
-    invoice = second_invoice(paypal)
+def test_what_was_captured_of_a_hold_is_refunded_by_its_capture(with_wallet: PayPalWorld) -> None:
+    invoice = Invoice.objects.get(state="open")
     method = PaymentMethod.objects.get()
     held = hold_invoice(invoice=invoice, method=method, actor=PERSON, at=NOW)
     amount = Money("60.00", "USD")
@@ -214,7 +215,22 @@ def test_what_was_captured_of_a_hold_is_refunded_by_its_capture(paypal: PayPalWo
     )
 
     assert refund.state == "succeeded"
-    assert "20.00" in [made["refunded"] for made in paypal.control.payments()]
+    assert "20.00" in [made["refunded"] for made in with_wallet.control.payments()]
+
+
+@db
+def test_a_refund_is_given_once_and_never_above_what_was_paid(paypal: PayPalWorld) -> None:
+    payment = Payment.objects.get(invoice=paid_on_page(paypal))
+    terms: dict[str, Any] = {"payment": payment, "reason": "goodwill", "actor": PERSON, "at": NOW}
+    paypal.control.add_fault("POST /v2/payments/captures/.*/refund", "reset_after", times=1)
+
+    refund = refund_payment(amount=Money("30.00", "USD"), idempotency_key="a", **terms)
+    assert refund.state == "unknown"
+    paypal.deliver()
+
+    refund.refresh_from_db()
+    assert refund.state == "succeeded"
+    assert paypal.control.payments()[0]["refunded"] == "30.00"
 
 
 @db

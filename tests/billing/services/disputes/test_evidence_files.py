@@ -21,7 +21,7 @@ from tests.stripe_world import (
     later,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 EVIDENCE = DisputeAnswer.Kind.EVIDENCE
 
 

@@ -16,6 +16,7 @@ from billing.services.payments.collection import collect_due
 from billing.services.payments.outcomes import count_outcomes
 from billing.services.payments.reconciling import look_into, reconcile_attempts
 from tests.adyen_world import AdyenWorld
+from tests.gateway_scenes import Kept, gateway_scene
 from tests.gateway_world import GatewayWorld, customer_with
 from tests.stripe_world import NOW, PERSON, invoice_of, later
 from tiktoktoe.kernel.clock import now
@@ -32,10 +33,24 @@ def pay(invoice: Invoice, at: datetime = NOW) -> PaymentAttempt:
     )
 
 
+def owes(world: GatewayWorld) -> None:
+    invoice_of(customer_with(world, "asks_holder"))
+
+
+kept = gateway_scene(owes)
+
+
+@pytest.fixture
+def world(kept: Kept, request: pytest.FixtureRequest) -> GatewayWorld:
+    """Each gateway, and a customer who owes 99.00 and whose card's bank always asks."""
+    chosen: GatewayWorld = kept.back(request)
+    return chosen
+
+
 @pytest.fixture
 def invoice(world: GatewayWorld) -> Invoice:
-    """One of a customer whose card's bank always asks."""
-    return invoice_of(customer_with(world, "asks_holder"))
+    """What the customer owes."""
+    return Invoice.objects.get()
 
 
 def come_back(

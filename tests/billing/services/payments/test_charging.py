@@ -21,6 +21,7 @@ from billing.services.payments.settling import settle_attempt
 from subscriptions.models import Subscription
 from tests.factories.billing import open_invoice
 from tests.factories.subscriptions import make_customer, published_version, recurring
+from tests.gateway_scenes import Kept, gateway_scene
 from tests.gateway_world import GatewayWorld, customer_with
 from tests.stripe_world import (
     NOW,
@@ -35,12 +36,32 @@ from tiktoktoe.kernel.errors import InvariantViolation
 from tiktoktoe.kernel.money import Money
 
 pytestmark = pytest.mark.django_db
+at_stripe = pytest.mark.parametrize("kept", ["stripe"], indirect=True)
 
 
-def test_a_good_card_pays_the_invoice_once_and_the_fee_is_known(world: GatewayWorld) -> None:
-    customer = customer_with(world)
-    invoice = first_invoice_of(customer)
+def owes(world: GatewayWorld) -> None:
+    invoice_of(customer_with(world))
 
+
+kept = gateway_scene(owes)
+
+
+@pytest.fixture
+def world(kept: Kept, request: pytest.FixtureRequest) -> GatewayWorld:
+    """Each gateway, and a customer with a good card who owes 99.00."""
+    chosen: GatewayWorld = kept.back(request)
+    return chosen
+
+
+@pytest.fixture
+def invoice(world: GatewayWorld) -> Invoice:
+    """What the customer owes."""
+    return Invoice.objects.select_related("customer").get()
+
+
+def test_a_good_card_pays_the_invoice_once_and_the_fee_is_known(
+    world: GatewayWorld, invoice: Invoice
+) -> None:
     attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
 
     invoice.refresh_from_db()
@@ -97,9 +118,7 @@ def test_the_role_that_the_application_works_as_may_do_all_of_it(stripe: StripeW
     assert stripe.charged(invoice) == [9900]
 
 
-def test_a_paid_invoice_is_not_charged_again(world: GatewayWorld) -> None:
-    customer = customer_with(world)
-    invoice = invoice_of(customer)
+def test_a_paid_invoice_is_not_charged_again(world: GatewayWorld, invoice: Invoice) -> None:
     charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
 
     with pytest.raises(InvoiceNotOpen):
@@ -139,9 +158,7 @@ def test_a_strangers_token_is_refused_whichever_gateway_holds_it(gateway: str) -
     assert not Payment.objects.exists()
 
 
-def test_while_an_attempt_is_live_no_other_is_opened(world: GatewayWorld) -> None:
-    customer = customer_with(world)
-    invoice = invoice_of(customer)
+def test_while_an_attempt_is_live_no_other_is_opened(world: GatewayWorld, invoice: Invoice) -> None:
     _open(invoice)
 
     with pytest.raises(PaymentInFlight):
@@ -163,10 +180,8 @@ def test_while_an_attempt_is_live_no_other_is_opened(world: GatewayWorld) -> Non
     ],
 )
 def test_a_fault_leaves_what_it_proves_and_ends_in_one_charge(
-    world: GatewayWorld, mode: str, proven_at_once: str
+    world: GatewayWorld, invoice: Invoice, mode: str, proven_at_once: str
 ) -> None:
-    customer = customer_with(world)
-    invoice = invoice_of(customer)
     world.control.add_fault(world.charges, mode, times=1, seconds=4)
 
     attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
@@ -179,9 +194,9 @@ def test_a_fault_leaves_what_it_proves_and_ends_in_one_charge(
     assert invoice.state == "paid"
 
 
-def test_a_refused_replay_proves_nothing_about_the_original(world: GatewayWorld) -> None:
-    customer = customer_with(world)
-    invoice = invoice_of(customer)
+def test_a_refused_replay_proves_nothing_about_the_original(
+    world: GatewayWorld, invoice: Invoice
+) -> None:
     world.control.add_fault(world.charges, "reset_after", times=1)
     attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
     assert world.charged(invoice) == [9900]
@@ -195,12 +210,13 @@ def test_a_refused_replay_proves_nothing_about_the_original(world: GatewayWorld)
     assert world.charged(invoice) == [9900]
 
 
-def test_a_look_that_fails_proves_nothing_even_after_years(stripe: StripeWorld) -> None:
-    customer = customer_with_card(stripe)
-    invoice = invoice_of(customer)
-    stripe.control.add_fault("POST /v1/payment_intents$", "reset_after", times=1)
+@at_stripe
+def test_a_look_that_fails_proves_nothing_even_after_years(
+    world: GatewayWorld, invoice: Invoice
+) -> None:
+    world.control.add_fault("POST /v1/payment_intents$", "reset_after", times=1)
     attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
-    stripe.control.add_fault("GET /v1/", "http_500_before", times=50)
+    world.control.add_fault("GET /v1/", "http_500_before", times=50)
 
     looked = look_into(attempt=attempt, actor=PERSON, at=later(days=800))
 
@@ -209,10 +225,11 @@ def test_a_look_that_fails_proves_nothing_even_after_years(stripe: StripeWorld) 
     assert invoice.payments.get().state == "processing"
 
 
-def test_after_twenty_hours_it_is_looked_up_and_never_sent_again(stripe: StripeWorld) -> None:
-    customer = customer_with_card(stripe)
-    invoice = invoice_of(customer)
-    stripe.control.add_fault("POST /v1/payment_intents$", "reset_before", times=1)
+@at_stripe
+def test_after_twenty_hours_it_is_looked_up_and_never_sent_again(
+    world: GatewayWorld, invoice: Invoice
+) -> None:
+    world.control.add_fault("POST /v1/payment_intents$", "reset_before", times=1)
     attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
 
     first = look_into(attempt=attempt, actor=PERSON, at=later(hours=21))
@@ -220,14 +237,12 @@ def test_after_twenty_hours_it_is_looked_up_and_never_sent_again(stripe: StripeW
 
     assert (first.state, first.sends) == ("unknown", 1)
     assert (looked.state, looked.sends) == ("not_sent", 1)
-    assert stripe.charged(invoice) == []
+    assert world.charged(invoice) == []
 
 
 def test_an_attempt_whose_worker_died_before_sending_is_sent_by_the_reconciler(
-    world: GatewayWorld,
+    world: GatewayWorld, invoice: Invoice
 ) -> None:
-    customer = customer_with(world)
-    invoice = invoice_of(customer)
     attempt = _open(invoice)
 
     assert reconcile_attempts(at=later(seconds=5)) == 0
@@ -238,9 +253,9 @@ def test_an_attempt_whose_worker_died_before_sending_is_sent_by_the_reconciler(
     assert world.charged(invoice) == [9900]
 
 
-def test_sending_a_settled_attempt_again_sends_nothing(world: GatewayWorld) -> None:
-    customer = customer_with(world)
-    invoice = invoice_of(customer)
+def test_sending_a_settled_attempt_again_sends_nothing(
+    world: GatewayWorld, invoice: Invoice
+) -> None:
     attempt = charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
 
     again = send_attempt(attempt=attempt, actor=PERSON, at=NOW)
@@ -285,9 +300,9 @@ def test_a_processing_error_is_tried_again_within_minutes(world: GatewayWorld) -
     assert invoice.payments.get().next_attempt_at == later(minutes=1)
 
 
-def test_an_amount_that_the_gateway_disputes_is_not_taken_for_paid(world: GatewayWorld) -> None:
-    customer = customer_with(world)
-    invoice = invoice_of(customer)
+def test_an_amount_that_the_gateway_disputes_is_not_taken_for_paid(
+    world: GatewayWorld, invoice: Invoice
+) -> None:
     attempt = _open(invoice)
     wrong = Outcome(answer=Answer.SUCCEEDED, reference="pi_1", amount=Money("98.00", "USD"))
 
@@ -300,9 +315,9 @@ def test_an_amount_that_the_gateway_disputes_is_not_taken_for_paid(world: Gatewa
     assert attempt.events.filter(event="gateway_contradicts").count() == 1
 
 
-def test_money_that_moved_after_all_is_noted_and_not_hidden(world: GatewayWorld) -> None:
-    customer = customer_with(world)
-    invoice = invoice_of(customer)
+def test_money_that_moved_after_all_is_noted_and_not_hidden(
+    world: GatewayWorld, invoice: Invoice
+) -> None:
     attempt = _open(invoice)
     no = Outcome(answer=Answer.DECLINED, decline=stripe_decline(code="expired_card"))
     settle_attempt(attempt=attempt, outcome=no, actor=PERSON, at=NOW)

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from billing.errors import GatewayUnavailable, InvoiceNotOpen
-from billing.models import Payment, PaymentAttempt, PaymentMethod
+from billing.models import Invoice, Payment, PaymentAttempt, PaymentMethod
 from billing.services.invoices.invoicing import mark_uncollectible
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.checkout import (
@@ -15,17 +15,37 @@ from billing.services.payments.checkout import (
 from billing.services.payments.collection import collect_due
 from billing.services.payments.reconciling import reconcile_attempts
 from tests.factories.subscriptions import make_customer
-from tests.gateway_world import GatewayWorld, customer_with
+from tests.gateway_scenes import Kept, gateway_scene
+from tests.gateway_world import GatewayWorld
 from tests.stripe_world import PERSON, invoice_of
 from tiktoktoe.kernel.clock import now
 
 pytestmark = pytest.mark.django_db
 
 
+def owes(_world: GatewayWorld) -> None:
+    invoice_of(make_customer())
+
+
+kept = gateway_scene(owes)
+
+
+@pytest.fixture
+def world(kept: Kept, request: pytest.FixtureRequest) -> GatewayWorld:
+    """Each gateway, and a customer without a card who owes 99.00."""
+    chosen: GatewayWorld = kept.back(request)
+    return chosen
+
+
+@pytest.fixture
+def invoice(world: GatewayWorld) -> Invoice:
+    """What the customer owes."""
+    return Invoice.objects.select_related("customer").get()
+
+
 def test_a_customer_pays_on_the_page_and_the_card_is_kept_if_they_said_so(
-    world: GatewayWorld,
+    world: GatewayWorld, invoice: Invoice
 ) -> None:
-    invoice = invoice_of(make_customer())
     address = open_payment_page(
         gateway=world.name, invoice=invoice, saves_method=True, actor=PERSON, at=now()
     )
@@ -46,8 +66,7 @@ def test_a_customer_pays_on_the_page_and_the_card_is_kept_if_they_said_so(
     assert attempt.gateway_reference
 
 
-def test_a_card_is_not_kept_unasked(world: GatewayWorld) -> None:
-    invoice = invoice_of(make_customer())
+def test_a_card_is_not_kept_unasked(world: GatewayWorld, invoice: Invoice) -> None:
     world.pay_on_page(
         open_payment_page(gateway=world.name, invoice=invoice, actor=PERSON, at=now())
     )
@@ -57,8 +76,7 @@ def test_a_card_is_not_kept_unasked(world: GatewayWorld) -> None:
     assert not PaymentMethod.objects.exists()
 
 
-def test_a_second_click_goes_to_the_same_page(world: GatewayWorld) -> None:
-    invoice = invoice_of(make_customer())
+def test_a_second_click_goes_to_the_same_page(world: GatewayWorld, invoice: Invoice) -> None:
 
     pages = {
         open_payment_page(gateway=world.name, invoice=invoice, actor=PERSON, at=now())
@@ -69,8 +87,9 @@ def test_a_second_click_goes_to_the_same_page(world: GatewayWorld) -> None:
     assert PaymentAttempt.objects.count() == 1
 
 
-def test_a_page_paid_in_another_tab_is_noticed_by_the_next_click(world: GatewayWorld) -> None:
-    invoice = invoice_of(make_customer())
+def test_a_page_paid_in_another_tab_is_noticed_by_the_next_click(
+    world: GatewayWorld, invoice: Invoice
+) -> None:
     world.pay_on_page(
         open_payment_page(gateway=world.name, invoice=invoice, actor=PERSON, at=now())
     )
@@ -82,9 +101,8 @@ def test_a_page_paid_in_another_tab_is_noticed_by_the_next_click(world: GatewayW
 
 
 def test_an_answer_that_was_lost_is_asked_for_again_and_is_the_same_page(
-    world: GatewayWorld,
+    world: GatewayWorld, invoice: Invoice
 ) -> None:
-    invoice = invoice_of(make_customer())
     world.control.add_fault(world.pages, "reset_after", times=1)
     with pytest.raises(GatewayUnavailable):
         open_payment_page(gateway=world.name, invoice=invoice, actor=PERSON, at=now())
@@ -96,8 +114,9 @@ def test_an_answer_that_was_lost_is_asked_for_again_and_is_the_same_page(
     assert world.charged(invoice) == [9900]
 
 
-def test_a_declined_card_on_the_page_leaves_it_open_for_another(world: GatewayWorld) -> None:
-    invoice = invoice_of(make_customer())
+def test_a_declined_card_on_the_page_leaves_it_open_for_another(
+    world: GatewayWorld, invoice: Invoice
+) -> None:
     address = open_payment_page(gateway=world.name, invoice=invoice, actor=PERSON, at=now())
 
     with pytest.raises(httpx.HTTPStatusError):
@@ -109,8 +128,7 @@ def test_a_declined_card_on_the_page_leaves_it_open_for_another(world: GatewayWo
     assert confirm_payment(payment=payment, actor=PERSON, at=now()).state == "paid"
 
 
-def test_three_d_secure_is_passed_on_the_page(world: GatewayWorld) -> None:
-    invoice = invoice_of(make_customer())
+def test_three_d_secure_is_passed_on_the_page(world: GatewayWorld, invoice: Invoice) -> None:
     address = open_payment_page(gateway=world.name, invoice=invoice, actor=PERSON, at=now())
 
     world.pay_on_page(address, "asks_holder", authenticate=True)
@@ -118,8 +136,7 @@ def test_three_d_secure_is_passed_on_the_page(world: GatewayWorld) -> None:
     assert confirm_payment(payment=Payment.objects.get(), actor=PERSON, at=now()).state == "paid"
 
 
-def test_three_d_secure_that_fails_takes_no_money(world: GatewayWorld) -> None:
-    invoice = invoice_of(make_customer())
+def test_three_d_secure_that_fails_takes_no_money(world: GatewayWorld, invoice: Invoice) -> None:
     address = open_payment_page(gateway=world.name, invoice=invoice, actor=PERSON, at=now())
 
     world.pay_on_page(address, "asks_holder", authenticate=False)
@@ -130,9 +147,8 @@ def test_three_d_secure_that_fails_takes_no_money(world: GatewayWorld) -> None:
 
 
 def test_a_page_that_was_left_is_abandoned_only_when_the_gateway_says_it_expired(
-    world: GatewayWorld,
+    world: GatewayWorld, invoice: Invoice
 ) -> None:
-    invoice = invoice_of(make_customer())
     opened_at = now()
     open_payment_page(gateway=world.name, invoice=invoice, actor=PERSON, at=opened_at)
     late = opened_at.replace(year=opened_at.year + 1)
@@ -148,9 +164,10 @@ def test_a_page_that_was_left_is_abandoned_only_when_the_gateway_says_it_expired
     assert payment.state == "open"
 
 
-def test_a_card_that_must_be_confirmed_is_confirmed_on_the_page(world: GatewayWorld) -> None:
-    customer = customer_with(world, "asks_holder")
-    invoice = invoice_of(customer)
+def test_a_card_that_must_be_confirmed_is_confirmed_on_the_page(
+    world: GatewayWorld, invoice: Invoice
+) -> None:
+    world.store_card(invoice.customer, "asks_holder")
     at = now()
     charge_invoice(invoice=invoice, actor=PERSON, at=at)
     assert Payment.objects.get().state == "requires_action"
@@ -163,9 +180,10 @@ def test_a_card_that_must_be_confirmed_is_confirmed_on_the_page(world: GatewayWo
     assert world.charged(invoice) == [9900]
 
 
-def test_a_page_that_is_open_keeps_the_stored_card_from_being_charged(world: GatewayWorld) -> None:
-    customer = customer_with(world)
-    invoice = invoice_of(customer)
+def test_a_page_that_is_open_keeps_the_stored_card_from_being_charged(
+    world: GatewayWorld, invoice: Invoice
+) -> None:
+    world.store_card(invoice.customer)
     at = now()
     open_payment_page(gateway=world.name, invoice=invoice, actor=PERSON, at=at)
 
@@ -178,8 +196,9 @@ def test_a_page_that_is_open_keeps_the_stored_card_from_being_charged(world: Gat
     assert world.charged(invoice) == [9900]
 
 
-def test_closing_a_page_that_was_just_paid_finds_the_payment(world: GatewayWorld) -> None:
-    invoice = invoice_of(make_customer())
+def test_closing_a_page_that_was_just_paid_finds_the_payment(
+    world: GatewayWorld, invoice: Invoice
+) -> None:
     world.pay_on_page(
         open_payment_page(gateway=world.name, invoice=invoice, actor=PERSON, at=now())
     )
@@ -193,11 +212,11 @@ def test_closing_a_page_that_was_just_paid_finds_the_payment(world: GatewayWorld
 
 
 def test_an_invoice_that_was_given_up_can_still_be_paid_by_its_customer(
-    world: GatewayWorld,
+    world: GatewayWorld, invoice: Invoice
 ) -> None:
-    customer = customer_with(world)
+    world.store_card(invoice.customer)
     at = now()
-    invoice = mark_uncollectible(invoice=invoice_of(customer), at=at)
+    invoice = mark_uncollectible(invoice=invoice, at=at)
     assert collect_due(at=at).attempts == 0
 
     world.pay_on_page(open_payment_page(gateway=world.name, invoice=invoice, actor=PERSON, at=at))

@@ -25,12 +25,12 @@ from billing.services.payments.intake import look_at_reported
 from billing.services.payments.payment_methods import open_setup_page, take_over_method
 from billing.services.payments.reconciling import reconcile_attempts
 from subscriptions.models import Customer
-from tests.factories.billing import open_invoice
-from tests.factories.subscriptions import make_customer, published_version
+from tests.factories.billing import one_off_invoice
+from tests.factories.subscriptions import make_customer
 from tests.stripe_world import NOW, PERSON, StripeWorld
 from tiktoktoe.kernel.money import Money
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 GOOD = {"USD": "000123456789", "EUR": "DE89370400440532013000"}
 NO_FUNDS, CLOSED, UNWILLING = "000222222227", "000111111113", "000555555559"
 CLEARED = timedelta(days=4, minutes=2)
@@ -45,9 +45,7 @@ class Scene:
         self.customer: Customer = make_customer(currency=currency)
         self.at = datetime.fromtimestamp(stripe.control.stats()["now"], UTC)
         self.method = self.store(number or GOOD[currency])
-        self.invoice: Invoice = open_invoice(
-            self.at, customer=self.customer, version=published_version(currency=currency)
-        )
+        self.invoice: Invoice = one_off_invoice(self.at, customer=self.customer)
 
     def store(self, number: str, consent: str = "We may debit what you owe.") -> PaymentMethod:
         """The customer gives an account on Stripe's page."""
@@ -135,7 +133,7 @@ def test_the_database_lets_nobody_change_what_was_agreed_to(
 ) -> None:
     mandate = GatewayMandate.objects.get(method=Scene(stripe, "EUR").method)
 
-    with pytest.raises(IntegrityError, match="what was agreed to stays"):
+    with pytest.raises(IntegrityError, match="what was agreed to stays"), transaction.atomic():
         GatewayMandate.objects.filter(pk=mandate.pk).update(**change)
 
 
@@ -152,7 +150,7 @@ def test_a_mandate_that_ends_at_the_gateway_ends_its_method(stripe: StripeWorld)
     assert told == "mandate ended"
     scene.method.refresh_from_db()
     assert (scene.method.state, scene.method.is_default) == ("removed", False)
-    with pytest.raises(IntegrityError, match="stays so"):
+    with pytest.raises(IntegrityError, match="stays so"), transaction.atomic():
         GatewayMandate.objects.filter(pk=mandate.pk).update(state="active", ended_at=None)
 
 
