@@ -3,17 +3,16 @@
 import contextlib
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from socket import socket
 from typing import Any
 
-import httpx
 import pytest
 from django.conf import settings as django_settings
 from django.test import Client, override_settings
 
+from tests.sandbox.server import await_sandbox
 from tests.stripe_world import ROOT
 from tiktoktoe.sandbox.control import SandboxControl
 
@@ -100,22 +99,11 @@ def running_paypal(folder: Path) -> Iterator[str]:
     process = subprocess.Popen([*command, "--data", str(folder)], cwd=ROOT)
     address = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + 60
-        while not _answers(address):
-            assert process.poll() is None, "the sandbox has ended"
-            assert time.monotonic() < deadline, "the sandbox does not answer"
-            time.sleep(0.1)
+        await_sandbox(address, process)
         yield address
     finally:
         process.terminate()
         process.wait(10)
-
-
-def _answers(address: str) -> bool:
-    try:
-        return httpx.post(f"{address}/_sandbox/stats", json={}).is_success
-    except httpx.HTTPError:
-        return False
 
 
 @pytest.fixture(scope="session")

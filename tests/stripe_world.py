@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -11,7 +10,6 @@ from socket import socket
 from typing import Any
 from unittest.mock import patch
 
-import httpx
 import pytest
 import stripe as stripe_library
 from django.test import override_settings
@@ -24,7 +22,7 @@ from subscriptions.models import Customer
 from subscriptions.services.transitions import Actor
 from tests.factories.billing import one_off_invoice, open_invoice
 from tests.factories.subscriptions import make_customer
-from tests.sandbox.server import CACHE
+from tests.sandbox.server import CACHE, await_sandbox
 from tiktoktoe.sandbox.control import SandboxControl
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -159,7 +157,7 @@ def sandbox_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     process = subprocess.Popen(command, cwd=ROOT)
     address = f"http://127.0.0.1:{port}"
     try:
-        _await(address, process)
+        await_sandbox(address, process)
         yield address
     finally:
         process.terminate()
@@ -231,20 +229,3 @@ def first_invoice_of(customer: Customer) -> Invoice:
 def later(**spans: float) -> datetime:
     """An instant after the invoices were issued."""
     return NOW + timedelta(**spans)
-
-
-def _await(address: str, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the sandbox has ended"
-        if _answers(address):
-            return
-        time.sleep(0.1)
-    raise AssertionError("the sandbox does not answer")
-
-
-def _answers(address: str) -> bool:
-    try:
-        return httpx.post(f"{address}/_sandbox/stats", json={}).is_success
-    except httpx.HTTPError:
-        return False

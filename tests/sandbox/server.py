@@ -1,5 +1,6 @@
 """A sandbox of its own for a test: a real process, reached over the wire."""
 
+import contextlib
 import socket
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+
+import httpx
 
 from tiktoktoe.sandbox.control import SandboxControl
 
@@ -83,6 +86,20 @@ def running_sandbox(data_dir: Path, now: datetime | None = None) -> Iterator[Run
         yield sandbox
     finally:
         sandbox.stop()
+
+
+def await_sandbox(address: str, process: "subprocess.Popen[bytes]") -> None:
+    """Wait until a sandbox answers."""
+    control = SandboxControl(address)
+    deadline = time.monotonic() + STARTS_WITHIN_SECONDS
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the sandbox has ended"
+        with contextlib.suppress(httpx.HTTPError):
+            control.stats()
+            control.close()
+            return
+        time.sleep(0.1)
+    raise AssertionError("the sandbox does not answer")
 
 
 def free_port() -> int:

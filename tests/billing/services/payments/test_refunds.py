@@ -35,6 +35,7 @@ def usd(amount: str) -> Money:
 def paid(world: GatewayWorld, card: str = "good") -> Payment:
     invoice = invoice_of(customer_with(world, card))
     charge_invoice(invoice=invoice, actor=PERSON, at=NOW)
+    world.deliver()
     return Payment.objects.get(invoice=invoice)
 
 
