@@ -1,11 +1,14 @@
 """Gateways that answer as a test says, and remember what they took: for routing between them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from django.test import override_settings
 
 from billing.domain.attempts import Answer, LookUpRule
 from billing.domain.declines import Decline, DeclineClass
@@ -30,6 +33,7 @@ def declined(decline_class: DeclineClass, code: str = "no") -> Outcome:
     return Outcome(answer=Answer.DECLINED, decline=Decline(code=code, decline_class=decline_class))
 
 
+CONFIGURED = {name: {"kind": "scripted"} for name in ("alpha", "beta")}
 LOST = Outcome(answer=Answer.INCONCLUSIVE)
 NOT_SENT = Outcome(answer=Answer.NEVER_LEFT)
 
@@ -87,6 +91,10 @@ class TwoGateways:
         self.alpha = ScriptedGateway("alpha")
         self.beta = ScriptedGateway("beta")
 
+    def made(self, name: str, _terms: Any) -> ScriptedGateway:
+        """The gateway of a name, as the registry asks for it."""
+        return {"alpha": self.alpha, "beta": self.beta}[name]
+
     def customer_with_card(self, *, held_by: str = "alpha beta", **terms: Any) -> Customer:
         """A customer whose default card is held by these gateways, the first one's own."""
         customer = make_customer()
@@ -120,11 +128,23 @@ class TwoGateways:
 def gateways(settings: Any, monkeypatch: pytest.MonkeyPatch) -> TwoGateways:
     """Two gateways in place of the configured ones."""
     two = TwoGateways()
-    named = {"alpha": two.alpha, "beta": two.beta}
-    settings.GATEWAYS = {name: {"kind": "scripted"} for name in named}
-    monkeypatch.setattr(registry, "_made", lambda name, _terms: named[name])
+    settings.GATEWAYS = CONFIGURED
+    monkeypatch.setattr(registry, "_made", two.made)
+    _write_fees()
+    return two
+
+
+@contextmanager
+def scripted_gateways() -> Iterator[TwoGateways]:
+    """The same outside of a test, for a world of tests/shared_world.py."""
+    two = TwoGateways()
+    with override_settings(GATEWAYS=CONFIGURED), patch.object(registry, "_made", two.made):
+        _write_fees()
+        yield two
+
+
+def _write_fees() -> None:
     for name, share in (("alpha", 50), ("beta", 200)):
         ProcessorFeeRule.objects.create(
             gateway=name, share_bps=share, valid_from="2020-01-01", source="a test"
         )
-    return two

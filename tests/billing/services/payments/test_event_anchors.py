@@ -17,7 +17,8 @@ from billing.services.announcements.staff_digest import tell_what_waits
 from billing.services.payments import event_anchors
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.event_anchors import anchor_events, check_anchors
-from tests.scripted_gateway import LOST, TwoGateways, gateways
+from tests.scripted_gateway import LOST, TwoGateways, gateways, scripted_gateways
+from tests.shared_world import shared_world
 from tests.stripe_world import NOW, PERSON, invoice_of
 from tiktoktoe.kernel.clock import now
 
@@ -32,12 +33,15 @@ def soon() -> Any:
     return now() + timedelta(hours=2)
 
 
-@pytest.fixture
-def events(gateways: TwoGateways) -> list[PaymentEvent]:
+def two_paid() -> list[PaymentEvent]:
     """What happened to two payments."""
-    for _ in range(2):
-        charge_invoice(invoice=invoice_of(gateways.customer_with_card()), actor=PERSON, at=NOW)
+    with scripted_gateways() as gateways:
+        for _ in range(2):
+            charge_invoice(invoice=invoice_of(gateways.customer_with_card()), actor=PERSON, at=NOW)
     return list(PaymentEvent.objects.order_by("pk"))
+
+
+events = shared_world(two_paid)
 
 
 def rewrite(sql: str, *values: str | int) -> None:
@@ -211,6 +215,18 @@ def test_the_verifier_prints_the_newest_seal_and_refuses_what_does_not_hold(
     assert f"event {events[0].pk} of payment" in wrong.getvalue()
 
 
+def test_the_company_is_told_of_what_does_not_hold(
+    events: list[PaymentEvent], mailoutbox: list[Any]
+) -> None:
+    anchor_events(at=soon())
+    rewrite("UPDATE billing_paymentevent SET actor = 'nobody' WHERE id = %s", events[0].pk)
+
+    check_anchors(at=soon())
+
+    assert mailoutbox[-1].subject == "What happened to payments was rewritten"
+    assert f"event {events[0].pk} of payment {events[0].payment_id}" in mailoutbox[-1].body
+
+
 def test_the_seal_leaves_with_the_daily_mail(gateways: TwoGateways, mailoutbox: list[Any]) -> None:
     gateways.alpha.script = [LOST]
     charge_invoice(invoice=invoice_of(gateways.customer_with_card()), actor=PERSON, at=NOW)
@@ -222,18 +238,6 @@ def test_the_seal_leaves_with_the_daily_mail(gateways: TwoGateways, mailoutbox: 
     seal = EventAnchor.objects.get().seal
     assert seal in mailoutbox[-1].body
     assert seal in mailoutbox[-1].alternatives[0][0]
-
-
-def test_the_company_is_told_of_what_does_not_hold(
-    events: list[PaymentEvent], mailoutbox: list[Any]
-) -> None:
-    anchor_events(at=soon())
-    rewrite("UPDATE billing_paymentevent SET actor = 'nobody' WHERE id = %s", events[0].pk)
-
-    check_anchors(at=soon())
-
-    assert mailoutbox[-1].subject == "What happened to payments was rewritten"
-    assert f"event {events[0].pk} of payment {events[0].payment_id}" in mailoutbox[-1].body
 
 
 def test_a_seal_is_of_all_that_it_says() -> None:
