@@ -2,12 +2,14 @@
 //
 // Nearly all of axe's time goes to a map of the page on which it weighs the contrast of texts and
 // measures targets, and nearly all texts and targets of a site are alike. So it is asked about
-// - a text or a link only if none that is drawn as it is has passed: its colours, its size and all
-//   that lies below it, for a link also the text around it;
+// - a text or a link only if none that is drawn as it is has passed: its colour, whether it counts as
+//   large, and all that is seen below it; for a link among text also that text;
 // - a target only if it is not plainly large enough, or alone enough (WCAG 2.5.8), and bare;
 // - an area that scrolls only if the keyboard does not come to it;
 // - what frames a page (its head, its menus) only if none has passed that is the same;
 // - at another size, about everything else only where something came into sight or went.
+// It is asked once a look, for most of what is left is its map: of what it need not be asked about
+// its own rules are told that it is no matter of theirs.
 window.cspViolations = [];
 document.addEventListener("securitypolicyviolation", (event) =>
     window.cspViolations.push(
@@ -39,9 +41,14 @@ window.lookAtPage = (() => {
     const DRAWN = ["color-contrast", "link-in-text-block"];
     const MEASURED = ["target-size", "scrollable-region-focusable"];
     const LINK = "a[href], [role=link]";
-    const TARGET = "a[href], button, input, select, textarea, summary, [role], [tabindex]";
+    const TARGET = ":is(a[href], button, input, select, textarea, summary, [role]):not([role=region])";
+    const FIELD = "select, textarea, input:not([type=checkbox], [type=radio], [type=hidden])";
+    const NOTHING = "inset(50%)"; // what is for the ears alone
+    const HIDDEN = /<input type="hidden"[^>]*>/g;
     const NAMED = "a, button, summary, label, fieldset, table, ul, ol, dl, figure, svg, [role]";
     const LEAST = 24; // pixels
+    const [LARGE, LARGE_IF_BOLD] = [24, 18.66]; // pixels: 18 and 14 points
+    const passed = new Set();
     let inSight = null; // at the size of the last whole look
 
     // A short word for a long one: 53 bits of it.
@@ -57,39 +64,62 @@ window.lookAtPage = (() => {
         return (4294967296 * (2097151 & low) + (high >>> 0)).toString(36);
     };
 
+    // What a function gives for an element is asked of it once.
+    const kept = (give) => {
+        const given = new Map();
+        return (element) => {
+            if (!given.has(element)) {
+                given.set(element, give(element));
+            }
+            return given.get(element);
+        };
+    };
+
+    // An element, but for what is another at each visit and not seen.
+    const bare = (element) => element.outerHTML.replace(HIDDEN, "");
+
     const isText = (node) => node.nodeType === Node.TEXT_NODE && node.data.trim();
     const hasText = (element) =>
         !element.matches("option, optgroup") &&
-        (element.matches("input, select, textarea") || [...element.childNodes].some(isText));
+        (element.matches(FIELD) || [...element.childNodes].some(isText));
 
     // How elements are drawn; valid as long as theme and size are.
     const drawing = () => {
         const grounds = new Map();
         const among = new Map();
+        // What is seen below an element, and what changes all that is drawn in it.
         const ground = (element) => {
             if (!element) {
-                return "";
+                return { below: "", effects: "", isSeen: true };
             }
             if (!grounds.has(element)) {
+                const outer = ground(element.parentElement);
                 const style = getComputedStyle(element);
-                const own = [
-                    style.backgroundColor,
-                    style.backgroundImage,
-                    style.opacity,
-                    style.filter,
-                ];
-                const position = style.position === "static" ? "" : style.position;
-                const drawn = `${own.join()},${style.mixBlendMode},${position};`;
-                const isNothing = drawn === "rgba(0, 0, 0, 0),none,1,none,normal,;";
-                grounds.set(element, ground(element.parentElement) + (isNothing ? "" : drawn));
+                const { backgroundColor: colour, backgroundImage: image } = style;
+                const isCover =
+                    image === "none" &&
+                    style.backgroundClip === "border-box" &&
+                    !/^rgba|[/]|transparent/.test(colour);
+                const isBare = image === "none" && colour === "rgba(0, 0, 0, 0)";
+                const place = style.position === "static" ? "" : style.position;
+                const own = isBare ? place : `${colour},${image},${style.backgroundClip},${place}`;
+                const effect = `${style.opacity},${style.filter},${style.mixBlendMode}`;
+                grounds.set(element, {
+                    isSeen: outer.isSeen && style.clipPath !== NOTHING,
+                    below: isCover ? colour : outer.below + (own && `;${own}`),
+                    effects: outer.effects + (effect === "1,none,normal" ? "" : `;${effect}`),
+                });
             }
             return grounds.get(element);
         };
+        // Of a text's size it matters to the contrast only whether WCAG 1.4.3 calls it large.
+        const isLarge = ({ fontSize, fontWeight }) =>
+            parseFloat(fontSize) >= (Number(fontWeight) >= 700 ? LARGE_IF_BOLD : LARGE);
         const looks = (element) => {
             const style = getComputedStyle(element);
+            const { below, effects } = ground(element);
             const isOff = Boolean(element.closest(":disabled, [aria-disabled=true]"));
-            const own = [style.color, style.fontSize, style.fontWeight, style.textShadow, isOff];
-            return own.join() + "|" + ground(element);
+            return [style.color, isLarge(style), style.textShadow, isOff, below, effects].join("|");
         };
         const manner = (element) => {
             const style = getComputedStyle(element);
@@ -99,6 +129,9 @@ window.lookAtPage = (() => {
             return [...lines, style.fontFamily, style.fontStyle, before, after].join();
         };
         const surroundings = (link) => {
+            if (getComputedStyle(link).display !== "inline") {
+                return ""; // to axe only what is inline stands in a text
+            }
             let block = link.parentElement;
             while (block.parentElement && getComputedStyle(block).display.startsWith("inline")) {
                 block = block.parentElement;
@@ -107,26 +140,26 @@ window.lookAtPage = (() => {
                 const length = (element) => element.textContent.replace(/\s/g, "").length;
                 const links = [...block.querySelectorAll(LINK)].map(length);
                 const isAmongText = length(block) > links.reduce((sum, one) => sum + one, 0);
-                among.set(block, isAmongText ? looks(block) + manner(block) : "alone");
+                among.set(block, isAmongText ? looks(block) + manner(block) : "");
             }
             return among.get(block);
         };
-        const words = new Map();
-        return (element) => {
-            if (!words.has(element)) {
-                const drawn = looks(element);
-                words.set(element, {
-                    text: hasText(element) ? short(drawn) : "",
-                    link: element.matches(LINK)
-                        ? short(`link ${drawn} ${manner(element)} ${surroundings(element)}`)
-                        : "",
-                    same: short(`same ${drawn} ${element.outerHTML}`),
-                });
-            }
-            return words.get(element);
+        const text = (element) =>
+            hasText(element) && ground(element).isSeen ? short(looks(element)) : "";
+        // A link that stands alone is told from no text.
+        const link = (element) => {
+            const around = element.matches(LINK) ? surroundings(element) : "";
+            return around && short(`link ${looks(element)} ${manner(element)} ${around}`);
         };
+        const same = (element) => short(`same ${looks(element)} ${bare(element)}`);
+        return { text: kept(text), link: kept(link), same: kept(same) };
     };
 
+    const contains = (one, other) =>
+        one.left <= other.left &&
+        one.right >= other.right &&
+        one.top <= other.top &&
+        one.bottom >= other.bottom;
     const overlap = (one, other) =>
         one.left < other.right - 0.5 &&
         other.left < one.right - 0.5 &&
@@ -157,7 +190,11 @@ window.lookAtPage = (() => {
         const isCovered = ([element, box]) =>
             boxes.some(
                 ([other, around]) =>
-                    overlap(box, around) && !other.contains(element) && !element.contains(other),
+                    overlap(box, around) &&
+                    (other.matches(TARGET) || contains(around, box)) &&
+                    !other.contains(element) &&
+                    !element.contains(other) &&
+                    getComputedStyle(other).pointerEvents !== "none",
             );
         // What it is, and where all that is near it lies: where this has passed, it passes again.
         const word = ([element, box]) => {
@@ -173,7 +210,7 @@ window.lookAtPage = (() => {
                     const place = [left - box.left, top - box.top, width, height].map(Math.round);
                     return `${other.localName}.${other.className}@${place}`;
                 });
-            return short(`${element.outerHTML} ${box.width} ${box.height} ${near.join()}`);
+            return short(`${bare(element)} ${box.width} ${box.height} ${near.join()}`);
         };
         const isDoubtful = (one) => (isSmall(one[1]) && isCrowded(one)) || isCovered(one);
         return targets.filter(isDoubtful).map((one) => [one[0], word(one)]);
@@ -211,93 +248,129 @@ window.lookAtPage = (() => {
         return [...all].filter((one) => !isInside(one));
     };
 
-    const ask = (context, rules, more = {}) =>
-        axe.run(context, {
+    // Of these rules axe is asked only about some elements; which of them they are about is kept.
+    const asked = new Map([...DRAWN, ...MEASURED].map((id) => [id, new Set()]));
+    const judged = new Map([...asked.keys()].map((id) => [id, new Set()]));
+    axe._audit.rules
+        .filter((rule) => asked.has(rule.id))
+        .forEach((rule) => {
+            const matches = rule.matches;
+            rule.matches = (element, ...more) => {
+                const isMatter = asked.get(rule.id).has(element) && matches(element, ...more);
+                if (isMatter) {
+                    judged.get(rule.id).add(element);
+                }
+                return isMatter;
+            };
+        });
+    const ask = (context, tags, elements) => {
+        const nothing = [];
+        asked.forEach((some, id) => {
+            some.clear();
+            judged.get(id).clear();
+            elements[id].forEach((element) => some.add(element));
+            if (!some.size) {
+                nothing.push([id, { enabled: false }]);
+            }
+        });
+        const ids = [...asked.keys()].filter((id) => asked.get(id).size);
+        return axe.run(context, {
             preload: false,
             selectors: false,
-            runOnly: rules,
-            resultTypes: ["violations"],
-            ...more,
+            elementRef: true,
+            resultTypes: ["violations", "incomplete"],
+            ...(tags
+                ? {
+                      runOnly: { type: "tag", values: tags },
+                      rules: Object.fromEntries(nothing),
+                  }
+                : { runOnly: { type: "rule", values: ids } }),
         });
+    };
 
     // scope: "page" is everything; "size" what another size can change; "colours" what a theme can.
-    return async ({ tags, known, scope }) => {
+    return async (terms) => {
+        const { tags, known, scope } = JSON.parse(terms);
         const stopped = window.cspViolations;
         const drawnAs = drawing();
-        const passed = new Set(known);
+        known.forEach((word) => passed.add(word));
         const nowPassed = [];
-        const violations = [];
         const visible = [...document.body.querySelectorAll("*")].filter((element) =>
             element.checkVisibility(),
         );
-        const off = Object.fromEntries([...DRAWN, ...MEASURED].map((id) => [id, { enabled: false }]));
-        const every = { type: "tag", values: tags };
-        if (scope === "page" || !inSight) {
-            const word = (element) => short(`frame ${element.outerHTML}`);
-            const frames = outermost(document.querySelectorAll("header, nav, aside, footer"));
-            const exclude = frames.filter((one) => passed.has(word(one)));
-            const context = exclude.length ? { exclude } : document;
-            const found = await ask(context, every, { rules: off });
-            violations.push(...found.violations);
-            nowPassed.push(...(found.violations.length ? [] : frames.map(word)));
-            inSight = new Set(visible);
-        } else if (scope === "size") {
-            const word = (element) => short(`${innerWidth} ${element.outerHTML}`);
-            const parts = outermost(changed(visible)).filter((one) => !passed.has(word(one)));
-            if (parts.length) {
-                const found = await ask({ include: parts }, every, { rules: off });
-                violations.push(...found.violations);
-                nowPassed.push(...(found.violations.length ? [] : parts.map(word)));
-            }
-        }
 
-        const unknown = visible.filter((element) => {
-            if (!hasText(element) && !element.matches(LINK)) {
-                return false;
-            }
-            const { text, link, same } = drawnAs(element);
-            return [text, link].some((word) => word && !passed.has(word)) && !passed.has(same);
-        });
+        const isOpen = (element) =>
+            [drawnAs.text(element), drawnAs.link(element)].some((word) => word && !passed.has(word));
+        const unknown = visible.filter(
+            (element) =>
+                (hasText(element) || element.matches(LINK)) &&
+                isOpen(element) &&
+                !passed.has(drawnAs.same(element)),
+        );
         const targets = (scope === "colours" ? [] : doubtfulTargets(visible)).filter(
             ([, word]) => !passed.has(word),
         );
+        const measured = targets.map(([element]) => element);
         const scrolling = scope === "colours" ? [] : visible.filter(scrollsWithoutKeys);
-        const measured = [...targets.map(([element]) => element), ...scrolling];
-        if (unknown.length || measured.length) {
-            const values = measured.length ? [...DRAWN, ...MEASURED] : DRAWN;
-            const found = await ask(
-                { include: outermost([...unknown, ...measured]) },
-                { type: "rule", values },
-                { resultTypes: ["violations", "passes", "incomplete"], elementRef: true },
-            );
-            violations.push(...found.violations);
-            const elements = (results, id) =>
+        const elements = {
+            "color-contrast": unknown,
+            "link-in-text-block": unknown,
+            "target-size": measured,
+            "scrollable-region-focusable": scrolling,
+        };
+        const some = [...unknown, ...measured, ...scrolling];
+
+        const isWhole = scope === "page" || !inSight;
+        const word = (element) => short(`${isWhole ? "frame" : innerWidth} ${bare(element)}`);
+        let parts = [];
+        let context = { include: outermost(some) };
+        if (isWhole) {
+            parts = outermost(document.querySelectorAll("header, nav, aside, footer"));
+            const isDone = (one) =>
+                passed.has(word(one)) && !some.some((element) => one.contains(element));
+            const exclude = parts.filter(isDone);
+            context = exclude.length ? { exclude } : document;
+            inSight = new Set(visible);
+        } else if (scope === "size") {
+            parts = outermost(changed(visible)).filter((one) => !passed.has(word(one)));
+            context = { include: outermost([...parts, ...some]) };
+        }
+
+        let violations = [];
+        if (isWhole || parts.length || some.length) {
+            const found = await ask(context, isWhole || parts.length ? tags : null, elements);
+            violations = found.violations;
+            const about = (results, id) =>
                 results
                     .filter((rule) => !id || rule.id === id)
                     .flatMap((rule) => rule.nodes.map((node) => node.element));
-            const faulty = new Set(elements(found.violations));
-            const untold = new Set(elements(found.incomplete, "link-in-text-block"));
-            const weighed = elements(found.passes, "color-contrast").filter(hasText);
-            nowPassed.push(...weighed.map((one) => drawnAs(one).text));
-            const isClean = ([element]) => ![...faulty].some((one) => element.contains(one));
-            nowPassed.push(...targets.filter(isClean).map(([, word]) => word));
+            const isOther = (rule) => !asked.has(rule.id);
+            nowPassed.push(...(violations.some(isOther) ? [] : parts.map(word)));
+            const faulty = new Set(about(violations));
+            const untold = new Set(about(found.incomplete, "link-in-text-block"));
+            const unweighed = new Set(about(found.incomplete, "color-contrast"));
             const clean = unknown.filter((one) => !faulty.has(one));
-            const told = clean.filter((one) => !untold.has(one));
-            nowPassed.push(...told.map((one) => drawnAs(one).link));
-            const allPassed = new Set([...passed, ...nowPassed, ""]);
-            const open = ({ text, link }) => !allPassed.has(text) || !allPassed.has(link);
-            nowPassed.push(...clean.map(drawnAs).filter(open).map(({ same }) => same));
+            const weighed = clean.filter(
+                (one) => judged.get("color-contrast").has(one) && !unweighed.has(one),
+            );
+            nowPassed.push(...weighed.filter(hasText).map(drawnAs.text));
+            const isClean = ([element]) => ![...faulty].some((one) => element.contains(one));
+            nowPassed.push(...targets.filter(isClean).map(([, target]) => target));
+            nowPassed.push(...clean.filter((one) => !untold.has(one)).map(drawnAs.link));
+            nowPassed.forEach((one) => passed.add(one));
+            nowPassed.push(...clean.filter(isOpen).map(drawnAs.same));
+            nowPassed.forEach((one) => passed.add(one));
         }
         const faults = violations.flatMap((rule) =>
             rule.nodes.map((node) => [rule.id, node.html, node.failureSummary ?? ""]),
         );
         window.cspViolations = []; // axe writes styles that the policy stops
         const { scrollWidth, clientWidth } = document.documentElement;
-        return {
+        return JSON.stringify({
             stopped,
             sideways: scrollWidth - clientWidth,
             faults,
-            passed: [...new Set(nowPassed)].filter((word) => word && !passed.has(word)),
-        };
+            passed: [...new Set(nowPassed)].filter((one) => one),
+        });
     };
 })();

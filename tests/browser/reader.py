@@ -1,5 +1,6 @@
 """Somebody who opens pages in Chromium and notices what is wrong with them."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ VIEWS: tuple[tuple[Theme, dict[str, int]], ...] = (
 SCOPES: tuple[Scope, ...] = ("page", "size", "colours", "colours")  # of each view
 END_OF_FADING = "() => window.settle()"
 EMPTY = "() => { window.stop(); document.documentElement.replaceChildren(); }"
+IS_DARK = "() => matchMedia('(prefers-color-scheme: dark)').matches"
 SIDEWAYS = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 ALL_CONTROLS = """() => {
@@ -115,9 +117,7 @@ class Reader:
             self._go(path, expect)
         if shows:
             self.page.get_by_text(shows).first.wait_for()
-        for (theme, size), scope in zip(VIEWS, SCOPES, strict=True):
-            self.page.set_viewport_size(size)  # type: ignore[arg-type]
-            self.page.emulate_media(color_scheme=theme)
+        for theme, size, scope in self._four_views():
             seen = look(self.page, scope)
             where = f"{path} ({theme}, {size['width']} px)"
             assert seen.stopped == [], where
@@ -141,6 +141,20 @@ class Reader:
         """What the content security policy stopped on this page."""
         found: list[str] = self.page.evaluate("() => window.cspViolations")
         return found
+
+    def _four_views(self) -> Iterator[tuple[Theme, dict[str, int], Scope]]:
+        """Show the page in each, from the theme in which it was opened.
+
+        It is told only of what changes: at each word it is drawn anew.
+        """
+        is_dark: bool = self.page.evaluate(IS_DARK)
+        for (theme, size), scope in zip(VIEWS[::-1] if is_dark else VIEWS, SCOPES, strict=True):
+            if self.page.viewport_size != size:
+                self.page.set_viewport_size(size)  # type: ignore[arg-type]
+            if is_dark != (theme == "dark"):
+                self.page.emulate_media(color_scheme=theme)
+                is_dark = not is_dark
+            yield theme, size, scope
 
     def _go(self, path: str, status: int) -> None:
         answer = self.page.goto(self.site + path)
@@ -177,7 +191,10 @@ def look(page: Page, scope: Scope = "page") -> Seen:
     The first look at a page is at all of it. Once that has passed, the next can be at what
     another size or another theme changes.
     """
-    answer = page.evaluate(LOOK, {"tags": WCAG, "known": sorted(passed), "scope": scope})
+    # As a text: Playwright would look at each word on its way. A page remembers what it was told.
+    known = list(passed) if scope == "page" else []
+    terms = json.dumps({"tags": WCAG, "known": known, "scope": scope})
+    answer = json.loads(page.evaluate(LOOK, terms))
     passed.update(answer["passed"])
     faults = [f"{rule}: {html[:160]} {summary[:300]}" for rule, html, summary in answer["faults"]]
     return Seen(faults, answer["stopped"], answer["sideways"])

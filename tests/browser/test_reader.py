@@ -1,8 +1,9 @@
 """A reader of pages sees what is wrong with one, though it asks axe about little twice."""
 
 import pytest
+from playwright.sync_api import Page
 
-from tests.browser.reader import DESKTOP, PHONE, Reader, Scope, Seen, Theme, look
+from tests.browser.reader import DESKTOP, IS_DARK, PHONE, Reader, Scope, Seen, Theme, look
 
 ADD = "document.querySelector('main').insertAdjacentHTML('beforeend', `%s`);"
 STYLE = """
@@ -37,6 +38,23 @@ BREAKS_LATER: dict[tuple[str, Theme, Scope], str] = {
     ("target-size", "light", "size"): ADD % CROWD + STYLE % (LARGE + ON_A_PHONE % SMALL),
 }
 
+# A large grey text that passes, and what it fails by.
+LARGE_GREY = (
+    "main div.around { background: #fff } main p.new { color: #828282; font-size: 30px } %s"
+)
+DRAWN_OTHERWISE = (
+    "main p.new { font-size: 16px }",
+    "main p.new { background: rgb(0 0 0 / 20%) }",
+    "main div.around { background: #9a9a9a }",
+    "main div.around { opacity: 0.6 }",
+)
+COVERED = ADD % "<div class='new'><a href='/terms/'>x</a><button type='button'>y</button></div>"
+COVER = """
+    main div.new { position: relative; height: 60px }
+    main div.new > * { position: absolute; left: 0; top: 0; width: 40px; height: 40px; padding: 0 }
+    main div.new > button { left: 10px; top: 10px; %s }
+"""
+
 
 def broken(reader: Reader, breaks: str) -> None:
     reader.open("/sign-in/")
@@ -66,6 +84,44 @@ def test_a_reader_sees_what_is_wrong_only_in_dark_or_on_a_phone(reader: Reader) 
         reader.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
         reader.turn(theme)
         assert rule in rules_broken(reader, scope), rule
+
+
+def test_a_reader_asks_again_about_a_text_that_is_drawn_otherwise(reader: Reader) -> None:
+    text = ADD % "<div class='around'><p class='new'>Grey</p></div>"
+    broken(reader, text + STYLE % (LARGE_GREY % ""))
+    assert rules_broken(reader) == set()
+
+    for otherwise in DRAWN_OTHERWISE:
+        broken(reader, text + STYLE % (LARGE_GREY % otherwise))
+        assert rules_broken(reader) == {"color-contrast"}, otherwise
+
+
+def test_a_reader_sees_a_target_that_another_one_covers(reader: Reader) -> None:
+    broken(reader, COVERED + STYLE % (COVER % ""))
+    assert rules_broken(reader) == {"target-size"}
+
+    broken(reader, COVERED + STYLE % (COVER % "pointer-events: none"))
+    assert rules_broken(reader) == set()
+
+
+def test_an_audit_looks_at_a_page_in_four_views_whichever_comes_first(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[bool, int, Scope]] = []
+
+    def look_at(page: Page, scope: Scope) -> Seen:
+        width = page.evaluate("() => innerWidth")
+        seen.append((page.evaluate(IS_DARK), width, scope))
+        return Seen([], [], 0)
+
+    monkeypatch.setattr("tests.browser.reader.look", look_at)
+    reader.audit("/sign-in/")
+    reader.audit("/sign-in/")
+
+    light, dark = [(False, 1440), (False, 390)], [(True, 390), (True, 1440)]
+    scopes = ["page", "size", "colours", "colours"]
+    views = light + dark + dark[::-1] + light[::-1]
+    assert seen == [(*view, scope) for view, scope in zip(views, scopes * 2, strict=True)]
 
 
 def test_a_reader_sees_what_scrolls_sideways_and_what_the_policy_stops(reader: Reader) -> None:
