@@ -110,19 +110,26 @@ def end_add_ons(*, subscription: Subscription, at: datetime) -> None:
     )
 
 
+@standing
+def _ending(
+    subscriptions: list[int], since: datetime, until: datetime
+) -> "QuerySet[SubscriptionAddOn]":
+    ends = SubscriptionAddOn.objects.filter(
+        subscription__any_of=subscriptions, ends_at__gte=since, ends_at__lte=until
+    )
+    return ends.select_related("subscription", "plan_version__plan")
+
+
 def note_scheduled_add_ons(boundaries: Mapping[int, datetime], *, at: datetime) -> int:
     """Write down which add-ons came, changed or went at boundaries that subscriptions passed.
 
     In the caller's transaction; one query where there are none. Gives how many.
     """
-    ends = SubscriptionAddOn.objects.filter(
-        subscription__in=boundaries, ends_at__in=set(boundaries.values())
-    )
-    gone = [
-        row
-        for row in ends.select_related("subscription", "plan_version__plan")
-        if row.ends_at == boundaries[row.subscription_id]
-    ]
+    if not boundaries:
+        return 0
+    instants = boundaries.values()
+    ends = _ending.rows(subscriptions=[*boundaries], since=min(instants), until=max(instants))
+    gone = [row for row in ends if row.ends_at == boundaries[row.subscription_id]]
     if not gone:
         return 0
     begun = SubscriptionAddOn.objects.filter(

@@ -148,7 +148,8 @@ def _numbers(plan: int, currency: str) -> "QuerySet[PlanVersion, int]":
 
 @standing
 def _locked(pk: int) -> "QuerySet[PlanVersion]":
-    return PlanVersion.objects.select_for_update().filter(pk=pk).order_by()
+    locked = PlanVersion.objects.select_for_update(of=("self",)).select_related("plan")
+    return locked.filter(pk=pk).order_by()
 
 
 @standing
@@ -169,7 +170,7 @@ def publish_plan_version(*, version: PlanVersion, at: datetime) -> PlanVersion:
         raise PlanVersionPublished(f"{locked} is on sale since {locked.published_at:%Y-%m-%d}")
     if not _price_of.rows(version=locked.pk):
         raise PriceInvalid("a plan version needs at least one price", field="prices")
-    if version.plan.is_add_on:
+    if locked.plan.is_add_on:
         _check_add_on(locked)
     locked.published_at = at
     locked.save(update_fields=["published_at"])

@@ -3,10 +3,11 @@
 A usage event names customer and meter, so nothing else could say whose it is.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -50,13 +51,9 @@ def hold_meters(customer_id: int) -> None:
         Customer.objects.select_for_update(no_key=True).get(pk=customer_id)
 
 
-class Planned(Protocol):
-    """The prices that a customer's subscriptions are scheduled to go to, found downstream."""
-
-    def __call__(
-        self, *, customer: int, plan_of: int, add_on_of: int, add_on: int
-    ) -> "QuerySet[PlanVersion]":
-        """Without those of the plan of one subscription, and of an add-on of one."""
+# Finds, downstream, the prices that a customer's subscriptions are scheduled to go to: of a
+# `customer`, without the plan of one subscription, `plan_of`, and the `add_on` of `add_on_of`.
+Planned = Callable[..., "QuerySet[PlanVersion]"]
 
 
 def clashing_meter(

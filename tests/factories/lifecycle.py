@@ -4,6 +4,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import QuerySet
+
 from billing.models import CreditNote, Invoice, InvoiceLine, TaxRate
 from billing.services.changes.subscribing import start_subscription
 from subscriptions.models import BillingPolicy, Customer, PlanVersion, Subscription
@@ -16,6 +18,7 @@ from tests.factories.subscriptions import (
     published_version,
     recurring,
 )
+from tiktoktoe.standing import standing
 
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
 
@@ -43,12 +46,17 @@ def fee_of(
         at=LONG_AGO,
     )
     assign_policy(
-        policy=BillingPolicy.objects.get(code=policy, number=1),
+        policy=_policy.get(code=policy, number=1),
         from_plan=version.plan,
         at=LONG_AGO,
         actor=TEST_ACTOR,
     )
     return version
+
+
+@standing
+def _policy(code: str, number: int) -> "QuerySet[BillingPolicy]":
+    return BillingPolicy.objects.filter(code=code, number=number)
 
 
 def taxed_customer(percentage: str, **fields: Any) -> Customer:

@@ -9,6 +9,8 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
+from django.db.models import QuerySet
+
 from subscriptions.models import (
     Customer,
     CustomerMember,
@@ -25,6 +27,7 @@ from subscriptions.services.transitions import Actor
 from tests.factories.accounts import make_user
 from tiktoktoe.accounts.models import User
 from tiktoktoe.accounts.roles import Role
+from tiktoktoe.standing import standing
 
 JAN_1 = datetime(2026, 1, 1, tzinfo=UTC)
 TEST_ACTOR = Actor(source="test")
@@ -63,14 +66,26 @@ def make_member(customer: Customer | None = None, user: User | None = None) -> C
 def make_meter(code: str = "api_calls", **fields: object) -> Meter:
     """API calls, added up; the same one for the same code."""
     given: dict[str, object] = {"name": "API calls", "unit": "call", **fields}
-    return Meter.objects.get_or_create(code=code, defaults=given)[0]
+    return _meter.first(code=code) or Meter.objects.create(code=code, **given)
+
+
+@standing
+def _meter(code: str) -> "QuerySet[Meter]":
+    return Meter.objects.filter(code=code)
 
 
 def make_plan(**fields: object) -> Plan:
     """A monthly plan without a trial, of the one product."""
-    product, _ = Product.objects.get_or_create(code="platform", defaults={"name": "Platform"})
+    product = _product.first(code="platform") or Product.objects.create(
+        code="platform", name="Platform"
+    )
     given: dict[str, object] = {"code": f"team{next(_numbers)}", "name": "Team", **fields}
     return Plan.objects.create(product=product, **given)
+
+
+@standing
+def _product(code: str) -> "QuerySet[Product]":
+    return Product.objects.filter(code=code)
 
 
 def recurring(amount: str = "99.00", **terms: Any) -> PriceSpec:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from billing.models import DatedChange, PlanChange
 from billing.queries.planned_prices import planned_versions
@@ -12,6 +12,7 @@ from subscriptions.models import PlanVersion, Price, Subscription
 from subscriptions.services.changes import ensure_on_sale
 from subscriptions.services.meters import clashing_meter
 from tiktoktoe.kernel.periods import local_date
+from tiktoktoe.standing import standing
 
 
 def check_add_on(
@@ -104,9 +105,14 @@ def check_meters(subscription: Subscription, version: PlanVersion, at: datetime)
 
 def _scheduled_versions(subscription: Subscription) -> list[PlanVersion]:
     """The prices of the plans that it is to go to, with the next period or on a day."""
+    return _scheduled_for.rows(subscription=subscription.pk)
+
+
+@standing
+def _scheduled_for(subscription: int) -> "QuerySet[PlanVersion]":
     changes = PlanChange.objects.filter(subscription=subscription, state="scheduled")
     days = DatedChange.objects.scheduled().filter(
         subscription=subscription, kind=DatedChange.Kind.PLAN
     )
     scheduled = Q(pk__in=changes.values("plan_version")) | Q(pk__in=days.values("plan_version"))
-    return list(PlanVersion.objects.filter(scheduled).select_related("plan"))
+    return PlanVersion.objects.filter(scheduled).select_related("plan")

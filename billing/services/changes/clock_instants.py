@@ -38,7 +38,7 @@ from tiktoktoe.standing import StandingQuery, standing
 MOMENT = timedelta(microseconds=1)
 AT_ONCE = timedelta(0)
 
-Coming = StandingQuery[..., Any, datetime]
+Coming = StandingQuery[..., Any, Any]
 
 
 def next_instant(clock: CustomerClock, *, after: datetime, to: datetime) -> datetime | None:
@@ -76,20 +76,22 @@ def _first(name: str, rows: Callable[[int], "QuerySet[Any]"]) -> Coming:
 
 
 @standing
-def _is_billed(clock: int, after: datetime, to: datetime) -> "QuerySet[Subscription, datetime]":
+def _is_billed(
+    clock: int, after: datetime, to: datetime
+) -> "QuerySet[Subscription, datetime | None]":
     due = waiting(to).filter(customer__clock=clock, next_billing_at__gt=after)
     return due.order_by("next_billing_at").values_list("next_billing_at", flat=True)[:1]
 
 
 @standing
-def _falls_due(clock: int, after: datetime, to: datetime) -> "QuerySet[Invoice, datetime]":
+def _falls_due(clock: int, after: datetime, to: datetime) -> "QuerySet[Invoice, datetime | None]":
     owed = Invoice.objects.collectable().filter(customer__clock=clock)
     within = owed.filter(due_at__gte=after, due_at__lt=to).order_by("due_at")
     return within.values_list("due_at", flat=True)[:1]
 
 
 @standing
-def _expires(clock: int, after: date, to: date) -> "QuerySet[PaymentMethod, date]":
+def _expires(clock: int, after: date, to: date) -> "QuerySet[PaymentMethod, date | None]":
     cards = PaymentMethod.objects.filter(customer__clock=clock, state="active", is_default=True)
     within = cards.filter(expires_on__gt=after, expires_on__lte=to).order_by("expires_on")
     return within.values_list("expires_on", flat=True)[:1]

@@ -19,6 +19,7 @@ from django.db.models import Sum
 
 from billing.models import BillingRun, Invoice, InvoiceLine
 from billing.services.invoices import renewal
+from billing.services.invoices.due import due
 from subscriptions.models import Subscription
 from tests.factories.subscriptions import (
     JAN_1,
@@ -140,7 +141,7 @@ def test_workers_that_die_at_any_step_leave_nothing_half_done(
 
         assert worker.exitcode == -signal.SIGKILL, death
         assert Invoice.objects.count() == Invoice.objects.final().count(), death
-    assert renewal.due(MAR_2).exists(), "the last of them had nothing to do"
+    assert due(MAR_2).exists(), "the last of them had nothing to do"
 
     finish()
 
@@ -151,7 +152,7 @@ def test_workers_killed_again_and_again_bill_everything_once(
     due_twice: Sequence[Subscription],
 ) -> None:
     random = Random(7)
-    while renewal.due(MAR_2).exists():
+    while due(MAR_2).exists():
         before = Invoice.objects.count()
         workers = [start_worker(), start_worker()]
         while Invoice.objects.count() == before and any(w.is_alive() for w in workers):
