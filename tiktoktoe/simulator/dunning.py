@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from billing.domain.attempts import Answer
 from billing.domain.campaigns import CampaignTerms, Step, StepKind
@@ -28,6 +28,7 @@ from tiktoktoe.kernel.money import minor_unit
 from tiktoktoe.simulator.errors import StepRefused
 from tiktoktoe.simulator.scenario.catalog import Dunning
 from tiktoktoe.simulator.world import ACTOR, World
+from tiktoktoe.standing import standing
 
 GATEWAY = "stripe"
 NO = Decline(code="simulated", decline_class=DeclineClass.SOFT_GENERIC)
@@ -114,14 +115,17 @@ def dunning_instants(world: World, *, after: datetime, until: datetime) -> Itera
 
 def _chargeable(world: World, at: datetime) -> list[Invoice]:
     """Open invoices of customers with a card that were never tried, or whose next try has come."""
-    owners = [world.customers[name] for name in world.cards]
-    if not owners:
-        return []
+    owners = [world.customers[name].pk for name in world.cards]
+    return _to_charge.rows(at=at, owners=owners) if owners else []
+
+
+@standing
+def _to_charge(at: datetime, owners: list[int]) -> QuerySet[Invoice]:
     payments = Payment.objects.filter(invoice=OuterRef("pk"))
     tried = payments.filter(attempts__channel=Channel.STORED_METHOD)
-    return list(
+    return (
         Invoice.objects.collectable()
-        .filter(customer__in=owners, finalized_at__lte=at)
+        .filter(customer__any_of=owners, finalized_at__lte=at)
         .alias(left=LEFT_TO_PAY)
         .filter(left__gt=0)
         .filter(Q(Exists(payments.due_for_attempt(at))) | ~Q(Exists(tried)))

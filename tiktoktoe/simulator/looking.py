@@ -8,6 +8,8 @@ from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from billing.models import (
     CreditBalance,
     CreditNote,
@@ -37,6 +39,7 @@ from tiktoktoe.simulator.seen import (
     TransitionSeen,
 )
 from tiktoktoe.simulator.world import World
+from tiktoktoe.standing import standing
 
 COUPON_PLACES = 5
 CLEAR = "clear"
@@ -45,18 +48,36 @@ CLEAR = "clear"
 def invoices(
     customers: list[Customer], names: dict[int, str], *, only: Collection[UUID] | None = None
 ) -> tuple[InvoiceSeen, ...]:
-    """The invoices, or some of them by their keys, in the order in which they were made."""
-    found = Invoice.objects.filter(customer__in=customers)
-    rows = (
-        (found if only is None else found.filter(pk__in=only))
-        .select_related("customer")
-        .prefetch_related("lines__price__meter", "lines__price__plan_version__plan")
-        .order_by("created_at", "id")
-    )
-    return tuple(_invoice(row, names) for row in rows)
+    """The invoices of customers, or those of some keys, in the order in which they were made."""
+    owners = [customer.pk for customer in customers]
+    rows = _of_owners.rows(owners=owners) if only is None else _of_keys.rows(keys=list(only))
+    lines: dict[UUID, list[InvoiceLine]] = defaultdict(list)
+    for line in _lines_of.rows(invoices=[row.pk for row in rows]) if rows else ():
+        lines[line.invoice_id].append(line)
+    return tuple(_invoice(row, lines[row.pk], names) for row in rows)
 
 
-def _invoice(row: Invoice, names: dict[int, str]) -> InvoiceSeen:
+@standing
+def _of_owners(owners: list[int]) -> QuerySet[Invoice]:
+    return _in_order().filter(customer__any_of=owners)
+
+
+@standing
+def _of_keys(keys: list[UUID]) -> QuerySet[Invoice]:
+    return _in_order().filter(pk__any_of=keys)
+
+
+def _in_order() -> QuerySet[Invoice]:
+    return Invoice.objects.select_related("customer").order_by("created_at", "id")
+
+
+@standing
+def _lines_of(invoices: list[UUID]) -> QuerySet[InvoiceLine]:
+    rows = InvoiceLine.objects.filter(invoice__any_of=invoices).order_by("position", "pk")
+    return rows.select_related("price__meter", "price__plan_version__plan")
+
+
+def _invoice(row: Invoice, lines: list[InvoiceLine], names: dict[int, str]) -> InvoiceSeen:
     zone = row.customer.time_zone
     issued_at = row.finalized_at or row.created_at
     first, after, last = _days(row.period_start, row.period_end, zone)
@@ -65,7 +86,7 @@ def _invoice(row: Invoice, names: dict[int, str]) -> InvoiceSeen:
         for rate in row.tax_breakdown
         if rate["treatment"] == "taxed"
     }
-    coupons = total((line.discount for line in row.lines.all()), row.currency)
+    coupons = total((line.discount for line in lines), row.currency)
     return InvoiceSeen(
         number=row.number or "",
         customer=row.customer.external_id,
@@ -90,10 +111,7 @@ def _invoice(row: Invoice, names: dict[int, str]) -> InvoiceSeen:
         paid=row.amount_paid,
         refunded=row.amount_refunded,
         due=row.amount_due,
-        lines=tuple(
-            _line(line, zone, names, percentages)
-            for line in sorted(row.lines.all(), key=lambda line: line.position)
-        ),
+        lines=tuple(_line(line, zone, names, percentages) for line in lines),
     )
 
 

@@ -24,16 +24,14 @@ def in_open_period(at: datetime) -> SubscriptionQuerySet:
 
 def in_chunks(watched: SubscriptionQuerySet, bill: Callable[[Sequence[int]], int]) -> int:
     """Bill subscriptions chunk by chunk, each by its own transaction; gives how many invoices."""
-    made, last = 0, 0
+    made, last, size = 0, 0, settings.BILLING_CHUNK_SIZE
     while True:
-        ids = list(
-            watched.filter(pk__gt=last)
-            .order_by("pk")
-            .values_list("pk", flat=True)[: settings.BILLING_CHUNK_SIZE]
-        )
-        if not ids:
+        rows = watched.filter(pk__gt=last).order_by("pk")
+        ids = list(rows.values_list("pk", flat=True)[:size])
+        if ids:
+            made, last = made + bill(ids), ids[-1]
+        if len(ids) < size:
             return made
-        made, last = made + bill(ids), ids[-1]
 
 
 def locked_boundaries(watched: SubscriptionQuerySet, at: datetime) -> list[Boundary]:
