@@ -18,6 +18,7 @@ import finance
 import subscriptions
 from billing.models import Invoice, PaymentAttempt
 from billing.queries.planned_prices import planned_versions
+from billing.queries.timeline import PER_PAGE, SOURCES, latest
 from billing.services.announcements import notices, webhook_deliveries
 from billing.services.changes import dated_work, planned_work, price_moves
 from billing.services.invoices.due import _due_of_clock, _due_without_clock
@@ -39,6 +40,8 @@ def all_there_are() -> list[StandingQuery[..., Any, Any]]:
         for found in pkgutil.walk_packages(app.__path__, f"{app.__name__}."):
             if ".migrations" not in found.name:
                 importlib.import_module(found.name)
+    for source in SOURCES:
+        latest(source, PER_PAGE)
     for document in DOCUMENT_KINDS:
         _first_waiting(document)
     for is_rest in (True, False):

@@ -4,9 +4,10 @@ A page begins where the one before ended. The place of an entry is its instant, 
 then its row, so that no two have the same one and nothing is shown twice or left out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -43,6 +44,7 @@ from subscriptions.models import (
     Invitation,
     SubscriptionTransition,
 )
+from tiktoktoe.standing import StandingQuery, standing
 
 PER_PAGE = 50
 
@@ -117,7 +119,7 @@ def timeline_page(
         (row.moment, -rank, row.pk, row)
         for rank, source in enumerate(SOURCES)
         if kind in {"", source.kind}
-        for row in _rows(source, customer_id, rank, place)[: limit + 1]
+        for row in _rows(source, customer_id, rank, place, limit + 1)
     ]
     # The keys of one source are of one type, and rows themselves are never compared.
     found.sort(key=lambda item: item[:3], reverse=True)
@@ -134,14 +136,31 @@ def timeline_page(
     return TimelinePage(entries=entries, next_place="" if is_last else entries[-1].place)
 
 
-def _rows(source: Source, customer_id: int, rank: int, place: _Place | None) -> QuerySet[Any]:
-    rows = source.rows().filter(**{source.customer: customer_id}).order_by("-moment", "-pk")
+def _rows(
+    source: Source, customer_id: int, rank: int, place: _Place | None, most: int
+) -> Iterable[Any]:
     if place is None:
-        return rows
+        return latest(source, most).rows(customer_id=customer_id)
     earlier = Q(moment__lt=place.at)
     if rank == place.rank:
-        return rows.filter(earlier | Q(moment=place.at, pk__lt=place.key))
-    return rows.filter(earlier | Q(moment=place.at)) if rank > place.rank else rows.filter(earlier)
+        earlier |= Q(moment=place.at, pk__lt=place.key)
+    elif rank > place.rank:
+        earlier |= Q(moment=place.at)
+    return _of(source, customer_id).filter(earlier)[:most]
+
+
+@cache
+def latest(source: Source, most: int) -> StandingQuery[..., Any, Any]:
+    """What the first page of a timeline is made of."""
+
+    def of_source(customer_id: int) -> QuerySet[Any]:
+        return _of(source, customer_id)[:most]
+
+    return standing(of_source)
+
+
+def _of(source: Source, customer_id: int) -> QuerySet[Any]:
+    return source.rows().filter(**{source.customer: customer_id}).order_by("-moment", "-pk")
 
 
 def _read(at: datetime, text: str) -> _Place:

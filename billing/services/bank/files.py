@@ -12,7 +12,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from billing.domain.attempts import Answer
 from billing.domain.bank_days import leaves_by_now
@@ -40,6 +40,7 @@ from billing.services.bank.sealing import seal, unseal
 from billing.services.payments.gateway_calls import note_health
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import total
+from tiktoktoe.standing import standing
 
 logger = logging.getLogger(__name__)
 
@@ -65,10 +66,15 @@ def write_files(*, at: datetime) -> int:
 def send_files(*, at: datetime) -> int:
     """Put every file that is written where its bank fetches it; gives how many were sent."""
     sent = 0
-    waiting = BankFile.objects.filter(state=BankFile.State.WRITTEN, gateway__in=bank_names())
-    for file in waiting.order_by("written_at", "pk"):
+    for file in _unsent.rows(gateways=bank_names()):
         sent += _send(file, at)
     return sent
+
+
+@standing
+def _unsent(gateways: list[str]) -> QuerySet[BankFile]:
+    waiting = BankFile.objects.filter(state=BankFile.State.WRITTEN, gateway__any_of=gateways)
+    return waiting.order_by("written_at", "pk")
 
 
 @transaction.atomic
@@ -84,13 +90,9 @@ def answer_file(*, file: BankFile, to_state: FileState, reason: str, at: datetim
 @transaction.atomic(durable=True)
 def _write_batch(bank: BankGateway, at: datetime) -> int:
     """The files of the orders whose time has come, at most MOST_ORDERS of them; 0 when none is."""
-    planned = (
-        BankOrder.objects.filter(gateway=bank.name, state=BankOrder.State.PLANNED)
-        .select_related("attempt__payment__invoice", "refund__payment__invoice", "mandate")
-        .select_for_update(skip_locked=True, of=("self",))
-        .order_by("due_on", "pk")
-    )
-    due = [order for order in planned[:MOST_ORDERS] if _is_due(order, bank, at)]
+    due = [order for order in _planned.rows(gateway=bank.name) if _is_due(order, bank, at)]
+    if not due:
+        return 0
     mandates, accounts = _locked_mandates(due), _accounts_back(due)
     again = _presented_again(due) if bank.tells_presented_again else set()
     batches: dict[tuple[str, date, bool], list[BankOrder]] = defaultdict(list)
@@ -108,7 +110,17 @@ def _write_batch(bank: BankGateway, at: datetime) -> int:
     _save_used(mandates.values(), at)
     for (sort, day, is_again), orders in sorted(batches.items()):
         _write(bank, orders, accounts, sort, is_again=is_again, due_on=day, at=at)
-    return len(due) and max(len(batches), 1)
+    return max(len(batches), 1)
+
+
+@standing
+def _planned(gateway: str) -> QuerySet[BankOrder]:
+    orders = BankOrder.objects.filter(gateway=gateway, state=BankOrder.State.PLANNED)
+    related = orders.select_related(
+        "attempt__payment__invoice", "refund__payment__invoice", "mandate"
+    )
+    locked = related.select_for_update(skip_locked=True, of=("self",))
+    return locked.order_by("due_on", "pk")[:MOST_ORDERS]
 
 
 def _is_due(order: BankOrder, bank: BankGateway, at: datetime) -> bool:

@@ -8,6 +8,7 @@ from itertools import islice
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from billing.domain.bank_orders import FileState, OrderState, file_state_of, is_refused_copy
 from billing.errors import BankMessageUnreadable, GatewayUnavailable
@@ -22,6 +23,7 @@ from billing.services.bank.orders import reject_order
 from billing.services.bank.returns import take_returns
 from billing.services.bank.sealing import seal, unseal
 from tiktoktoe.kernel.ids import uuid7
+from tiktoktoe.standing import standing
 
 logger = logging.getLogger(__name__)
 
@@ -52,8 +54,7 @@ def take_in(*, at: datetime) -> int:
 
 def work_off_deliveries(*, at: datetime) -> int:
     """Do what the stored messages call for, in the order they came; gives how many."""
-    waiting = BankDelivery.objects.filter(state=BankDelivery.State.WAITING)
-    ids = list(waiting.filter(tries__lt=TRIES_MAX).order_by("pk").values_list("pk", flat=True))
+    ids = _waiting.rows()
     for pk in ids:
         try:
             _work_off(pk, at)
@@ -61,6 +62,12 @@ def work_off_deliveries(*, at: datetime) -> int:
             logger.exception("bank message not worked off", extra={"delivery": str(pk)})
             _note_failure(pk, error)
     return len(ids)
+
+
+@standing
+def _waiting() -> QuerySet[BankDelivery, UUID]:
+    waiting = BankDelivery.objects.filter(state=BankDelivery.State.WAITING, tries__lt=TRIES_MAX)
+    return waiting.order_by("pk").values_list("pk", flat=True)
 
 
 @transaction.atomic
@@ -90,7 +97,7 @@ def _work_off(pk: UUID, at: datetime) -> None:
     """Everything that a message calls for, in one transaction: all of it happens, or none."""
     with connection.cursor() as cursor:  # one at a time: two may tell of the same orders
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-    delivery = BankDelivery.objects.select_for_update(of=("self",)).get(pk=pk)
+    delivery = _locked.get(pk=pk)
     if delivery.state != BankDelivery.State.WAITING:
         return
     try:
@@ -108,6 +115,11 @@ def _work_off(pk: UUID, at: datetime) -> None:
     delivery.save(update_fields=[*_WORKED_OFF])
     if delivery.problem:
         logger.error("bank message", extra={"delivery": str(pk), "problem": delivery.problem})
+
+
+@standing
+def _locked(pk: UUID) -> QuerySet[BankDelivery]:
+    return BankDelivery.objects.select_for_update(of=("self",)).filter(pk=pk)
 
 
 def _note_failure(pk: UUID, error: Exception) -> None:

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from billing.domain.attempts import Answer
 from billing.domain.bank_days import collection_day, earliest_collection, file_day
@@ -29,6 +30,7 @@ from billing.services.payments.settling import settle_attempt
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import zero
 from tiktoktoe.kernel.periods import local_date
+from tiktoktoe.standing import standing
 
 logger = logging.getLogger(__name__)
 
@@ -118,20 +120,25 @@ def mandate_decline(refusal: MandateNotUsable) -> Outcome:
     return Outcome(answer=Answer.DECLINED, decline=decline, message=str(refusal)[:300])
 
 
+@standing
+def _to_debit(gateway: str) -> QuerySet[PaymentAttempt]:
+    return (
+        PaymentAttempt.objects.filter(
+            gateway=gateway,
+            state="pending",
+            bank_order__isnull=True,
+            method__mandate__isnull=False,
+        )
+        .exclude(channel="bank_transfer")
+        .select_related("payment", "method__mandate")
+        .select_for_update(skip_locked=True, of=("self",))
+        .order_by("pk")[:BATCH]
+    )
+
+
 def _plan_debits(bank: BankGateway, at: datetime) -> int:
     with transaction.atomic():
-        attempts = list(
-            PaymentAttempt.objects.filter(
-                gateway=bank.name,
-                state="pending",
-                bank_order__isnull=True,
-                method__mandate__isnull=False,
-            )
-            .exclude(channel="bank_transfer")
-            .select_related("payment", "method__mandate")
-            .select_for_update(skip_locked=True, of=("self",))
-            .order_by("pk")[:BATCH]
-        )
+        attempts = _to_debit.rows(gateway=bank.name)
         ordered = _ordered_meanwhile("attempt", attempts)
         orders = [_debit_of(one, bank, at) for one in attempts if one.pk not in ordered]
         BankOrder.objects.bulk_create(orders)
@@ -180,14 +187,18 @@ def _stop_if_unusable(order: BankOrder, at: datetime) -> None:
         stop_order(order=order, outcome=mandate_decline(refusal), reason=str(refusal), at=at)
 
 
+@standing
+def _to_transfer(gateway: str) -> QuerySet[Refund]:
+    waiting = Refund.objects.filter(
+        attempt__gateway=gateway, state="pending", bank_order__isnull=True
+    )
+    locked = waiting.select_related("payment").select_for_update(skip_locked=True, of=("self",))
+    return locked.order_by("pk")[:BATCH]
+
+
 @transaction.atomic
 def _plan_transfers(bank: BankGateway, at: datetime) -> int:
-    refunds: Sequence[Refund] = list(
-        Refund.objects.filter(attempt__gateway=bank.name, state="pending", bank_order__isnull=True)
-        .select_related("payment")
-        .select_for_update(skip_locked=True, of=("self",))
-        .order_by("pk")[:BATCH]
-    )
+    refunds = _to_transfer.rows(gateway=bank.name)
     ordered = _ordered_meanwhile("refund", refunds)
     planned = BankOrder.objects.bulk_create(
         BankOrder(
@@ -216,8 +227,13 @@ def due_day(order: BankOrder, bank: BankGateway, at: datetime) -> None:
 
 def lock_order(order: BankOrder) -> BankOrder:
     """The order as it is now, for the caller's transaction; its payment is locked after it."""
+    return _locked.get(pk=order.pk)
+
+
+@standing
+def _locked(pk: UUID) -> QuerySet[BankOrder]:
     related = BankOrder.objects.select_related("attempt", "refund", "mandate")
-    return related.select_for_update(of=("self",)).get(pk=order.pk)
+    return related.select_for_update(of=("self",)).filter(pk=pk)
 
 
 def move_order(order: BankOrder, to_state: OrderState, reason: str = "") -> None:

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from billing.domain.derivation import rated_derivation
 from billing.domain.price_terms import ChargeModel, PriceTerms
@@ -29,6 +31,7 @@ from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.errors import InvalidInput
 from tiktoktoe.kernel.money import currency_of
 from tiktoktoe.kernel.periods import Period, local_date, local_midnight
+from tiktoktoe.standing import standing
 
 logger = logging.getLogger(__name__)
 
@@ -91,9 +94,9 @@ def charge_once(
         ChargeKeyReused: If the key belongs to something else.
     """
     # Held, so that the same request sent twice at once finds the other's invoice.
-    Customer.objects.select_for_update(no_key=True).get(pk=charge.customer.pk)
+    _held.get(pk=charge.customer.pk)
     draft = _draft(charge, idempotency_key=f"one-off:{idempotency_key}", at=at)
-    known = Invoice.objects.filter(idempotency_key=draft.idempotency_key).first()
+    known = _by_key.first(key=draft.idempotency_key)
     if known is not None:
         return _same(known, draft)
     (invoice_id,) = write_drafts([draft], at=at)
@@ -105,9 +108,24 @@ def charge_once(
     )
     if not is_draft:
         finalize_drafts([invoice_id], at=at)
-    invoice = Invoice.objects.get(pk=invoice_id)
+    invoice = _issued.get(pk=invoice_id)
     logger.info("charged once", extra={"invoice": str(invoice.pk), "by": actor.source})
     return invoice
+
+
+@standing
+def _held(pk: int) -> "QuerySet[Customer]":
+    return Customer.objects.select_for_update(no_key=True).filter(pk=pk)
+
+
+@standing
+def _by_key(key: str) -> "QuerySet[Invoice]":
+    return Invoice.objects.filter(idempotency_key=key)
+
+
+@standing
+def _issued(pk: UUID) -> "QuerySet[Invoice]":
+    return Invoice.objects.filter(pk=pk)
 
 
 def _draft(charge: OneOffCharge, *, idempotency_key: str, at: datetime) -> DraftInvoice:

@@ -13,6 +13,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from billing.models import DraftBoundary, Invoice, InvoiceEvent, InvoiceLine
 from billing.services.invoices.draft_edits import locked_draft, record
@@ -25,6 +26,7 @@ from subscriptions.services.transitions import SCHEDULE, Actor
 from subscriptions.services.usage import Closing, close_usage
 from tiktoktoe.kernel.errors import TikTokToeError
 from tiktoktoe.kernel.money import Money, quantize, total
+from tiktoktoe.standing import standing
 
 logger = logging.getLogger(__name__)
 CHUNK = 50
@@ -172,12 +174,7 @@ def refresh_drafts(ids: Sequence[UUID], *, at: datetime, actor: Actor = SCHEDULE
 
     Those that were drafted for no period stay as they are.
     """
-    rows = DraftBoundary.objects.filter(invoice__in=ids, closed_from__isnull=False)
-    kept = list(
-        rows.select_related(
-            "invoice__customer", "subscription__customer", "subscription__plan_version__plan"
-        ).order_by("invoice", "pk")
-    )
+    kept = _drafted.rows(ids=list(ids))
     if not kept:
         return 0
     # Counted before it is measured: what comes in between is found by the next round.
@@ -191,6 +188,14 @@ def refresh_drafts(ids: Sequence[UUID], *, at: datetime, actor: Actor = SCHEDULE
     DraftBoundary.objects.bulk_update(kept, ["events_seen"])
     drafts = {row.invoice_id: row.invoice for row in kept}
     return sum(_refresh(draft, found[pk], actor, at) for pk, draft in drafts.items())
+
+
+@standing
+def _drafted(ids: list[UUID]) -> "QuerySet[DraftBoundary]":
+    rows = DraftBoundary.objects.filter(invoice__any_of=ids, closed_from__isnull=False)
+    return rows.select_related(
+        "invoice__customer", "subscription__customer", "subscription__plan_version__plan"
+    ).order_by("invoice", "pk")
 
 
 def _boundary(row: DraftBoundary) -> Boundary:
