@@ -11,6 +11,7 @@ from subscriptions.models import Customer, Subscription
 from tests.factories.accounts import make_user
 from tests.factories.lifecycle import at, begin, fee_of
 from tests.factories.subscriptions import TEST_ACTOR, make_customer
+from tests.shared_world import shared_world
 from tiktoktoe.accounts.roles import Role
 from tiktoktoe.kernel import clock
 from tiktoktoe.kernel.clock import now
@@ -30,14 +31,15 @@ def running(**terms: int) -> Subscription:
     return begin(fee_of("31.00"), (now() - timedelta(days=1)).isoformat(), **terms)
 
 
+subscription = shared_world(running)
+
+
 def page_of(subscription: Subscription, act: str) -> str:
     return f"/subscriptions/{subscription.reference}/{act}/"
 
 
 @pytest.mark.parametrize("act", ACTS)
-def test_support_may_not_act(act: str) -> None:
-    subscription = running()
-
+def test_support_may_not_act(act: str, subscription: Subscription) -> None:
     assert signed_in(Role.SUPPORT).get(page_of(subscription, act)).status_code == 403
     assert signed_in(Role.CUSTOMER).post(page_of(subscription, act)).status_code == 403
 
@@ -50,8 +52,7 @@ def test_support_sees_the_schedule_without_ways_back() -> None:
     assert b"Withdraw" not in answer.content
 
 
-def test_ending_now_is_shown_first_and_then_done() -> None:
-    subscription = running()
+def test_ending_now_is_shown_first_and_then_done(subscription: Subscription) -> None:
     client = signed_in()
     path = page_of(subscription, "ending")
 
@@ -67,8 +68,9 @@ def test_ending_now_is_shown_first_and_then_done() -> None:
     assert subscription.transitions.filter(reason="Moved away", actor__isnull=False).exists()
 
 
-def test_what_somebody_else_changed_meanwhile_is_refused_on_the_page() -> None:
-    subscription = running()
+def test_what_somebody_else_changed_meanwhile_is_refused_on_the_page(
+    subscription: Subscription,
+) -> None:
     client = signed_in()
 
     answer = client.post(page_of(subscription, "ending"), {"when": "now", "expected": "1-2"})
@@ -78,8 +80,7 @@ def test_what_somebody_else_changed_meanwhile_is_refused_on_the_page() -> None:
     assert b"changed in the meantime" in answer.content
 
 
-def test_a_pause_waits_on_the_schedule_and_is_withdrawn_there() -> None:
-    subscription = running()
+def test_a_pause_waits_on_the_schedule_and_is_withdrawn_there(subscription: Subscription) -> None:
     client = signed_in()
 
     client.post(page_of(subscription, "pause"), {"when": "period_end"})
@@ -91,8 +92,9 @@ def test_a_pause_waits_on_the_schedule_and_is_withdrawn_there() -> None:
     assert (subscription.state, subscription.pause_at) == ("active", None)
 
 
-def test_paused_now_it_can_be_resumed_and_the_page_shows_what_it_costs() -> None:
-    subscription = running()
+def test_paused_now_it_can_be_resumed_and_the_page_shows_what_it_costs(
+    subscription: Subscription,
+) -> None:
     client = signed_in()
     client.post(page_of(subscription, "pause"), {"when": "now"})
     subscription.refresh_from_db()
@@ -118,8 +120,7 @@ def test_a_trial_is_ended_from_its_page() -> None:
     assert subscription.state == "active"
 
 
-def test_a_day_that_is_missing_or_closed_is_said_on_the_page() -> None:
-    subscription = running()
+def test_a_day_that_is_missing_or_closed_is_said_on_the_page(subscription: Subscription) -> None:
     client = signed_in()
     path = page_of(subscription, "ending")
 
@@ -171,8 +172,9 @@ def test_the_history_says_who_when_and_why() -> None:
     assert "too dear" in text
 
 
-def test_a_change_for_a_day_is_shown_scheduled_and_withdrawn_on_the_pages() -> None:
-    subscription = running()
+def test_a_change_for_a_day_is_shown_scheduled_and_withdrawn_on_the_pages(
+    subscription: Subscription,
+) -> None:
     client = signed_in()
     day = (now() + timedelta(days=12)).date()
     bigger = fee_of("62.00")
@@ -195,8 +197,9 @@ def test_a_change_for_a_day_is_shown_scheduled_and_withdrawn_on_the_pages() -> N
     assert waiting.state == "withdrawn"
 
 
-def test_a_pause_from_a_day_beyond_the_period_is_shown_and_scheduled() -> None:
-    subscription = running()
+def test_a_pause_from_a_day_beyond_the_period_is_shown_and_scheduled(
+    subscription: Subscription,
+) -> None:
     client = signed_in()
     day = (now() + timedelta(days=50)).date()
     given = {"when": "on_day", "on": day.isoformat(), "reason": "Away"}
@@ -216,8 +219,7 @@ def test_support_may_not_withdraw_what_waits_for_a_day() -> None:
     assert signed_in(Role.SUPPORT).post("/dated-changes/1/withdrawal/").status_code == 403
 
 
-def test_a_day_that_is_closed_is_refused_on_the_page() -> None:
-    subscription = running()
+def test_a_day_that_is_closed_is_refused_on_the_page(subscription: Subscription) -> None:
     given: dict[str, str | int] = {
         "plan_version": subscription.plan_version_id,
         "quantity": 2,

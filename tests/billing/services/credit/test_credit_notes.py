@@ -24,6 +24,7 @@ from tests.factories.subscriptions import (
     recurring,
     subscription_since,
 )
+from tests.shared_world import shared_world
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import Money
 
@@ -33,6 +34,9 @@ pytestmark = pytest.mark.django_db
 def taxed_invoice() -> Invoice:
     """100.00 and 19 % VAT."""
     return taxed_at(Decimal(19), Money("100.00", "EUR"))
+
+
+invoice = shared_world(taxed_invoice)
 
 
 def taxed_at(percentage: Decimal, fee: Money) -> Invoice:
@@ -49,9 +53,7 @@ def taxed_at(percentage: Decimal, fee: Money) -> Invoice:
     return open_invoice(customer=customer, version=version)
 
 
-def test_part_of_an_invoice_is_credited_with_its_tax() -> None:
-    invoice = taxed_invoice()
-
+def test_part_of_an_invoice_is_credited_with_its_tax(invoice: Invoice) -> None:
     note = issue_credit_note(
         invoice=invoice, reason="Outage", idempotency_key="a", amount=Decimal("11.90"), at=JAN_1
     )
@@ -89,9 +91,7 @@ def test_a_line_beside_one_below_zero_gives_back_no_more_than_their_invoice() ->
     assert not CreditNote.objects.exists()
 
 
-def test_an_invoice_credited_in_full_is_settled() -> None:
-    invoice = taxed_invoice()
-
+def test_an_invoice_credited_in_full_is_settled(invoice: Invoice) -> None:
     note = issue_credit_note(invoice=invoice, reason="Mistake", idempotency_key="a", at=JAN_1)
 
     assert note.total == Money("119.00", "EUR")
@@ -99,8 +99,7 @@ def test_an_invoice_credited_in_full_is_settled() -> None:
     assert (invoice.state, invoice.paid_at) == ("paid", JAN_1)
 
 
-def test_a_line_is_credited_by_its_net_amount() -> None:
-    invoice = taxed_invoice()
+def test_a_line_is_credited_by_its_net_amount(invoice: Invoice) -> None:
     line = only_line(invoice)
 
     note = issue_credit_note(
@@ -115,9 +114,7 @@ def test_a_line_is_credited_by_its_net_amount() -> None:
     assert note.lines.get().invoice_line == line
 
 
-def test_the_same_key_gives_the_same_note() -> None:
-    invoice = taxed_invoice()
-
+def test_the_same_key_gives_the_same_note(invoice: Invoice) -> None:
     first = issue_credit_note(
         invoice=invoice, reason="x", idempotency_key="a", amount=Decimal(1), at=JAN_1
     )
@@ -137,8 +134,7 @@ def test_a_key_of_another_invoice_is_refused() -> None:
         issue_credit_note(invoice=second, reason="x", idempotency_key="a", at=JAN_1)
 
 
-def test_no_more_is_credited_than_was_billed_and_no_number_is_lost() -> None:
-    invoice = taxed_invoice()
+def test_no_more_is_credited_than_was_billed_and_no_number_is_lost(invoice: Invoice) -> None:
     issue_credit_note(
         invoice=invoice, reason="x", idempotency_key="a", amount=Decimal(100), at=JAN_1
     )
@@ -208,8 +204,9 @@ def test_nothing_is_taken_back_while_a_payment_is_on_its_way() -> None:
 
 
 @pytest.mark.parametrize("settle", ["credit", "void"])
-def test_a_subscription_that_owes_nothing_any_more_is_not_past_due(settle: str) -> None:
-    invoice = taxed_invoice()
+def test_a_subscription_that_owes_nothing_any_more_is_not_past_due(
+    settle: str, invoice: Invoice
+) -> None:
     assert invoice.subscription is not None
     mark_past_due(subscription=invoice.subscription, reason="overdue", at=JAN_1)
 

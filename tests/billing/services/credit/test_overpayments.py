@@ -25,6 +25,7 @@ from tests.factories.accounts import make_user
 from tests.factories.billing import open_invoice
 from tests.factories.dunning import campaign_in_force
 from tests.factories.subscriptions import make_customer
+from tests.shared_world import shared_world
 from tests.stripe_world import NOW, PERSON, invoice_of, later
 from tiktoktoe.accounts.roles import Role
 from tiktoktoe.kernel.ids import uuid7
@@ -71,8 +72,10 @@ def overpaid() -> Invoice:
     return Invoice.objects.get()
 
 
-def test_an_overpayment_becomes_credit_that_pays_the_next_invoice() -> None:
-    invoice = overpaid()
+invoice = shared_world(overpaid)
+
+
+def test_an_overpayment_becomes_credit_that_pays_the_next_invoice(invoice: Invoice) -> None:
     assert invoice.amount_overpaid == usd("99.00")
 
     (entry,) = credit_overpayment(
@@ -91,8 +94,7 @@ def test_an_overpayment_becomes_credit_that_pays_the_next_invoice() -> None:
     assert PaymentEvent.objects.filter(event="overpayment_credited").count() == 2
 
 
-def test_it_cannot_be_moved_or_refunded_twice() -> None:
-    invoice = overpaid()
+def test_it_cannot_be_moved_or_refunded_twice(invoice: Invoice) -> None:
     credit_overpayment(invoice=invoice, reason="they asked", actor=PERSON, at=later(days=3))
     newest = Payment.objects.order_by("-paid_at")[0]
 
@@ -110,9 +112,9 @@ def test_it_cannot_be_moved_or_refunded_twice() -> None:
     assert credit_of(invoice.customer_id, "USD") == usd("99.00")
 
 
-def test_more_than_was_overpaid_or_no_reason_is_refused_and_changes_nothing() -> None:
-    invoice = overpaid()
-
+def test_more_than_was_overpaid_or_no_reason_is_refused_and_changes_nothing(
+    invoice: Invoice,
+) -> None:
     with pytest.raises(NothingOverpaid, match="99"):
         credit_overpayment(
             invoice=invoice, reason="x", amount=usd("99.01"), actor=PERSON, at=later(days=3)
@@ -124,8 +126,7 @@ def test_more_than_was_overpaid_or_no_reason_is_refused_and_changes_nothing() ->
     assert Invoice.objects.get().amount_overpaid == usd("99.00")
 
 
-def test_the_books_owe_it_to_the_customer_and_the_statement_agrees() -> None:
-    invoice = overpaid()
+def test_the_books_owe_it_to_the_customer_and_the_statement_agrees(invoice: Invoice) -> None:
     credit_overpayment(invoice=invoice, reason="they asked", actor=PERSON, at=later(days=3))
 
     post_documents(at=later(days=4))
@@ -138,8 +139,7 @@ def test_the_books_owe_it_to_the_customer_and_the_statement_agrees() -> None:
     assert statement.closing == usd("0.00")
 
 
-def test_the_database_wants_the_payment_of_an_overpayment() -> None:
-    invoice = overpaid()
+def test_the_database_wants_the_payment_of_an_overpayment(invoice: Invoice) -> None:
     (entry,) = credit_overpayment(invoice=invoice, reason="x", actor=PERSON, at=later(days=3))
     entry.pk, entry.idempotency_key, entry.payment = uuid7(), "other", None
 
@@ -147,8 +147,7 @@ def test_the_database_wants_the_payment_of_an_overpayment() -> None:
         entry.save(force_insert=True)
 
 
-def test_finance_moves_it_on_the_invoices_page(client: Client) -> None:
-    invoice = overpaid()
+def test_finance_moves_it_on_the_invoices_page(client: Client, invoice: Invoice) -> None:
     client.force_login(make_user(role=Role.FINANCE))
 
     page = client.get(f"/invoices/{invoice.number}/")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, transaction
-from django.test import Client
+from django.test import Client, override_settings
 
 from billing.errors import ChargeInvalid, InvoiceNotDraft
 from billing.models import CouponRedemption, Invoice, InvoiceEvent, InvoiceLine
@@ -36,6 +36,7 @@ from tests.factories.subscriptions import (
     recurring,
     subscription_since,
 )
+from tests.shared_world import shared_world
 from tiktoktoe.accounts.roles import Role
 from tiktoktoe.kernel.money import Money
 
@@ -45,11 +46,9 @@ FEB_4 = FEB_1 + timedelta(days=3)
 EXTRA = ChargeLine(description="Migration", quantity=Decimal(2), unit_price=Decimal("50.00"))
 
 
-@pytest.fixture
-def held(settings: Any) -> Subscription:
-    """A subscription of 30.00 whose invoice of February is held for three days."""
+def subscribed() -> Subscription:
+    """A subscription of 30.00 a month, taxed."""
     taxed()
-    settings.INVOICE_REVIEW_DAYS = 3
     version = published_version(recurring("30.00", charge_model="per_unit"), currency="EUR")
     customer = make_customer(country="DE", currency="EUR")
     subscription = subscription_since(JAN_1, customer=customer, version=version)
@@ -57,9 +56,31 @@ def held(settings: Any) -> Subscription:
     return subscription
 
 
+@pytest.fixture
+def held(settings: Any) -> Subscription:
+    """One whose invoices are held for three days."""
+    settings.INVOICE_REVIEW_DAYS = 3
+    return subscribed()
+
+
 def drafted() -> Invoice:
     run_billing(at=FEB_1)
     return Invoice.objects.get(period_start=FEB_1)
+
+
+@override_settings(INVOICE_REVIEW_DAYS=3)
+def arrange() -> tuple[Subscription, Invoice]:
+    return subscribed(), drafted()
+
+
+arranged = shared_world(arrange)
+
+
+@pytest.fixture
+def waiting(arranged: tuple[Subscription, Invoice], settings: Any) -> tuple[Subscription, Invoice]:
+    """The same with its draft of February, which waits."""
+    settings.INVOICE_REVIEW_DAYS = 3
+    return arranged
 
 
 def add(draft: Invoice, **changes: Any) -> InvoiceLine:
@@ -67,8 +88,10 @@ def add(draft: Invoice, **changes: Any) -> InvoiceLine:
     return add_draft_line(actor=TEST_ACTOR, at=FEB_1, **given)
 
 
-def test_a_run_leaves_drafts_and_issues_them_when_the_days_are_over(held: Subscription) -> None:
-    draft = drafted()
+def test_a_run_leaves_drafts_and_issues_them_when_the_days_are_over(
+    waiting: tuple[Subscription, Invoice],
+) -> None:
+    _, draft = waiting
     early = issue_reviewed(at=FEB_4 - timedelta(seconds=1))
     issued = issue_reviewed(at=FEB_4)
     final = Invoice.objects.get(period_start=FEB_1)
@@ -88,8 +111,10 @@ def test_the_subscription_goes_on_while_its_draft_waits(held: Subscription) -> N
     assert Invoice.objects.filter(state="draft").count() == 2
 
 
-def test_a_line_by_hand_is_taxed_with_the_rest_and_kept_with_its_reason(held: Subscription) -> None:
-    draft = drafted()
+def test_a_line_by_hand_is_taxed_with_the_rest_and_kept_with_its_reason(
+    waiting: tuple[Subscription, Invoice],
+) -> None:
+    _, draft = waiting
     add(draft)
     final = finalize_invoice(invoice=draft, at=FEB_4)
 
@@ -98,8 +123,10 @@ def test_a_line_by_hand_is_taxed_with_the_rest_and_kept_with_its_reason(held: Su
     assert (event.reason, event.actor, event.details["amount"]) == ("As agreed", "test", "100.00")
 
 
-def test_it_can_be_removed_again_and_nothing_else_can(held: Subscription) -> None:
-    draft = drafted()
+def test_it_can_be_removed_again_and_nothing_else_can(
+    waiting: tuple[Subscription, Invoice],
+) -> None:
+    _, draft = waiting
     line = add(draft)
     fee = draft.lines.get(position=1)
 
@@ -114,9 +141,10 @@ def test_it_can_be_removed_again_and_nothing_else_can(held: Subscription) -> Non
     assert draft.lines.count() == 1
 
 
-def test_a_final_invoice_takes_no_line_and_no_reason_is_no_change(held: Subscription) -> None:
-    draft = drafted()
-
+def test_a_final_invoice_takes_no_line_and_no_reason_is_no_change(
+    waiting: tuple[Subscription, Invoice],
+) -> None:
+    _, draft = waiting
     with pytest.raises(ChargeInvalid, match="say why"):
         add(draft, reason=" ")
     finalize_invoice(invoice=draft, at=FEB_1)
@@ -175,15 +203,18 @@ def test_the_page_says_what_changed_since_the_period_before_and_why(held: Subscr
     ]
 
 
-def test_all_of_a_page_are_issued_at_once_and_each_once(held: Subscription) -> None:
-    draft = drafted()
-
+def test_all_of_a_page_are_issued_at_once_and_each_once(
+    waiting: tuple[Subscription, Invoice],
+) -> None:
+    _, draft = waiting
     assert issue_all(ids=[draft.pk], at=FEB_1) == 1
     assert issue_all(ids=[draft.pk], at=FEB_1) == 0
 
 
-def test_staff_look_change_and_issue_on_pages(client: Client, held: Subscription) -> None:
-    draft = drafted()
+def test_staff_look_change_and_issue_on_pages(
+    client: Client, waiting: tuple[Subscription, Invoice]
+) -> None:
+    _, draft = waiting
     client.force_login(make_user(Role.FINANCE))
     typed = {"description": "Migration", "unit_price": "100", "reason": "As agreed"}
 
@@ -198,8 +229,10 @@ def test_staff_look_change_and_issue_on_pages(client: Client, held: Subscription
     assert Invoice.objects.get(period_start=FEB_1).total == Money("154.70", "EUR")
 
 
-def test_support_looks_and_changes_nothing(client: Client, held: Subscription) -> None:
-    draft = drafted()
+def test_support_looks_and_changes_nothing(
+    client: Client, waiting: tuple[Subscription, Invoice]
+) -> None:
+    _, draft = waiting
     client.force_login(make_user(Role.SUPPORT))
 
     assert client.get("/drafts/").status_code == 200
@@ -219,9 +252,10 @@ def test_time_of_a_discarded_draft_is_not_given_back(held: Subscription) -> None
     assert credit_of(held.customer_id, "EUR") == Money(0, "EUR")
 
 
-def test_a_draft_whose_time_is_given_back_is_issued_first(held: Subscription) -> None:
-    draft = drafted()
-
+def test_a_draft_whose_time_is_given_back_is_issued_first(
+    waiting: tuple[Subscription, Invoice],
+) -> None:
+    held, draft = waiting
     done = cancel_subscription(subscription=held, actor=TEST_ACTOR, at=FEB_1.replace(day=2, hour=9))
 
     draft.refresh_from_db()
@@ -247,9 +281,10 @@ def test_what_ends_while_its_draft_is_looked_at_ends_all_the_same(held: Subscrip
     assert (run.failure_count, held.state) == (0, "canceled")
 
 
-def test_a_change_counts_the_time_of_a_draft_that_is_issued_with_it(held: Subscription) -> None:
-    draft = drafted()
-
+def test_a_change_counts_the_time_of_a_draft_that_is_issued_with_it(
+    waiting: tuple[Subscription, Invoice],
+) -> None:
+    held, draft = waiting
     done = change_plan(
         subscription=held,
         plan_version=held.plan_version,

@@ -35,6 +35,7 @@ from tests.factories.subscriptions import (
     subscription_since,
 )
 from tests.factories.usage import use
+from tests.shared_world import shared_world
 from tiktoktoe.accounts.roles import Role
 from tiktoktoe.kernel.money import Money
 
@@ -58,6 +59,9 @@ def ended(*prices: PriceSpec, used: int = 12_500) -> Subscription:
     return subscription
 
 
+subscription = shared_world(ended)
+
+
 def bill_late_usage(*, subscription: Subscription, at: datetime) -> Invoice:
     invoice = bill(subscription=subscription, at=at).invoice
     assert invoice is not None
@@ -69,8 +73,7 @@ def late(subscription: Subscription, quantity: int, received_at: datetime = FEB_
     use(subscription.customer, quantity, used_at, received_at=received_at)
 
 
-def test_it_costs_what_all_usage_comes_to_less_what_was_charged() -> None:
-    subscription = ended()
+def test_it_costs_what_all_usage_comes_to_less_what_was_charged(subscription: Subscription) -> None:
     late(subscription, 1_000)
     (charge,) = late_charges(unbilled_usage())
 
@@ -93,8 +96,9 @@ def test_what_was_included_and_not_used_is_not_charged() -> None:
     assert bill_late_usage(subscription=subscription, at=FEB_14).total == Money("0.00", "USD")
 
 
-def test_later_still_only_the_rest_is_billed_and_each_event_once() -> None:
-    subscription = ended()
+def test_later_still_only_the_rest_is_billed_and_each_event_once(
+    subscription: Subscription,
+) -> None:
     late(subscription, 1_000)
     bill_late_usage(subscription=subscription, at=FEB_12)
     late(subscription, 500, FEB_14)
@@ -107,8 +111,7 @@ def test_later_still_only_the_rest_is_billed_and_each_event_once() -> None:
         bill_late_usage(subscription=subscription, at=FEB_14)
 
 
-def test_void_it_is_unbilled_again() -> None:
-    subscription = ended()
+def test_void_it_is_unbilled_again(subscription: Subscription) -> None:
     late(subscription, 1_000)
     invoice = bill_late_usage(subscription=subscription, at=FEB_12)
     assert not is_replaceable(invoice)
@@ -128,8 +131,9 @@ def test_a_minimum_that_was_charged_is_used_up_first() -> None:
     assert bill_late_usage(subscription=subscription, at=FEB_14).total == Money("4.00", "USD")
 
 
-def test_another_subscription_on_the_meter_bills_it_as_it_bills_everything() -> None:
-    subscription = ended()
+def test_another_subscription_on_the_meter_bills_it_as_it_bills_everything(
+    subscription: Subscription,
+) -> None:
     other = subscription_since(FEB_10, customer=subscription.customer)
     late(subscription, 20_000)
 
@@ -157,8 +161,7 @@ def test_an_add_ons_usage_is_billed_too() -> None:
     assert bill_late_usage(subscription=subscription, at=FEB_10).total == Money("0.50", "USD")
 
 
-def test_usage_of_time_after_the_end_is_not_of_the_subscription() -> None:
-    subscription = ended()
+def test_usage_of_time_after_the_end_is_not_of_the_subscription(subscription: Subscription) -> None:
     use(subscription.customer, 1_000, FEB_12)
 
     assert unbilled_usage() == []
@@ -184,8 +187,7 @@ def test_what_is_of_no_time_that_was_billed_is_left_to_people() -> None:
         bill_late_usage(subscription=subscription, at=FEB_14)
 
 
-def test_the_books_take_it(client: Client) -> None:
-    subscription = ended()
+def test_the_books_take_it(client: Client, subscription: Subscription) -> None:
     late(subscription, 1_000)
     bill_late_usage(subscription=subscription, at=FEB_14)
     post_documents(at=FEB_14)
@@ -193,8 +195,7 @@ def test_the_books_take_it(client: Client) -> None:
     assert unposted_count(at=FEB_14) == 0
 
 
-def test_the_database_bills_no_event_twice() -> None:
-    subscription = ended()
+def test_the_database_bills_no_event_twice(subscription: Subscription) -> None:
     late(subscription, 1_000)
     bill_late_usage(subscription=subscription, at=FEB_14)
     row = LateUsage.objects.get()
@@ -226,8 +227,7 @@ def test_two_clicks_at_once_bill_it_once() -> None:
     assert Invoice.objects.filter(idempotency_key__startswith="late:").count() == 1
 
 
-def test_staff_see_it_and_bill_it_by_one_click(client: Client) -> None:
-    subscription = ended()
+def test_staff_see_it_and_bill_it_by_one_click(client: Client, subscription: Subscription) -> None:
     late(subscription, 1_000)
     client.force_login(make_user(Role.FINANCE))
 
@@ -241,8 +241,7 @@ def test_staff_see_it_and_bill_it_by_one_click(client: Client) -> None:
     assert "All usage of ended subscriptions is billed." in after
 
 
-def test_support_sees_it_and_bills_nothing(client: Client) -> None:
-    subscription = ended()
+def test_support_sees_it_and_bills_nothing(client: Client, subscription: Subscription) -> None:
     client.force_login(make_user(Role.SUPPORT))
 
     assert client.get("/billing/usage-after-the-end/").status_code == 200

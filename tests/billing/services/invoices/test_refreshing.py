@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
-from django.test import Client
+from django.test import Client, override_settings
 
 from billing.models import CouponRedemption, DraftBoundary, Invoice, InvoiceEvent, InvoiceLine
 from billing.services.changes.add_ons import change_add_on
@@ -40,6 +40,7 @@ from tests.factories.subscriptions import (
     subscription_since,
 )
 from tests.factories.usage import use
+from tests.shared_world import shared_world
 from tiktoktoe.accounts.roles import Role
 from tiktoktoe.kernel.money import Money
 
@@ -53,18 +54,38 @@ MAR_1 = datetime(2026, 3, 1, tzinfo=UTC)
 EXTRA = ChargeLine(description="Migration", quantity=Decimal(1), unit_price=Decimal("50.00"))
 
 
-@pytest.fixture
-def held(settings: Any) -> Subscription:
-    """Team since January, 12,500 calls so far; invoices are held for three days."""
-    settings.INVOICE_REVIEW_DAYS = 3
+def subscribed() -> Subscription:
+    """Team since January, 12,500 calls so far."""
     subscription = subscription_since(JAN_1)
     use(subscription.customer, 12_500, JAN_15)
     return subscription
 
 
+@pytest.fixture
+def held(settings: Any) -> Subscription:
+    """One whose invoices are held for three days."""
+    settings.INVOICE_REVIEW_DAYS = 3
+    return subscribed()
+
+
 def drafted() -> Invoice:
     run_billing(at=FEB_1)
     return Invoice.objects.get(period_start=FEB_1)
+
+
+@override_settings(INVOICE_REVIEW_DAYS=3)
+def arrange() -> tuple[Subscription, Invoice]:
+    return subscribed(), drafted()
+
+
+arranged = shared_world(arrange)
+
+
+@pytest.fixture
+def waiting(arranged: tuple[Subscription, Invoice], settings: Any) -> tuple[Subscription, Invoice]:
+    """The same with its draft of February, which waits."""
+    settings.INVOICE_REVIEW_DAYS = 3
+    return arranged
 
 
 def late(subscription: Subscription, quantity: int, received_at: datetime = FEB_2) -> None:
@@ -75,8 +96,10 @@ def amounts(invoice: Invoice) -> list[tuple[str, Decimal]]:
     return [(x.kind, x.amount.amount) for x in invoice.lines.order_by("position")]
 
 
-def test_late_usage_comes_on_the_draft_and_the_draft_says_so(held: Subscription) -> None:
-    draft = drafted()
+def test_late_usage_comes_on_the_draft_and_the_draft_says_so(
+    waiting: tuple[Subscription, Invoice],
+) -> None:
+    held, draft = waiting
     late(held, 1_000)
 
     changed = refresh_held(at=FEB_2)
@@ -104,8 +127,8 @@ def test_late_usage_of_an_add_on_comes_on_the_draft_too(settings: Any) -> None:
     assert ("usage", Decimal("7.00")) in amounts(draft)
 
 
-def test_nothing_new_changes_nothing(held: Subscription) -> None:
-    draft = drafted()
+def test_nothing_new_changes_nothing(waiting: tuple[Subscription, Invoice]) -> None:
+    _, draft = waiting
     before = list(draft.lines.order_by("position").values())
 
     assert [refresh_held(at=FEB_2), refresh_held(at=FEB_2)] == [0, 0]
@@ -113,8 +136,8 @@ def test_nothing_new_changes_nothing(held: Subscription) -> None:
     assert not InvoiceEvent.objects.filter(kind="refreshed").exists()
 
 
-def test_what_people_wrote_stays(held: Subscription) -> None:
-    draft = drafted()
+def test_what_people_wrote_stays(waiting: tuple[Subscription, Invoice]) -> None:
+    held, draft = waiting
     line = add_draft_line(invoice=draft, line=EXTRA, reason="As agreed", actor=TEST_ACTOR, at=FEB_1)
     late(held, 1_000)
     refresh_held(at=FEB_2)
@@ -135,8 +158,10 @@ def test_it_is_worked_out_a_last_time_when_it_is_issued(held: Subscription) -> N
     assert Invoice.objects.get(period_start=FEB_1).total == Money("106.00", "USD")
 
 
-def test_issued_it_is_closed_and_what_comes_then_is_on_the_next(held: Subscription) -> None:
-    draft = drafted()
+def test_issued_it_is_closed_and_what_comes_then_is_on_the_next(
+    waiting: tuple[Subscription, Invoice],
+) -> None:
+    held, draft = waiting
     open_before = UsageClosing.objects.exists()
     finalize_invoice(invoice=draft, at=FEB_2)
     late(held, 11_000)
@@ -271,8 +296,10 @@ def test_without_review_the_run_closes_as_ever() -> None:
     assert not DraftBoundary.objects.exists()
 
 
-def test_the_database_keeps_what_a_draft_was_drafted_for(held: Subscription) -> None:
-    draft = drafted()
+def test_the_database_keeps_what_a_draft_was_drafted_for(
+    waiting: tuple[Subscription, Invoice],
+) -> None:
+    _, draft = waiting
     boundary = DraftBoundary.objects.get(invoice=draft)
 
     with pytest.raises(DatabaseError, match="drafted for stays"), transaction.atomic():
@@ -284,8 +311,10 @@ def test_the_database_keeps_what_a_draft_was_drafted_for(held: Subscription) -> 
         boundary.save(force_insert=True)
 
 
-def test_staff_see_that_it_changed_and_can_ask(client: Client, held: Subscription) -> None:
-    draft = drafted()
+def test_staff_see_that_it_changed_and_can_ask(
+    client: Client, waiting: tuple[Subscription, Invoice]
+) -> None:
+    held, draft = waiting
     late(held, 1_000)
     client.force_login(make_user(Role.FINANCE))
 
@@ -298,8 +327,8 @@ def test_staff_see_that_it_changed_and_can_ask(client: Client, held: Subscriptio
     assert "Changed since it was drafted" in drafts
 
 
-def test_support_cannot_ask(client: Client, held: Subscription) -> None:
-    draft = drafted()
+def test_support_cannot_ask(client: Client, waiting: tuple[Subscription, Invoice]) -> None:
+    _, draft = waiting
     client.force_login(make_user(Role.SUPPORT))
 
     assert client.post(f"/invoices/{draft.pk}/refreshing/").status_code == 403
