@@ -55,7 +55,7 @@ def post_one_by_one_and_die() -> None:
         if next(made) == 6:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    posting._write = dying
+    posting._write = dying  # type: ignore[assignment]
     post_documents(at=LATER)
 
 
