@@ -1,5 +1,6 @@
 """What tests change."""
 
+from tests.prepared import let_prepared_statements_last
 from tiktoktoe.env import env_str
 from tiktoktoe.settings import *  # noqa: F403
 
@@ -15,3 +16,4 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+let_prepared_statements_last()

@@ -8,6 +8,7 @@ import httpx
 import pytest
 import stripe as stripe_library
 from django.conf import settings as tests_settings
+from django.db.backends.postgresql.base import DatabaseWrapper, ServerBindingCursor
 from django.test import Client
 
 from tests.settings import NOBODY
@@ -77,3 +78,14 @@ def test_a_test_that_has_no_sandbox_of_its_own_reaches_no_gateway() -> None:
     assert set(hosts) == {NOBODY}
     with pytest.raises(httpx.ConnectError):
         httpx.get(NOBODY)
+
+
+def test_nothing_is_prepared_so_a_pooler_may_stand_before_the_database(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    database = settings_in(monkeypatch, TTT_DATA=tmp_path)["DATABASES"]["default"]
+
+    wrapper = DatabaseWrapper(database | {"TIME_ZONE": None})
+
+    assert wrapper.get_connection_params()["prepare_threshold"] is None
+    assert wrapper.get_connection_params()["cursor_factory"] is ServerBindingCursor

@@ -125,6 +125,12 @@ DATABASES = {
 }
 DATABASES["default"]["CONN_MAX_AGE"] = env_int("DATABASE_CONN_MAX_AGE", 60)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# Values go beside the statement: psycopg would spend more on writing them into it. Nothing is
+# prepared, so a pooler may give each transaction another connection.
+DATABASES["default"]["OPTIONS"] = {
+    **DATABASES["default"]["OPTIONS"],  # type: ignore[dict-item]
+    "server_side_binding": True,
+}
 # The application works as a role that may not rewrite the books; migrations
 # run as the owner, so they leave this empty.
 DATABASE_ROLE = env_str("DATABASE_ROLE")
