@@ -24,6 +24,7 @@ from tests.factories.subscriptions import (
     subscription_since,
 )
 from tests.factories.usage import use
+from tests.shared_world import shared_world
 from tiktoktoe.accounts.roles import Role
 from tiktoktoe.kernel import clock
 
@@ -37,6 +38,9 @@ def signed_in(role: Role = Role.FINANCE) -> Client:
     client = Client()
     client.force_login(make_user(role))
     return client
+
+
+invoice = shared_world(open_invoice)
 
 
 def text_of(client: Client, address: str, **headers: str) -> str:
@@ -120,8 +124,7 @@ def test_the_list_is_had_as_a_file() -> None:
     assert lines[1].startswith(f"{invoice.number},open,'=cmd(),2026-01-01,2026-01-15,USD,99.0000")
 
 
-def test_an_invoice_is_found_by_number_and_by_id() -> None:
-    invoice = open_invoice()
+def test_an_invoice_is_found_by_number_and_by_id(invoice: Invoice) -> None:
     client = signed_in(Role.SUPPORT)
 
     by_number = text_of(client, reverse("invoice_detail", args=[invoice.number]))
@@ -155,8 +158,7 @@ def test_a_line_of_another_invoice_is_not_there() -> None:
     assert signed_in().get(address).status_code == 404
 
 
-def test_a_void_invoice_is_void_and_says_so_once() -> None:
-    invoice = open_invoice()
+def test_a_void_invoice_is_void_and_says_so_once(invoice: Invoice) -> None:
     client = signed_in()
 
     client.post(reverse("invoice_voiding", args=[invoice.number]))
@@ -167,17 +169,14 @@ def test_a_void_invoice_is_void_and_says_so_once() -> None:
     assert b"Nothing was changed" in again.content
 
 
-def test_an_invoice_is_given_up() -> None:
-    invoice = open_invoice()
-
+def test_an_invoice_is_given_up(invoice: Invoice) -> None:
     signed_in().post(reverse("invoice_write_off", args=[invoice.number]))
 
     invoice.refresh_from_db()
     assert invoice.state == "uncollectible"
 
 
-def test_a_credit_note_is_issued_once_however_often_the_form_is_sent() -> None:
-    invoice = open_invoice()
+def test_a_credit_note_is_issued_once_however_often_the_form_is_sent(invoice: Invoice) -> None:
     client = signed_in()
     sent = {"amount": "10.00", "reason": "Outage", "key": "k1"}
 
@@ -200,8 +199,7 @@ def test_a_credit_of_a_wrong_amount_is_refused() -> None:
         assert CreditNote.objects.count() == 0, amount
 
 
-def test_support_changes_nothing() -> None:
-    invoice = open_invoice()
+def test_support_changes_nothing(invoice: Invoice) -> None:
     client = signed_in(Role.SUPPORT)
 
     for name in (
@@ -221,8 +219,7 @@ def test_customers_do_not_see_staff_pages(name: str) -> None:
     assert signed_in(Role.CUSTOMER).get(reverse(name)).status_code == 403
 
 
-def test_documents_are_pdf() -> None:
-    invoice = open_invoice()
+def test_documents_are_pdf(invoice: Invoice) -> None:
     note = issue_credit_note(
         invoice=invoice, reason="x", idempotency_key="a", amount=Decimal(1), at=JAN_1
     )

@@ -21,6 +21,7 @@ from tests.factories.subscriptions import (
     recurring,
 )
 from tests.factories.usage import use
+from tests.shared_world import shared_world
 from tiktoktoe.kernel.clock import moved_to
 from tiktoktoe.kernel.money import Money
 
@@ -50,8 +51,10 @@ def using_customer() -> Customer:
     return customer
 
 
-def test_a_meter_leads_to_the_events_of_its_period() -> None:
-    customer = using_customer()
+customer = shared_world(using_customer)
+
+
+def test_a_meter_leads_to_the_events_of_its_period(customer: Customer) -> None:
     client = member_of(customer)
 
     home = client.get(reverse("portal_home")).content.decode()
@@ -65,8 +68,7 @@ def test_a_meter_leads_to_the_events_of_its_period() -> None:
     assert page.context["quantity"] == 12_000
 
 
-def test_the_estimated_invoice_leads_to_the_arithmetic_of_its_lines() -> None:
-    customer = using_customer()
+def test_the_estimated_invoice_leads_to_the_arithmetic_of_its_lines(customer: Customer) -> None:
     reference = Subscription.objects.get().reference
     client = member_of(customer)
 
@@ -85,8 +87,9 @@ def test_the_estimated_invoice_leads_to_the_arithmetic_of_its_lines() -> None:
     assert "All 6 events" in texts
 
 
-def test_the_estimated_invoice_shows_what_prepaid_credits_will_pay_of_it() -> None:
-    customer = using_customer()
+def test_the_estimated_invoice_shows_what_prepaid_credits_will_pay_of_it(
+    customer: Customer,
+) -> None:
     wallet = open_wallet(customer=customer, currency="USD", name="Main", at=JAN_1)
     grant_prepaid(
         wallet=wallet,
@@ -104,8 +107,7 @@ def test_the_estimated_invoice_shows_what_prepaid_credits_will_pay_of_it() -> No
     assert 'Estimated total</strong></div><strong class="num">$63.00' in page
 
 
-def test_a_tax_rate_that_is_missing_does_not_close_the_portal() -> None:
-    customer = using_customer()
+def test_a_tax_rate_that_is_missing_does_not_close_the_portal(customer: Customer) -> None:
     reference = Subscription.objects.get().reference
     Customer.objects.filter(pk=customer.pk).update(country="DE")
     client = member_of(customer)
@@ -119,8 +121,7 @@ def test_a_tax_rate_that_is_missing_does_not_close_the_portal() -> None:
     assert "it cannot be worked out at the moment" in estimate.content.decode()
 
 
-def test_a_line_of_an_invoice_explains_itself_down_to_the_events() -> None:
-    customer = using_customer()
+def test_a_line_of_an_invoice_explains_itself_down_to_the_events(customer: Customer) -> None:
     with moved_to(JAN_1 + timedelta(days=31)):
         run_billing(at=JAN_1 + timedelta(days=31))
         line = InvoiceLine.objects.get(kind="usage")

@@ -23,6 +23,7 @@ from tests.factories.subscriptions import (
     published_version,
     recurring,
 )
+from tests.shared_world import shared_world
 from tiktoktoe.kernel.ids import uuid7
 from tiktoktoe.kernel.money import Money
 
@@ -87,6 +88,9 @@ def balances() -> dict[str, int]:
     return dict(rows.order_by("account__code"))
 
 
+invoice = shared_world(open_invoice)
+
+
 def test_tables_without_a_document_are_asked_about_together(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
@@ -106,9 +110,7 @@ def test_tables_without_a_document_are_asked_about_together(
     }
 
 
-def test_post_documents_posts_an_invoice_in_advance_as_deferred() -> None:
-    invoice = open_invoice()
-
+def test_post_documents_posts_an_invoice_in_advance_as_deferred(invoice: Invoice) -> None:
     report = post_documents(at=LATER)
 
     entry = JournalEntry.objects.get()
@@ -169,8 +171,7 @@ def test_post_documents_posts_a_fee_that_came_later_as_an_entry_of_its_own() -> 
     assert balances() == {"1100": 95_83, "1200": 0, "2200": -99_00, "5000": 3_17}
 
 
-def test_post_documents_posts_a_credit_note_and_its_refund() -> None:
-    invoice = open_invoice()
+def test_post_documents_posts_a_credit_note_and_its_refund(invoice: Invoice) -> None:
     attempt = pay(invoice)
     note = issue_credit_note(
         invoice=invoice, reason="outage", idempotency_key="k", at=JAN_1, amount=Decimal("40.00")
@@ -186,8 +187,7 @@ def test_post_documents_posts_a_credit_note_and_its_refund() -> None:
     assert JournalEntry.objects.get(kind="credit_note_issued").source_id == note.pk
 
 
-def test_post_documents_takes_a_void_invoice_back_by_a_reversal() -> None:
-    invoice = open_invoice()
+def test_post_documents_takes_a_void_invoice_back_by_a_reversal(invoice: Invoice) -> None:
     post_documents(at=LATER)
     void_invoice(invoice=invoice, at=datetime.fromisoformat("2026-02-03T10:00:00+00:00"))
 
@@ -209,8 +209,7 @@ def test_post_documents_posts_an_invoice_that_is_void_already_and_its_reversal()
     assert report.posted == {"invoice_finalized": 1, "invoice_finalized_reversal": 1}
 
 
-def test_post_documents_writes_off_what_is_uncollectible_until_it_is_paid() -> None:
-    invoice = open_invoice()
+def test_post_documents_writes_off_what_is_uncollectible_until_it_is_paid(invoice: Invoice) -> None:
     mark_uncollectible(invoice=invoice, at=JAN_1)
     post_documents(at=LATER)
     assert balances() == {"1200": 0, "2200": -99_00, "5100": 99_00}
@@ -223,8 +222,7 @@ def test_post_documents_writes_off_what_is_uncollectible_until_it_is_paid() -> N
     assert balances() == {"1100": 95_83, "1200": 0, "2200": -99_00, "5000": 3_17, "5100": 0}
 
 
-def test_post_documents_takes_back_a_write_off_of_what_is_credited_later() -> None:
-    invoice = open_invoice()
+def test_post_documents_takes_back_a_write_off_of_what_is_credited_later(invoice: Invoice) -> None:
     mark_uncollectible(invoice=invoice, at=JAN_1)
     post_documents(at=LATER)
 
@@ -236,8 +234,9 @@ def test_post_documents_takes_back_a_write_off_of_what_is_credited_later() -> No
     assert unposted_count(at=LATER) == 0
 
 
-def test_post_documents_takes_back_of_a_write_off_what_is_credited_in_part() -> None:
-    invoice = open_invoice()
+def test_post_documents_takes_back_of_a_write_off_what_is_credited_in_part(
+    invoice: Invoice,
+) -> None:
     mark_uncollectible(invoice=invoice, at=JAN_1)
     post_documents(at=LATER)
 
@@ -252,8 +251,9 @@ def test_post_documents_takes_back_of_a_write_off_what_is_credited_in_part() -> 
     assert post_documents(at=LATER).total == 0
 
 
-def test_post_documents_writes_off_only_what_a_credit_note_of_the_same_hour_leaves() -> None:
-    invoice = open_invoice()
+def test_post_documents_writes_off_only_what_a_credit_note_of_the_same_hour_leaves(
+    invoice: Invoice,
+) -> None:
     mark_uncollectible(invoice=invoice, at=JAN_1)
     issue_credit_note(
         invoice=invoice, reason="Outage", idempotency_key="a", at=JAN_1, amount=Decimal("40.00")
@@ -265,8 +265,9 @@ def test_post_documents_writes_off_only_what_a_credit_note_of_the_same_hour_leav
     assert JournalEntry.objects.filter(kind__startswith="invoice_written_off").count() == 1
 
 
-def test_post_documents_writes_an_invoice_off_again_after_it_was_recovered() -> None:
-    invoice = open_invoice()
+def test_post_documents_writes_an_invoice_off_again_after_it_was_recovered(
+    invoice: Invoice,
+) -> None:
     mark_uncollectible(invoice=invoice, at=JAN_1)
     post_documents(at=LATER)
     invoice.refresh_from_db()

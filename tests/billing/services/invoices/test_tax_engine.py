@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 from django.db import IntegrityError, transaction
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
 from pytest_django import Settings
 
@@ -36,6 +36,7 @@ from tests.factories.subscriptions import (
 )
 from tests.factories.tax import sales_tax
 from tests.http_receiver import Receiver
+from tests.shared_world import shared_world
 from tiktoktoe.accounts.roles import Role
 
 pytestmark = pytest.mark.django_db
@@ -53,13 +54,22 @@ def billed(**terms: Any) -> Subscription:
     return subscription
 
 
+@override_settings(TAX_ENGINE_URL="http://127.0.0.1:1/", TAX_ENGINE_KEY="secret")
+def arrange() -> Subscription:
+    """The run asks nobody, so that nobody has to be there."""
+    return billed()
+
+
+drafted = shared_world(arrange)
+
+
 def state_of(invoice: Invoice) -> tuple[str, str | None, Decimal, bool]:
     invoice.refresh_from_db()
     return invoice.state, invoice.number, invoice.total.amount, invoice.awaits_tax
 
 
+@pytest.mark.usefixtures("drafted")
 def test_the_run_asks_nobody_and_the_draft_is_issued_with_the_answer(engine: Receiver) -> None:
-    billed()
     invoice = Invoice.objects.get()
     assert (state_of(invoice), engine.requests) == (("draft", None, D(100), True), [])
 
@@ -85,9 +95,9 @@ def test_a_price_with_tax_keeps_its_amount(engine: Receiver) -> None:
     assert amounts == (D("92.38"), D("7.62"), D("100.00"))
 
 
+@pytest.mark.usefixtures("drafted")
 @pytest.mark.parametrize("fault", [500, 400, 429, "hang", "reset", "redirect"])
 def test_while_no_answer_comes_the_draft_waits(engine: Receiver, fault: int | str) -> None:
-    billed()
     invoice = Invoice.objects.get()
     engine.faults = [fault]
 
@@ -129,8 +139,8 @@ WRONG: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+@pytest.mark.usefixtures("drafted")
 def test_a_wrong_answer_is_never_issued(engine: Receiver) -> None:
-    billed()
     invoice, at = Invoice.objects.get(), FEB_1
     for what, answer in WRONG.items():
         engine.answer = answer
@@ -146,8 +156,8 @@ def test_a_wrong_answer_is_never_issued(engine: Receiver) -> None:
     assert tax_waiting(at=at) == 1
 
 
+@pytest.mark.usefixtures("drafted")
 def test_waits_grow_to_an_hour_and_a_person_may_cut_one_short(engine: Receiver) -> None:
-    billed()
     invoice = Invoice.objects.get()
     engine.faults = [500] * 20
     at, waits = FEB_1, []
@@ -200,15 +210,14 @@ def test_an_answer_about_other_lines_is_not_taken(engine: Receiver, settings: Se
     assert state_of(draft) == ("draft", None, D("162.37"), False)
 
 
+@pytest.mark.usefixtures("drafted")
 def test_postgresql_issues_nothing_without_its_tax(engine: Receiver) -> None:
-    billed()
-
     with pytest.raises(IntegrityError, match="invoice_issued_with_its_tax"), transaction.atomic():
         Invoice.objects.update(state="open", number="X", finalized_at=FEB_1)
 
 
+@pytest.mark.usefixtures("drafted")
 def test_the_books_take_it_once_it_is_issued(engine: Receiver) -> None:
-    billed()
     assert post_documents(at=FEB_1).total == 0
 
     tax_waiting(at=FEB_1)
@@ -225,8 +234,8 @@ def test_a_preview_asks_nobody(engine: Receiver) -> None:
     assert (draft.totals.total.amount, draft.awaits_tax, engine.requests) == (D(100), True, [])
 
 
+@pytest.mark.usefixtures("drafted")
 def test_staff_see_what_waits_and_why(engine: Receiver, client: Client) -> None:
-    billed()
     engine.faults = [503]
     tax_waiting(at=FEB_1)
     invoice = Invoice.objects.get()
