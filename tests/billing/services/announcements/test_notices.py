@@ -29,6 +29,7 @@ from tests.factories.announcements import announce_from_january
 from tests.factories.billing import open_invoice
 from tests.factories.subscriptions import JAN_1, make_customer
 from tests.mail_server import MailServer, mail_server
+from tests.shared_world import shared_world
 
 pytestmark = pytest.mark.django_db
 NOON = JAN_1 + timedelta(hours=12)
@@ -50,6 +51,9 @@ def invoice_notice(**fields: object) -> Notice:
     open_invoice(customer=make_customer(**fields))
     announce_new(at=NOON)
     return Notice.objects.get()
+
+
+notice = shared_world(invoice_notice)
 
 
 def sample_notice(customer: Customer, kind: str) -> Notice:
@@ -116,9 +120,8 @@ def test_it_is_from_the_company_that_the_document_names(server: MailServer) -> N
 
 
 def test_a_server_that_asks_to_wait_is_asked_again_with_the_same_message_id(
-    server: MailServer,
+    server: MailServer, notice: Notice
 ) -> None:
-    notice = invoice_notice()
     server.answers = ["451 later", "250 ok"]
 
     assert send_notices(at=NOON).postponed == 1
@@ -131,9 +134,8 @@ def test_a_server_that_asks_to_wait_is_asked_again_with_the_same_message_id(
 
 
 def test_a_refused_address_fails_at_once_and_is_not_named(
-    server: MailServer, caplog: pytest.LogCaptureFixture
+    server: MailServer, caplog: pytest.LogCaptureFixture, notice: Notice
 ) -> None:
-    notice = invoice_notice()
     server.answers = ["550 no such user"]
 
     with caplog.at_level("INFO"):
@@ -279,8 +281,7 @@ def test_a_decline_on_the_payment_page_is_told_there_and_not_by_mail() -> None:
     assert write_notices([announcement], at=NOON) == []
 
 
-def test_a_notice_is_sent_again_to_the_address_of_today(server: MailServer) -> None:
-    notice = invoice_notice()
+def test_a_notice_is_sent_again_to_the_address_of_today(server: MailServer, notice: Notice) -> None:
     with pytest.raises(NoticeNotResendable):
         resend_notice(notice=notice, at=NOON)
     send_notices(at=NOON)
@@ -294,8 +295,7 @@ def test_a_notice_is_sent_again_to_the_address_of_today(server: MailServer) -> N
     assert first["Message-ID"] != second["Message-ID"]
 
 
-def test_only_a_sent_notice_can_bounce(server: MailServer) -> None:
-    notice = invoice_notice()
+def test_only_a_sent_notice_can_bounce(server: MailServer, notice: Notice) -> None:
     with pytest.raises(NoticeNotResendable):
         mark_bounced(notice=notice, reason="x")
     send_notices(at=NOON)
