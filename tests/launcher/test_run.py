@@ -5,9 +5,11 @@ import sys
 import urllib.request
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.launcher.launching import WHOLE, launcher, left_over, wait_until_gone
+from tiktoktoe.launcher.servers import Postgres
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -28,6 +30,9 @@ def test_the_product_answers_and_when_killed_leaves_no_program(tmp_path: Path, p
         assert any("granian" in command for command in left_over(tmp_path))
         assert any("mockbank" in command for command in left_over(tmp_path))
         assert any(" beat " in command for command in left_over(tmp_path))
+        with psycopg.connect(Postgres(tmp_path / "postgres", tmp_path / "run").url()) as database:
+            asked = database.execute("SELECT name FROM django_celery_beat_periodictask")
+            assert len(asked.fetchall()) > 10
         process.kill()
 
     assert wait_until_gone(tmp_path, seconds=60) == []

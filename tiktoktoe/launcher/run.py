@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tiktoktoe.launcher.due import fingerprint, once
 from tiktoktoe.launcher.stack import Stack, interrupt_on_signals
 
 SCHEMA_FILES = ("*/migrations/*.py", "tiktoktoe/*/migrations/*.py", "tiktoktoe/settings.py")
-TASK_FILES = ("*/tasks.py", "tiktoktoe/web/management/commands/setup_schedules.py")
+TASK_FILES = ("*/tasks.py", "tiktoktoe/web/management/commands/*.py")
 STATIC_FILES = ("static/**/*", "tiktoktoe/web/*.py", "tiktoktoe/settings.py")
 WEBHOOK_FILES = ("billing/webhooks.py", "billing/services/payments/stripe_setup.py")
 DEMO_BEGUN = "demo-begun"
@@ -78,31 +78,26 @@ def start_everything(stack: Stack) -> str:
 def prepare(stack: Stack) -> None:
     """Tables, schedules, static files and the demo company, each only when it is due.
 
-    The demo company waits for the tables alone: the rest is made beside it.
+    The demo company waits for tables and schedules alone: static files are made beside it.
     """
     with ThreadPoolExecutor(1) as beside:
         static = beside.submit(
             once, stack.base, "static", fingerprint(*STATIC_FILES), collect(stack)
         )
-        bring_up(stack, "tables", SCHEMA_FILES, "migrate", "--no-input", "-v0")
-        schedules = beside.submit(bring_up, stack, "schedules", TASK_FILES, "setup_schedules")
+        bring_up(stack)
         make_demo(stack)
         static.result()
-        schedules.result()
 
 
-def bring_up(stack: Stack, name: str, files: Sequence[str], *command: str) -> None:
-    """Bring something of the database up to date by a command; of somebody else's, always.
-
-    The system checks, which load every page, are left to `make test`.
-    """
+def bring_up(stack: Stack) -> None:
+    """Bring the database up to date; somebody else's, always."""
 
     def work() -> None:
-        with stack.console.step(name):
-            stack.manage(*command, "--skip-checks")
+        with stack.console.step("tables and schedules"):
+            stack.python("-m", "tiktoktoe.launcher.bringing_up")
 
     if stack.has_own_database:
-        once(stack.base, name, fingerprint(*SCHEMA_FILES, *files), work)
+        once(stack.base, "tables", fingerprint(*SCHEMA_FILES, *TASK_FILES), work)
     else:
         work()
 
