@@ -1,5 +1,6 @@
 """Events that are still to be delivered; times are those of the real clock."""
 
+import threading
 from dataclasses import dataclass
 
 from tiktoktoe.sandbox.core.store import Store
@@ -17,10 +18,15 @@ class Parcel:
 
 
 class Outbox:
-    """What is to be sent; it is forgotten when it was taken, and only then."""
+    """What is to be sent; it is forgotten when it was taken, and only then.
+
+    Attributes:
+        news: Set when there may be something to send that was not there before.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.news = threading.Event()
 
     def add(self, event: str, endpoint: str, at: float) -> None:
         """Note that an event is to be delivered."""
@@ -29,6 +35,7 @@ class Outbox:
             "INSERT INTO delivery (event, endpoint, tries, due, since) VALUES (?, ?, 0, ?, ?)",
             (event, endpoint, at, at),
         )
+        self.news.set()
 
     def due(self, now: float, limit: int) -> list[Parcel]:
         """What is to be sent now, the oldest first."""
@@ -60,6 +67,12 @@ class Outbox:
         """Send everything that waits for a retry now."""
         self._store.begin()
         self._store.database.execute("UPDATE delivery SET due = ? WHERE due > ?", (now, now))
+        self.news.set()
+
+    def next_due(self) -> float | None:
+        """When the next one is to be sent; None if there is none."""
+        row = self._store.database.execute("SELECT MIN(due) FROM delivery").fetchone()
+        return None if row[0] is None else float(row[0])
 
     def waiting(self) -> int:
         """How many are still to be sent."""

@@ -22,6 +22,7 @@ LONGEST_PAUSE_SECONDS = 300.0
 GIVES_UP_AFTER_SECONDS = 3 * 24 * 3600
 TIMEOUT_SECONDS = 30
 TICK_SECONDS = 0.05
+IDLE_SECONDS = 1.0
 ANSWER_MAX = 10_000
 
 
@@ -74,6 +75,7 @@ class Webhooks:
         """Deliver in another way from now on."""
         self._dice = random.Random(delivery.seed)
         self.delivery = delivery
+        self._account.outbox.news.set()
 
     def hurry(self) -> None:
         """Try again now what waits for a retry; the caller holds the lock."""
@@ -86,13 +88,24 @@ class Webhooks:
             return self._account.outbox.waiting()
 
     def _work(self) -> None:
+        news = self._account.outbox.news
         while True:
-            time.sleep(TICK_SECONDS)
+            time.sleep(TICK_SECONDS)  # what is told together goes out together
             try:
                 while not self.delivery.is_held and (parcels := self._due()):
                     list(self._pool.map(self._deliver, parcels))
+                news.wait(self._rest())
+                news.clear()
             except Exception:
                 logger.exception("the delivery of webhooks failed")
+
+    def _rest(self) -> float:
+        """For how long there is nothing to do, unless there are news."""
+        with self._account.lock:
+            next_due = self._account.outbox.next_due()
+        if next_due is None or self.delivery.is_held:
+            return IDLE_SECONDS
+        return min(max(next_due - time.time(), 0.0), IDLE_SECONDS)
 
     def _due(self) -> Sequence[Parcel]:
         with self._account.lock:
