@@ -64,6 +64,10 @@ class PayPalWorld:
         for event in waiting:
             assert post(event).status_code == 200
 
+    def skip(self) -> None:
+        """Post none of what was told so far: it is known."""
+        self.delivered += len(self.control.notifications(after=self.delivered))
+
 
 def post(event: dict[str, Any]) -> Any:
     """Post an event to our own door."""

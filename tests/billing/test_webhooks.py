@@ -55,7 +55,15 @@ def intake(stripe: StripeWorld, live_server: Any, settings: Any) -> StripeWorld:
     return stripe
 
 
-def test_setting_up_twice_registers_one_endpoint(intake: StripeWorld) -> None:
+@pytest.fixture
+def set_up(stripe: StripeWorld) -> StripeWorld:
+    """The sandbox with an endpoint of ours at which nothing has to arrive."""
+    call_command("setup_stripe", base_url="http://127.0.0.1:9")
+    return stripe
+
+
+@pytest.mark.django_db
+def test_setting_up_twice_registers_one_endpoint(set_up: StripeWorld) -> None:
     first = WebhookEndpoint.objects.get()
 
     call_command("setup_stripe", base_url=str(first.url).partition("/stripe")[0])
@@ -65,7 +73,8 @@ def test_setting_up_twice_registers_one_endpoint(intake: StripeWorld) -> None:
     assert first.secret
 
 
-def test_neither_the_key_nor_the_signing_secret_lies_in_the_database(intake: StripeWorld) -> None:
+@pytest.mark.django_db
+def test_neither_the_key_nor_the_signing_secret_lies_in_the_database(set_up: StripeWorld) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT secret FROM djstripe_apikey")
         (key,) = cursor.fetchall()
@@ -79,7 +88,8 @@ def test_neither_the_key_nor_the_signing_secret_lies_in_the_database(intake: Str
     assert str(WebhookEndpoint.objects.get().secret).startswith("whsec_")
 
 
-def test_what_was_kept_in_the_clear_is_covered(intake: StripeWorld) -> None:
+@pytest.mark.django_db
+def test_what_was_kept_in_the_clear_is_covered(set_up: StripeWorld) -> None:
     secret = WebhookEndpoint.objects.get().secret
     with connection.cursor() as cursor:
         cursor.execute("UPDATE djstripe_apikey SET secret = %s", [settings.STRIPE_TEST_SECRET_KEY])
@@ -96,9 +106,10 @@ def test_what_was_kept_in_the_clear_is_covered(intake: StripeWorld) -> None:
     assert WebhookEndpoint.objects.get().secret == secret
 
 
-def test_a_sandbox_that_forgot_us_is_told_again(intake: StripeWorld) -> None:
+@pytest.mark.django_db
+def test_a_sandbox_that_forgot_us_is_told_again(set_up: StripeWorld) -> None:
     first = WebhookEndpoint.objects.get()
-    intake.control.reset()
+    set_up.control.reset()
 
     call_command("setup_stripe", base_url=str(first.url).partition("/stripe")[0])
 
@@ -106,9 +117,7 @@ def test_a_sandbox_that_forgot_us_is_told_again(intake: StripeWorld) -> None:
     assert second.id != first.id
 
 
-@pytest.mark.parametrize(
-    "delivery", [{}, {"copies": 3}, {"is_shuffled": True, "copies": 2}], ids=str
-)
+@pytest.mark.parametrize("delivery", [{}, {"is_shuffled": True, "copies": 3}], ids=str)
 def test_events_in_any_number_and_order_pay_an_invoice_once(
     intake: StripeWorld, delivery: dict[str, Any]
 ) -> None:
@@ -236,7 +245,8 @@ def test_what_stripe_has_not_signed_now_and_whole_is_refused_and_noted(
     assert list(kept) == [forged] * 4 + [("refused", False, "the request is too large")]
 
 
-def test_of_an_endpoint_that_there_is_not_nothing_is_kept(intake: StripeWorld) -> None:
+@pytest.mark.django_db
+def test_of_an_endpoint_that_there_is_not_nothing_is_kept(set_up: StripeWorld) -> None:
     unknown = "/stripe/webhook/00000000-0000-4000-8000-000000000000/"
     signed = {"stripe-signature": "t=1,v1=x"}
 

@@ -1,12 +1,13 @@
-"""One sandbox for all of these tests; each leaves its faults and deliveries as they were."""
+"""One sandbox for all of these tests, that of tests/stripe_world.py; it is empty for each."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import stripe
 
-from tests.sandbox.server import RunningSandbox, running_sandbox
+from tests.sandbox.server import RunningSandbox
 
 KEY = "sk_test_" + "a" * 24
 VERSION = "2026-05-27.dahlia"
@@ -24,19 +25,14 @@ def client_of(address: str, key: str = KEY, timeout_seconds: float = 20) -> Any:
     ).v1
 
 
-@pytest.fixture(scope="session")
-def shared_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
-    """The process."""
-    with running_sandbox(tmp_path_factory.mktemp("sandbox")) as running:
-        yield running
-
-
 @pytest.fixture
-def sandbox(shared_sandbox: RunningSandbox) -> Iterator[RunningSandbox]:
-    """The process, without faults when the test begins and when it ends."""
-    yield shared_sandbox
-    shared_sandbox.control.clear_faults()
-    shared_sandbox.control.set_webhooks()
+def sandbox(sandbox_address: str, tmp_path: Path) -> Iterator[RunningSandbox]:
+    """The process, empty when the test begins and when it ends."""
+    shared = RunningSandbox(port=int(sandbox_address.rpartition(":")[2]), data_dir=tmp_path)
+    shared.control.reset()
+    yield shared
+    shared.control.reset()
+    shared.control.close()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 
 from tests.adyen_world import API_KEY, MERCHANT, AdyenWorld, running_adyen
 from tests.sandbox.receiver import Receiver, receiving
+from tests.sandbox.server import WEB
 from tiktoktoe.sandbox.adyen.spec import load_spec
 
 HEADERS = {"X-API-Key": API_KEY}
@@ -36,7 +37,7 @@ def pay(address: str, key: str = "", **terms: Any) -> httpx.Response:
         **terms,
     }
     headers = {**HEADERS, "Idempotency-Key": key} if key else HEADERS
-    return httpx.post(f"{address}/v72/payments", json=body, headers=headers, timeout=20)
+    return WEB.post(f"{address}/v72/payments", json=body, headers=headers, timeout=20)
 
 
 def link(address: str, **terms: Any) -> dict[str, Any]:
@@ -46,14 +47,14 @@ def link(address: str, **terms: Any) -> dict[str, Any]:
         "reference": "order-1",
         **terms,
     }
-    answer = httpx.post(f"{address}/v72/paymentLinks", json=body, headers=HEADERS)
+    answer = WEB.post(f"{address}/v72/paymentLinks", json=body, headers=HEADERS)
     assert answer.status_code == 201, answer.text
     made: dict[str, Any] = answer.json()
     return made
 
 
 def test_only_test_keys_are_let_in(adyen: AdyenWorld) -> None:
-    answer = httpx.post(f"{adyen.address}/v72/payments", json={}, headers={"X-API-Key": "live"})
+    answer = WEB.post(f"{adyen.address}/v72/payments", json={}, headers={"X-API-Key": "live"})
 
     assert (answer.status_code, answer.json()["errorCode"]) == (401, "000")
 
@@ -86,15 +87,15 @@ def test_a_refusal_is_told_with_its_code(adyen: AdyenWorld) -> None:
 
 def test_the_hosted_page_is_paid_by_hand(adyen: AdyenWorld) -> None:
     made = link(adyen.address, returnUrl="https://shop.example/back", description="Invoice 7")
-    page = httpx.get(made["url"])
+    page = WEB.get(made["url"])
     assert "Invoice 7" in page.text
     assert "10.00 EUR" in page.text
     assert "https://shop.example" in page.headers["Content-Security-Policy"]
 
-    refused = httpx.post(made["url"], data={"number": "4111111111111111", "holder": "DECLINED"})
+    refused = WEB.post(made["url"], data={"number": "4111111111111111", "holder": "DECLINED"})
     assert refused.status_code == 402
     assert "Refused" in refused.text
-    paid = httpx.post(made["url"], data={"number": "4111 1111 1111 1111"})
+    paid = WEB.post(made["url"], data={"number": "4111 1111 1111 1111"})
 
     assert (paid.status_code, paid.headers["Location"]) == (303, "https://shop.example/back")
     assert [p["captured"] for p in adyen.control.payments()] == [1000, 0]
@@ -103,29 +104,29 @@ def test_the_hosted_page_is_paid_by_hand(adyen: AdyenWorld) -> None:
 def test_the_bank_asks_on_a_page_of_its_own(adyen: AdyenWorld) -> None:
     made = link(adyen.address, returnUrl="https://shop.example/back")
 
-    sent_on = httpx.post(made["url"], data={"number": "4212345678910006"})
+    sent_on = WEB.post(made["url"], data={"number": "4212345678910006"})
     question = sent_on.headers["Location"]
-    assert "is this you?" in httpx.get(question).text
-    answered = httpx.post(question, data={"answer": "yes"})
+    assert "is this you?" in WEB.get(question).text
+    answered = WEB.post(question, data={"answer": "yes"})
 
     assert answered.headers["Location"] == "https://shop.example/back"
     assert adyen.control.payments()[0]["captured"] == 1000
-    assert httpx.get(question).status_code == 410
+    assert WEB.get(question).status_code == 410
 
 
 def test_a_payment_of_the_shops_own_comes_back_with_what_to_ask_by(adyen: AdyenWorld) -> None:
     method = {"type": "scheme", "number": "4212345678910006"}
     action = pay(adyen.address, paymentMethod=method).json()["action"]
-    back = httpx.post(action["url"], data={"answer": "no"}).headers["Location"]
+    back = WEB.post(action["url"], data={"answer": "no"}).headers["Location"]
     found = re.search("redirectResult=(.+)", back)
     assert found is not None
 
     body = {"details": {"redirectResult": found[1]}}
-    told = httpx.post(f"{adyen.address}/v72/payments/details", json=body, headers=HEADERS)
+    told = WEB.post(f"{adyen.address}/v72/payments/details", json=body, headers=HEADERS)
 
     assert told.json()["refusalReasonCode"] == "11"
     forged = {"details": {"redirectResult": found[1] + "x"}}
-    refused = httpx.post(f"{adyen.address}/v72/payments/details", json=forged, headers=HEADERS)
+    refused = WEB.post(f"{adyen.address}/v72/payments/details", json=forged, headers=HEADERS)
     assert refused.status_code == 422
 
 
@@ -135,8 +136,8 @@ def test_a_link_expires_by_the_sandboxs_clock(adyen: AdyenWorld) -> None:
     adyen.control.advance_clock(86_401)
 
     address = f"{adyen.address}/v72/paymentLinks/{made['id']}"
-    assert httpx.get(address, headers=HEADERS).json()["status"] == "expired"
-    assert httpx.get(made["url"]).status_code == 410
+    assert WEB.get(address, headers=HEADERS).json()["status"] == "expired"
+    assert WEB.get(made["url"]).status_code == 410
 
 
 def test_notifications_are_tried_until_they_are_accepted(adyen: AdyenWorld, shop: Receiver) -> None:

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.adyen_world import API_KEY, MERCHANT, AdyenWorld
+from tests.sandbox.server import WEB
 from tiktoktoe.sandbox.adyen import routes
 from tiktoktoe.sandbox.adyen.merchant import Merchant, Terms
 from tiktoktoe.sandbox.adyen.spec import CONTRACTS, load_spec
@@ -42,7 +42,7 @@ def test_requests_are_held_against_adyens_document(
         **change,
     }
 
-    answer = httpx.post(f"{adyen.address}/v72/payments", json=body, headers={"X-API-Key": API_KEY})
+    answer = WEB.post(f"{adyen.address}/v72/payments", json=body, headers={"X-API-Key": API_KEY})
 
     assert answer.status_code == 422
     assert named in answer.json()["message"]

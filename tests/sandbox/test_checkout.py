@@ -7,7 +7,7 @@ import httpx
 import pytest
 import stripe
 
-from tests.sandbox.server import RunningSandbox
+from tests.sandbox.server import WEB, RunningSandbox
 
 BACK = "http://127.0.0.1:8000/paid?session={CHECKOUT_SESSION_ID}"
 CANCEL = "http://127.0.0.1:8000/invoice"
@@ -146,7 +146,7 @@ def test_a_page_closes_by_itself_and_by_hand(sandbox: RunningSandbox, client: An
         client.checkout.sessions.expire(by_hand.id)
     with pytest.raises(httpx.HTTPStatusError):
         sandbox.control.complete_checkout(by_hand.id)
-    assert httpx.get(by_hand.url).status_code == 410
+    assert WEB.get(by_hand.url).status_code == 410
 
 
 @pytest.mark.parametrize("seconds", [60, 2 * DAY])
@@ -165,25 +165,25 @@ def test_the_page_shows_what_is_paid_and_lets_a_browser_pay(
     sandbox: RunningSandbox, client: Any
 ) -> None:
     session = open_page(client)
-    page = httpx.get(session.url)
+    page = WEB.get(session.url)
 
     assert "50.00 EUR" in page.text
     assert "Invoice 17" in page.text
     assert "no real money" in page.text
     assert f'href="{CANCEL}"' in page.text
-    paid = httpx.post(session.url, data={"number": "4242 4242 4242 4242", "expiry": "12/34"})
+    paid = WEB.post(session.url, data={"number": "4242 4242 4242 4242", "expiry": "12/34"})
 
     assert paid.status_code == 303
     assert paid.headers["Location"] == BACK.replace("{CHECKOUT_SESSION_ID}", session.id)
-    assert httpx.get(session.url).headers["Location"] == paid.headers["Location"]
+    assert WEB.get(session.url).headers["Location"] == paid.headers["Location"]
 
 
 def test_the_page_says_why_and_asks_again(client: Any) -> None:
     session = open_page(client)
 
-    declined = httpx.post(session.url, data={"number": "4000000000009995"})
-    wrong = httpx.post(session.url, data={"number": "4242424242424241"})
-    expired = httpx.post(session.url, data={"number": "4242424242424242", "expiry": "01/20"})
+    declined = WEB.post(session.url, data={"number": "4000000000009995"})
+    wrong = WEB.post(session.url, data={"number": "4242424242424241"})
+    expired = WEB.post(session.url, data={"number": "4242424242424242", "expiry": "01/20"})
 
     assert "insufficient funds" in declined.text
     assert "number is incorrect" in wrong.text
@@ -193,17 +193,17 @@ def test_the_page_says_why_and_asks_again(client: Any) -> None:
 
 def test_the_holder_is_asked_on_a_page_of_its_own(client: Any) -> None:
     session = open_page(client)
-    asked = httpx.post(session.url, data={"number": "4000002760003184"})
+    asked = WEB.post(session.url, data={"number": "4000002760003184"})
     challenge = asked.headers["Location"]
     assert "/3ds/" in challenge
-    assert "50.00 EUR" in httpx.get(challenge).text
+    assert "50.00 EUR" in WEB.get(challenge).text
 
-    refused = httpx.post(challenge, data={"answer": "no"})
+    refused = WEB.post(challenge, data={"answer": "no"})
     assert 'role="alert"' in refused.text
-    assert httpx.get(challenge).status_code == 410
+    assert WEB.get(challenge).status_code == 410
 
-    again = httpx.post(session.url, data={"number": "4000002760003184"}).headers["Location"]
-    passed = httpx.post(again, data={"answer": "yes"})
+    again = WEB.post(session.url, data={"number": "4000002760003184"}).headers["Location"]
+    passed = WEB.post(again, data={"answer": "yes"})
     assert passed.headers["Location"].endswith(session.id)
 
 
@@ -218,7 +218,7 @@ def test_an_intent_of_the_shops_own_leads_back_to_the_shop(client: Any) -> None:
         }
     )
 
-    passed = httpx.post(intent.next_action.redirect_to_url.url, data={"answer": "yes"})
+    passed = WEB.post(intent.next_action.redirect_to_url.url, data={"answer": "yes"})
 
     address = urlsplit(passed.headers["Location"])
     assert address.netloc == "shop.example"
@@ -229,7 +229,7 @@ def test_an_intent_of_the_shops_own_leads_back_to_the_shop(client: Any) -> None:
 def test_pages_have_a_strict_policy_that_lets_the_form_lead_to_the_shop(client: Any) -> None:
     session = open_page(client, success_url="https://shop.example/paid")
 
-    policy = httpx.get(session.url).headers["Content-Security-Policy"]
+    policy = WEB.get(session.url).headers["Content-Security-Policy"]
 
     assert "default-src 'none'" in policy
     assert "form-action 'self' https://shop.example;" in policy
@@ -240,7 +240,7 @@ def test_what_is_written_on_a_page_cannot_become_markup(client: Any) -> None:
     price = {"currency": "eur", "unit_amount": 500, "product_data": {"name": "<b>bold</b>"}}
     session = open_page(client, line_items=[{"price_data": price, "quantity": 1}])
 
-    page = httpx.get(session.url).text
+    page = WEB.get(session.url).text
 
     assert "<b>bold" not in page
     assert "&lt;b&gt;bold" in page
@@ -248,7 +248,7 @@ def test_what_is_written_on_a_page_cannot_become_markup(client: Any) -> None:
 
 @pytest.mark.parametrize("path", ["/c/pay/cs_test_nothing", "/3ds/pi_nothing", "/favicon.ico"])
 def test_pages_that_are_not_there_are_not_found(sandbox: RunningSandbox, path: str) -> None:
-    assert httpx.get(f"{sandbox.address}{path}").status_code == 404
+    assert WEB.get(f"{sandbox.address}{path}").status_code == 404
 
 
 def test_a_line_may_name_a_known_price(client: Any) -> None:

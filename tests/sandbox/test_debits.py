@@ -4,11 +4,10 @@ from datetime import UTC, datetime, timedelta
 from time import sleep
 from typing import Any
 
-import httpx
 import pytest
 import stripe
 
-from tests.sandbox.server import RunningSandbox
+from tests.sandbox.server import WEB, RunningSandbox
 
 DAY = 86_400
 CLEARED = 4 * DAY + 60
@@ -30,7 +29,7 @@ def store(
             "custom_text": {"submit": {"message": "We may debit what you owe."}},
         }
     )
-    assert "We may debit what you owe." in httpx.get(session.url).text
+    assert "We may debit what you owe." in WEB.get(session.url).text
     sandbox.control.complete_checkout(session.id, card=number)
     parts = {"expand": ["setup_intent.mandate", "setup_intent.payment_method"]}
     return client.checkout.sessions.retrieve(session.id, parts).setup_intent
@@ -80,7 +79,7 @@ def test_a_sepa_mandate_has_a_reference_and_a_page(
 
     details = client.mandates.retrieve(mandate.id).payment_method_details.sepa_debit
 
-    assert details.reference in httpx.get(details.url).text
+    assert details.reference in WEB.get(details.url).text
 
 
 def test_without_a_mandate_nothing_is_debited(client: Any, customer: str) -> None:

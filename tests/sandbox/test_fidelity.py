@@ -2,10 +2,9 @@
 
 import re
 
-import httpx
 import pytest
 
-from tests.sandbox.server import CACHE, ROOT, RunningSandbox
+from tests.sandbox.server import CACHE, ROOT, WEB, RunningSandbox
 from tests.sandbox.test_protocol import AUTHORIZATION
 from tiktoktoe.sandbox.core.faults import Mode
 from tiktoktoe.sandbox.stripe import resources, routes
@@ -43,6 +42,6 @@ def test_every_ready_made_name_on_the_page_exists() -> None:
 
 @pytest.mark.parametrize("path", EMPTY)
 def test_what_is_not_here_is_listed_as_nothing(sandbox: RunningSandbox, path: str) -> None:
-    answer = httpx.get(f"{sandbox.address}{path}", headers=AUTHORIZATION)
+    answer = WEB.get(f"{sandbox.address}{path}", headers=AUTHORIZATION)
 
     assert (answer.status_code, answer.json()["data"]) == (200, [])

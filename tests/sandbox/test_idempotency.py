@@ -8,7 +8,7 @@ import httpx
 import pytest
 import stripe
 
-from tests.sandbox.server import RunningSandbox
+from tests.sandbox.server import WEB, RunningSandbox
 from tests.sandbox.test_protocol import AUTHORIZATION
 
 DAY = 86_400
@@ -20,7 +20,7 @@ def post(
     given = {"amount": 500, "currency": "eur", "payment_method": "pm_card_fr", "confirm": "true"}
     headers = {**AUTHORIZATION, "Idempotency-Key": key}
     data = {**given, **terms}
-    return httpx.post(f"{sandbox.address}/v1/{path}", headers=headers, data=data, timeout=20)
+    return WEB.post(f"{sandbox.address}/v1/{path}", headers=headers, data=data, timeout=20)
 
 
 def test_the_same_key_gives_the_same_answer(sandbox: RunningSandbox) -> None:
@@ -98,7 +98,7 @@ def test_requests_at_once_do_not_refund_too_much(sandbox: RunningSandbox, client
     def refund(_number: int) -> int:
         data = {"payment_intent": intent["id"], "amount": 200}
         address = f"{sandbox.address}/v1/refunds"
-        return httpx.post(address, headers=AUTHORIZATION, data=data).status_code
+        return WEB.post(address, headers=AUTHORIZATION, data=data).status_code
 
     with ThreadPoolExecutor(6) as pool:
         statuses = sorted(pool.map(refund, range(6)))

@@ -2,11 +2,10 @@
 
 import re
 
-import httpx
 import pytest
 
 from tests.paypal_world import PayPalWorld
-from tests.sandbox.server import ROOT
+from tests.sandbox.server import ROOT, WEB
 from tiktoktoe.sandbox.core.errors import ContractBroken
 from tiktoktoe.sandbox.paypal import api, routes
 from tiktoktoe.sandbox.paypal.orders import BUYERS
@@ -63,10 +62,10 @@ def test_every_operation_on_orders_is_one_of_paypals() -> None:
 def test_requests_are_held_against_paypals_document(
     paypal: PayPalWorld, body: dict[str, object]
 ) -> None:
-    token = httpx.post(f"{paypal.address}{api.TOKEN_PATH}", auth=("sandbox", "s")).json()
+    token = WEB.post(f"{paypal.address}{api.TOKEN_PATH}", auth=("sandbox", "s")).json()
     headers = {"Authorization": f"Bearer {token['access_token']}"}
 
-    answer = httpx.post(f"{paypal.address}/v2/checkout/orders", json=body, headers=headers)
+    answer = WEB.post(f"{paypal.address}/v2/checkout/orders", json=body, headers=headers)
 
     assert answer.status_code == 400
 

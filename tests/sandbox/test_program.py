@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.sandbox.conftest import client_of
-from tests.sandbox.server import CACHE, ROOT, RunningSandbox, running_sandbox
+from tests.sandbox.server import CACHE, ROOT, WEB, RunningSandbox, running_sandbox
 from tests.sandbox.test_payments import MANDATE, pay
 from tests.sandbox.test_protocol import AUTHORIZATION
 from tiktoktoe.sandbox.stripe.errors import ContractBroken
@@ -26,6 +26,8 @@ def test_a_kill_forgets_nothing(tmp_path: Path) -> None:
         method = client.payment_methods.create(debit).id
         waiting = pay(client, payment_method=method, customer=customer, mandate_data=MANDATE)
         assert intent.created == pytest.approx(start.timestamp(), abs=30)
+        with pytest.raises(httpx.HTTPStatusError, match="400"):
+            sandbox.control.reset(to_kept=True)  # nothing was kept
 
         sandbox.restart()
 
@@ -71,41 +73,37 @@ def test_it_listens_on_this_machine_only(sandbox: RunningSandbox) -> None:
     assert f"00000000:{port}" not in addresses
 
 
-def test_reset_forgets_everything(tmp_path: Path) -> None:
-    with running_sandbox(tmp_path) as sandbox:
-        client = client_of(sandbox.address)
-        client.customers.create({"name": "Ada"})
-        sandbox.control.advance_clock(1_000_000)
+def test_reset_forgets_everything(sandbox: RunningSandbox) -> None:
+    client = client_of(sandbox.address)
+    client.customers.create({"name": "Ada"})
+    sandbox.control.advance_clock(1_000_000)
 
-        sandbox.control.reset()
+    sandbox.control.reset()
 
-        assert client.customers.list().data == []
-        assert client.accounts.retrieve_current().id.startswith("acct_")
-        now = datetime.now(UTC).timestamp()
-        assert sandbox.control.stats()["now"] == pytest.approx(now, abs=30)
+    assert client.customers.list().data == []
+    assert client.accounts.retrieve_current().id.startswith("acct_")
+    now = datetime.now(UTC).timestamp()
+    assert sandbox.control.stats()["now"] == pytest.approx(now, abs=30)
 
 
 def test_what_was_kept_is_begun_with_again_and_what_came_after_is_forgotten(
-    tmp_path: Path,
+    sandbox: RunningSandbox,
 ) -> None:
-    with running_sandbox(tmp_path) as sandbox:
-        client = client_of(sandbox.address)
-        with pytest.raises(httpx.HTTPStatusError, match="400"):
-            sandbox.control.reset(to_kept=True)
-        ada = client.customers.create({"name": "Ada"}).id
+    client = client_of(sandbox.address)
+    ada = client.customers.create({"name": "Ada"}).id
+    sandbox.control.advance_clock(1_000_000)
+    sandbox.control.keep()
+
+    for _ in range(2):
+        client.customers.update(ada, {"name": "Bob"})
+        client.customers.create({"name": "Eve"})
         sandbox.control.advance_clock(1_000_000)
-        sandbox.control.keep()
+        sandbox.control.add_fault("GET /v1/customers", "reset_before", times=9)
+        sandbox.control.reset(to_kept=True)
 
-        for _ in range(2):
-            client.customers.update(ada, {"name": "Bob"})
-            client.customers.create({"name": "Eve"})
-            sandbox.control.advance_clock(1_000_000)
-            sandbox.control.add_fault("GET /v1/customers", "reset_before", times=9)
-            sandbox.control.reset(to_kept=True)
-
-            assert [(row.id, row.name) for row in client.customers.list().data] == [(ada, "Ada")]
-            there = sandbox.control.stats()["now"] - datetime.now(UTC).timestamp()
-            assert there == pytest.approx(1_000_000, abs=30)
+        assert [(row.id, row.name) for row in client.customers.list().data] == [(ada, "Ada")]
+        there = sandbox.control.stats()["now"] - datetime.now(UTC).timestamp()
+        assert there == pytest.approx(1_000_000, abs=30)
 
 
 def test_an_answer_that_breaks_the_contract_is_caught() -> None:
@@ -127,13 +125,13 @@ def test_the_document_is_the_version_that_the_shop_pins() -> None:
 def test_a_web_page_cannot_use_the_controls(
     sandbox: RunningSandbox, headers: dict[str, str]
 ) -> None:
-    answer = httpx.post(f"{sandbox.address}/_sandbox/reset", headers=headers, content="{}")
+    answer = WEB.post(f"{sandbox.address}/_sandbox/reset", headers=headers, content="{}")
 
     assert answer.status_code == 403
 
 
 def test_there_is_no_control_of_an_unknown_name(sandbox: RunningSandbox) -> None:
-    answer = httpx.post(f"{sandbox.address}/_sandbox/unicorn", headers=AUTHORIZATION, json={})
+    answer = WEB.post(f"{sandbox.address}/_sandbox/unicorn", headers=AUTHORIZATION, json={})
 
     assert answer.status_code == 404
     assert "checkout" in answer.json()["error"]["message"]

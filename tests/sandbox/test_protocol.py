@@ -2,12 +2,11 @@
 
 from typing import Any
 
-import httpx
 import pytest
 import stripe
 
 from tests.sandbox.conftest import KEY, client_of
-from tests.sandbox.server import RunningSandbox
+from tests.sandbox.server import WEB, RunningSandbox
 from tests.sandbox.test_payments import error_of, pay
 
 AUTHORIZATION = {"Authorization": f"Bearer {KEY}"}
@@ -20,14 +19,14 @@ AUTHORIZATION = {"Authorization": f"Bearer {KEY}"}
 def test_only_test_keys_are_let_in(sandbox: RunningSandbox, authorization: str | None) -> None:
     headers = {"Authorization": authorization} if authorization else {}
 
-    answer = httpx.get(f"{sandbox.address}/v1/customers", headers=headers)
+    answer = WEB.get(f"{sandbox.address}/v1/customers", headers=headers)
 
     assert answer.status_code == 401
     assert answer.json()["error"]["type"] == "invalid_request_error"
 
 
 def test_a_key_may_come_as_the_user_of_basic_authentication(sandbox: RunningSandbox) -> None:
-    answer = httpx.get(f"{sandbox.address}/v1/account", auth=("rk_test_abc", ""))
+    answer = WEB.get(f"{sandbox.address}/v1/account", auth=("rk_test_abc", ""))
 
     assert answer.status_code == 200
 
@@ -60,13 +59,13 @@ def test_parameters_are_held_against_stripes_document(
 
 
 def test_an_address_that_stripe_does_not_have_is_not_found(sandbox: RunningSandbox) -> None:
-    answer = httpx.get(f"{sandbox.address}/v1/unicorns", headers=AUTHORIZATION)
+    answer = WEB.get(f"{sandbox.address}/v1/unicorns", headers=AUTHORIZATION)
 
     assert answer.status_code == 404
 
 
 def test_an_operation_that_the_sandbox_does_not_have_says_so(sandbox: RunningSandbox) -> None:
-    answer = httpx.get(f"{sandbox.address}/v1/radar/value_lists", headers=AUTHORIZATION)
+    answer = WEB.get(f"{sandbox.address}/v1/radar/value_lists", headers=AUTHORIZATION)
 
     assert answer.status_code == 501
     assert "does not have" in answer.json()["error"]["message"]
@@ -74,7 +73,7 @@ def test_an_operation_that_the_sandbox_does_not_have_says_so(sandbox: RunningSan
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"{"])
 def test_content_that_cannot_be_read_is_refused(sandbox: RunningSandbox, content: bytes) -> None:
-    answer = httpx.post(f"{sandbox.address}/_sandbox/clock", content=content)
+    answer = WEB.post(f"{sandbox.address}/_sandbox/clock", content=content)
 
     assert answer.status_code == 400
 
@@ -82,7 +81,7 @@ def test_content_that_cannot_be_read_is_refused(sandbox: RunningSandbox, content
 def test_answers_name_the_request_and_the_version(sandbox: RunningSandbox) -> None:
     headers = {**AUTHORIZATION, "Stripe-Version": "2026-05-27.dahlia"}
 
-    answer = httpx.get(f"{sandbox.address}/v1/account", headers=headers)
+    answer = WEB.get(f"{sandbox.address}/v1/account", headers=headers)
 
     assert answer.headers["Request-Id"].startswith("req_")
     assert answer.headers["Stripe-Version"] == "2026-05-27.dahlia"

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import httpx
 import pytest
 import stripe
 
-from tests.sandbox.server import RunningSandbox
+from tests.sandbox.server import WEB, RunningSandbox
 
 
 def stored(sandbox: RunningSandbox, client: Any, customer: str, wallet: str) -> Any:
@@ -102,9 +101,9 @@ def test_the_page_offers_wallets_where_it_takes_them(client: Any, customer: str)
         "success_url": "http://127.0.0.1:1/",
     }
 
-    everything = httpx.get(client.checkout.sessions.create(terms).url).text
+    everything = WEB.get(client.checkout.sessions.create(terms).url).text
     debits = {**terms, "payment_method_types": ["us_bank_account"]}
-    only_debits = httpx.get(client.checkout.sessions.create(debits).url).text
+    only_debits = WEB.get(client.checkout.sessions.create(debits).url).text
 
     offered = ('value="apple_pay"', 'value="google_pay 5555555555554444"', 'value="link"')
     assert [name in everything for name in offered] == [True, True, True]

@@ -99,7 +99,7 @@ class Spec:
         Raises:
             ContractBroken: With the path and the reason.
         """
-        key = f"{operation.method} {operation.path} 200"
+        key = operation.answer.get("$ref") or f"{operation.method} {operation.path} 200"
         for error in self._checks.errors(key, operation.answer, answer):
             place = "/".join(str(part) for part in error.instance_path)
             raise ContractBroken(f"{operation.path} {place}: {error.message[:300]}")
