@@ -26,7 +26,10 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 @pytest.fixture(scope="module")
 def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder for all: to make its database anew is most of the work of a start."""
+    """A data folder for all: to make its database anew is most of the work of a start.
+
+    The last test of this file forgets it.
+    """
     return tmp_path_factory.mktemp("data")
 
 
@@ -81,20 +84,6 @@ def test_a_second_start_says_where_the_first_runs(data: Path) -> None:
     assert second.stderr == "TikTokToe: it is running already: http://servers.only\n"
 
 
-def test_reset_refuses_while_it_runs_and_forgets_all_afterwards(tmp_path: Path) -> None:
-    reset = ("-m", "tiktoktoe.launcher", "reset")
-    data = tmp_path / "data"
-    with launcher(SERVERS_ONLY, data):
-        refused = run_to_end(reset, **environment(data))
-        assert refused.returncode == 1
-        assert "running already" in refused.stderr
-        assert (data / "postgres" / "PG_VERSION").exists()
-    wait_until_gone(data)
-
-    assert run_to_end(reset, **environment(data)).returncode == 0
-    assert not data.exists()
-
-
 def test_a_server_that_ends_by_itself_ends_all_and_is_named(data: Path) -> None:
     with launcher(SERVERS_ONLY, data) as process:
         pid = int((data / "postgres" / "postmaster.pid").read_text().split()[0])
@@ -131,3 +120,16 @@ def test_root_without_user_namespaces_runs_postgresql_as_nobody(tmp_path: Path) 
             process.kill()
 
         assert wait_until_gone(data) == []
+
+
+def test_reset_refuses_while_it_runs_and_forgets_all_afterwards(data: Path) -> None:
+    reset = ("-m", "tiktoktoe.launcher", "reset")
+    with launcher(SERVERS_ONLY, data):
+        refused = run_to_end(reset, **environment(data))
+        assert refused.returncode == 1
+        assert "running already" in refused.stderr
+        assert (data / "postgres" / "PG_VERSION").exists()
+    wait_until_gone(data)
+
+    assert run_to_end(reset, **environment(data)).returncode == 0
+    assert not data.exists()
