@@ -201,6 +201,8 @@ class _Player:
                 raise StepRefused(entry.place, problem) from problem
             return str(problem)
         self._run_to(at)
+        if not self.world.goes_on_by_itself:
+            return ""
         with clock.moved_to(at):
             if self.world.bills_by_thresholds:
                 bill_thresholds(at=at)

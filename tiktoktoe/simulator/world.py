@@ -170,6 +170,12 @@ class World:
         return any(plan.thresholds for plan in self.scenario.plans)
 
     @property
+    def goes_on_by_itself(self) -> bool:
+        """Whether anything may follow from a step without a new day."""
+        watched = self.bills_ahead or self.bills_by_thresholds or self.has_wallets
+        return watched or bool(self.cards) or self.scenario.dunning is not None
+
+    @property
     def has_wallets(self) -> bool:
         """Whether a step of the file makes a wallet."""
         steps = (entry.action for entry in self.scenario.timeline)
