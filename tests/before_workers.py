@@ -1,7 +1,8 @@
 """What is done once before pytest's workers begin: Django's own checks, and their databases.
 
 `python -m tests.before_workers 3` before `pytest -n3`: each worker finds a migrated database of its
-own, which `--reuse-db` takes. One process, for each would load all of the product.
+own, which `--reuse-db` takes. One process, for each would load all of the product. Stripe's
+document is read here, too: the sandboxes of all workers would do it at the same time.
 """
 
 import sys
@@ -9,6 +10,9 @@ import sys
 import django
 from django.core.management import CommandError, call_command
 from django.db import connection
+
+from tests.sandbox.server import CACHE
+from tiktoktoe.sandbox.stripe.spec import load_spec
 
 
 def check() -> None:
@@ -34,3 +38,5 @@ if __name__ == "__main__":
     except CommandError as error:
         sys.exit(str(error))
     make_databases(int(sys.argv[1]))
+    CACHE.mkdir(parents=True, exist_ok=True)
+    load_spec(CACHE)
