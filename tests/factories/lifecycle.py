@@ -6,8 +6,9 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from billing.models import CreditNote, Invoice, InvoiceLine, TaxRate
+from billing.models import CreditNote, DatedChange, Invoice, InvoiceLine, PlannedStart, TaxRate
 from billing.services.changes.subscribing import start_subscription
+from billing.services.invoices.due import next_due_at
 from subscriptions.models import BillingPolicy, Customer, PlanVersion, Subscription
 from subscriptions.services.policies import assign_policy
 from subscriptions.services.price_specs import PriceSpec
@@ -79,6 +80,24 @@ def begin(version: PlanVersion, when: str, **terms: Any) -> Subscription:
     return start_subscription(
         customer=customer, plan_version=version, at=at(when), actor=TEST_ACTOR, **terms
     ).subscription
+
+
+def due_since(until: datetime) -> datetime | None:
+    """Since when the first of what the scheduler is to do by an instant has been due."""
+    first = next_due_at(until), _days_change.first(until=until), _planned.first(until=until)
+    return min((instant for instant in first if instant is not None), default=None)
+
+
+@standing
+def _days_change(until: datetime) -> "QuerySet[DatedChange, datetime]":
+    ready = DatedChange.objects.ready(until).order_by("due_at")
+    return ready.values_list("due_at", flat=True)[:1]
+
+
+@standing
+def _planned(until: datetime) -> "QuerySet[PlannedStart, datetime]":
+    ready = PlannedStart.objects.ready(until).order_by("due_at")
+    return ready.values_list("due_at", flat=True)[:1]
 
 
 def lines_of(invoice: Invoice | None) -> list[tuple[str, str]]:

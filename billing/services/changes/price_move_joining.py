@@ -98,16 +98,25 @@ def is_before_day(move: PriceMove, at: datetime) -> bool:
 
 
 def _begin_again(move: PriceMove, at: datetime) -> None:
+    terms = {"move": move.pk, "from_version": move.from_version_id}
+    if _replaced.rows(**terms):
+        _replaced.build(**terms).update(
+            state=PriceMoveRow.State.WAITING, change=None, done_at=None, due_at=at
+        )
+
+
+@standing
+def _replaced(move: int, from_version: int) -> "QuerySet[PriceMoveRow]":
     later = PlanChange.objects.filter(
         subscription=OuterRef("subscription"), requested_at__gt=OuterRef("change__requested_at")
     )
-    PriceMoveRow.objects.filter(
+    return PriceMoveRow.objects.filter(
         Exists(later.exclude(source="price_move")),
         move=move,
         state=PriceMoveRow.State.MOVED,
         change__state=PlanChange.State.WITHDRAWN,
-        subscription__in=Subscription.objects.live().filter(plan_version=move.from_version_id),
-    ).update(state=PriceMoveRow.State.WAITING, change=None, done_at=None, due_at=at)
+        subscription__in=Subscription.objects.live().filter(plan_version=from_version),
+    )
 
 
 def _terms_of(move: PriceMove) -> MoveTerms:

@@ -17,6 +17,7 @@ from subscriptions.services.add_ons import current_add_on
 from subscriptions.services.changes import ensure_live, ensure_on_sale, ensure_sellable
 from subscriptions.services.transitions import Actor
 from tiktoktoe.kernel.periods import local_date, local_midnight
+from tiktoktoe.standing import standing
 
 AHEAD_MAX = timedelta(days=800)
 
@@ -116,12 +117,32 @@ def _ensure_runs(subscription: Subscription, due_at: datetime) -> None:
         raise PlanChangeNotNow(f"the subscription is {subscription.state}")
 
 
+@standing
+def _of_day(subscription: int, on: date) -> "QuerySet[DatedChange, int]":
+    others = DatedChange.objects.scheduled().filter(subscription=subscription, on=on)
+    return others.order_by().values_list("pk", flat=True)[:1]
+
+
+@standing
+def _waiting_change(subscription: int) -> "QuerySet[PlanChange]":
+    changes = PlanChange.objects.filter(subscription=subscription, state="scheduled")
+    return changes.order_by("-requested_at", "-pk")[:1]
+
+
+@standing
+def _paused_over(subscription: int, on: date) -> "QuerySet[DatedChange]":
+    until = Q(resume_on__isnull=True) | Q(resume_on__gte=on)
+    others = DatedChange.objects.scheduled().filter(subscription=subscription)
+    pauses = others.filter(until, kind=DatedChange.Kind.PAUSE, on__lt=on)
+    return pauses.order_by("due_at", "pk")[:1]
+
+
 def _ensure_free(subscription: Subscription, wanted: Wanted, due_at: datetime) -> None:
     """Refuse a day for which something is scheduled, or in a pause that is."""
     others = DatedChange.objects.scheduled().filter(subscription=subscription)
-    if others.filter(on=wanted.on).exists():
+    if _of_day.rows(subscription=subscription.pk, on=wanted.on):
         raise taken(wanted.on)
-    waiting = PlanChange.objects.filter(subscription=subscription, state="scheduled").first()
+    waiting = _waiting_change.first(subscription=subscription.pk)
     takes_place = waiting is not None and wanted.kind == DatedChange.Kind.PLAN
     is_overtaken = takes_place and waiting is not None and waiting.effective_at > due_at
     is_at_once = wanted.kind != DatedChange.Kind.ADD_ON
@@ -131,8 +152,7 @@ def _ensure_free(subscription: Subscription, wanted: Wanted, due_at: datetime) -
             field="on",
             remedy="a day after it, or withdraw that first",
         )
-    until = Q(resume_on=None) | Q(resume_on__gte=wanted.on)
-    paused = others.filter(until, kind=DatedChange.Kind.PAUSE, on__lt=wanted.on).first()
+    paused = _paused_over.first(subscription=subscription.pk, on=wanted.on)
     if paused is not None:
         raise DatedChangeInvalid(
             f"it is to be paused from {paused.on} on",

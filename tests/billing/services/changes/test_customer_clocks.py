@@ -14,7 +14,13 @@ from subscriptions.models import Customer, CustomerClock, Subscription
 from subscriptions.services.customer_clocks import create_clock
 from subscriptions.services.customers import CustomerDetails, create_customer
 from subscriptions.services.event_sources import create_event_source
-from tests.factories.subscriptions import JAN_1, TEST_ACTOR, make_customer, published_version
+from tests.factories.subscriptions import (
+    JAN_1,
+    TEST_ACTOR,
+    make_customer,
+    published_version,
+    recurring,
+)
 
 pytestmark = pytest.mark.django_db
 MARCH_2 = datetime(2026, 3, 2, tzinfo=UTC)
@@ -31,7 +37,7 @@ def subscriber(clock: CustomerClock | None, name: str, *, trial_days: int = 0) -
     customer = create_customer(details=details(name), clock=clock, at=JAN_1)
     return start_subscription(
         customer=customer,
-        plan_version=published_version(),
+        plan_version=published_version(recurring()),
         trial_days=trial_days,
         at=JAN_1,
         actor=TEST_ACTOR,

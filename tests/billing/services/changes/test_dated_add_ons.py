@@ -15,11 +15,10 @@ from billing.services.changes.dated_previews import preview_dated_change
 from billing.services.changes.dated_work import make_dated_changes
 from billing.services.changes.plan_changes import change_plan
 from billing.services.changes.wanted import Wanted
-from billing.services.invoices.due import due
 from billing.services.invoices.renewal import run_billing
 from subscriptions.errors import AddOnInvalid
 from subscriptions.models import PlanVersion, Subscription
-from tests.factories.lifecycle import at, begin, fee_of
+from tests.factories.lifecycle import at, begin, due_since, fee_of
 from tests.factories.subscriptions import (
     TEST_ACTOR,
     make_plan,
@@ -64,14 +63,7 @@ def put(subscription: Subscription, version: PlanVersion, quantity: int = 1) -> 
 
 def live_to(until: datetime) -> None:
     """Let the scheduler come by whenever something is due."""
-    while True:
-        coming = [
-            *due(until).values_list("next_billing_at", flat=True),
-            *DatedChange.objects.ready(until).values_list("due_at", flat=True),
-        ]
-        if not coming:
-            return
-        instant = min(moment for moment in coming if moment is not None)
+    while (instant := due_since(until)) is not None:
         make_dated_changes(at=instant)
         run_billing(at=instant)
 

@@ -22,7 +22,6 @@ from billing.services.changes.wanted import Wanted
 from billing.services.credit.customer_credit import grant_credit
 from billing.services.invoices.consolidating import set_invoicing
 from billing.services.invoices.draft_review import issue_reviewed
-from billing.services.invoices.due import due
 from billing.services.invoices.rehearsing import rehearse
 from billing.services.invoices.renewal import run_billing
 from subscriptions.domain.proration_policy import Timing
@@ -31,7 +30,7 @@ from subscriptions.models import PlanVersion, Subscription
 from subscriptions.services.customer_clocks import create_clock
 from subscriptions.services.policies import ChangeOverride
 from subscriptions.services.price_specs import PriceSpec
-from tests.factories.lifecycle import at, begin, billed, fee_of, lines_of, noted
+from tests.factories.lifecycle import at, begin, billed, due_since, fee_of, lines_of, noted
 from tests.factories.subscriptions import TEST_ACTOR, make_customer, per_call, recurring
 from tests.factories.usage import use
 from tests.shared_world import undone
@@ -47,14 +46,7 @@ AT_ONCE = ChangeOverride(timing=Timing.IMMEDIATE)
 def live_to(when: str | datetime) -> None:
     """Let the scheduler come by whenever something is due, up to an instant."""
     until = at(when) if isinstance(when, str) else when
-    while True:
-        coming = [
-            *due(until).values_list("next_billing_at", flat=True),
-            *DatedChange.objects.ready(until).values_list("due_at", flat=True),
-        ]
-        if not coming:
-            return
-        instant = min(moment for moment in coming if moment is not None)
+    while (instant := due_since(until)) is not None:
         make_dated_changes(at=instant)
         run_billing(at=instant)
 

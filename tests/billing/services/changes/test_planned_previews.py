@@ -25,11 +25,10 @@ from billing.services.credit.customer_credit import grant_credit
 from billing.services.invoices.consolidating import set_invoicing
 from billing.services.invoices.draft_parts import DraftInvoice
 from billing.services.invoices.draft_review import issue_reviewed
-from billing.services.invoices.due import due
 from billing.services.invoices.renewal import run_billing
 from subscriptions.errors import SubscriptionInvalid
 from subscriptions.models import Customer, PlanVersion, Subscription
-from tests.factories.lifecycle import at, begin, fee_of, taxed_customer
+from tests.factories.lifecycle import at, begin, due_since, fee_of, taxed_customer
 from tests.factories.subscriptions import (
     TEST_ACTOR,
     make_customer,
@@ -56,14 +55,7 @@ def preview(customer: Customer, wanted: StartWanted) -> PlannedPreview:
 def live_to(when: str) -> None:
     """Let the scheduler come by whenever something is due, up to an instant."""
     until = at(when)
-    while True:
-        coming = [
-            *due(until).values_list("next_billing_at", flat=True),
-            *PlannedStart.objects.ready(until).values_list("due_at", flat=True),
-        ]
-        if not coming:
-            return
-        instant = min(moment for moment in coming if moment is not None)
+    while (instant := due_since(until)) is not None:
         run_billing(at=instant)
         start_planned(at=instant)
 
