@@ -12,6 +12,7 @@ from billing.services.disputes.answers import answer_dispute, draft_answer, reco
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.checkout import confirm_payment
 from tests.factories.subscriptions import make_customer, make_member
+from tests.gateway_scenes import Kept, gateway_scene
 from tests.stripe_world import (
     NOW,
     PERSON,
@@ -31,6 +32,16 @@ def disputed(stripe: StripeWorld) -> Dispute:
     return Dispute.objects.get()
 
 
+kept = gateway_scene(disputed, "stripe")
+
+
+@pytest.fixture
+def disputing(kept: Kept, request: pytest.FixtureRequest) -> StripeWorld:
+    """Stripe, where the payment of a subscription's first invoice is disputed."""
+    world: StripeWorld = kept.back(request)
+    return world
+
+
 def evidence_at_stripe(dispute: Dispute) -> dict[str, object]:
     """The gateway's truth: what it holds against the dispute."""
     found = body(configured_client().disputes.retrieve(dispute.gateway_reference))
@@ -41,8 +52,10 @@ def uploads() -> list[dict[str, object]]:
     return list(body(configured_client().files.list())["data"])
 
 
-def test_receipt_and_service_documents_are_uploaded_before_the_answer(stripe: StripeWorld) -> None:
-    dispute = disputed(stripe)
+def test_receipt_and_service_documents_are_uploaded_before_the_answer(
+    disputing: StripeWorld,
+) -> None:
+    dispute = Dispute.objects.get()
 
     answer = answer_dispute(dispute=dispute, kind=EVIDENCE, actor=PERSON, at=NOW)
 
@@ -54,9 +67,9 @@ def test_receipt_and_service_documents_are_uploaded_before_the_answer(stripe: St
     assert {(row["type"], row["purpose"]) for row in uploads()} == {("pdf", "dispute_evidence")}
 
 
-def test_an_answer_whose_sending_was_lost_names_the_same_documents(stripe: StripeWorld) -> None:
-    dispute = disputed(stripe)
-    stripe.control.add_fault("POST /v1/disputes/[^/]+$", "reset_before")
+def test_an_answer_whose_sending_was_lost_names_the_same_documents(disputing: StripeWorld) -> None:
+    dispute = Dispute.objects.get()
+    disputing.control.add_fault("POST /v1/disputes/[^/]+$", "reset_before")
 
     answer_dispute(dispute=dispute, kind=EVIDENCE, actor=PERSON, at=NOW)
     before = len(uploads())
@@ -68,9 +81,9 @@ def test_an_answer_whose_sending_was_lost_names_the_same_documents(stripe: Strip
     assert evidence_at_stripe(dispute)["receipt"] == answer.files["receipt"]
 
 
-def test_without_its_documents_nothing_is_handed_in(stripe: StripeWorld) -> None:
-    dispute = disputed(stripe)
-    stripe.control.add_fault("POST /v1/files$", "http_500_before")
+def test_without_its_documents_nothing_is_handed_in(disputing: StripeWorld) -> None:
+    dispute = Dispute.objects.get()
+    disputing.control.add_fault("POST /v1/files$", "http_500_before")
 
     answer = answer_dispute(dispute=dispute, kind=EVIDENCE, actor=PERSON, at=NOW)
 

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.test import override_settings
 
 from billing.errors import GatewayUnavailable
 from billing.gateways import paypal_events as asking
@@ -23,6 +25,7 @@ from billing.services.payments.refunds import refund_payment
 from billing.services.payments.webhook_inbox import work_off_waiting
 from tests.billing.gateways.test_paypal import open_page, paid_on_page, second_invoice
 from tests.factories.subscriptions import make_customer
+from tests.gateway_scenes import Kept, gateway_scene
 from tests.paypal_world import PayPalWorld, account_of
 from tests.stripe_world import NOW, PERSON, invoice_of
 from tiktoktoe.kernel.clock import now
@@ -57,18 +60,141 @@ def approve_and_never_come_back(paypal: PayPalWorld) -> Invoice:
     return invoice
 
 
-@db
-def test_days_without_an_endpoint_lose_nothing(outage: PayPalWorld) -> None:
-    invoices = [approve_and_never_come_back(outage) for _ in range(3)]
-    outage.control.advance_clock(3600)
+def missed(paypal: PayPalWorld) -> None:
+    with override_settings(GATEWAYS={"paypal": settings.GATEWAYS["paypal"]}):
+        find_missed(at=time_there(paypal))
+        approve_and_never_come_back(paypal)
 
-    found = find_missed(at=time_there(outage))
-    work_off(outage)
+
+kept = gateway_scene(missed, "paypal")
+
+
+@pytest.fixture
+def left(kept: Kept, request: pytest.FixtureRequest, settings: Any) -> PayPalWorld:
+    """PayPal alone; a buyer whose event never arrived has agreed to pay, and never came back."""
+    world: PayPalWorld = kept.back(request)
+    settings.GATEWAYS = {"paypal": settings.GATEWAYS["paypal"]}
+    return world
+
+
+@db
+def test_days_without_an_endpoint_lose_nothing(left: PayPalWorld) -> None:
+    for _ in range(2):
+        approve_and_never_come_back(left)
+    left.control.advance_clock(3600)
+
+    found = find_missed(at=time_there(left))
+    work_off(left)
 
     assert found == 3
-    assert {Invoice.objects.get(pk=invoice.pk).state for invoice in invoices} == {"paid"}
-    assert outage.captured() == ["99.00", "99.00", "99.00"]
+    assert list(Invoice.objects.values_list("state", flat=True)) == ["paid"] * 3
+    assert left.captured() == ["99.00", "99.00", "99.00"]
     assert list(WebhookEvent.objects.values_list("is_polled", "state")) == [(True, "done")] * 3
+
+
+@db
+def test_asking_again_finds_nothing_and_does_nothing(left: PayPalWorld) -> None:
+    find_missed(at=time_there(left))
+    work_off(left)
+    find_missed(at=time_there(left))  # of the capture that was made then
+    work_off(left)
+    told = PaymentEvent.objects.count()
+
+    assert find_missed(at=time_there(left)) == 0
+    assert work_off(left) == 0
+
+    assert PaymentEvent.objects.count() == told
+    assert set(WebhookEvent.objects.values_list("copies", flat=True)) == {1}
+
+
+@db
+def test_an_event_that_arrives_after_all_is_one_and_the_same(left: PayPalWorld) -> None:
+    found = find_missed(at=time_there(left))
+    assert inbox_health(at=now() + timedelta(minutes=1)).missed == found == 1
+
+    left.deliver()
+
+    event = WebhookEvent.objects.get(name="CHECKOUT.ORDER.APPROVED")
+    assert (event.is_polled, event.copies, event.is_signed) == (True, 2, True)
+    assert inbox_health(at=now() + timedelta(minutes=1)).missed == 0
+
+
+@db
+def test_what_has_arrived_is_not_said_to_be_missed(left: PayPalWorld) -> None:
+    for _ in range(2):  # it is captured then, of which another event tells
+        left.deliver()
+
+    assert find_missed(at=time_there(left)) == 0
+    assert set(WebhookEvent.objects.values_list("is_polled", flat=True)) == {False}
+
+
+@db
+def test_every_page_is_read(left: PayPalWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "PAGE", 2)
+    for _ in range(4):
+        approve_and_never_come_back(left)
+
+    assert find_missed(at=time_there(left)) == 5
+
+    work_off(left)
+    assert Payment.objects.filter(state="paid").count() == 5
+
+
+@db
+@pytest.mark.parametrize("mode", ["reset_before", "http_500_before", "http_429", "hang_after"])
+def test_what_could_not_be_asked_is_asked_next_time_from_the_same_place(
+    left: PayPalWorld, mode: str
+) -> None:
+    before = EventCursor.objects.get().seen_until
+    left.control.add_fault(LISTS, mode, times=1, seconds=3)
+
+    assert find_missed(at=time_there(left)) == 0
+    assert EventCursor.objects.get().seen_until == before
+
+    assert find_missed(at=time_there(left)) == 1
+    assert EventCursor.objects.get().seen_until > before
+
+
+@db
+def test_whoever_dies_between_pages_takes_up_the_rest_next_time(
+    left: PayPalWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "PAGE", 2)
+    for _ in range(2):
+        approve_and_never_come_back(left)
+    pages = PayPalGateway.events_between
+    before = EventCursor.objects.get().seen_until
+
+    def dies(self: PayPalGateway, since: datetime, until: datetime) -> Any:
+        yield next(pages(self, since, until))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(PayPalGateway, "events_between", dies)
+    with pytest.raises(KeyboardInterrupt):
+        find_missed(at=time_there(left))
+    assert EventCursor.objects.get().seen_until == before
+    monkeypatch.setattr(PayPalGateway, "events_between", pages)
+
+    assert find_missed(at=time_there(left)) == 1
+
+
+@db
+def test_an_event_of_the_list_that_makes_no_sense_is_kept_apart_and_holds_up_nothing(
+    left: PayPalWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    senseless = b'{"id": "WH-1", "event_type": "PAYMENT.CAPTURE.COMPLETED", "resource": 7}'
+    pages = PayPalGateway.events_between
+
+    def more(self: PayPalGateway, since: datetime, until: datetime) -> Any:
+        yield [senseless]
+        yield from pages(self, since, until)
+
+    monkeypatch.setattr(PayPalGateway, "events_between", more)
+
+    assert find_missed(at=time_there(left)) == 1
+
+    refused = WebhookEvent.objects.get(state="refused")
+    assert (refused.is_signed, refused.result) == (False, "no event of a list")
 
 
 @db
@@ -95,96 +221,6 @@ def test_refunds_and_disputes_are_heard_of_by_asking(outage: PayPalWorld) -> Non
 
 
 @db
-def test_asking_again_finds_nothing_and_does_nothing(outage: PayPalWorld) -> None:
-    approve_and_never_come_back(outage)
-    find_missed(at=time_there(outage))
-    work_off(outage)
-    find_missed(at=time_there(outage))  # of the capture that was made then
-    work_off(outage)
-    told = PaymentEvent.objects.count()
-
-    assert find_missed(at=time_there(outage)) == 0
-    assert work_off(outage) == 0
-
-    assert PaymentEvent.objects.count() == told
-    assert set(WebhookEvent.objects.values_list("copies", flat=True)) == {1}
-
-
-@db
-def test_an_event_that_arrives_after_all_is_one_and_the_same(outage: PayPalWorld) -> None:
-    approve_and_never_come_back(outage)
-    found = find_missed(at=time_there(outage))
-    assert inbox_health(at=now() + timedelta(minutes=1)).missed == found == 1
-
-    outage.deliver()
-
-    event = WebhookEvent.objects.get(name="CHECKOUT.ORDER.APPROVED")
-    assert (event.is_polled, event.copies, event.is_signed) == (True, 2, True)
-    assert inbox_health(at=now() + timedelta(minutes=1)).missed == 0
-
-
-@db
-def test_what_has_arrived_is_not_said_to_be_missed(outage: PayPalWorld) -> None:
-    approve_and_never_come_back(outage)
-    for _ in range(2):  # it is captured then, of which another event tells
-        outage.deliver()
-
-    assert find_missed(at=time_there(outage)) == 0
-    assert set(WebhookEvent.objects.values_list("is_polled", flat=True)) == {False}
-
-
-@db
-def test_every_page_is_read(outage: PayPalWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "PAGE", 2)
-    for _ in range(5):
-        approve_and_never_come_back(outage)
-
-    assert find_missed(at=time_there(outage)) == 5
-
-    work_off(outage)
-    assert Payment.objects.filter(state="paid").count() == 5
-
-
-@db
-@pytest.mark.parametrize("mode", ["reset_before", "http_500_before", "http_429", "hang_after"])
-def test_what_could_not_be_asked_is_asked_next_time_from_the_same_place(
-    outage: PayPalWorld, mode: str
-) -> None:
-    approve_and_never_come_back(outage)
-    before = EventCursor.objects.get().seen_until
-    outage.control.add_fault(LISTS, mode, times=1, seconds=3)
-
-    assert find_missed(at=time_there(outage)) == 0
-    assert EventCursor.objects.get().seen_until == before
-
-    assert find_missed(at=time_there(outage)) == 1
-    assert EventCursor.objects.get().seen_until > before
-
-
-@db
-def test_whoever_dies_between_pages_takes_up_the_rest_next_time(
-    outage: PayPalWorld, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(asking, "PAGE", 2)
-    for _ in range(3):
-        approve_and_never_come_back(outage)
-    pages = PayPalGateway.events_between
-    before = EventCursor.objects.get().seen_until
-
-    def dies(self: PayPalGateway, since: datetime, until: datetime) -> Any:
-        yield next(pages(self, since, until))
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(PayPalGateway, "events_between", dies)
-    with pytest.raises(KeyboardInterrupt):
-        find_missed(at=time_there(outage))
-    assert EventCursor.objects.get().seen_until == before
-    monkeypatch.setattr(PayPalGateway, "events_between", pages)
-
-    assert find_missed(at=time_there(outage)) == 1
-
-
-@db
 def test_each_account_is_asked_from_its_own_place(
     outage: PayPalWorld, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,26 +233,6 @@ def test_each_account_is_asked_from_its_own_place(
     assert found == WebhookEvent.objects.filter(gateway="paypal").count() == 2
     assert EventCursor.objects.get(gateway="other").asked_at is None
     assert EventCursor.objects.get(gateway="paypal").asked_at is not None
-
-
-@db
-def test_an_event_of_the_list_that_makes_no_sense_is_kept_apart_and_holds_up_nothing(
-    outage: PayPalWorld, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    senseless = b'{"id": "WH-1", "event_type": "PAYMENT.CAPTURE.COMPLETED", "resource": 7}'
-    approve_and_never_come_back(outage)
-    pages = PayPalGateway.events_between
-
-    def more(self: PayPalGateway, since: datetime, until: datetime) -> Any:
-        yield [senseless]
-        yield from pages(self, since, until)
-
-    monkeypatch.setattr(PayPalGateway, "events_between", more)
-
-    assert find_missed(at=time_there(outage)) == 1
-
-    refused = WebhookEvent.objects.get(state="refused")
-    assert (refused.is_signed, refused.result) == (False, "no event of a list")
 
 
 def test_a_list_that_leads_in_a_circle_is_left() -> None:

@@ -15,20 +15,13 @@ from billing.services.payments.checkout import open_payment_page
 from billing.services.payments.stripe_events import find_missed_events, keep_event
 from billing.services.payments.webhook_inbox import work_off_waiting
 from tests.factories.subscriptions import make_customer
+from tests.gateway_scenes import Kept, gateway_scene
 from tests.stripe_world import PERSON, StripeWorld, invoice_of
 from tiktoktoe.kernel.clock import now
 
 pytestmark = pytest.mark.django_db
 DAY = 86_400
 LISTS = "GET /v1/events"
-
-
-@pytest.fixture
-def outage(stripe: StripeWorld) -> StripeWorld:
-    """Stripe, none of whose events arrives; the last one was seen just now."""
-    stripe.control.set_webhooks(loses=1.0)
-    find_missed_events(at=time_there(stripe))
-    return stripe
 
 
 def time_there(stripe: StripeWorld) -> datetime:
@@ -48,23 +41,37 @@ def pay_and_never_come_back(stripe: StripeWorld) -> Invoice:
     return invoice
 
 
+def missed(stripe: StripeWorld) -> None:
+    find_missed_events(at=time_there(stripe))
+    pay_and_never_come_back(stripe)
+
+
+kept = gateway_scene(missed, "stripe")
+
+
+@pytest.fixture
+def outage(kept: Kept, request: pytest.FixtureRequest) -> StripeWorld:
+    """Stripe, of which no event arrived since an invoice was paid there, and who paid is gone."""
+    world: StripeWorld = kept.back(request)
+    return world
+
+
 def test_days_without_an_endpoint_lose_nothing(outage: StripeWorld) -> None:
-    invoices = []
-    for _ in range(3):
-        invoices.append(pay_and_never_come_back(outage))
+    for _ in range(2):
         outage.control.advance_clock(2 * DAY)
+        pay_and_never_come_back(outage)
+    outage.control.advance_clock(2 * DAY)
 
     found = find_missed_events(at=time_there(outage))
     work_off(outage)
 
     assert found >= 3
-    assert {Invoice.objects.get(pk=invoice.pk).state for invoice in invoices} == {"paid"}
+    assert list(Invoice.objects.values_list("state", flat=True)) == ["paid"] * 3
     assert {event.state for event in WebhookEvent.objects.all()} == {"done"}
     assert WebhookEvent.objects.filter(is_polled=True).count() == found
 
 
 def test_asking_again_finds_nothing_and_does_nothing(outage: StripeWorld) -> None:
-    pay_and_never_come_back(outage)
     find_missed_events(at=time_there(outage))
     work_off(outage)
     told = PaymentEvent.objects.count()
@@ -77,7 +84,6 @@ def test_asking_again_finds_nothing_and_does_nothing(outage: StripeWorld) -> Non
 
 
 def test_an_event_that_arrives_after_all_is_one_and_the_same(outage: StripeWorld) -> None:
-    pay_and_never_come_back(outage)
     found = find_missed_events(at=time_there(outage))
     event = WebhookEvent.objects.filter(name="payment_intent.succeeded").get()
     assert inbox_health(at=now() + timedelta(minutes=1)).missed == found
@@ -97,7 +103,7 @@ def test_an_event_that_arrives_after_all_is_one_and_the_same(outage: StripeWorld
 
 def test_every_page_is_read(outage: StripeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asking, "PAGE", 3)
-    for _ in range(3):
+    for _ in range(2):
         pay_and_never_come_back(outage)
 
     find_missed_events(at=time_there(outage))
@@ -110,7 +116,6 @@ def test_every_page_is_read(outage: StripeWorld, monkeypatch: pytest.MonkeyPatch
 def test_what_could_not_be_asked_is_asked_next_time_from_the_same_place(
     outage: StripeWorld, mode: str
 ) -> None:
-    pay_and_never_come_back(outage)
     before = EventCursor.objects.get().seen_until
     outage.control.add_fault(LISTS, mode, times=1)
 
@@ -125,7 +130,6 @@ def test_whoever_dies_between_pages_takes_up_the_rest_next_time(
     outage: StripeWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asking, "PAGE", 2)
-    pay_and_never_come_back(outage)
     pages = asking.events_since
     before = EventCursor.objects.get().seen_until
 
@@ -147,7 +151,6 @@ def test_whoever_dies_between_pages_takes_up_the_rest_next_time(
 
 def test_the_mirror_hears_of_it_too(outage: StripeWorld) -> None:
     mirror_account()
-    pay_and_never_come_back(outage)
 
     find_missed_events(at=time_there(outage))
 
@@ -162,7 +165,6 @@ def test_a_mirror_that_stumbles_keeps_nothing_from_us(
         raise ValueError("a field that nobody expected")
 
     monkeypatch.setattr(stripe_events, "mirror_event", stumbles)
-    pay_and_never_come_back(outage)
 
     find_missed_events(at=time_there(outage))
     work_off(outage)
