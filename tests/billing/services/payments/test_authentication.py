@@ -9,8 +9,8 @@ from billing.models import ExemptionRule, Invoice, PaymentAttempt
 from billing.services.payments.authentication import authentications_of_page
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.checkout import confirm_payment, open_payment_page
-from tests.factories.billing import open_invoice
-from tests.factories.subscriptions import make_customer, published_version, recurring
+from tests.factories.billing import one_off_invoice
+from tests.factories.subscriptions import make_customer
 from tests.gateway_world import GatewayWorld, customer_with
 from tests.scripted_gateway import TwoGateways, declined, gateways
 from tests.stripe_world import NOW, PERSON, first_invoice_of, invoice_of, later
@@ -33,8 +33,7 @@ def asked(attempt: PaymentAttempt) -> tuple[str, str]:
 
 def european_invoice(amount: str = "20.00") -> Invoice:
     customer = make_customer(currency="EUR", country="FR", is_tax_exempt=True)
-    version = published_version(recurring(amount=amount), currency="EUR")
-    return open_invoice(NOW, customer=customer, version=version)
+    return one_off_invoice(NOW, customer=customer, amount=amount)
 
 
 def test_a_stored_card_is_charged_as_the_merchants_own(world: GatewayWorld) -> None:
@@ -62,8 +61,7 @@ def test_a_low_amount_is_let_off_until_the_limits_are_reached(world: GatewayWorl
     ExemptionRule.objects.update(count_maximum=1)
 
     customer = attempt.payment.customer
-    version = published_version(recurring(amount="20.00"), currency="EUR")
-    again = page(world, open_invoice(NOW, customer=customer, version=version))
+    again = page(world, one_off_invoice(NOW, customer=customer, amount="20.00"))
 
     assert asked(again) == ("nothing", "")
 
