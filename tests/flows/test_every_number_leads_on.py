@@ -72,6 +72,7 @@ def arrange(stripe: StripeWorld) -> None:
     mornings = [JAN_1 + timedelta(days=day, hours=9) for day in range(40)]
     for some in (mornings[:20], mornings[20:]):
         use_together([event_of(customer, 1800, at) for at in some], at=some[-1])
+    use_together([event_of(customer, 1, JAN_1)], at=mornings[-1])  # too late: it is refused
     change_plan(
         subscription=subscription,
         plan_version=large,
