@@ -74,6 +74,8 @@ def test_it_leaves_no_row_behind_and_says_what_differs_and_every_document_in_exa
     run_billing(at=JAN_1.replace(month=3))
     before, invoices = rows_of_everything(), list(Invoice.objects.values())
 
+    with pytest.raises(CommandError, match="'gold' is no plan"):
+        simulated(tmp_path, BASIC.replace("plan: basic", "plan: gold"))
     printed, code = simulated(tmp_path, PLAYED, "--format", "json")
 
     assert (rows_of_everything(), list(Invoice.objects.values())) == (before, invoices)
