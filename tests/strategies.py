@@ -1,12 +1,12 @@
 """What property tests draw from: amounts, quantities, periods of real time zones."""
 
-import os
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from tests.thorough import IS_THOROUGH
 from tiktoktoe.kernel.money import Money, from_minor
 from tiktoktoe.kernel.periods import Interval, IntervalUnit, Period
 
@@ -19,12 +19,11 @@ settings.load_profile("house")
 def histories(usual: int, *, thorough: int) -> settings:
     """How many examples that live through the database: each takes a quarter of a second or more.
 
-    `HYPOTHESIS_PROFILE=thorough make test` plays the larger number. Each example is to begin with
+    `THOROUGH=1 make test` plays the larger number. Each example is to begin with
     the same rows: tests.shared_world.undone.
     """
-    is_thorough = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
     return settings(
-        max_examples=thorough if is_thorough else usual,
+        max_examples=thorough if IS_THOROUGH else usual,
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )

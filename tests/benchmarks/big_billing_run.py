@@ -8,7 +8,7 @@ the run, then the limit, all in one process on one database.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from billing.services.invoices.renewal import run_billing
 from subscriptions.models import Meter, PlanVersion, Subscription
@@ -22,6 +22,7 @@ from tests.benchmarks.billing_run import (
     check_run,
     naive_loop,
     per_second,
+    run_statements,
     set_based,
 )
 from tiktoktoe.kernel.ids import short_id
@@ -106,17 +107,16 @@ def run(*, say: Say = print, sizes: Sequence[int] = SIZES) -> list[Size]:
 @transaction.atomic
 def set_up(version: PlanVersion, *, subscriptions: int) -> None:
     """So many new subscriptions that are due on February 1st, by one statement a table."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            SET_UP,
-            {
-                "batch": short_id("big"),
-                "count": subscriptions,
-                "version": version.pk,
-                "meter": Meter.objects.get(code="api_calls").pk,
-                "start": JAN_1,
-                "end": FEB_1,
-                "days": DAYS,
-            },
-        )
+    run_statements(
+        SET_UP,
+        {
+            "batch": short_id("big"),
+            "count": subscriptions,
+            "version": version.pk,
+            "meter": Meter.objects.get(code="api_calls").pk,
+            "start": JAN_1,
+            "end": FEB_1,
+            "days": DAYS,
+        },
+    )
     assert Subscription.objects.filter(next_billing_at=FEB_1).count() == subscriptions

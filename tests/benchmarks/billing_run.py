@@ -7,7 +7,7 @@ is written first: a transaction for each subscription, a query for each thing it
 SQL way is the limit: one statement a table, with prices and steps known beforehand.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -17,6 +17,7 @@ from time import perf_counter
 
 from django.conf import settings
 from django.db import connection, transaction
+from psycopg import ClientCursor
 
 from billing.domain.derivation import rated_derivation
 from billing.domain.rating import rate
@@ -336,15 +337,20 @@ def set_based(version: PlanVersion) -> None:
     """The same rows by one statement a table; it knows the prices and steps beforehand."""
     prices = {price.code: price.pk for price in version.prices.all()}
     meter = Meter.objects.get(code="api_calls")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            SET_BASED,
-            {
-                "meter": meter.pk,
-                "at": FEB_1,
-                "start": JAN_1,
-                "end": MAR_1,
-                "calls": prices["calls"],
-                "base": prices["base"],
-            },
-        )
+    run_statements(
+        SET_BASED,
+        {
+            "meter": meter.pk,
+            "at": FEB_1,
+            "start": JAN_1,
+            "end": MAR_1,
+            "calls": prices["calls"],
+            "base": prices["base"],
+        },
+    )
+
+
+def run_statements(statements: str, values: Mapping[str, object]) -> None:
+    """Run several statements at once, with values in them; PostgreSQL binds those of one only."""
+    with ClientCursor(connection.connection) as cursor:
+        cursor.execute(statements, values, prepare=False)

@@ -289,8 +289,9 @@ window.lookAtPage = (() => {
     };
 
     // scope: "page" is everything; "size" what another size can change; "colours" what a theme can.
+    // isThorough: axe is asked about everything at each look, and nothing that is known counts.
     return async (terms) => {
-        const { tags, known, scope } = JSON.parse(terms);
+        const { tags, known, scope, isThorough } = JSON.parse(terms);
         const stopped = window.cspViolations;
         const drawnAs = drawing();
         known.forEach((word) => passed.add(word));
@@ -312,22 +313,26 @@ window.lookAtPage = (() => {
         );
         const measured = targets.map(([element]) => element);
         const scrolling = scope === "colours" ? [] : visible.filter(scrollsWithoutKeys);
+        const everything = isThorough ? [...document.querySelectorAll("*")] : [];
         const elements = {
             "color-contrast": unknown,
             "link-in-text-block": unknown,
             "target-size": measured,
             "scrollable-region-focusable": scrolling,
+            ...(isThorough && Object.fromEntries([...asked.keys()].map((id) => [id, everything]))),
         };
         const some = [...unknown, ...measured, ...scrolling];
 
-        const isWhole = scope === "page" || !inSight;
+        const isWhole = isThorough || scope === "page" || !inSight;
         const word = (element) => short(`${isWhole ? "frame" : innerWidth} ${bare(element)}`);
         let parts = [];
         let context = { include: outermost(some) };
         if (isWhole) {
             parts = outermost(document.querySelectorAll("header, nav, aside, footer"));
             const isDone = (one) =>
-                passed.has(word(one)) && !some.some((element) => one.contains(element));
+                !isThorough &&
+                passed.has(word(one)) &&
+                !some.some((element) => one.contains(element));
             const exclude = parts.filter(isDone);
             context = exclude.length ? { exclude } : document;
             inSight = new Set(visible);

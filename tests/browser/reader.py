@@ -13,6 +13,7 @@ from django.conf import settings
 from django.test import Client
 from playwright.sync_api import ConsoleMessage, Error, Page
 
+from tests.thorough import IS_THOROUGH
 from tiktoktoe.accounts.models import User
 
 Theme = Literal["light", "dark"]
@@ -193,7 +194,7 @@ def look(page: Page, scope: Scope = "page") -> Seen:
     """
     # As a text: Playwright would look at each word on its way. A page remembers what it was told.
     known = list(passed) if scope == "page" else []
-    terms = json.dumps({"tags": WCAG, "known": known, "scope": scope})
+    terms = json.dumps({"tags": WCAG, "known": known, "scope": scope, "isThorough": IS_THOROUGH})
     answer = json.loads(page.evaluate(LOOK, terms))
     passed.update(answer["passed"])
     faults = [f"{rule}: {html[:160]} {summary[:300]}" for rule, html, summary in answer["faults"]]
