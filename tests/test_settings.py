@@ -8,10 +8,11 @@ import httpx
 import pytest
 import stripe as stripe_library
 from django.conf import settings as tests_settings
-from django.db.backends.postgresql.base import DatabaseWrapper, ServerBindingCursor
+from django.db.backends.postgresql.base import DatabaseWrapper
 from django.test import Client
 
 from tests.settings import NOBODY
+from tiktoktoe.cursors import BindingCursor
 from tiktoktoe.launcher.places import ROOT
 
 
@@ -88,4 +89,5 @@ def test_nothing_is_prepared_so_a_pooler_may_stand_before_the_database(
     wrapper = DatabaseWrapper(database | {"TIME_ZONE": None})
 
     assert wrapper.get_connection_params()["prepare_threshold"] is None
-    assert wrapper.get_connection_params()["cursor_factory"] is ServerBindingCursor
+    assert wrapper.get_connection_params()["cursor_factory"] is BindingCursor
+    assert wrapper.features.uses_server_side_binding

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import django_stubs_ext
 
+from tiktoktoe.cursors import BindingCursor
 from tiktoktoe.env import (
     database_from_url,
     env_accounts,
@@ -130,6 +131,7 @@ DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"]["OPTIONS"] = {
     **DATABASES["default"]["OPTIONS"],  # type: ignore[dict-item]
     "server_side_binding": True,
+    "cursor_factory": BindingCursor,
 }
 # The application works as a role that may not rewrite the books; migrations
 # run as the owner, so they leave this empty.

@@ -2,9 +2,8 @@
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from itertools import islice
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -42,8 +41,7 @@ def take_in(*, at: datetime) -> int:
     for name in bank_names():
         door = bank_named(name).door
         try:
-            lying = door.deliveries()
-            while batch := list(islice(lying, TOGETHER)):
+            for batch in _together(door.deliveries()):
                 new += _store(name, batch, at)
                 for delivery in batch:
                     door.put_aside(delivery.name)
@@ -62,6 +60,23 @@ def work_off_deliveries(*, at: datetime) -> int:
             logger.exception("bank message not worked off", extra={"delivery": str(pk)})
             _note_failure(pk, error)
     return len(ids)
+
+
+def _together(lying: Iterable[Delivery]) -> Iterator[list[Delivery]]:
+    """Some at a time; those that lie before one that cannot be read too."""
+    batch: list[Delivery] = []
+    try:
+        for delivery in lying:
+            batch.append(delivery)
+            if len(batch) == TOGETHER:
+                yield batch
+                batch = []
+    except GatewayUnavailable:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
 
 
 @standing

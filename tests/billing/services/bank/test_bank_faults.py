@@ -3,6 +3,7 @@
 import os
 import signal
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +11,11 @@ from django.db import connections
 
 from billing.gateways.bank_door import BankDoor
 from billing.models import BankDelivery, BankFile, BankOrder, Payment
+from billing.services.bank.inbox import take_in
 from billing.services.bank.rail import turn_bank_rail
 from tests.bank_world import BankWorld
 from tests.billing.services.bank_scene import DebitScene
+from tests.stripe_world import NOW
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -83,3 +86,22 @@ def test_two_workers_at_once_write_each_order_into_one_file(bank: BankWorld) -> 
     assert [child.exitcode for child in children] == [0, 0]
     assert len(rows) == len({row["end_to_end_id"] for row in rows}) == 6
     assert BankOrder.objects.filter(file__isnull=False).count() == 6
+
+
+def test_what_cannot_be_read_keeps_nothing_before_it_from_being_taken_in(
+    bank: BankWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("1", "2", "3"):
+        (bank.incoming / name).write_text(name)
+    read = Path.read_bytes
+
+    def read_some(path: Path) -> bytes:
+        if path.name == "2":
+            raise PermissionError(path)
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_some)
+
+    assert take_in(at=NOW) == 1
+    assert sorted(path.name for path in bank.incoming.iterdir() if path.is_file()) == ["2", "3"]
+    assert BankDelivery.objects.get().name == "1"
