@@ -32,7 +32,7 @@ from tiktoktoe.kernel.errors import TikTokToeError
 pytestmark = pytest.mark.django_db
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Pacific/Auckland", "Asia/Kolkata"]
-few = histories(5, thorough=12)
+few = histories(10, thorough=30)
 step = st.one_of(
     st.tuples(st.just("use"), st.integers(0, 50_000)),
     st.tuples(st.just("change"), st.integers(0, 2)),

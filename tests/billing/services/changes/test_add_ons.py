@@ -167,7 +167,7 @@ def test_the_database_keeps_each_add_on_there_once_and_of_its_kind() -> None:
         Plan.objects.filter(pk=version.plan_id).update(is_add_on=False)
 
 
-@histories(6, thorough=15)
+@histories(12, thorough=40)
 @given(
     st.lists(st.tuples(st.integers(1, 30), st.integers(0, 4)), min_size=1, max_size=6).map(
         lambda changes: sorted(changes, key=lambda change: change[0])

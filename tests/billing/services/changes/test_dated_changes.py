@@ -500,7 +500,7 @@ def history(subscription: Subscription) -> list[tuple[str, ...]]:
     return [*billed(subscription), *[(str(n.total),) for n in notes]]
 
 
-@histories(6, thorough=12)
+@histories(12, thorough=30)
 @given(
     policy=st.sampled_from(["own", "lago", "killbill", "stripe"]),
     days=st.integers(5, 100).filter(lambda n: (date(2026, 1, 1) + timedelta(days=n)).day != 1),

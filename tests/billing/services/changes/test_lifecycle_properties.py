@@ -170,7 +170,7 @@ def worth_of_service(subscription: Subscription, until: datetime) -> Fraction:
     return worth
 
 
-@histories(7, thorough=20)
+@histories(15, thorough=40)
 @given(
     steps=st.lists(st.tuples(step, st.integers(0, 6)), min_size=4, max_size=10),
     policy=st.sampled_from(["own", "lago"]),

@@ -250,7 +250,7 @@ def test_a_cancellation_after_a_scheduled_change_wins() -> None:
     assert Invoice.objects.count() == 1
 
 
-@histories(6, thorough=15)
+@histories(12, thorough=40)
 @given(
     cents=st.lists(st.integers(0, 50_000), min_size=2, max_size=4),
     days=st.lists(st.integers(1, 31), min_size=3, max_size=3).map(sorted),

@@ -185,7 +185,7 @@ def test_what_is_shown_is_what_is_billed(case: Callable[[], Case], first: str, a
     assert billed(begun.invoices.order_by("created_at").last()) == shown(seen.following)
 
 
-@histories(3, thorough=12)
+@histories(6, thorough=12)
 @given(
     day=st.dates(date(2026, 1, 7), date(2026, 3, 31)),
     terms=st.fixed_dictionaries(

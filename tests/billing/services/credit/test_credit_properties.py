@@ -304,7 +304,7 @@ def afterwards_nothing() -> Iterator[None]:
         transaction.savepoint_rollback(here)
 
 
-@histories(3, thorough=7)
+@histories(7, thorough=20)
 @given(
     steps=st.lists(st.tuples(step, st.integers(0, 9)), min_size=5, max_size=12),
     policy=st.sampled_from(["own", "lago", "stripe"]),

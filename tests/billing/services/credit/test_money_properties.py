@@ -234,7 +234,7 @@ def check_periods(history: MoneyHistory) -> None:
     assert len(known) == len(set(known))
 
 
-@histories(3, thorough=6)
+@histories(6, thorough=15)
 @given(
     steps=st.lists(st.tuples(step, st.integers(0, 16)), min_size=4, max_size=8),
     policy=st.sampled_from(["own", "lago"]),

@@ -286,7 +286,7 @@ def test_documents_show_prices_with_tax_and_what_is_in_them() -> None:
     parts=st.lists(st.integers(1, 10**5), max_size=4),
     percentage=st.sampled_from(["19", "7", "5.5", "25"]),
 )
-@histories(6, thorough=15)
+@histories(12, thorough=40)
 @undone()
 def test_no_cent_of_a_price_with_tax_is_lost_by_credit_notes(
     price: int, parts: list[int], percentage: str

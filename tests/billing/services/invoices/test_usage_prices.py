@@ -177,7 +177,7 @@ def test_an_event_without_its_amount_is_refused() -> None:
     assert [(r.field, r.code) for r in result.refused] == [("properties.cost", "invalid")]
 
 
-@histories(6, thorough=15)
+@histories(12, thorough=40)
 @given(
     quantities=st.lists(st.decimals("0", "500", places=2), min_size=1, max_size=6),
     terms=st.builds(
@@ -389,7 +389,7 @@ CHANGES = st.lists(
 )
 
 
-@histories(6, thorough=15)
+@histories(12, thorough=40)
 @given(changes=CHANGES, first=st.integers(1, 15), after=st.integers(16, 29))
 @undone()
 def test_levels_are_the_same_in_sql_and_in_the_arithmetic(
