@@ -82,18 +82,19 @@ def test_a_return_that_is_told_again_and_again_counts_once(scene: DebitScene) ->
 
 
 @pytest.mark.parametrize(
-    ("day", "words"),
+    ("day", "code", "words"),
     [
-        (date(2026, 3, 11), None),
-        (date(2026, 3, 12), "more than 5 bank days after the debit: object to it"),
+        (date(2026, 3, 11), "AM04", None),
+        (date(2026, 3, 12), "AM04", "more than 5 bank days after the debit: object to it"),
+        (date(2026, 3, 12), "MD06", None),  # for which there are 8 weeks
     ],
 )
 def test_a_return_beyond_its_time_is_recorded_and_says_so(
-    scene: DebitScene, day: date, words: str | None
+    scene: DebitScene, day: date, code: str, words: str | None
 ) -> None:
     order = scene.order()
     scene.bank.advance(to=day)
-    scene.bank.refuse(order.end_to_end_id, "AM04")
+    scene.bank.refuse(order.end_to_end_id, code)
     scene.at = scene.at.replace(day=day.day)
     scene.turn()
 
