@@ -7,7 +7,14 @@ import pytest
 from django.db import IntegrityError
 from django.test import Client
 
-from billing.models import Payment, PaymentAttempt, PaymentMethod, WebhookEvent
+from billing.models import (
+    Invoice,
+    Payment,
+    PaymentAttempt,
+    PaymentEvent,
+    PaymentMethod,
+    WebhookEvent,
+)
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.checkout import open_payment_page
 from billing.services.payments.refunds import refund_payment
@@ -213,6 +220,11 @@ def test_events_in_any_order_come_to_the_same_end(adyen: AdyenWorld) -> None:
 
     refund.refresh_from_db()
     assert refund.state == "succeeded"
+    # The charge's own event came after that: what was given back stays so, and is owed again.
+    owed = Invoice.objects.get()
+    assert Payment.objects.get().amount_refunded == Money("30.00", "USD")
+    assert (owed.state, owed.amount_due) == ("open", Money("30.00", "USD"))
+    assert PaymentEvent.objects.filter(event="payment_paid").count() == 1
     assert not WebhookEvent.objects.exclude(state="done").exists()
 
 
