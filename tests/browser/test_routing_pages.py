@@ -2,6 +2,7 @@
 
 import os
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +16,7 @@ from billing.gateways.base import Outcome
 from billing.models import OutcomeClaim, Payment, ProcessorFeeRule, RoutingPolicy, RoutingRule
 from billing.services.payments.charging import charge_invoice
 from billing.services.payments.corrections import propose_correction
+from billing.services.payments.holds import hold_invoice
 from billing.services.payments.payment_events import record_event
 from billing.services.payments.refunds import refund_payment
 from billing.services.payments.routing_policies import draft_policy
@@ -24,7 +26,7 @@ from subscriptions.models import Customer
 from subscriptions.services.transitions import Actor
 from tests.browser.reader import DESKTOP, PHONE, Reader
 from tests.factories.accounts import make_user
-from tests.scripted_gateway import LOST, TwoGateways, declined, gateways
+from tests.scripted_gateway import CARDS, LOST, TwoGateways, declined, gateways
 from tests.stripe_world import NOW, PERSON, first_invoice_of, later
 from tiktoktoe.kernel.clock import now
 from tiktoktoe.kernel.errors import Conflict
@@ -34,6 +36,7 @@ __all__ = ["gateways"]  # fixture
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PICTURES = os.environ.get("PICTURES", "")
+SHOWN = {"unknown": "Holds past their date"}
 
 
 def _charge(gateways: TwoGateways, *, customer: Customer | None = None) -> Payment:
@@ -58,6 +61,7 @@ def test_pages_of_routing_are_good_pages(
     _cost_more_than_expected(paid)
     _lose_a_refund(gateways, paid)
     _contradict(failed)
+    _hold_until_past_its_date(gateways)
     draft = draft_policy(user=make_user(), at=NOW)
     RoutingRule.objects.create(
         policy=draft, position=1, name="all to beta", effect="only", gateways=["beta"]
@@ -72,7 +76,7 @@ def test_pages_of_routing_are_good_pages(
         "reviews": "/payments/reviews/",
         "unknown": "/payments/unknown/",
     }.items():
-        finance_reader.audit(path)
+        finance_reader.audit(path, shows=SHOWN.get(name, ""))
         _picture(finance_reader, name)
 
 
@@ -100,6 +104,13 @@ def _lose_a_refund(gateways: TwoGateways, payment: Payment) -> None:
         actor=Actor(source="finance", user=make_user()),
         at=later(days=2),
     )
+
+
+def _hold_until_past_its_date(gateways: TwoGateways) -> None:
+    """For a week, long ago, and the gateway has not said what became of it."""
+    gateways.alpha.capabilities = replace(CARDS, authorization_lasts=timedelta(days=7))
+    invoice = first_invoice_of(gateways.customer_with_card(held_by="alpha"))
+    hold_invoice(invoice=invoice, actor=PERSON, at=NOW)
 
 
 def _contradict(payment: Payment) -> None:
