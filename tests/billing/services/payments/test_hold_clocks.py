@@ -12,6 +12,7 @@ from billing.services.changes.customer_clocks import advance_clock
 from billing.services.payments.holds import capture_hold, hold_invoice
 from billing.services.payments.lapsing_holds import let_go_of_lapsing
 from billing.services.payments.operations import reconcile_operations
+from billing.services.payments.reconciling import reconcile_attempts
 from subscriptions.models import CustomerClock
 from subscriptions.services.customer_clocks import create_clock, set_clock
 from tests import scripted_gateway
@@ -72,8 +73,10 @@ def test_a_hold_is_let_go_before_it_lapses_by_its_customers_clock(
     gateways.alpha.void = lambda _: Outcome(answer=Answer.ABANDONED)  # type: ignore[attr-defined]
 
     assert let_go_of_lapsing(at=later(days=30)) == 0
+    assert reconcile_attempts(at=later(days=6), clock=clock) == 1
+    assert PaymentAttempt.objects.get().state == "authorized"  # a look leaves it as it is
     set_clock(clock=clock, to=later(days=6.4))
-    PaymentAttempt.objects.update(next_check_at=later(days=8))  # the looks are another test's
+    PaymentAttempt.objects.update(next_check_at=later(days=8))  # that look was one of many
     advance_clock(clock=clock, to=later(days=6.6))
 
     (void,) = PaymentOperation.objects.all()
