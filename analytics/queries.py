@@ -21,6 +21,7 @@ from billing.models import (
     Refund,
 )
 from billing.models.invoices import LEFT_TO_PAY, InvoiceQuerySet
+from finance.queries import currencies_used
 from subscriptions.models import RejectedEvent, Subscription
 from tiktoktoe.kernel.clock import utc
 from tiktoktoe.kernel.money import Money, zero
@@ -66,9 +67,10 @@ class SumOf:
 
 
 def currencies() -> list[str]:
-    """The currencies that subscriptions are in, the most used first."""
+    """The currencies that subscriptions are in, the most used first; then others of the books."""
     rows = Subscription.objects.values("currency").annotate(n=Count("pk")).order_by("-n")
-    return [row["currency"] for row in rows]
+    subscribed = [row["currency"] for row in rows]
+    return [*subscribed, *(code for code in currencies_used() if code not in subscribed)]
 
 
 def mrr_at(at: datetime, currency: str) -> Money:

@@ -9,12 +9,31 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Q, QuerySet, Sum
 
 from finance.domain.chart import RECEIVABLE
 from finance.models import MAIN_BOOKS, Account, Entity, Posting
 
 LEDGER_ORDER = ("-effective_on", "-entry_id", "-line_no")
+
+# From one pair of account and currency to the next: as many looks into the index
+# posting_of_account as there are pairs, however many postings.
+_USED = """
+WITH RECURSIVE used AS (
+    (SELECT account_id, currency FROM finance_posting
+     WHERE %(account)s::bigint IS NULL OR account_id = %(account)s::bigint
+     ORDER BY account_id, currency LIMIT 1)
+    UNION ALL
+    SELECT beyond.* FROM used, LATERAL (
+        SELECT account_id, currency FROM finance_posting
+        WHERE (account_id, currency) > (used.account_id, used.currency)
+          AND (%(account)s::bigint IS NULL OR account_id = %(account)s::bigint)
+        ORDER BY account_id, currency LIMIT 1
+    ) beyond
+)
+SELECT DISTINCT currency FROM used
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +132,9 @@ class Receivable:
 
 def currencies_used(account: Account | None = None) -> list[str]:
     """The currencies that have been posted in, or on an account; that of the books first."""
-    postings = Posting.objects.filter(account=account) if account else Posting.objects.all()
-    used = set(postings.order_by().values_list("currency", flat=True).distinct())
+    with connection.cursor() as cursor:
+        cursor.execute(_USED, {"account": account.pk if account else None})
+        used = {currency for (currency,) in cursor.fetchall()}
     own = Entity.objects.values_list("functional_currency", flat=True).get(pk=MAIN_BOOKS)
     return sorted(used, key=lambda currency: (currency != own, currency))
 

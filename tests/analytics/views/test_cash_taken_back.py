@@ -7,6 +7,7 @@ from django.test import Client
 
 from analytics.queries import cash_in, taken_back_in
 from billing.domain.disputes import DisputeState
+from finance.services.posting import post_documents
 from tests.billing.services.disputes.test_disputes import (
     MONEY,
     NOTHING,
@@ -18,7 +19,6 @@ from tests.billing.services.disputes.test_disputes import (
     tell,
 )
 from tests.factories.accounts import make_user
-from tests.factories.subscriptions import subscription_since
 from tests.scripted_gateway import TwoGateways
 from tests.stripe_world import NOW
 from tiktoktoe.kernel import clock
@@ -47,8 +47,8 @@ def test_a_disputed_payment_is_no_cash_until_the_dispute_is_won(gateways: TwoGat
 
 
 def test_the_page_of_cash_names_what_was_taken_back(gateways: TwoGateways) -> None:
-    subscription_since(NOW)  # the page is in the currencies of subscriptions
     dispute = tell(paid_by_hand(gateways), report(DisputeState.NEEDS_RESPONSE, movements=taken()))
+    post_documents(at=NOW)  # the page is in the currencies of the books
     client = Client()
     client.force_login(make_user())
 

@@ -5,8 +5,13 @@ from django.test import Client
 
 from analytics.services.movements import record_movements
 from billing.services.payments.charging import charge_invoice
+from finance.domain import chart
+from finance.models import Account
+from finance.queries import currencies_used
+from finance.services.posting import post_documents
 from tests.factories.accounts import make_user
-from tests.factories.subscriptions import JAN_1, make_member, subscription_since
+from tests.factories.billing import one_off_invoice
+from tests.factories.subscriptions import JAN_1, make_customer, make_member, subscription_since
 from tests.stripe_world import (
     NOW,
     PERSON,
@@ -41,6 +46,20 @@ def test_the_overview_shows_mrr_and_leads_to_its_movements() -> None:
     assert "$99.00" in overview.content.decode()
     assert "/overview/mrr/?currency=USD" in overview.content.decode()
     assert subscription.customer.name in mrr.content.decode()
+
+
+def test_a_currency_that_is_only_charged_once_in_is_there_too() -> None:
+    subscription_since(JAN_1)
+    once = one_off_invoice(customer=make_customer(currency="JPY"), amount="7000")
+    post_documents(at=FEB_10)
+
+    page = client_of(Role.FINANCE).get("/overview/")
+    other = client_of(Role.FINANCE).get("/overview/?currency=JPY")
+
+    assert page.context["currency"] == "USD"
+    assert page.context["currencies"] == ["USD", "JPY"]
+    assert other.context["owed"].amount == once.total == Money(7000, "JPY")
+    assert currencies_used(Account.objects.get(code=chart.RECEIVABLE)) == ["JPY"]
 
 
 def test_the_overview_of_an_empty_company_works() -> None:
