@@ -8,8 +8,18 @@ import pytest
 from django.db.models import QuerySet
 
 from billing.domain.announcements import RENEWS_SOON, TRIAL_ENDS_SOON
-from billing.models import DunningRun, Invoice, Notice, Payment, PaymentAttempt
+from billing.models import (
+    DunningRun,
+    Invoice,
+    Notice,
+    Payment,
+    PaymentAttempt,
+    PaymentOperation,
+    Refund,
+    WebhookDelivery,
+)
 from billing.services.announcements.announcing import announce_new
+from billing.services.announcements.webhook_endpoints import create_endpoint
 from billing.services.changes.clock_instants import next_instant
 from billing.services.changes.expiring import PATIENCE
 from billing.services.dunning.runs import open_runs
@@ -23,6 +33,7 @@ from tests.factories.billing import open_invoice
 from tests.factories.dunning import campaign_in_force
 from tests.factories.subscriptions import JAN_1, TEST_ACTOR, make_customer
 from tests.shared_world import shared_world, undone
+from tiktoktoe.kernel.ids import uuid7
 
 pytestmark = pytest.mark.django_db
 MAY_1, JUNE_1, JULY_1 = (datetime(2027, month, 1, tzinfo=UTC) for month in (5, 6, 7))
@@ -41,7 +52,15 @@ def lives_by_a_clock() -> CustomerClock:
     clock = create_clock(code="mine", starts_at=JAN_1, at=JAN_1)
     invoice = open_invoice(customer=make_customer(clock=clock))
     terms: dict[str, Any] = {"channel": Channel.HOSTED_PAGE, "gateway": "stripe"}
-    open_attempt(invoice=invoice, actor=TEST_ACTOR, at=JAN_1, **terms)
+    attempt = open_attempt(invoice=invoice, actor=TEST_ACTOR, at=JAN_1, **terms)
+    asked: dict[str, Any] = {"currency": "USD", "amount": 1, "requested_at": JAN_1}
+    Refund.objects.create(
+        id=uuid7(), payment=attempt.payment, attempt=attempt, idempotency_key="r", **asked
+    )
+    PaymentOperation.objects.create(
+        id=uuid7(), attempt=attempt, kind="capture", idempotency_key="c", **asked
+    )
+    create_endpoint(url="https://a.example/", kinds=["invoice.finalized"], at=JAN_1)
     announce_new(at=JAN_1, clock=clock)
     campaign_in_force("7 email", at=JAN_1)
     open_runs(at=JAN_1 + timedelta(days=60), clock=clock)
@@ -59,6 +78,9 @@ DUE: list[tuple[QuerySet[Any], str, timedelta]] = [
     (Invoice.objects.filter(state="draft"), "review_until", AT_ONCE),
     (Payment.objects.all(), "next_attempt_at", AT_ONCE),
     (PaymentAttempt.objects.all(), "next_check_at", AT_ONCE),
+    (Refund.objects.all(), "next_check_at", AT_ONCE),
+    (PaymentOperation.objects.all(), "next_check_at", AT_ONCE),
+    (WebhookDelivery.objects.all(), "next_try_at", AT_ONCE),
     (DunningRun.objects.all(), "next_step_at", AT_ONCE),
     (Notice.objects.all(), "next_try_at", AT_ONCE),
 ]
