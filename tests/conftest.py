@@ -50,7 +50,7 @@ def pytest_collection() -> Iterator[None]:
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
     """Let a world go with the last test in a row that began with it; see tests/shared_world.py."""
-    end_shared_world(nextitem)
+    end_shared_world(nextitem, is_end=nextitem is None)
 
 
 @pytest.fixture(scope="session")

@@ -92,11 +92,16 @@ def _begin(
     _standing.append(_Standing(arrange, about, world, around, blocker))
 
 
-def end_shared_world(next_item: pytest.Item | None = None) -> None:
-    """Undo the world that stands, unless the next test begins with it too."""
+def end_shared_world(next_item: pytest.Item | None = None, *, is_end: bool = False) -> None:
+    """Undo the world that stands, unless the next test begins with it too.
+
+    At the end of the session a live server may have closed the connection, and so undone it.
+    """
     if not _standing or _asks_for(next_item, _standing[0]):
         return
     gone = _standing.pop()
+    if is_end and not connection.in_atomic_block:
+        return
     with gone.blocker.unblock():
         transaction.set_rollback(True)
         gone.around.__exit__(None, None, None)

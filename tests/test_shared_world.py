@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
@@ -10,9 +11,10 @@ from django.db import IntegrityError, connection, transaction
 from billing.models import Invoice
 from billing.services.invoices.invoicing import void_invoice
 from subscriptions.models import Customer
+from tests import shared_world as worlds
 from tests.factories.billing import open_invoice
 from tests.factories.subscriptions import JAN_1, make_customer
-from tests.shared_world import shared_world, undone
+from tests.shared_world import end_shared_world, shared_world, undone
 
 pytestmark = pytest.mark.django_db
 arranged: list[UUID] = []
@@ -73,3 +75,14 @@ def test_what_is_done_in_between_is_undone() -> None:
             assert Customer.objects.count() == 1
 
     assert Customer.objects.count() == 0
+
+
+def test_at_the_sessions_end_a_closed_connection_has_undone_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(worlds, "_standing", ["a world, and nothing to undo it with"])
+    monkeypatch.setattr(worlds, "connection", SimpleNamespace(in_atomic_block=False))
+
+    end_shared_world(is_end=True)
+
+    assert worlds._standing == []
