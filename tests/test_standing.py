@@ -21,7 +21,7 @@ from billing.queries.planned_prices import planned_versions
 from billing.queries.timeline import PER_PAGE, SOURCES, latest
 from billing.services.announcements import notices, webhook_deliveries
 from billing.services.changes import dated_work, planned_work, price_moves
-from billing.services.invoices.due import _due_of_clock, _due_without_clock
+from billing.services.invoices import due
 from billing.services.payments.collection import _first_due
 from finance.queries.unposted import DOCUMENT_KINDS, _first_waiting
 from subscriptions.models import Customer
@@ -46,8 +46,7 @@ def all_there_are() -> list[StandingQuery[..., Any, Any]]:
         _first_waiting(document)
     for is_rest in (True, False):
         _first_due(40, is_rest=is_rest)
-    for due in (_due_without_clock, _due_of_clock):
-        due(40)
+    due._first_due(40)
     for of_limit in (
         dated_work._first_ready,
         notices._first_due,

@@ -67,7 +67,7 @@ def _everybodys(names: Sequence[str], named: Mapping[str, Any]) -> datetime | No
     if not names:
         return None
     if len(names) == 1:
-        return _only(BY_NAME[names[0]].rows(value=named[names[0]]))
+        return _only(NAMED[names[0]].rows(user_id=None, value=named[names[0]]))
     return _only(_shown(Customer.objects.filter(_any_of(names, named))))
 
 
@@ -77,7 +77,7 @@ def _theirs(
     if not names and not chosen:
         return _only(of_member.rows(user_id=user_id))
     if len(names) == 1 and not chosen:
-        return _only(OF_MEMBER_BY_NAME[names[0]].rows(user_id=user_id, value=named[names[0]]))
+        return _only(NAMED[names[0]].rows(user_id=user_id, value=named[names[0]]))
     wanted = _any_of(names, named)
     if chosen:
         wanted |= Q(external_id=chosen)
@@ -110,23 +110,15 @@ def of_member(user_id: int) -> "QuerySet[Customer, datetime | None]":
     return _shown(Customer.objects.of_user(user_id))
 
 
-def _by_name(field: str, kind: type) -> StandingQuery[..., Customer, datetime | None]:
-    def clocks(value: Any) -> "QuerySet[Customer, datetime | None]":
-        return _shown(Customer.objects.filter(**{field: value}))
+def _named(field: str, kind: type) -> StandingQuery[..., Customer, datetime | None]:
+    """Those of a page's customer; with a person, only if they act for it."""
+
+    def clocks(user_id: int | None, value: Any) -> "QuerySet[Customer, datetime | None]":
+        known = Customer.objects.all() if user_id is None else Customer.objects.of_user(user_id)
+        return _shown(known.filter(**{field: value}))
 
     clocks.__annotations__["value"] = kind
     return standing(clocks)
 
 
-def _of_member_by_name(field: str, kind: type) -> StandingQuery[..., Customer, datetime | None]:
-    def clocks(user_id: int, value: Any) -> "QuerySet[Customer, datetime | None]":
-        return _shown(Customer.objects.of_user(user_id).filter(**{field: value}))
-
-    clocks.__annotations__["value"] = kind
-    return standing(clocks)
-
-
-BY_NAME = {name: _by_name(field, kind) for name, (field, kind) in NAMED_BY.items()}
-OF_MEMBER_BY_NAME = {
-    name: _of_member_by_name(field, kind) for name, (field, kind) in NAMED_BY.items()
-}
+NAMED = {name: _named(field, kind) for name, (field, kind) in NAMED_BY.items()}

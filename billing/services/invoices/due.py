@@ -21,9 +21,7 @@ def due(at: datetime, *, clock: CustomerClock | None = None) -> SubscriptionQuer
 
 def first_due(at: datetime, *, clock: CustomerClock | None = None, limit: int) -> list[int]:
     """The keys of the first of these, customer by customer."""
-    if clock is None:
-        return _due_without_clock(limit).rows(at=at)
-    return _due_of_clock(limit).rows(at=at, clock=clock.pk)
+    return _first_due(limit).rows(at=at, clock=clock.pk if clock else None)
 
 
 def is_due(at: datetime, *, clock: CustomerClock | None = None) -> bool:
@@ -47,23 +45,12 @@ def lock_due(ids: list[int], *, at: datetime) -> list[Subscription]:
 
 
 @cache
-def _due_without_clock(limit: int) -> StandingQuery[..., Subscription, int]:
-    def first_due_without_clock(at: datetime) -> QuerySet[Subscription, int]:
-        return _keys(waiting(at).on_clock(None))[:limit]
-
-    return standing(first_due_without_clock)
-
-
-@cache
-def _due_of_clock(limit: int) -> StandingQuery[..., Subscription, int]:
-    def first_due_of_clock(at: datetime, clock: int) -> QuerySet[Subscription, int]:
-        return _keys(waiting(at).filter(customer__clock=clock))[:limit]
+def _first_due(limit: int) -> StandingQuery[..., Subscription, int]:
+    def first_due_of_clock(at: datetime, clock: int | None) -> QuerySet[Subscription, int]:
+        due_rows = waiting(at).filter(customer__clock=clock).order_by("customer_id", "pk")
+        return due_rows.values_list("pk", flat=True)[:limit]
 
     return standing(first_due_of_clock)
-
-
-def _keys(rows: SubscriptionQuerySet) -> QuerySet[Subscription, int]:
-    return rows.order_by("customer_id", "pk").values_list("pk", flat=True)
 
 
 @standing

@@ -3,9 +3,9 @@
 from datetime import date
 
 from finance.domain import chart
-from finance.domain.entries.making import made
+from finance.domain.entries.making import moved
 from finance.domain.facts import MovementFact
-from finance.domain.journal import Entry, credit, debit
+from finance.domain.journal import Entry
 
 
 def dispute_funds(fact: MovementFact, *, on: date) -> Entry | None:
@@ -44,15 +44,12 @@ def _dispute_moved(
     event: str, words: str, fact: MovementFact, on: date, accounts: tuple[str, str]
 ) -> Entry | None:
     """What goes away from us, or, below zero, the other way."""
-    who = {"customer": fact.customer, "document": fact.id}
     is_taken_back = fact.amount.amount < 0
-    return made(
+    return moved(
+        fact,
+        accounts,
         kind=f"dispute_{event}{'_reversal' if is_taken_back else ''}",
         document=f"dispute_entry:{fact.id}:{event}",
         on=on,
         description=f"{words} {fact.invoice_number}{' taken back' if is_taken_back else ''}",
-        postings=[
-            debit(accounts[0], fact.amount, **who),
-            credit(accounts[1], fact.amount, **who),
-        ],
     )

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from datetime import date
 
-from finance.domain.journal import Entry, Posting
+from finance.domain.facts import MovementFact, ReturnFact
+from finance.domain.journal import Entry, Posting, credit, debit
 from finance.errors import DocumentInconsistent
 from tiktoktoe.kernel.money import Money
 
@@ -23,6 +24,27 @@ def made(
         effective_on=on,
         postings=moving,
         description=description,
+    )
+
+
+def moved(
+    fact: MovementFact | ReturnFact,
+    accounts: tuple[str, str],
+    *,
+    kind: str,
+    document: str,
+    on: date,
+    description: str,
+) -> Entry | None:
+    """An entry of one amount: the first account is debited, the second credited."""
+    debited, credited = accounts
+    who = {"customer": fact.customer, "document": fact.id}
+    return made(
+        kind=kind,
+        document=document,
+        on=on,
+        description=description,
+        postings=[debit(debited, fact.amount, **who), credit(credited, fact.amount, **who)],
     )
 
 

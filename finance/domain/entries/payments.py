@@ -3,7 +3,7 @@
 from datetime import date
 
 from finance.domain import chart
-from finance.domain.entries.making import made
+from finance.domain.entries.making import made, moved
 from finance.domain.facts import BankChargeFact, MovementFact, PaymentFact, ReturnFact
 from finance.domain.journal import Entry, credit, debit
 
@@ -30,16 +30,13 @@ def payment_captured(payment: PaymentFact, *, on: date) -> Entry | None:
 
 def capture_received(capture: MovementFact, *, on: date) -> Entry | None:
     """D gateway clearing, C receivable: a part of a hold was taken; its fee is told later."""
-    who = {"customer": capture.customer, "document": capture.id}
-    return made(
+    return moved(
+        capture,
+        (chart.GATEWAY_CLEARING, chart.RECEIVABLE),
         kind="capture_received",
         document=f"payment_operation:{capture.id}:received",
         on=on,
         description=f"Capture of {capture.invoice_number}".removesuffix(" of "),
-        postings=[
-            debit(chart.GATEWAY_CLEARING, capture.amount, **who),
-            credit(chart.RECEIVABLE, capture.amount, **who),
-        ],
     )
 
 
@@ -59,31 +56,25 @@ def foreign_fee_charged(fee: MovementFact, *, on: date) -> Entry | None:
 
 
 def _fee_charged(kind: str, document: str, fee: MovementFact, on: date) -> Entry | None:
-    who = {"customer": fee.customer, "document": fee.id}
-    return made(
+    return moved(
+        fee,
+        (chart.PROCESSOR_FEES, chart.GATEWAY_CLEARING),
         kind=kind,
         document=document,
         on=on,
         description=f"Processor fee of {fee.invoice_number}".removesuffix(" of "),
-        postings=[
-            debit(chart.PROCESSOR_FEES, fee.amount, **who),
-            credit(chart.GATEWAY_CLEARING, fee.amount, **who),
-        ],
     )
 
 
 def payment_returned(back: ReturnFact, *, on: date) -> Entry | None:
     """D receivable, C gateway clearing: the money is gone, and what it paid is owed again."""
-    who = {"customer": back.customer, "document": back.id}
-    return made(
+    return moved(
+        back,
+        (chart.RECEIVABLE, chart.GATEWAY_CLEARING),
         kind="payment_returned",
         document=f"payment_return:{back.id}:returned",
         on=on,
         description=f"Return of {back.invoice_number}: {back.code}",
-        postings=[
-            debit(chart.RECEIVABLE, back.amount, **who),
-            credit(chart.GATEWAY_CLEARING, back.amount, **who),
-        ],
     )
 
 
@@ -103,14 +94,11 @@ def bank_charged(charge: BankChargeFact, *, on: date) -> Entry | None:
 
 def refund_paid(refund: MovementFact, *, on: date) -> Entry | None:
     """D receivable, C gateway clearing: the credit note before it had made us owe the amount."""
-    who = {"customer": refund.customer, "document": refund.id}
-    return made(
+    return moved(
+        refund,
+        (chart.RECEIVABLE, chart.GATEWAY_CLEARING),
         kind="refund_paid",
         document=f"refund:{refund.id}:paid",
         on=on,
         description=f"Refund of {refund.invoice_number}".removesuffix(" of "),
-        postings=[
-            debit(chart.RECEIVABLE, refund.amount, **who),
-            credit(chart.GATEWAY_CLEARING, refund.amount, **who),
-        ],
     )
