@@ -18,8 +18,7 @@ from billing.models import PaymentAttempt
 from billing.services.payments.gateway_calls import ask
 from billing.services.payments.lapsing_holds import hold_has_lapsed
 from billing.services.payments.operations import settle_operation
-from billing.services.payments.payment_events import record_event
-from billing.services.payments.settling import settle_attempt
+from billing.services.payments.settling import note_proof, settle_attempt
 from subscriptions.services.transitions import Actor
 
 logger = logging.getLogger(__name__)
@@ -62,14 +61,7 @@ def say_hold_has_lapsed(
 @transaction.atomic
 def _end(attempt: PaymentAttempt, proof: str, actor: Actor, at: datetime) -> PaymentAttempt:
     """Write the proof down; what is over was let go, also by a void that nobody answered."""
-    record_event(
-        payment=attempt.payment,
-        attempt=attempt,
-        event="proof_given",
-        actor=actor,
-        at=at,
-        details={"reason": "the hold has lapsed", "message": f"proof: {proof[:280]}"},
-    )
+    note_proof(attempt, proof[:280], "the hold has lapsed", actor, at)
     live = [str(state) for state in LIVE_REFUND_STATES]
     gone = Outcome(answer=Answer.ABANDONED)
     for void in attempt.operations.filter(kind="void", state__in=live):

@@ -70,7 +70,7 @@ def prove_not_executed(
         StateMoveNotAllowed: If its outcome is known.
     """
     locked = _lock_unknown(attempt)
-    _note_proof(locked, proof, reason, actor, at)
+    note_proof(locked, proof, reason, actor, at)
     outcome = Outcome(answer=Answer.NO_SUCH_REQUEST, message="proven by a person")
     move_attempt(locked, AttemptState.NOT_SENT, outcome, actor, at)
     return locked
@@ -92,7 +92,7 @@ def prove_executed(
         StateMoveNotAllowed: If its outcome is known.
     """
     locked = _lock_unknown(attempt)
-    _note_proof(locked, proof, reason, actor, at)
+    note_proof(locked, proof, reason, actor, at)
     outcome = Outcome(
         answer=Answer.SUCCEEDED,
         reference=reference,
@@ -113,9 +113,10 @@ def _lock_unknown(attempt: PaymentAttempt) -> PaymentAttempt:
     return locked
 
 
-def _note_proof(
+def note_proof(
     attempt: PaymentAttempt, proof: str, reason: str, actor: Actor, at: datetime
 ) -> None:
+    """Write down what a person has seen, in the caller's transaction."""
     record_event(
         payment=attempt.payment,
         attempt=attempt,
